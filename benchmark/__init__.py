@@ -1,0 +1,1 @@
+"""The questions, and who answers them."""

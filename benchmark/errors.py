@@ -1,0 +1,80 @@
+"""The errors, by the boundary at which they arise.
+
+    EmotionError
+    ├── DataError         a clip, a question or a data folder
+    ├── ModelError        the model under test
+    ├── ExtractorError    the agent that cuts an answer into steps
+    ├── JudgeError        the agent that rates the steps, or describes the sound for it
+    └── RunError          an option, a key, an endpoint, a run directory
+
+A text is one or two sentences for the person at the terminal: what is wrong, where, what to do.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmark.usage import Usage
+
+
+class EmotionError(Exception):
+    """Root of the tree.
+
+    Attributes:
+        stage: the boundary in one word, as records carry it.
+        replies: texts that an agent gave before it was given up, oldest first.
+        usage: what was spent until then.
+    """
+
+    stage = "run"
+
+    def __init__(self, message: str, replies: tuple[str, ...] = (), usage: Usage = Usage()) -> None:
+        super().__init__(message)
+        self.replies = replies
+        self.usage = usage
+
+
+class DataError(EmotionError):
+    """A clip, a question or a data folder cannot be used."""
+
+    stage = "data"
+
+
+class ModelError(EmotionError):
+    """The model under test gave no answer."""
+
+    stage = "model"
+
+
+class ExtractorError(EmotionError):
+    """The step extractor gave nothing that parses."""
+
+    stage = "extractor"
+
+
+class JudgeError(EmotionError):
+    """The judge gave nothing that parses."""
+
+    stage = "judge"
+
+
+class RunError(EmotionError):
+    """The run as asked for cannot start."""
+
+
+@contextmanager
+def boundary(error: type[EmotionError]) -> Iterator[None]:
+    """Attributes whatever goes wrong inside to one boundary, with the cause kept.
+
+    A `DataError` or `RunError` passes as it is: a clip that cannot be decoded is no fault of the model that asked for it.
+
+    Raises:
+        EmotionError: of the given type, or the `DataError` or `RunError` itself.
+    """
+    try:
+        yield
+    except (error, DataError, RunError):
+        raise
+    except EmotionError as cause:
+        raise error(str(cause), cause.replies, cause.usage) from cause
+    except Exception as cause:  # noqa: BLE001  adapters come from anywhere; this is the project's only broad handler
+        raise error(f"{type(cause).__name__}: {cause}") from cause

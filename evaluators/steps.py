@@ -1,0 +1,24 @@
+"""An answer cut into steps."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """The reasoning of an answer and what it concludes.
+
+    Attributes:
+        reasoning: the steps before the last, possibly none.
+        prediction: the last step: the predicted label or labels, or "None".
+    """
+
+    reasoning: tuple[str, ...]
+    prediction: str
+
+    def __len__(self) -> int:
+        """How many steps there are, the prediction included."""
+        return len(self.reasoning) + 1
+
+    def numbered(self) -> str:
+        """One step a line, as the agents are shown them: `Step 1: …`."""
+        return "\n".join(f"Step {number}: {text}" for number, text in enumerate((*self.reasoning, self.prediction), 1))
