@@ -1,0 +1,67 @@
+"""Options: declared once as the fields of a frozen dataclass, given on the command line, in a file or in pytest's ini section."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, field, fields
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from benchmark.errors import RunError
+
+T = TypeVar("T")
+
+
+def option(default: object, metavar: str, text: str) -> Any:  # noqa: ANN401  a dataclass field stands for any type
+    """A field that is an option: `--name-of-field METAVAR`, `mme_name_of_field` in the ini section."""
+    return field(default=default, metadata={"metavar": metavar, "help": text})
+
+
+def flag_of(name: str) -> str:
+    """How the option is spelt on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Several values, comma-separated on the command line."""
+
+
+def declared(kind: type[Any]) -> tuple[Field[Any], ...]:
+    """The options that a dataclass declares."""
+    return tuple(field for field in fields(kind) if "help" in field.metadata)
+
+
+def read_option_file(path: Path, is_option: Callable[[str], bool]) -> Mapping[str, object]:
+    """The options kept in a TOML file, by field name; written with `-` or `_`.
+
+    Raises:
+        RunError: the file cannot be read, is no TOML, or names an unknown option.
+    """
+    try:
+        kept = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RunError(f"--config: {path} cannot be used ({error}).") from error
+    values = {name.replace("-", "_"): value for name, value in kept.items()}
+    if strange := [name for name in values if not is_option(name)]:
+        raise RunError(f"--config: {path} sets {', '.join(strange)}, which is no option; see pytest --help.")
+    return values
+
+
+def parse_options(kind: type[T], given: Mapping[str, object]) -> T:
+    """The dataclass made of what was given, text turned into numbers, paths and lists.
+
+    Raises:
+        RunError: a value is malformed; names the option and the value.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0])
+        said = problem["msg"].removeprefix("Value error, ")
+        raise RunError(f"{flag_of(name)}={problem['input']} is malformed: {said}") from error
