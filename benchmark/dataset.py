@@ -1,0 +1,115 @@
+"""The samples, from wherever the user keeps them, and all that is wrong with them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.cache import key_of
+from benchmark.clip import Clip
+from benchmark.download import fetch, read_table
+from benchmark.errors import DataError
+from benchmark.folder import read_folder
+from benchmark.own import FORMATS, Origin, gather, read_own
+from benchmark.rows import Gathered, Row, case_ids, duplicates, flaws
+from benchmark.task import TASKS, Sample
+
+DEMO = Path(__file__).parent / "demo" / "clips"
+LAYOUT = (
+    "expected are TASK/question/*.json with clips at TASK/<video_id>, or TASK.json with TASK.zip as on the hub; "
+    f"the tasks are {', '.join(TASKS)}"
+)
+MOST_PROBLEMS = 50
+"""How many problems one message lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """What there is to ask.
+
+    Attributes:
+        samples: in the data's order, each with an id of its own.
+        missing: why a sample's clip cannot be used, by sample id; these samples are among `samples`.
+        name: what reports call it.
+        fingerprint: a hash of ids, targets and label sets, not of the clips; equal for both layouts of the benchmark.
+    """
+
+    samples: tuple[Sample, ...]
+    missing: Mapping[str, str]
+    name: str
+    fingerprint: str
+
+
+def read_samples(where: str) -> Dataset:
+    """The samples of an MME-Emotion folder, a hub id (`hf:ID`, `hf:ID@REVISION`), the `demo`, or a user's own file.
+
+    Raises:
+        DataError: there is no such place, or something in it is wrong; all that is then listed, one line each.
+        RunError: a package that the hub needs is not installed.
+    """
+    if where.startswith("hf:"):
+        return _dataset(where, _gather_hub(where.removeprefix("hf:")))
+    path = DEMO if where == "demo" else Path(where).expanduser()
+    if path.is_dir():
+        return _dataset(where if where == "demo" else path.resolve().name, _gather_folder(path))
+    if path.is_file() and path.suffix.lower() in FORMATS:
+        return _dataset(path.name, read_own(path))
+    raise DataError(
+        f"There is no data at {where}: give a folder, hf:ID, demo, or a file of your own clips ({', '.join(FORMATS)})."
+    )
+
+
+def _dataset(name: str, gathered: Gathered) -> Dataset:
+    rows = gathered.rows
+    problems = [*gathered.problems, *(flaw for row in rows for flaw in flaws(row)), *duplicates(rows)]
+    if not rows and not problems:
+        problems.append(f"{name}: holds no row")
+    if problems:
+        raise DataError(_report(name, [*problems, *(f"{row.place}: {row.flaw}" for row in rows if row.flaw)]))
+    samples = tuple(_sample(row, case_id) for row, case_id in zip(rows, case_ids(rows), strict=True))
+    asked = sorted((sample.id, sample.targets, sample.label_set) for sample in samples)
+    return Dataset(
+        samples=samples,
+        missing={sample.id: row.flaw for sample, row in zip(samples, rows, strict=True) if row.flaw},
+        name=name,
+        fingerprint=key_of(json.dumps(asked)),
+    )
+
+
+def _report(name: str, problems: Sequence[str]) -> str:
+    shown = problems[:MOST_PROBLEMS]
+    more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n  ".join((f"The data in {name} has {count}:", *shown, *more))
+
+
+def _sample(row: Row, case_id: str) -> Sample:
+    return Sample(
+        id=case_id,
+        task=row.task,
+        clip=Clip(row.clip),
+        label_set=row.label_set,
+        targets=row.targets,
+        source=row.source,
+        video_id=row.video_id,
+        audio_clue=row.audio_clue,
+    )
+
+
+def _gather_folder(path: Path) -> Gathered:
+    gathered = read_folder(path)
+    if gathered is None:
+        raise DataError(f"{path} holds no MME-Emotion questions: {LAYOUT}.")
+    return gathered
+
+
+def _gather_hub(name: str) -> Gathered:
+    folder = fetch(name)
+    if (gathered := read_folder(folder)) is not None:
+        return gathered
+    source = name.partition("@")[0].rpartition("/")[2]
+    try:
+        placed = [(f"row {number}", row) for number, row in enumerate(read_table(folder), 1)]
+    except DataError as error:
+        raise DataError(f"hf:{name} holds no MME-Emotion questions ({LAYOUT}) and no table: {error}") from error
+    return gather(placed, Origin(folder=folder, source=source, confined=True))

@@ -1,0 +1,142 @@
+"""Where the clips of a folder lie, however they are nested or packed."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.download import unpack
+from benchmark.errors import DataError
+from benchmark.rows import inner_id, leading_task, task_named
+from benchmark.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A clip that a question is about; `place` is where its layout puts it, as a path from the folder."""
+
+    task: Task
+    video_id: str
+    place: str
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.video_id.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a clip is, or should be, and why it cannot be used; `flaw` is empty where it can."""
+
+    path: Path
+    flaw: str
+
+
+def list_files(root: Path) -> Mapping[str, int]:
+    """The size in bytes of every file below the folder, by its path from there.
+
+    Hidden ones are passed over; links are followed, but into no folder twice.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    sizes: dict[str, int] = {}
+    left, followed = [""], {os.path.realpath(root)}
+    while left:
+        prefix = left.pop()
+        try:
+            with os.scandir(root / prefix) as children:
+                seen = [child for child in children if not child.name.startswith(".")]
+        except OSError as error:
+            raise DataError(f"The folder {root / prefix} cannot be read ({error.strerror}).") from error
+        for child in seen:
+            if not child.is_dir():
+                with suppress(FileNotFoundError):  # a link that leads nowhere
+                    sizes[prefix + child.name] = child.stat().st_size
+            elif not child.is_symlink() or _is_new(child.path, followed):
+                left.append(f"{prefix}{child.name}/")
+    return sizes
+
+
+def _is_new(link: str, followed: set[str]) -> bool:
+    before = len(followed)
+    followed.add(os.path.realpath(link))
+    return len(followed) > before
+
+
+def task_around(path: str) -> Task | None:
+    """The task that the innermost folder named after one is about."""
+    return next((task for folder in reversed(path.split("/")[:-1]) if (task := task_named(folder))), None)
+
+
+def find_clips(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int], problems: list[str]) -> Sequence[Found]:
+    """Where each clip is; zip files of tasks that lack some are unpacked first, their faults added to the problems."""
+    found = _find(root, wanted, files)
+    lacking = {clip.task for clip, place in zip(wanted, found, strict=True) if place.flaw}
+    if lacking and _unpack(root, files, lacking, problems):
+        found = _find(root, wanted, list_files(root))
+    return found
+
+
+def _find(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int]) -> list[Found]:
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for path in files:
+        by_name[path.rpartition("/")[2]].append(path)
+    return [_locate(root, clip, files, by_name.get(clip.name, ())) for clip in wanted]
+
+
+def _locate(root: Path, clip: Wanted, files: Mapping[str, int], namesakes: Sequence[str]) -> Found:
+    path = clip.place
+    if path not in files:
+        distances = {namesake: _distance(clip, namesake) for namesake in namesakes}
+        nearest = min(distances.values(), default=_ELSEWHERE)
+        near = sorted(namesake for namesake, distance in distances.items() if distance == nearest < _ELSEWHERE)
+        if len(near) != 1:
+            return Found(
+                root / path, f"{path} is not there" + (f"; it could be any of {', '.join(near)}" if near else "")
+            )
+        (path,) = near
+    return Found(root / path, "" if files[path] else f"{path} is empty")
+
+
+_ELSEWHERE = 4
+
+
+def _distance(clip: Wanted, namesake: str) -> int:
+    """How far from its place a file of the clip's name lies: 0 and 1 within its task, `_ELSEWHERE` within another's."""
+    inner = inner_id(clip.task, clip.video_id)
+    ends = f"/{namesake}".endswith(f"/{inner}")
+    task = task_around(namesake)
+    if task == clip.task:
+        return 0 if ends else 1
+    if ends and "/" in inner:  # its corpus's folder vouches for it, whichever task that belongs to
+        return 2
+    return 3 if task is None else _ELSEWHERE
+
+
+def _unpack(root: Path, files: Mapping[str, int], lacking: Set[Task], problems: list[str]) -> bool:
+    """Unpacks the zip files that may hold clips of the tasks; says whether there is anything new."""
+    unpacked = False
+    for archive in (file for file in files if file.endswith(".zip")):
+        task = leading_task(archive.rpartition("/")[2].removesuffix(".zip")) or task_around(archive)
+        target = _target(archive, files)
+        if target is None or (root / target).exists() or not (task is None or task in lacking):
+            continue
+        try:
+            unpack(root / archive, root / target)
+            unpacked = True
+        except DataError as error:
+            problems.append(f"{archive}: {error}")
+    return unpacked
+
+
+def _target(archive: str, files: Iterable[str]) -> str | None:
+    """Where a zip file goes: a folder of its stem, or one beside the questions there; None where clips are already."""
+    stem = archive.removesuffix(".zip")
+    inside = [file for file in files if file.startswith(f"{stem}/")]
+    if not all(file.endswith((".json", ".zip")) for file in inside):
+        return None
+    return f"{stem}/clips" if inside else stem

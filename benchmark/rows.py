@@ -1,0 +1,256 @@
+"""Rows of a data file on their way to samples: placed, checked, named.
+
+The parts of a row's `video_id` by their usual layouts:
+
+    CAER/video/test_Disgust_0072.avi        the official folder: corpus, folder, name
+    ER_Wild/test_Disgust_0072.avi           the hub's copy: task, name
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from benchmark.errors import DataError
+from benchmark.task import TASKS, Task
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Labels = Annotated[tuple[Word, ...], Field(min_length=1)]
+Label = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)]
+"""The true label(s): a list, or one string in which the task's separator may stand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One question as a data file states it.
+
+    Attributes:
+        place: the file and, where it has lines, the line; for messages.
+        task: which of the tasks.
+        video_id: the clip as the file names it.
+        label_set: the candidates, in the file's order.
+        targets: the true labels.
+        source: the corpus.
+        clip: where the recording is, or should be.
+        flaw: why the recording cannot be used; empty where it can.
+        audio_clue: what is heard.
+        case: the id that the user chose, if any.
+    """
+
+    place: str
+    task: Task
+    video_id: str
+    label_set: tuple[str, ...]
+    targets: tuple[str, ...]
+    source: str
+    clip: Path
+    flaw: str = ""
+    audio_clue: str | None = None
+    case: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The rows of one place, and what is wrong with its files, one line each."""
+
+    rows: tuple[Row, ...]
+    problems: tuple[str, ...]
+
+
+_SPELLINGS: Mapping[str, Task] = MappingProxyType({name.lower(): task for name, task in TASKS.items()})
+
+
+@cache
+def task_named(name: str) -> Task | None:
+    """The task of that name, however it is spelt: `ER-Lab`, `ER_Lab`, `er-lab`."""
+    return _SPELLINGS.get(name.strip().lower().replace("_", "-"))
+
+
+def leading_task(stem: str) -> Task | None:
+    """The task that a file's name begins with: `ER_Lab_qwen2_audio_clues`."""
+    words = stem.lower().replace("_", "-") + "-"
+    return next((task for name, task in TASKS.items() if words.startswith(f"{name.lower()}-")), None)
+
+
+def targets_of(task: Task, label: Sequence[str]) -> tuple[str, ...]:
+    """The true labels, given one by one or as one string."""
+    return tuple(target for part in label for target in task.targets(part))
+
+
+def read_list(path: Path) -> list[object]:
+    """The rows of a JSON file.
+
+    Raises:
+        DataError: it cannot be read, is empty, is no JSON, or holds no list of rows; the text does not name the file.
+    """
+    text = read_text(path)
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"is no JSON ({error})") from error
+    if not isinstance(rows, list) or not rows:
+        raise DataError("holds no row" if rows == [] else "holds no list of rows")
+    return rows
+
+
+def read_text(path: Path) -> str:
+    """A text file that is not empty, with or without a byte-order mark.
+
+    Raises:
+        DataError: it cannot be read, or is empty; the text does not name the file.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 ({error})") from error
+    if not text.strip():
+        raise DataError("is empty")
+    return text
+
+
+# a leading slash, a drive, a step up, or the zero byte at which C ends a name; with either kind of slash
+_LEAVING = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
+
+
+def leaves_folder(name: str) -> bool:
+    """Whether a path is absolute or climbs out of its folder, on any system."""
+    return _LEAVING.search(name) is not None
+
+
+def inner_id(task: Task, video_id: str) -> str:
+    """The `video_id` without the folder that only repeats the task."""
+    head, slash, rest = video_id.partition("/")
+    return rest if slash and task_named(head) == task else video_id
+
+
+def flaws(row: Row) -> Iterator[str]:
+    """What is wrong with one row's labels, one line each."""
+    if len(set(row.label_set)) < len(row.label_set):
+        yield f"{row.place}: {row.video_id}: its label set names a label twice"
+    if len(row.targets) > 1 and not row.task.several:
+        yield f"{row.place}: {row.video_id}: has {len(row.targets)} labels, {row.task.name} takes one"
+    if len(set(row.targets)) < len(row.targets):
+        yield f"{row.place}: {row.video_id}: names a label twice"
+    for target in row.targets:
+        if target not in row.label_set:
+            hint = f" ({row.task.name} separates labels by `{row.task.separator}`)" if row.task.several else ""
+            words = ", ".join(row.label_set)
+            yield f"{row.place}: {row.video_id}: label `{target}` is not in its label set: {words}{hint}"
+
+
+def duplicates(rows: Sequence[Row]) -> Iterator[str]:
+    """The ids that stand for more than one row, one line each."""
+    seen: dict[tuple[str, str], str] = {}
+    for row in rows:
+        key = ("", row.case) if row.case else (row.task.name, row.video_id)
+        if key in seen:
+            yield f"{row.place}: {key[1]}: duplicate id" + (f", also in {seen[key]}" if seen[key] != row.place else "")
+        seen.setdefault(key, row.place)
+
+
+def mistakes(error: ValidationError) -> str:
+    """What pydantic found, on one line: the first mistake of each field."""
+    first: dict[tuple[int | str, ...], str] = {}
+    for found in error.errors():
+        first.setdefault(found["loc"][:1], _mistake(found))
+    return "; ".join(first.values())
+
+
+def _mistake(found: ErrorDetails) -> str:
+    if not found["loc"]:
+        return "is no object"
+    if found["type"] == "missing":
+        return f"`{found['loc'][0]}` is missing"
+    return f"`{found['loc'][0]}`: {found['msg'].removeprefix('Value error, ')}".replace("valid tuple", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """How to tell a corpus by a file's name and its row's first candidate label; the pattern spans the whole stem."""
+
+    name: str
+    tasks: str
+    pattern: str
+    first_label: str = ""
+
+    def owns(self, task: str, stem: str, first_label: str) -> bool:
+        return (
+            task in self.tasks.split()
+            and self.first_label in ("", first_label)
+            and re.fullmatch(self.pattern, stem) is not None
+        )
+
+
+# Counted over the published annotations; the first that fits is the corpus.
+_CORPORA = (
+    _Corpus("IEMOCAP", "ER-Lab", r"Ses\d\d[FM]_(impro|script)\w+"),
+    _Corpus("MER2024", "Noise-ER", r"samplenew\d_\d+"),
+    _Corpus("BOLD", "FG-ER", r".+_\d{4}_\d+"),
+    _Corpus("MC-EIU", "ER-Wild IR", r"dia_\d+_utt_\d+_ch"),
+    _Corpus("MELD", "ER-Wild SA", r"test_dia\d+_utt\d+"),
+    _Corpus("CAER", "ER-Wild", r"test_[A-Z][a-z]+_\d+"),
+    _Corpus("E3", "ER-Wild", r"\d+_\d+_\d+"),
+    _Corpus("MAFW", "ER-Wild ML-ER", r"\d{5}", "disappointment"),
+    _Corpus("DFEW", "ER-Wild", r"\d+"),
+    _Corpus("CH-SIMS_v2_s", "SA", r"(video|aqgy\d+|csbgs\d+|test\d+)_\w+"),
+    _Corpus("CMU-MOSI", "SA", r".+_\d+", "neutral"),
+    _Corpus("CMU-MOSI", "FG-SA", r".+_\d+"),
+    _Corpus("CMU-MOSEI", "SA ML-ER", r".+_\d+"),
+)
+_PLAIN_FOLDERS = frozenset({"video", "videos", "clip", "clips"})
+
+
+def source_of(task: Task, video_id: str, label_set: Sequence[str]) -> str:
+    """The corpus a clip comes from: the first folder of its id, else told by its name; "unknown" where neither says."""
+    *folders, name = inner_id(task, video_id).split("/")
+    if folders and folders[0].lower() not in _PLAIN_FOLDERS:
+        return source_name(folders[0])
+    return next((corpus.name for corpus in _CORPORA if corpus.owns(task.name, _stem(name), label_set[0])), "unknown")
+
+
+def source_name(text: str) -> str:
+    """The text as a name that can be a pytest marker."""
+    return plain(text).strip("._/") or "unknown"
+
+
+def case_ids(rows: Sequence[Row]) -> tuple[str, ...]:
+    """A short, unique id for each row: task, source and the file's stem, with as much more as it takes to differ."""
+    ids = [plain(row.case or f"{row.task.name}/{row.source}/{_stem(row.video_id)}") for row in rows]
+    for wording in ("{task}/{source}/{name}", "{task}/{video_id}", "{task}/{video_id}-{digest}"):
+        counts = Counter(ids)
+        if len(counts) == len(ids):
+            break
+        ids = [_worded(wording, row) if counts[short] > 1 else short for row, short in zip(rows, ids, strict=True)]
+    return tuple(ids)
+
+
+def _worded(wording: str, row: Row) -> str:
+    digest = hashlib.sha256(f"{row.task.name}/{row.video_id}/{row.case}".encode()).hexdigest()[:8]
+    parts = {"source": row.source, "name": row.video_id.rpartition("/")[2], "video_id": row.video_id}
+    return plain(f"{row.case}-{digest}" if row.case else wording.format(task=row.task.name, digest=digest, **parts))
+
+
+def _stem(video_id: str) -> str:
+    name = video_id.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
+
+
+def plain(text: str) -> str:
+    """The text with only what pytest, its `-k`, `-m` and shells leave alone."""
+    return re.sub(r"[^A-Za-z0-9._/+-]", "_", text)

@@ -1,0 +1,102 @@
+import re
+from pathlib import Path, PureWindowsPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.rows import Row, case_ids, leaves_folder, source_name, source_of, task_named
+from benchmark.task import TASKS
+
+
+def row(video_id: str, source: str = "S", case: str | None = None) -> Row:
+    return Row(
+        place="q.json",
+        task=TASKS["SA"],
+        video_id=video_id,
+        label_set=("a",),
+        targets=("a",),
+        source=source,
+        clip=Path(video_id),
+        case=case,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "ids"),
+    [
+        ([row("S/video/a.mp4"), row("S/video/b.mp4")], ["SA/S/a", "SA/S/b"]),
+        ([row("S/a.mp4"), row("S/a.mkv"), row("S/b.mp4")], ["SA/S/a.mp4", "SA/S/a.mkv", "SA/S/b"]),
+        ([row("S/x/a.mp4"), row("S/y/a.mp4")], ["SA/S/x/a.mp4", "SA/S/y/a.mp4"]),
+        ([row("S/a.mp4"), row("S/a.mkv"), row("S/a.mp4.avi")], ["SA/S/a.mp4", "SA/S/a.mkv", "SA/S/a.mp4.avi"]),
+        ([row("S/no suffix [1]"), row("S/视频.mp4")], ["SA/S/no_suffix__1_", "SA/S/__"]),
+        ([row("v.mp4", case="my id"), row("v.mp4", case="other")], ["my_id", "other"]),
+    ],
+)
+def test_ids_are_as_short_as_they_can_be(rows: list[Row], ids: list[str]) -> None:
+    assert list(case_ids(rows)) == ids
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("ab./ é:[", min_size=1, max_size=6), st.none() | st.text("ab é[", min_size=1, max_size=3)),
+        max_size=20,
+        unique=True,
+    )
+)
+def test_ids_are_plain_unique_and_independent_of_order(named: list[tuple[str, str | None]]) -> None:
+    rows = [row(video_id, case=case) for video_id, case in named]
+    ids = case_ids(rows)
+
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"[A-Za-z0-9._/+-]+", one) for one in ids)
+    assert dict(zip(named, ids, strict=True)) == dict(zip(named[::-1], case_ids(rows[::-1]), strict=True))
+
+
+@given(st.text("ab.:/\\\0", max_size=8))
+def test_a_path_that_leaves_its_folder_is_known_as_such(name: str) -> None:
+    path = PureWindowsPath(name)  # knows both kinds of slash
+
+    assert leaves_folder(name) == bool(path.drive or path.root or ".." in path.parts or "\0" in name)
+
+
+@pytest.mark.parametrize(
+    "name", ["/a", "\\a", "C:a", "c:/a", "..", "../a", "a/..", "a/../b", "a\\..\\b", "//host/a", "a\0"]
+)
+def test_paths_out_of_the_folder(name: str) -> None:
+    assert leaves_folder(name)
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.mp4", "a..b", "..a/b", "a.../b", ".hidden"])
+def test_paths_within_the_folder(name: str) -> None:
+    assert not leaves_folder(name)
+
+
+@pytest.mark.parametrize(
+    ("task", "video_id", "first_label", "source"),
+    [
+        ("ER-Wild", "MELD/video/x.mp4", "neutral", "MELD"),
+        ("ER-Wild", "ER_Wild/test_dia100_utt0.mp4", "neutral", "MELD"),
+        ("ER-Wild", "test_Disgust_0072.avi", "disgust", "CAER"),
+        ("ER-Wild", "er-wild/video/02889.mp4", "disappointment", "MAFW"),
+        ("ER-Wild", "ER_Wild/02889.mp4", "neutral", "DFEW"),
+        ("SA", "SA/zhpQhgha_KU_12.mp4", "neutral", "CMU-MOSI"),
+        ("SA", "SA/2o2ljA0QD7g_11.mp4", "positive", "CMU-MOSEI"),
+        ("SA", "my clip.mp4", "positive", "unknown"),
+    ],
+)
+def test_the_source_is_told_by_folder_or_name(task: str, video_id: str, first_label: str, source: str) -> None:
+    assert source_of(TASKS[task], video_id, (first_label, "other")) == source
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("my clips", "my_clips"), ("__x__", "x"), ("..", "unknown"), ("視頻", "unknown")]
+)
+def test_a_source_can_be_a_marker(text: str, name: str) -> None:
+    assert source_name(text) == name
+
+
+@pytest.mark.parametrize("name", ["ER-Lab", "ER_Lab", "er-lab", " er_LAB "])
+def test_a_task_is_known_however_it_is_spelt(name: str) -> None:
+    assert task_named(name) is TASKS["ER-Lab"]
+    assert task_named(name + "s") is None
