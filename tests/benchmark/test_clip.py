@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -20,7 +19,7 @@ from PIL import Image
 
 from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader, Frame, Sound, data_url
-from benchmark.decode import JPEG_QUALITY, LONGEST_SIDE, Pace
+from benchmark.decode import JPEG_QUALITY, LONGEST_SIDE
 from benchmark.errors import DataError
 from tests.benchmark.clips import Recipe, make_clip, number_of
 
@@ -136,23 +135,6 @@ def test_skipping_changes_no_pixel(
     assert [frame.jpeg for frame in frames] == [everything[number] for number in numbers]
     wanted = [n / fps for n in range(30) if n / fps < len(times) * gap / 1000]
     assert numbers == sorted({int(time * 1000 / gap + 1e-6) for time in wanted})
-
-
-@given(
-    gaps=st.lists(st.integers(1, 3000), max_size=40),
-    final=st.integers(0, 2000),
-    fps=st.sampled_from([0.1, 0.5, 1.0, 2.5, 30.0]),
-    most=st.integers(1, 20),
-)
-def test_the_pace_takes_what_is_on_display(gaps: list[int], final: int, fps: float, most: int) -> None:
-    times = [Fraction(sum(gaps[:n]), 1000) for n in range(len(gaps) + 1)]
-    end = times[-1] + Fraction(final, 1000)
-    chosen = Pace(fps=fps, most=most).choose(times, end)
-    assert chosen[0] == 0
-    assert len(chosen) <= most
-    assert all(one < other for one, other in pairwise(chosen))
-    due = {n: n / Fraction(str(fps)) for n in range(most) if n == 0 or n / Fraction(str(fps)) < end}
-    assert set(chosen) == {max(i for i, time in enumerate(times) if time <= moment) for moment in due.values()}
 
 
 # ---- what the pictures look like
