@@ -381,9 +381,6 @@ def test_threads_that_ask_at_once_get_the_same(tmp_path: Path, reader: ClipReade
     assert rows(cache) == 4
 
 
-# ---- decord
-
-
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_decord_equals_pyav_on_a_plain_clip(tmp_path: Path, cache: Cache, suffix: str) -> None:
     pytest.importorskip("decord")
