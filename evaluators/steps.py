@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from evaluators.wire import last_block, numbered_texts
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
@@ -22,3 +24,13 @@ class Steps:
     def numbered(self) -> str:
         """One step a line, as the agents are shown them: `Step 1: …`."""
         return "\n".join(f"Step {number}: {text}" for number, text in enumerate((*self.reasoning, self.prediction), 1))
+
+
+def parse_steps(text: str) -> Steps:
+    """The steps in the last complete `<step>Step 1: … Step N: …</step>` of an extractor's reply.
+
+    Raises:
+        RejectedReply: there is no such block, or its steps are not numbered 1 to N or not all there.
+    """
+    *reasoning, prediction = numbered_texts(last_block(text, "step")[1])
+    return Steps(reasoning=tuple(reasoning), prediction=prediction)
