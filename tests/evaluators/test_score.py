@@ -1,0 +1,153 @@
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.clip import Clip
+from benchmark.model import Answer
+from benchmark.task import TASKS, Sample
+from evaluators.rating import Rating, Ratings
+from evaluators.score import Score, mean
+from evaluators.steps import Steps
+
+VALUES = st.sampled_from([Fraction(0), Fraction(1)])
+TEXTS = st.text(max_size=400) | st.text(" \n\r\v\u2028\x1b[m微x", max_size=3000) | st.just("word " * 2000)
+
+
+def score_of(
+    reasoning: list[Fraction], recognition: Fraction = Fraction(0), predicted: tuple[str, ...] = (), text: str = "joy"
+) -> Score:
+    return Score(
+        answer=Answer(text=text, model="m"),
+        steps=Steps(reasoning=(text,) * len(reasoning), prediction=text),
+        ratings=Ratings(
+            reasoning=tuple(Rating(value=value, reason=text) for value in reasoning),
+            recognition=Rating(value=recognition),
+        ),
+        predicted=predicted,
+    )
+
+
+def sample_of(*targets: str) -> Sample:
+    return Sample(
+        id="ML-ER/MAFW/03419",
+        task=TASKS["ML-ER"],
+        clip=Clip(Path("MAFW/video/03419.mp4")),
+        label_set=("anger", "disgust", "fear"),
+        targets=targets,
+        source="MAFW",
+        video_id="MAFW/video/03419.mp4",
+    )
+
+
+@given(st.lists(VALUES), st.fractions(0, 1), st.fractions(0, 1))
+def test_scores_are_exact_and_lie_between_their_parts(
+    reasoning: list[Fraction], recognition: Fraction, alpha: Fraction
+) -> None:
+    score = score_of(reasoning, recognition)
+
+    assert score.recognition == recognition
+    assert score.reasoning * len(reasoning) == sum(reasoning)
+    assert min(score.recognition, score.reasoning) <= score.cot(alpha) <= max(score.recognition, score.reasoning)
+    assert (score.cot(Fraction(1)), score.cot(Fraction(0))) == (score.recognition, score.reasoning)
+    assert 2 * score.cot() == score.recognition + score.reasoning
+
+
+def test_an_answer_without_reasoning_has_none() -> None:
+    score = score_of([], Fraction(1))
+
+    assert [score.recognition, score.reasoning, score.cot()] == [Fraction(1), Fraction(0), Fraction(1, 2)]
+    assert mean([]) is None
+
+
+@pytest.mark.parametrize(
+    ("right", "named", "precision", "f1"),
+    [
+        (2, 2, Fraction(1), Fraction(1)),
+        (2, 8, Fraction(1, 4), Fraction(2, 5)),  # all labels named: 2 * 1/4 * 1 / (1/4 + 1)
+        (1, 3, Fraction(1, 3), Fraction(2, 5)),  # 2 * 1/3 * 1/2 / (1/3 + 1/2)
+        (1, 0, Fraction(1), Fraction(2, 3)),  # the judge takes a word for a label that the label set does not hold
+        (0, 3, Fraction(0), Fraction(0)),
+        (0, 0, Fraction(0), Fraction(0)),
+    ],
+)
+def test_precision_and_f1(right: int, named: int, precision: Fraction, f1: Fraction) -> None:
+    score = score_of([], Fraction(right, 2), tuple("abcdefgh"[:named]))
+
+    assert score.precision(("a", "b")) == precision
+    assert score.f1(("a", "b")) == f1
+
+
+@given(st.integers(1, 5), st.integers(0, 9), st.data())
+def test_precision_and_f1_are_scores(labels: int, named: int, data: st.DataObject) -> None:
+    right = data.draw(st.integers(0, labels))
+    score = score_of([], Fraction(right, labels), tuple(map(str, range(named))))
+    targets = tuple(map(str, range(labels)))
+
+    assert 0 <= score.precision(targets) <= 1
+    assert min(score.precision(targets), score.recognition) <= score.f1(targets)
+    assert score.f1(targets) <= max(score.precision(targets), score.recognition)
+
+
+def test_ratings_must_fit_the_steps() -> None:
+    score = score_of([Fraction(1)])
+
+    with pytest.raises(ValueError, match="1 ratings for 2 steps"):
+        Score(
+            answer=score.answer,
+            steps=score.steps,
+            ratings=Ratings(reasoning=(), recognition=score.ratings.recognition),
+            predicted=(),
+        )
+
+
+def test_a_wrong_answer_is_explained() -> None:
+    score = Score(
+        answer=Answer(text="He smiles.\nSo it is joy.", model="m-1"),
+        steps=Steps(reasoning=("He smiles.", "He is loud."), prediction="joy"),
+        ratings=Ratings(
+            reasoning=(Rating(value=Fraction(1)), Rating(value=Fraction(0), reason="He whispers.")),
+            recognition=Rating(value=Fraction(1, 2), reason="One of two."),
+        ),
+        predicted=("joy",),
+    )
+    explained = score.explain(sample_of("joy", "fear"))
+
+    assert explained.splitlines()[0] == ('ML-ER/MAFW/03419: the labels are "joy" and "fear", the model said "joy"')
+    for part in (
+        "Question: Which emotion or emotions",
+        "Labels: anger, disgust, fear",
+        "Answer of m-1:\n    He smiles. So it is joy.",
+        "1. [1] He smiles.\n",
+        "2. [0] He is loud. (judge: He whispers.)",
+        "3. [1/2] joy (judge: One of two.)",
+    ):
+        assert part in explained
+    assert score.explain(sample_of("fear")).startswith('ML-ER/MAFW/03419: the label is "fear", the model said "joy"\n')
+
+
+@given(TEXTS, st.integers(0, 60), st.integers(1, 30))
+def test_an_explanation_fits_a_screen(text: str, steps: int, labels: int) -> None:
+    score = score_of([Fraction(1)] * steps, text=text)
+    lines = score.explain(sample_of(*["a long label"] * labels)).splitlines()
+
+    assert len(lines) < 40
+    assert max(map(len, lines)) <= 100
+    assert all(line.isprintable() for line in lines)
+    assert "Step" in "".join(lines)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    explained = score_of([Fraction(1)] * 99, text="I see " + "very " * 1000 + "clearly.").explain(sample_of("joy"))
+    steps = score_of([Fraction(1)] * 99, text="clear").explain(sample_of("joy"))
+
+    assert "lines left out" in explained.partition("Steps")[0]
+    assert "    1. [1] clear" in steps
+    assert "    … 87 lines left out …" in steps
+    assert "    100. [0] clear" in steps
+
+
+def test_a_case_shows_a_score_on_one_short_line() -> None:
+    assert repr(score_of([Fraction(1)], Fraction(2, 3), text="x" * 9999)) == "Score(recognition=2/3, reasoning=1)"
