@@ -65,7 +65,7 @@ class RunError(EmotionError):
 def boundary(error: type[EmotionError]) -> Iterator[None]:
     """Attributes whatever goes wrong inside to one boundary, with the cause kept.
 
-    A `DataError` or `RunError` passes as it is: a clip that cannot be decoded is no fault of the model that asked for it.
+    A `DataError` or `RunError` passes as it is: a clip that cannot be decoded is not the fault of the model.
 
     Raises:
         EmotionError: of the given type, or the `DataError` or `RunError` itself.
@@ -76,5 +76,5 @@ def boundary(error: type[EmotionError]) -> Iterator[None]:
         raise
     except EmotionError as cause:
         raise error(str(cause), cause.replies, cause.usage) from cause
-    except Exception as cause:  # noqa: BLE001  adapters come from anywhere; this is the project's only broad handler
+    except Exception as cause:
         raise error(f"{type(cause).__name__}: {cause}") from cause

@@ -1,12 +1,17 @@
 """The roles on the answering side, and how an option names one.
 
-A `Model` sees a prompt and nothing else. A `Respondent` has an answer to a sample: a model that is asked about it, a file
-of answers given elsewhere, a constant guess.
+A `Model` sees a prompt and nothing else. A `Respondent` has an answer to a sample: a model that is asked about it, a
+file of answers given elsewhere, a constant guess.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
 
+from benchmark.errors import RunError
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.usage import Usage
@@ -27,6 +32,7 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
 
 
+@runtime_checkable
 class Model(Protocol):
     """A multimodal language model: asked with a prompt, answers with text."""
 
@@ -50,6 +56,23 @@ class Model(Protocol):
         """
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """A model that can say beforehand whether it is there."""
+
+    @property
+    def identity(self) -> str:
+        """As a `Model`'s: what has one identity is asked once."""
+
+    async def check(self) -> None:
+        """Looks whether it can be asked at all.
+
+        Raises:
+            RunError: it cannot; says why.
+        """
+
+
+@runtime_checkable
 class Respondent(Protocol):
     """Whoever is under test: has an answer to a sample."""
 
@@ -64,3 +87,71 @@ class Respondent(Protocol):
             DataError: the clip cannot be read.
             ModelError: there is no answer.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """What options say of a model besides its name.
+
+    Attributes:
+        base_urls: endpoints of `openai:` that share the load.
+        api_key_env: environment variable with their key.
+        parameters: of each request, over those of the catalogue.
+        modalities: what an endpoint takes that the catalogue does not know; video alone if nobody says.
+    """
+
+    base_urls: tuple[str, ...] = ()
+    api_key_env: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    modalities: tuple[str, ...] = ()
+
+
+Build = Callable[[str, ModelOptions, Sequence[Sample]], object]
+"""Makes what a spec names: given the part behind the colon, the options and the samples that will be asked."""
+
+_SCHEMES = MappingProxyType(
+    {
+        "openai": "benchmark.models.endpoint:build",
+        "answers": "benchmark.models.answers:build",
+        "signal": "benchmark.models.signal:build",
+        "random": "benchmark.models.floors:build_random",
+        "majority": "benchmark.models.floors:build_majority",
+        "python": "benchmark.models.python:build",
+    }
+)
+_CATALOGUED = "benchmark.models.endpoint:build_catalogued"
+
+
+def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> object:
+    """Whatever a spec names: `NAME` of the catalogue or of an entry point `mme_emotion.models`, or `SCHEME:REST`.
+
+    Raises:
+        RunError: there is no such thing, or it cannot be used; says what there is.
+    """
+    scheme, _, rest = spec.partition(":")
+    if scheme in _SCHEMES:
+        return _load(_SCHEMES[scheme])(rest, options, samples)
+    for point in entry_points(group="mme_emotion.models", name=spec):
+        return point.load()()
+    return _load(_CATALOGUED)(spec, options, samples)
+
+
+def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample]) -> Model | Respondent:
+    """The model under test.
+
+    Raises:
+        RunError: as for `find`, or what is found neither generates nor answers.
+    """
+    found = find(spec, options, samples)
+    if isinstance(found, (Model, Respondent)):
+        return found
+    members = ", ".join(
+        member for member in ("name", "identity", "modalities", "generate") if not hasattr(found, member)
+    )
+    raise RunError(f"--model={spec} is no model: it has no {members}; see Model in benchmark/model.py.")
+
+
+def _load(path: str) -> Build:
+    module, _, attribute = path.partition(":")
+    build: Build = getattr(import_module(module), attribute)
+    return build

@@ -1,5 +1,6 @@
-"""Options: declared once as the fields of a frozen dataclass, given on the command line, in a file or in pytest's ini section."""
+"""Options: the fields of a frozen dataclass, given on the command line, in a file or in pytest's ini section."""
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, field, fields
@@ -13,7 +14,7 @@ from benchmark.errors import RunError
 T = TypeVar("T")
 
 
-def option(default: object, metavar: str, text: str) -> Any:  # noqa: ANN401  a dataclass field stands for any type
+def option(default: object, metavar: str, text: str) -> Any:
     """A field that is an option: `--name-of-field METAVAR`, `mme_name_of_field` in the ini section."""
     return field(default=default, metadata={"metavar": metavar, "help": text})
 
@@ -23,12 +24,34 @@ def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _split(value: object) -> object:
+def split(value: object) -> object:
+    """Comma-separated text as a tuple; anything else as it is."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-Listed = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Listed = Annotated[tuple[str, ...], BeforeValidator(split)]
 """Several values, comma-separated on the command line."""
+
+
+def _pairs(value: object) -> object:
+    if isinstance(value, Mapping):
+        return tuple(value.items())
+    parts = split(value)
+    return tuple(map(_pair, parts)) if isinstance(parts, tuple) else parts
+
+
+def _pair(text: str) -> tuple[str, object]:
+    name, given, value = text.partition("=")
+    if not (given and name.strip()):
+        raise ValueError(f"{text} is not K=V")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value.strip()
+
+
+Parameters = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
+"""`K=V` pairs, comma-separated on the command line; a value that is JSON is taken as such, else as text."""
 
 
 def declared(kind: type[Any]) -> tuple[Field[Any], ...]:

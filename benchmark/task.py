@@ -55,9 +55,7 @@ TASKS: Mapping[str, Task] = _table(
     Task(name="ER-Lab", title="emotion recognition, in the laboratory", subject="emotion", question=_EMOTION),
     Task(name="ER-Wild", title="emotion recognition, in the wild", subject="emotion", question=_EMOTION),
     Task(name="Noise-ER", title="emotion recognition under noise", subject="emotion", question=_EMOTION),
-    Task(
-        name="FG-ER", title="fine-grained emotion recognition", subject="emotion", question=_EMOTIONS, separator=";"
-    ),
+    Task(name="FG-ER", title="fine-grained emotion recognition", subject="emotion", question=_EMOTIONS, separator=";"),
     Task(name="ML-ER", title="multi-label emotion recognition", subject="emotion", question=_EMOTIONS, separator=","),
     Task(
         name="SA",

@@ -54,5 +54,7 @@ async def ask(model: Model, prompt: Prompt, parse: Callable[[str], T], error: ty
             return Reply(value=parse(answer.text), model=answer.model, usage=usage, rejected=rejected)
         except RejectedReply as rejection:
             rejected, why = (*rejected, answer.text), str(rejection)
-            request = replace(prompt, text=f"{prompt.text}\n\nYour last reply could not be used: {why} Reply again in full.")
+            request = replace(
+                prompt, text=f"{prompt.text}\n\nYour last reply could not be used: {why} Reply again in full."
+            )
     raise error(f"{model.name} was asked {ATTEMPTS} times and its reply still cannot be used: {why}", rejected, usage)

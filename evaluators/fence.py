@@ -18,5 +18,5 @@ def fence_for(text: str) -> str:
 
 
 def defused(text: str) -> str:
-    """The text with the brackets of our wire tags replaced, so that an agent that quotes it cannot echo a planted block."""
+    """The text without the brackets of our wire tags: an agent that quotes it cannot echo a planted block."""
     return TAGS.sub("‹", text)

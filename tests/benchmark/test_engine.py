@@ -12,7 +12,13 @@ from benchmark.task import TASKS, Sample
 
 def sample(name: str) -> Sample:
     return Sample(
-        id=name, task=TASKS["SA"], clip=Clip(Path(name)), label_set=("a", "b"), targets=("a",), source="x", video_id=name
+        id=name,
+        task=TASKS["SA"],
+        clip=Clip(Path(name)),
+        label_set=("a", "b"),
+        targets=("a",),
+        source="x",
+        video_id=name,
     )
 
 

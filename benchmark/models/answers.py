@@ -1,0 +1,164 @@
+"""`answers:FILE`: answers that were produced elsewhere.
+
+A row of the file, a JSON list or JSONL; other keys are left alone, and `id` may stand for `video_id`:
+
+    {"video_id": "MELD/video/test_dia100_utt0.mp4", "model_response": "The speaker smiles …", "task": "ER-Wild"}
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from benchmark.errors import ModelError, RunError
+from benchmark.model import Answer, ModelOptions
+from benchmark.rows import leading_task, task_named
+from benchmark.task import Sample
+
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAnswer:
+    """One row: whose answer, what it says, and the task where row or file name tell it."""
+
+    video_id: str
+    text: str
+    task: str | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersFile:
+    """A respondent that looks answers up.
+
+    Attributes:
+        name: the file's name without suffix.
+        file: the file's name, for messages.
+        answers: by sample id.
+        unknown: ids in the file that no sample has.
+        missing: ids of samples that the file has no answer to.
+    """
+
+    name: str
+    file: str
+    answers: Mapping[str, GivenAnswer]
+    unknown: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    async def answer(self, sample: Sample) -> Answer:
+        """The file's answer.
+
+        Raises:
+            ModelError: there is none, or it is empty.
+        """
+        given = self.answers.get(sample.id)
+        if given is None:
+            raise ModelError(f"{self.file} has no answer for {sample.id}.")
+        if not given.text.strip():
+            raise ModelError(f"The answer in {given.place} is empty.")
+        return Answer(text=given.text, model=self.name)
+
+
+def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> AnswersFile:  # noqa: ARG001
+    """The answers of a file, of several (comma-separated) or of all `.json` and `.jsonl` files of a folder.
+
+    An answer belongs to the sample whose id the row gives; or to the one with its `video_id`, or else its file name,
+    within the task that the row, the file's name or the folder's name tells, or in all the data where none does.
+
+    Raises:
+        RunError: a file cannot be used, a sample has two answers, an id fits several samples, or none fits any.
+    """
+    paths = [path for name in rest.split(",") for path in _files(Path(name.strip()).expanduser())]
+    rows = [row for path in paths for row in _read(path)]
+    found, unknown = _matched(rows, samples, rest)
+    if not found:
+        raise RunError(f"answers:{rest}: none of its {len(rows)} ids is that of a sample, e.g. {rows[0].video_id}.")
+    return AnswersFile(
+        name=paths[0].stem if len(paths) == 1 else paths[0].parent.name or "answers",
+        file=paths[0].name if len(paths) == 1 else f"{len(paths)} files",
+        answers=found,
+        unknown=unknown,
+        missing=tuple(sample.id for sample in samples if sample.id not in found),
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.suffix in (".json", ".jsonl"))
+    if not files:
+        raise RunError(f"answers:{path} holds no .json or .jsonl file.")
+    return files
+
+
+def _read(path: Path) -> list[GivenAnswer]:
+    try:
+        text = path.read_text("utf-8-sig")
+        lines = text.lstrip().startswith("[")
+        rows = json.loads(text) if lines else [json.loads(line) for line in text.splitlines() if line.strip()]
+    except OSError as error:
+        raise RunError(f"answers:{path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise RunError(f"answers:{path} is neither a JSON list nor JSONL ({error}).") from error
+    if not rows:
+        raise RunError(f"answers:{path} holds no answer.")
+    named = leading_task(path.stem) or task_named(path.parent.name)
+    return [
+        _row(row, f"{path.name}, row {number}", named.name if named else None) for number, row in enumerate(rows, 1)
+    ]
+
+
+def _row(row: object, place: str, task: str | None) -> GivenAnswer:
+    if not isinstance(row, dict):
+        raise RunError(f"answers: {place} is not an object with video_id and model_response.")
+    name, text = row.get("video_id") or row.get("id"), row.get("model_response", "")
+    if not isinstance(name, str) or "model_response" not in row or not isinstance(text, str | None):
+        raise RunError(f"answers: {place} lacks video_id (or id) or model_response, or one of them is not text.")
+    told = task_named(str(row["task"])) if "task" in row else None
+    return GivenAnswer(video_id=name, text=text or "", task=told.name if told else task, place=place)
+
+
+def _matched(
+    rows: Sequence[GivenAnswer], samples: Sequence[Sample], rest: str
+) -> tuple[dict[str, GivenAnswer], tuple[str, ...]]:
+    names = _names(samples)
+    found: dict[str, GivenAnswer] = {}
+    unknown, trouble = [], []
+    for row in rows:
+        ids = _candidates(row, names)
+        if not ids:
+            unknown.append(row.video_id)
+        elif len(ids) > 1:
+            trouble.append(f"{row.video_id} may be {' or '.join(sorted(ids)[:3])}: give each row its task")
+        elif (one := next(iter(ids))) in found:
+            trouble.append(f"{one} has two answers")
+        else:
+            found[one] = row
+    if trouble:
+        more = f", and {len(trouble) - SHOWN} more" if len(trouble) > SHOWN else ""
+        raise RunError(f"answers:{rest} cannot be matched: {'; '.join(trouble[:SHOWN])}{more}.")
+    return found, tuple(unknown)
+
+
+Names = Mapping[tuple[str | None, str], frozenset[str]]
+"""Sample ids by task (None: all the data) and by each name that a file may give."""
+
+
+def _names(samples: Iterable[Sample]) -> Names:
+    names: dict[tuple[str | None, str], set[str]] = defaultdict(set)
+    for sample in samples:
+        path = PurePosixPath(sample.video_id)
+        for kind, name in (("", sample.id), ("", sample.video_id), ("file:", path.name), ("file:", path.stem)):
+            names[None, kind + name].add(sample.id)
+            names[sample.task.name, kind + name].add(sample.id)
+    return {key: frozenset(ids) for key, ids in names.items()}
+
+
+def _candidates(row: GivenAnswer, names: Names) -> frozenset[str]:
+    path = PurePosixPath(row.video_id)
+    for name in (row.video_id, f"file:{path.name}", f"file:{path.stem}"):
+        if ids := names.get((row.task, name)):
+            return ids
+    return frozenset()

@@ -1,0 +1,234 @@
+"""Models behind OpenAI-compatible endpoints."""
+
+import asyncio
+import base64
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import openai
+from openai import AsyncOpenAI
+
+from benchmark.catalogue import find_catalogued, read_catalogue
+from benchmark.clip import data_url
+from benchmark.errors import ModelError, RunError
+from benchmark.model import Answer, ModelOptions
+from benchmark.prompt import Modality, Prompt
+from benchmark.task import Sample
+from benchmark.usage import Usage
+
+OPENAI_URL, OPENAI_KEY = "https://api.openai.com/v1", "OPENAI_API_KEY"
+NO_KEY = "none"
+TIMEOUT_SECONDS = 300
+RETRIES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where and how a model is asked.
+
+    Attributes:
+        urls: base URLs; several share the load.
+        key_env: environment variable with the key; None where none is sent.
+        model: its name there.
+        modalities: what it can be sent.
+        parameters: of each request.
+        usd: price of a million input and of a million output tokens; None is unknown.
+    """
+
+    urls: tuple[str, ...]
+    key_env: str | None
+    model: str
+    modalities: frozenset[Modality]
+    parameters: Mapping[str, Any]
+    usd: tuple[float, float] | None = None
+
+
+def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "EndpointModel":  # noqa: ARG001
+    """`openai:NAME`: OpenAI itself, or wherever the options say.
+
+    The key of OPENAI_API_KEY goes to OpenAI alone, and elsewhere only where the options name that variable.
+
+    Raises:
+        RunError: the name or the key is missing.
+    """
+    if not rest:
+        raise RunError("openai: names no model; give openai:NAME.")
+    key_env = options.api_key_env or (None if options.base_urls else OPENAI_KEY)
+    modalities: frozenset[Any] = frozenset(options.modalities or ("video",))
+    return EndpointModel(
+        Endpoint(
+            urls=options.base_urls or (OPENAI_URL,),
+            key_env=key_env,
+            model=rest,
+            modalities=modalities,
+            parameters={"temperature": 0} | dict(options.parameters),
+        )
+    )
+
+
+def build_catalogued(name: str, options: ModelOptions, samples: Sequence[Sample]) -> "EndpointModel":  # noqa: ARG001
+    """A model of the catalogue, at its provider; a local one at the base URLs given.
+
+    Raises:
+        RunError: the name is unknown or the key is missing.
+    """
+    row = find_catalogued(name)
+    provider = read_catalogue().providers[row.provider]
+    elsewhere = bool(options.base_urls)
+    return EndpointModel(
+        Endpoint(
+            urls=options.base_urls or (provider.url,),
+            key_env=options.api_key_env or (None if elsewhere else provider.key),
+            model=row.id,
+            modalities=row.modalities,
+            parameters={**row.parameters, **options.parameters},
+            usd=row.usd,
+        )
+    )
+
+
+class EndpointModel:
+    """A `Model` asked over HTTP by the chat-completions protocol; the key stays in here."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Takes the key from the environment.
+
+        Raises:
+            RunError: the variable is not set; names it.
+        """
+        self.endpoint = endpoint
+        self._key = os.environ.get(endpoint.key_env, "") if endpoint.key_env else NO_KEY
+        if not self._key:
+            raise RunError(f"{endpoint.model} needs a key: set the environment variable {endpoint.key_env}.")
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, list[AsyncOpenAI]] = WeakKeyDictionary()
+        self._in_flight: Counter[int] = Counter()
+
+    @property
+    def name(self) -> str:
+        """Its name at the endpoint."""
+        return self.endpoint.model
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What it can be sent."""
+        return self.endpoint.modalities
+
+    @property
+    def identity(self) -> str:
+        """Endpoint, name and parameters as JSON, without credentials."""
+        endpoint = self.endpoint
+        asked = {"urls": [shown(url) for url in endpoint.urls], "model": endpoint.model}
+        return json.dumps(asked | {"parameters": dict(endpoint.parameters)}, sort_keys=True)
+
+    async def check(self) -> None:
+        """Asks each endpoint for its list of models.
+
+        Raises:
+            RunError: one cannot be reached, or refuses the key; any other reply means that it is there.
+        """
+        for url in self.endpoint.urls:
+            async with AsyncOpenAI(base_url=url, api_key=self._key, max_retries=1, timeout=20) as client:
+                try:
+                    await client.models.list()
+                except openai.APIStatusError as error:
+                    if error.status_code == 401:
+                        raise RunError(self._said(error, url)) from None
+                except openai.APIConnectionError as error:
+                    raise RunError(self._said(error, url)) from None
+                except (openai.OpenAIError, ValueError):  # a list that does not parse is a reply all the same
+                    continue
+
+    async def generate(self, prompt: Prompt) -> Answer:
+        """The reply; the client sends a request again on 408, 409, 429 and 5xx, as the server's Retry-After says.
+
+        Raises:
+            ModelError: no reply, or an empty one.
+        """
+        with self._client() as (client, url):
+            started = time.monotonic()
+            try:
+                reply = await client.chat.completions.create(
+                    model=self.endpoint.model,
+                    messages=[{"role": "user", "content": content_of(prompt)}],  # type: ignore[misc,list-item]
+                    extra_body=dict(self.endpoint.parameters),
+                )
+            except (openai.OpenAIError, ValueError) as error:
+                raise ModelError(self._said(error, url)) from None  # the cause may quote the request's headers
+        choice = reply.choices[0] if reply.choices else None
+        usage = self._usage(reply.usage, time.monotonic() - started)
+        if choice is None or not (choice.message.content or "").strip():
+            why = choice.finish_reason if choice else "no choices"
+            raise ModelError(f"{self.name} at {shown(url)} gave an empty answer ({why}).", usage=usage)
+        return Answer(text=self._redacted(choice.message.content or ""), model=reply.model or self.name, usage=usage)
+
+    @contextmanager
+    def _client(self) -> Iterator[tuple[AsyncOpenAI, str]]:
+        """The client of the URL with the fewest requests in flight; clients belong to the running loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = [
+                AsyncOpenAI(base_url=url, api_key=self._key, max_retries=RETRIES, timeout=TIMEOUT_SECONDS)
+                for url in self.endpoint.urls
+            ]
+        index = min(range(len(self.endpoint.urls)), key=lambda index: self._in_flight[index])
+        self._in_flight[index] += 1
+        try:
+            yield self._clients[loop][index], self.endpoint.urls[index]
+        finally:
+            self._in_flight[index] -= 1
+
+    def _usage(self, counted: openai.types.CompletionUsage | None, seconds: float) -> Usage:
+        if counted is None:
+            return Usage(requests=1, seconds=seconds)
+        tokens, prices = (counted.prompt_tokens, counted.completion_tokens), self.endpoint.usd
+        cost = None if prices is None else sum(t * usd for t, usd in zip(tokens, prices, strict=True)) / 1e6
+        return Usage(requests=1, input_tokens=tokens[0], output_tokens=tokens[1], seconds=seconds, cost_usd=cost)
+
+    def _said(self, error: Exception, url: str) -> str:
+        """One sentence on what went wrong, free of the key."""
+        where = shown(url)
+        match error:
+            case openai.APITimeoutError():
+                return f"{where} did not answer within {TIMEOUT_SECONDS} s."
+            case openai.APIConnectionError():
+                return f"{where} cannot be reached ({self._redacted(str(error.__cause__ or error))}); is it running?"
+            case openai.AuthenticationError() | openai.PermissionDeniedError():
+                key = f"the key in {self.endpoint.key_env}" if self.endpoint.key_env else "requests without a key"
+                return f"{where} refuses {key} ({error.status_code})."
+            case openai.NotFoundError():
+                return f"{where} knows no model {self.name} (404: {self._brief(error)})."
+            case openai.APIStatusError():
+                return f"{where} answered {error.status_code}: {self._brief(error)}."
+            case _:
+                return f"{where} gave no usable reply: {self._brief(error)}."
+
+    def _brief(self, error: Exception) -> str:
+        return " ".join(self._redacted(str(error)).split())[:300].rstrip(".")
+
+    def _redacted(self, text: str) -> str:
+        return text if self._key == NO_KEY else text.replace(self._key, "***")
+
+
+def shown(url: str) -> str:
+    """A URL as it may be printed: without user, password and query, where people put keys."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
+
+
+def content_of(prompt: Prompt) -> list[dict[str, Any]]:
+    """The prompt as content parts: pictures, sound or the clip as data, never by name, and the text last."""
+    parts = [{"type": "image_url", "image_url": {"url": data_url("image/jpeg", frame.jpeg)}} for frame in prompt.frames]
+    if prompt.video is not None:
+        parts.append({"type": "video_url", "video_url": {"url": data_url("video/mp4", prompt.video)}})
+    if prompt.sound is not None:
+        sound = base64.b64encode(prompt.sound.wav()).decode()
+        parts.append({"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}})
+    return [*parts, {"type": "text", "text": prompt.text}]

@@ -1,0 +1,253 @@
+"""What pytest sees of the questions and of whoever answers them: options, parametrisation, the `model` fixture."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from string import Template
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal, TypeVar
+
+import pytest
+from platformdirs import user_cache_path
+from pydantic import BeforeValidator, Field
+
+from benchmark.cache import Cache
+from benchmark.clip import ClipReader
+from benchmark.dataset import Dataset, read_samples
+from benchmark.errors import EmotionError
+from benchmark.model import Model, ModelOptions, Respondent, find_respondent
+from benchmark.models.cached import CachedModel
+from benchmark.options import Listed, Parameters, declared, flag_of, option, parse_options, read_option_file, split
+from benchmark.prompt import PROMPTS, Asking, Prompter, read_templates
+from benchmark.selection import parse_shard, select
+from benchmark.task import TASKS, Sample
+
+T = TypeVar("T")
+
+Modalities = Annotated[tuple[Literal["video", "audio"], ...], BeforeValidator(split)]
+
+CASES = Path(__file__).with_name("test_mme_emotion.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkOptions:
+    """Which questions, and who answers them."""
+
+    model: str = option(
+        "signal", "SPEC", "model under test: a catalogued name, openai:NAME, answers:FILE, signal, random, majority"
+        " or python:MODULE:ATTR (default: signal)"
+    )  # fmt: skip
+    base_url: Listed = option((), "URL", "endpoint of openai:NAME; several, comma-separated, share the load")
+    api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
+    model_option: Parameters = option((), "K=V,…", "request parameters for the model: temperature=0.2,max_tokens=900")
+    data: str | None = option(
+        None, "WHERE", "samples: a folder, hf:ID, demo, or a JSONL or CSV file (default: $MME_EMOTION_DATA, else demo)"
+    )
+    tasks: Listed = option((), "NAMES", f"only these tasks, comma-separated: {', '.join(TASKS)}")
+    limit: Annotated[int, Field(ge=1)] | None = option(
+        None, "N", "only N samples, stratified over task and label, the same ones every time"
+    )
+    shard: str | None = option(None, "K/N", "only the K-th of N equal parts of the samples")
+    concurrency: Annotated[int, Field(ge=1)] = option(8, "N", "samples in flight (default: 8)")
+    frames: Annotated[int, Field(ge=1)] = option(10, "N", "frames that the model sees at most (default: 10)")
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
+        1.0, "F", "frames a second that the model sees (default: 1)"
+    )
+    modalities: Modalities = option((), "LIST", "what the model is given: video,audio (default: what it takes)")
+    decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "decoder of frames: pyav or decord (default: pyav)")
+    prompts: Path | None = option(None, "DIR", "prompt templates that replace those of the same name")
+    cache: Path | None = option(None, "DIR", "where decoded frames and replies are kept (default: the user's cache)")
+    no_cache: bool = option(default=False, metavar="", text="keep nothing beyond this run, and use nothing kept")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The questions of this run and who answers them, ready to start."""
+
+    options: BenchmarkOptions
+    dataset: Dataset
+    samples: tuple[Sample, ...]
+    respondent: Model | Respondent
+    template: Template
+
+
+OPTIONS = pytest.StashKey[BenchmarkOptions]()
+BENCH = pytest.StashKey[Bench]()
+CACHE = pytest.StashKey[Cache]()
+
+
+def add_options(parser: pytest.Parser, title: str, kind: type[Any]) -> None:
+    """Declares the dataclass's options, each with its ini twin."""
+    group = parser.getgroup(title)
+    for declaration in declared(kind):
+        text, metavar = declaration.metadata["help"], declaration.metadata["metavar"]
+        shape: dict[str, Any] = {"metavar": metavar} if metavar else {"action": "store_true"}
+        group.addoption(flag_of(declaration.name), help=text, default=None, **shape)
+        parser.addini(f"mme_{declaration.name}", help=f"as {flag_of(declaration.name)}", default=None)
+
+
+def read_options(config: pytest.Config, kind: type[T]) -> T:
+    """The options of this run: the command line wins over `--config`, that over the ini section.
+
+    Raises:
+        pytest.UsageError: one is malformed.
+    """
+    path = config.getoption("--config")
+    names = [declaration.name for declaration in declared(kind)]
+    with usage_errors():
+        kept = read_option_file(Path(path), partial(_is_option, config)) if path else {}
+        given = {name: _given(config, name, kept) for name in names}
+        return parse_options(kind, {name: value for name, value in given.items() if value not in (None, "")})
+
+
+def _given(config: pytest.Config, name: str, kept: Mapping[str, object]) -> object:
+    asked = config.getoption(flag_of(name))
+    return asked if asked is not None else kept.get(name, config.getini(f"mme_{name}"))
+
+
+def _is_option(config: pytest.Config, name: str) -> bool:
+    try:
+        config.getini(f"mme_{name}")
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turns the suite's errors into pytest's way to say that a run cannot start: one message, exit code 4."""
+    try:
+        yield
+    except EmotionError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def runs_cases(config: pytest.Config) -> bool:
+    """Whether the benchmark's cases are among what pytest was asked to collect; `pytest tests` starts nothing."""
+    asked = (config.invocation_params.dir / argument.split("::")[0] for argument in config.args)
+    return any(path.resolve() == CASES or path.resolve() in CASES.parents for path in asked)
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this is one of xdist's processes."""
+    return hasattr(config, "workerinput")
+
+
+def bench_of(config: pytest.Config) -> Bench:
+    """The questions and the respondent, made on first use.
+
+    Raises:
+        pytest.UsageError: the samples, the selection or the model are not to be had.
+    """
+    if BENCH not in config.stash:
+        with usage_errors():
+            config.stash[BENCH] = _prepare(config.stash[OPTIONS])
+    return config.stash[BENCH]
+
+
+def _prepare(options: BenchmarkOptions) -> Bench:
+    dataset = read_samples(options.data or "demo")
+    shard = parse_shard(options.shard) if options.shard else None
+    samples = select(dataset.samples, tasks=options.tasks, limit=options.limit, shard=shard)
+    settings = ModelOptions(
+        base_urls=options.base_url,
+        api_key_env=options.api_key_env,
+        parameters=dict(options.model_option),
+        modalities=options.modalities,
+    )
+    respondent = find_respondent(options.model, settings, dataset.samples)
+    template = read_templates(PROMPTS, options.prompts)["question"]
+    return Bench(options=options, dataset=dataset, samples=samples, respondent=respondent, template=template)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options about questions and model."""
+    add_options(parser, "MME-Emotion: the questions, and who answers", BenchmarkOptions)
+    parser.getgroup("MME-Emotion: the questions, and who answers").addoption(
+        "--config", metavar="FILE", help="TOML file with any of these options; the command line wins"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Reads the options and makes each task a marker."""
+    options = read_options(config, BenchmarkOptions)
+    config.stash[OPTIONS] = replace(options, data=options.data or os.environ.get("MME_EMOTION_DATA"))
+    for task in TASKS.values():
+        config.addinivalue_line("markers", f"{task.name}: {task.title}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Finds the samples and the model before anything is collected, and makes each source a marker."""
+    if not runs_cases(session.config):
+        return
+    config = session.config
+    for source in sorted({sample.source for sample in bench_of(config).dataset.samples}):
+        config.addinivalue_line("markers", f"{source}: clips from {source}")
+    if not config.option.collectonly:
+        config.stash[CACHE] = _open_cache(config)
+
+
+def _open_cache(config: pytest.Config) -> Cache:
+    options = config.stash[OPTIONS]
+    folder = options.cache or user_cache_path("mme-emotion")
+    if options.no_cache:
+        passing = TemporaryDirectory(prefix="mme-emotion-")
+        config.add_cleanup(passing.cleanup)
+        folder = Path(passing.name)
+    with usage_errors():
+        cache = Cache(folder)
+    config.add_cleanup(cache.close)
+    return cache
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One case for each sample, marked with its task and its source."""
+    if "sample" in metafunc.fixturenames and Path(str(metafunc.definition.path)) == CASES:
+        metafunc.parametrize("sample", [_case(sample) for sample in bench_of(metafunc.config).samples])
+
+
+def _case(sample: Sample) -> pytest.ParameterSet:
+    return pytest.param(sample, id=sample.id, marks=_marks(sample.task.name, sample.source))
+
+
+@cache
+def _marks(*names: str) -> tuple[pytest.MarkDecorator, ...]:
+    return tuple(getattr(pytest.mark, name) for name in names)
+
+
+@pytest.fixture(scope="session")
+def bench(pytestconfig: pytest.Config) -> Bench:
+    """The questions of this run and who answers them."""
+    return bench_of(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def kept(pytestconfig: pytest.Config) -> Cache:
+    """What has been decoded and answered before."""
+    return pytestconfig.stash[CACHE]
+
+
+@pytest.fixture(scope="session")
+def reader(bench: Bench, kept: Cache) -> ClipReader:
+    """Frames and sound of clips."""
+    return ClipReader(kept, decoder=bench.options.decoder)
+
+
+@pytest.fixture(scope="session")
+def model(bench: Bench, kept: Cache, reader: ClipReader) -> Respondent:
+    """Whoever is under test."""
+    options = bench.options
+    if not isinstance(bench.respondent, Model):
+        return bench.respondent
+    prompter = Prompter(
+        reader=reader,
+        template=bench.template,
+        fps=options.fps,
+        most=options.frames,
+        modalities=frozenset(options.modalities or ("video", "audio")),
+    )
+    return Asking(CachedModel(bench.respondent, kept), prompter)

@@ -1,0 +1,38 @@
+"""What agents are told of a sample."""
+
+from dataclasses import dataclass
+
+from benchmark.clip import Frame
+from benchmark.task import Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the model under test was asked.
+
+    Attributes:
+        subject: what for.
+        label_set: the candidates.
+        several: whether it may name several.
+    """
+
+    subject: Subject
+    label_set: tuple[str, ...]
+    several: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the judge rates the steps against.
+
+    Attributes:
+        question: what was asked.
+        targets: the true labels.
+        audio_clue: what is heard; None where nobody has said.
+        frames: one a second, the first ten.
+    """
+
+    question: Question
+    targets: tuple[str, ...]
+    audio_clue: str | None
+    frames: tuple[Frame, ...] = ()

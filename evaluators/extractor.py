@@ -1,0 +1,59 @@
+"""The step extractor: cuts an answer into steps."""
+
+from dataclasses import dataclass
+from string import Template
+from typing import Protocol, runtime_checkable
+
+from benchmark.errors import ExtractorError
+from benchmark.model import Answer, Model
+from benchmark.prompt import Prompt
+from evaluators.agent import Reply, ask
+from evaluators.evidence import Question
+from evaluators.fence import defused, fence_for
+from evaluators.steps import Steps, parse_steps
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """Cuts an answer into reasoning steps and a prediction."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    def identity(self) -> str:
+        """All that determines its steps besides answer and question."""
+
+    async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
+        """The answer's steps.
+
+        Raises:
+            ExtractorError: nothing that it said parses.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PromptedExtractor:
+    """A language model as extractor (MME-Emotion, arXiv 2508.09210, uses gpt-4.1-2025-04-14 at temperature 0)."""
+
+    model: Model
+    template: Template
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.model.name
+
+    @property
+    def identity(self) -> str:
+        """The model's, with the wording of the request."""
+        return f"{self.model.identity}\n{self.template.template}"
+
+    async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
+        """The answer's steps, asked for again where the reply does not parse."""
+        text = defused(answer.text)
+        request = self.template.substitute(
+            subject=question.subject, labels="; ".join(question.label_set), fence=fence_for(text), answer=text
+        )
+        return await ask(self.model, Prompt(text=request), parse_steps, ExtractorError)

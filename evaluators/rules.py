@@ -1,0 +1,128 @@
+"""Agents that need no model: word lists. They work offline, and their scores do not compare with published ones."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from benchmark.circumplex import place, voice_arousal
+from benchmark.model import Answer
+from evaluators.agent import Reply
+from evaluators.evidence import Evidence, Question
+from evaluators.labels import is_negated, named_labels
+from evaluators.rating import Rating, Ratings
+from evaluators.steps import Steps
+
+IDENTITY = "rules/1"
+MOST_STEPS = 12
+"""How many steps an answer is cut into at most; what follows is joined to the last but one."""
+
+CLEAR = 0.4
+"""How far from neutral a word must lie, on either axis, for its opposite to contradict it."""
+
+_THOUGHT = re.compile(r"</?\w+>|[*_`#]+")
+_LEAD = re.compile(r"^\s*(?:[-•–]|\d{1,2}[.)]|step\s+\d{1,2}\s*[:.)-])\s*", re.IGNORECASE)
+# a sentence ends before white space and a capital or figure; "-18.2 dB" has neither, an abbreviation is named
+_SENTENCE = re.compile(
+    r"""(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!\bvs\.)(?<!\bMr\.)(?<!\bDr\.)\s+(?=["'(A-Z0-9])"""
+    r"|(?<=[\u3002\uff01\uff1f])"
+)
+_CONCLUSION = re.compile(
+    r"\b(?:answer|final|therefore|conclusion|overall|hence|thus|in sum|prediction)\b", re.IGNORECASE
+)
+_WORD = re.compile(r"[a-z][a-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RulesExtractor:
+    """Cuts an answer at its lines and sentences; the conclusion is the last one that says so, or that names a label."""
+
+    name: str = "rules"
+    identity: str = IDENTITY
+
+    async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
+        """The steps; never fails, since every answer has a first sentence."""
+        return Reply(value=split_steps(answer.text, question), model=self.name)
+
+
+def split_steps(text: str, question: Question) -> Steps:
+    """Sentences to steps; the prediction is the labels that the conclusion names, joined by commas, or "None"."""
+    sentences = list(split_sentences(text))
+    naming = [index for index, sentence in enumerate(sentences) if named_labels(sentence, question.label_set)]
+    saying = [index for index in naming if _CONCLUSION.search(sentences[index])]
+    if not naming:
+        return Steps(reasoning=_bounded(sentences), prediction="None")
+    last = (saying or naming)[-1]
+    named = named_labels(sentences[last], question.label_set)
+    return Steps(reasoning=_bounded(sentences[:last] + sentences[last + 1 :]), prediction=", ".join(named))
+
+
+def split_sentences(text: str) -> Iterator[str]:
+    """The sentences of a text, without numbering, bullets and markup."""
+    for line in _THOUGHT.sub(" ", text).splitlines():
+        for sentence in _SENTENCE.split(_LEAD.sub("", line)):
+            if plain := " ".join(sentence.split()):
+                yield plain
+
+
+def _bounded(sentences: list[str]) -> tuple[str, ...]:
+    if len(sentences) <= MOST_STEPS:
+        return tuple(sentences)
+    return (*sentences[: MOST_STEPS - 1], " ".join(sentences[MOST_STEPS - 1 :]))
+
+
+@dataclass(frozen=True, slots=True)
+class RulesJudge:
+    """Rates by words: a step is wrong that asserts the opposite valence or arousal of the audio clue."""
+
+    name: str = "rules"
+    identity: str = IDENTITY
+    sees: bool = False
+
+    async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
+        """One rating a step; never fails."""
+        reasoning = tuple(_rated(step, evidence.audio_clue or "") for step in steps.reasoning)
+        return Reply(value=Ratings(reasoning=reasoning, recognition=recognised(steps, evidence)), model=self.name)
+
+
+def recognised(steps: Steps, evidence: Evidence) -> Rating:
+    """The last step's rating: 1 if the one true label and no other is named; of several true labels the share named."""
+    named = named_labels(steps.prediction, evidence.question.label_set)
+    right = [target for target in evidence.targets if target in named]
+    reason = f"names {', '.join(named)}" if named else "names no label"
+    if evidence.question.several:
+        return Rating(value=Fraction(len(right), len(evidence.targets)), reason=reason)
+    return Rating(value=Fraction(int(named == evidence.targets)), reason=reason)
+
+
+def _rated(step: str, clue: str) -> Rating:
+    reason = contradiction(step, clue)
+    return Rating(value=Fraction(int(reason is None)), reason=reason)
+
+
+def contradiction(step: str, clue: str) -> str | None:
+    """Why a step contradicts a clue, or None: they lie on opposite sides of valence or arousal, both far out."""
+    pairs = zip(("valence", "arousal"), _axes(step), _axes(clue), strict=True)
+    for axis, asserted, heard in pairs:
+        if asserted is None or heard is None:
+            continue
+        if asserted * heard < 0 and min(abs(asserted), abs(heard)) >= CLEAR:
+            return f"asserts {_side(asserted)} {axis} ({asserted:+.1f}), the clue says {_side(heard)} ({heard:+.1f})"
+    return None
+
+
+def _side(value: float) -> str:
+    return "high" if value > 0 else "low"
+
+
+def _axes(text: str) -> tuple[float | None, float | None]:
+    """The mean valence and arousal of a text's words, negated ones left out; None where no word bears on it."""
+    plain = text.casefold()
+    words = [match[0] for match in _WORD.finditer(plain) if not is_negated(plain, match.start())]
+    places = [where for word in words if (where := place(word)) is not None]
+    voices = [voice for word in words if (voice := voice_arousal(word)) is not None]
+    return _mean([where.valence for where in places]), _mean([where.arousal for where in places] + voices)
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None

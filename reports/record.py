@@ -1,0 +1,167 @@
+"""One sample's record: a line of `samples.jsonl`."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.model import Answer
+from benchmark.task import Sample
+from benchmark.usage import Usage
+from evaluators.rating import Rating
+from evaluators.scorer import Scored, Trace, Unscored
+
+Outcome = Literal["passed", "failed", "error"]
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RatedStep(_Kept):
+    """A step of the answer with its rating.
+
+    Attributes:
+        text: the step.
+        rating: the judge's, as an exact fraction, e.g. `2/3`.
+        reason: the judge's words, where it gave any.
+    """
+
+    text: str
+    rating: str
+    reason: str | None
+
+
+class Spent(_Kept):
+    """What one role took; None is unknown."""
+
+    model: str | None
+    requests: int
+    input_tokens: int | None
+    output_tokens: int | None
+    seconds: float
+    cost_usd: float | None
+
+
+class Record(_Kept):
+    """All that is known of one sample after the run.
+
+    Attributes:
+        outcome: `passed` where every true label was named, `failed` where not, `error` where there is no score.
+        answer: the model's, whole; None where none came.
+        steps: of the reasoning, in order.
+        prediction: the last step; None where there is no score.
+        predicted: labels of the label set that the prediction names.
+        recognition: 0 to 1; None where there is no score, and so for the other scores.
+        precision: for tasks with several labels, and so F1.
+        decoder: what decoded the frames that the judge saw.
+        stage: where an unscored sample ended.
+        rejected: replies that had to be asked again, by role.
+        usage: by role: model, extractor, judge, listener; `unscored` sums the agents' where there is no score.
+    """
+
+    id: str
+    task: str
+    source: str
+    question: str
+    label_set: tuple[str, ...]
+    targets: tuple[str, ...]
+    outcome: Outcome
+    answer: str | None = None
+    steps: tuple[RatedStep, ...] = ()
+    prediction: RatedStep | None = None
+    predicted: tuple[str, ...] = ()
+    recognition: float | None = None
+    reasoning: float | None = None
+    cot: float | None = None
+    precision: float | None = None
+    f1: float | None = None
+    audio_clue: str | None = None
+    decoder: str | None = None
+    stage: str | None = None
+    error: str | None = None
+    rejected: Mapping[str, tuple[str, ...]] = {}
+    usage: Mapping[str, Spent] = {}
+
+
+def record_of(outcome: Scored | Unscored) -> Record:
+    """What is kept of a sample."""
+    return _scored(outcome) if isinstance(outcome, Scored) else _unscored(outcome)
+
+
+def _scored(outcome: Scored) -> Record:
+    sample, score = outcome.sample, outcome.score
+    several = sample.task.several
+    return _asked(
+        sample,
+        outcome="passed" if score.recognition == 1 else "failed",
+        answer=score.answer.text,
+        steps=tuple(map(_rated, score.steps.reasoning, score.ratings.reasoning)),
+        prediction=_rated(score.steps.prediction, score.ratings.recognition),
+        predicted=score.predicted,
+        recognition=float(score.recognition),
+        reasoning=float(score.reasoning),
+        cot=float(score.cot()),
+        precision=float(score.precision(sample.targets)) if several else None,
+        f1=float(score.f1(sample.targets)) if several else None,
+        audio_clue=outcome.audio_clue,
+        decoder=outcome.decoder,
+        rejected={role: trace.rejected for role, trace in outcome.traces.items() if trace.rejected},
+        usage={"model": _answered(score.answer), **{role: _traced(trace) for role, trace in outcome.traces.items()}},
+    )
+
+
+def _unscored(outcome: Unscored) -> Record:
+    usage = {"unscored": _spent(None, outcome.usage)} if outcome.usage != Usage() else {}
+    return _asked(
+        outcome.sample,
+        outcome="error",
+        answer=outcome.answer.text if outcome.answer else None,
+        audio_clue=outcome.sample.audio_clue,
+        stage=outcome.stage,
+        error=outcome.error.replace(str(outcome.sample.clip.path), outcome.sample.video_id),
+        rejected={outcome.stage: outcome.replies} if outcome.replies else {},
+        usage={"model": _answered(outcome.answer), **usage} if outcome.answer else usage,
+    )
+
+
+def _asked(sample: Sample, **rest: object) -> Record:
+    return Record.model_validate(
+        {
+            "id": sample.id,
+            "task": sample.task.name,
+            "source": sample.source,
+            "question": sample.task.question,
+            "label_set": sample.label_set,
+            "targets": sample.targets,
+            **rest,
+        }
+    )
+
+
+def _rated(text: str, rating: Rating) -> RatedStep:
+    return RatedStep(text=text, rating=_fraction(rating.value), reason=rating.reason)
+
+
+def _fraction(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"
+
+
+def _answered(answer: Answer) -> Spent:
+    return _spent(answer.model, answer.usage)
+
+
+def _traced(trace: Trace) -> Spent:
+    return _spent(trace.model, trace.usage)
+
+
+def _spent(model: str | None, usage: Usage) -> Spent:
+    return Spent(
+        model=model,
+        requests=usage.requests,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        seconds=round(usage.seconds, 3),
+        cost_usd=usage.cost_usd,
+    )

@@ -1,0 +1,148 @@
+"""A run's figures: `report.json`, whose schema is `schema.json`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.task import TASKS
+from reports.record import Record, Spent
+from reports.stats import Scores, aggregate, grouped, macro
+from reports.table import percent
+
+
+class Report(BaseModel):
+    """The run as a whole; all scores are fractions 0 to 1.
+
+    Attributes:
+        model: the model under test.
+        provenance: what determined the figures: versions, data, agents, wording, settings.
+        incomparable: why the scores do not compare with published ones, a reason each; empty where they do.
+        selected: how many samples the run was to ask; fewer records mean that it ended early.
+        overall: all samples, so that a task weighs by its size.
+        macro: mean of the tasks' scores.
+        tasks: by task; so `sources` by task and source, `labels` by task and true label.
+        floors: by task, and `overall`: the score of constantly answering each source's commonest label(s).
+        published: Recognition of the same model in the published table, by task and `overall`; empty without a row.
+        usage: what each role took, summed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    model: str
+    provenance: Mapping[str, Any]
+    incomparable: tuple[str, ...]
+    selected: int
+    overall: Scores
+    macro: Mapping[str, float | None]
+    tasks: Mapping[str, Scores]
+    sources: Mapping[str, Mapping[str, Scores]]
+    labels: Mapping[str, Mapping[str, Scores]]
+    floors: Mapping[str, float]
+    published: Mapping[str, float]
+    usage: Mapping[str, Spent]
+
+
+class Background(BaseModel):
+    """What a report says besides its records' figures; the fields are the report's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    provenance: Mapping[str, Any]
+    incomparable: tuple[str, ...]
+    selected: int
+    floors: Mapping[str, float]
+    published: Mapping[str, float]
+
+
+def report_of(records: Sequence[Record], background: Background) -> Report:
+    """The report on these records."""
+    by_task = {name: [record for record in records if record.task == name] for name in TASKS}
+    present = {name: members for name, members in by_task.items() if members}
+    tasks = {name: aggregate(members) for name, members in present.items()}
+    return Report(
+        **dict(background),
+        overall=aggregate(records),
+        macro=macro(tasks.values()),
+        tasks=tasks,
+        sources={name: grouped(members, lambda record: [record.source]) for name, members in present.items()},
+        labels={name: grouped(members, lambda record: record.targets) for name, members in present.items()},
+        usage=_usage(records),
+    )
+
+
+def _usage(records: Sequence[Record]) -> Mapping[str, Spent]:
+    roles = dict.fromkeys(role for record in records for role in record.usage)
+    return {role: _total([record.usage[role] for record in records if role in record.usage]) for role in roles}
+
+
+def _total(parts: Sequence[Spent]) -> Spent:
+    """The sum; a figure that one part does not know is unknown."""
+    sums: dict[str, Any] = {}
+    for name in ("requests", "input_tokens", "output_tokens", "seconds", "cost_usd"):
+        values = [getattr(part, name) for part in parts]
+        sums[name] = None if None in values else sum(values)
+    models = {part.model for part in parts}
+    return Spent(model=models.pop() if len(models) == 1 else None, **sums)
+
+
+def score_rows(report: Report) -> list[tuple[str, ...]]:
+    """The score table: headings, a row for each task, the overall and the macro mean."""
+    head = ("Task", "Samples", "Unscored", "Recognition", "Reasoning", "CoT", "Floor")
+    rows = [_row(name, scores, report) for name, scores in report.tasks.items()]
+    rows.append(_row("overall", report.overall, report))
+    means = (percent(report.macro[name]) for name in ("recognition", "reasoning", "cot"))
+    rows.append(("mean of tasks", "", "", *means, "", *([""] if report.published else [])))
+    return [(*head, "Published") if report.published else head, *rows]
+
+
+def _row(name: str, scores: Scores, report: Report) -> tuple[str, ...]:
+    published = (percent(report.published.get(name)),) if report.published else ()
+    return (
+        name,
+        str(scores.samples),
+        str(scores.unscored),
+        percent(scores.recognition),
+        percent(scores.reasoning),
+        percent(scores.cot),
+        percent(report.floors.get(name)),
+        *published,
+    )
+
+
+def notes_of(report: Report) -> list[str]:
+    """What a reader must know beside the table."""
+    overall = report.overall
+    notes = [f"Not comparable with published scores: {reason}." for reason in report.incomparable]
+    if overall.samples < report.selected:
+        notes.append(
+            f"The run ended early: {report.selected - overall.samples} of {report.selected} samples not asked."
+        )
+    if overall.unscored:
+        low, high = overall.bounds["recognition"]
+        notes.append(
+            f"{overall.unscored} have no score; with them Recognition lies between {percent(low)} and {percent(high)}."
+        )
+    several = [
+        f"{name} {percent(s.precision)} / {percent(s.f1)}" for name, s in report.tasks.items() if s.f1 is not None
+    ]
+    if several:
+        notes.append(f"Precision / F1 where several labels may be named: {', '.join(several)}.")
+    return [*notes, *_cost(report)]
+
+
+def _cost(report: Report) -> list[str]:
+    asked = sum(spent.requests for spent in report.usage.values())
+    if not asked:
+        return []
+    costs = [spent.cost_usd for spent in report.usage.values() if spent.requests]
+    cost = "cost unknown" if None in costs else f"{sum(cost for cost in costs if cost is not None):.2f} USD"
+    return [f"Requests: {asked}, {cost}."]
+
+
+def counts_of(records: Sequence[Record]) -> str:
+    """How the cases ended, in words."""
+    ended = [record.outcome for record in records]
+    return f"{ended.count('passed')} right, {ended.count('failed')} wrong, {ended.count('error')} without a score"

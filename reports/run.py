@@ -1,0 +1,83 @@
+"""A run's folder: records as they come, the report at the end."""
+
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+from benchmark.errors import RunError
+from reports.record import Record
+
+SAMPLES = "samples.jsonl"
+REPORT = "report.json"
+SUMMARY = "summary.md"
+JUNIT = "junit.xml"
+
+
+class RunFolder:
+    """Where one run is kept; nothing that is there already is ever lost."""
+
+    def __init__(self, path: Path) -> None:
+        """Makes the folder; files of an earlier run in it move to a folder `earlier-<time>` beside them.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            _set_aside(path)
+            self._samples: IO[str] = (path / SAMPLES).open("a", encoding="utf-8")
+        except OSError as error:
+            raise RunError(
+                f"The run directory {path} cannot be written ({error.strerror}); choose another --run-dir DIR."
+            ) from error
+
+    def append(self, record: Record) -> None:
+        """Writes the record's line at once.
+
+        Raises:
+            RunError: it cannot be written, e.g. the disk is full.
+        """
+        try:
+            self._samples.write(record.model_dump_json() + "\n")
+            self._samples.flush()
+        except OSError as error:
+            raise RunError(
+                f"{self.path / SAMPLES} cannot be written ({error.strerror}); earlier lines are kept."
+            ) from error
+
+    def write(self, name: str, text: str) -> None:
+        """Puts a file in place in one go: readers see the old one or the new one, whole.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        passing = self.path / f".{name}.part"
+        try:
+            passing.write_text(text, encoding="utf-8")
+            passing.replace(self.path / name)
+        except OSError as error:
+            raise RunError(f"{self.path / name} cannot be written ({error.strerror}).") from error
+
+    def close(self) -> None:
+        """Lets go of the folder, and removes it where the run left nothing in it."""
+        self._samples.close()
+        if not self._samples_kept():
+            (self.path / SAMPLES).unlink()
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+
+    def _samples_kept(self) -> bool:
+        return (self.path / SAMPLES).stat().st_size > 0
+
+
+def _set_aside(path: Path) -> None:
+    earlier = [path / name for name in (SAMPLES, REPORT, SUMMARY, JUNIT) if (path / name).exists()]
+    if not earlier:
+        return
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(earlier[0].stat().st_mtime))
+    aside = path / f"earlier-{stamp}-{os.getpid()}"
+    aside.mkdir()
+    for file in earlier:
+        file.rename(aside / file.name)

@@ -1,0 +1,99 @@
+"""Scores of many samples: means over those that have one, and what the others could change."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.models.floors import label_counts
+from benchmark.task import Sample
+from reports.record import Record
+
+Bounds = tuple[float, float]
+
+
+class Scores(BaseModel):
+    """The SCORES of `report.json`; fractions 0 to 1, None where no sample has one.
+
+    Attributes:
+        samples: how many were asked.
+        scored: how many of them have a score.
+        unscored: how many have none; they enter no mean.
+        recognition: mean over the scored samples; so the following.
+        reasoning: as Recognition.
+        cot: as Recognition, alpha = 1/2.
+        avg_steps: steps of an answer, the prediction included.
+        avg_tokens: output tokens of an answer; None where one of them is unknown.
+        bounds: each score if all unscored samples were wrong, and if all were right.
+        precision: for tasks with several labels alone.
+        f1: as precision.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    samples: int
+    scored: int
+    unscored: int
+    recognition: float | None
+    reasoning: float | None
+    cot: float | None
+    avg_steps: float | None
+    avg_tokens: float | None
+    bounds: Mapping[str, Bounds]
+    precision: float | None = None
+    f1: float | None = None
+
+
+def aggregate(records: Sequence[Record]) -> Scores:
+    """The scores of some samples together: a plain mean, so that a task weighs by its size."""
+    scored = [record for record in records if record.outcome != "error"]
+    names = ("recognition", "reasoning", "cot")
+    return Scores(
+        samples=len(records),
+        scored=len(scored),
+        unscored=len(records) - len(scored),
+        **{name: mean(getattr(record, name) for record in scored) for name in names},
+        avg_steps=mean(len(record.steps) + 1 for record in scored),
+        avg_tokens=mean(record.usage["model"].output_tokens for record in scored),
+        bounds={name: _bounds([getattr(record, name) for record in scored], len(records)) for name in names},
+        precision=mean(record.precision for record in scored),
+        f1=mean(record.f1 for record in scored),
+    )
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """The mean; None where there is no value, or where one of them is unknown."""
+    known = list(values)
+    if not known or None in known:
+        return None
+    return float(sum(Fraction(value) for value in known if value is not None) / len(known))
+
+
+def _bounds(values: Sequence[float], samples: int) -> Bounds:
+    if not samples:
+        return (0.0, 1.0)
+    total = sum(map(Fraction, values))
+    return (float(total / samples), float((total + samples - len(values)) / samples))
+
+
+def grouped(records: Iterable[Record], key: Callable[[Record], Iterable[str]]) -> Mapping[str, Scores]:
+    """Scores by group, in order of first appearance; a record may belong to several groups, as it does by label."""
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        for name in key(record):
+            groups[name].append(record)
+    return {name: aggregate(members) for name, members in groups.items()}
+
+
+def macro(tasks: Iterable[Scores]) -> Mapping[str, float | None]:
+    """The mean of the tasks' scores, each task weighing the same; tasks without a score are left out."""
+    with_scores = [scores for scores in tasks if scores.scored]
+    return {name: mean(getattr(scores, name) for scores in with_scores) for name in ("recognition", "reasoning", "cot")}
+
+
+def majority_floor(samples: Iterable[Sample]) -> Fraction | None:
+    """The exact-match score of constantly answering each source's commonest label(s); None where there is no sample."""
+    counts = label_counts(list(samples)).values()
+    total = sum(counter.total() for counter in counts)
+    return Fraction(sum(counter.most_common(1)[0][1] for counter in counts), total) if total else None

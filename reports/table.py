@@ -1,0 +1,27 @@
+"""The score table, for the terminal and for `summary.md`."""
+
+from collections.abc import Sequence
+
+HEADINGS = ("Task", "Samples", "Unscored", "Recognition", "Reasoning", "CoT", "Floor", "Published")
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as people read it: `37.5`, or a dash where there is no score."""
+    return "–" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def as_text(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns: the first to the left, the rest to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The same as a table in GitHub's Markdown."""
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    rule = "|---" + "|---:" * (len(rows[0]) - 1) + "|"
+    return [head, rule, *body]
