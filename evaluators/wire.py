@@ -24,7 +24,7 @@ def last_block(text: str, tag: str) -> re.Match[str]:
 
 _MARKUP = re.compile(r"\*{2,}|_{2,}|```(?:\w*$)?", re.MULTILINE)
 _MARK = re.compile(
-    r"""(?P<begins>^[^A-Za-z0-9\n]{0,9}  # a line begins, perhaps with a bullet
+    r"""(?P<begins>^(?:[^\w\n]|_){0,9}  # a line begins, perhaps with a bullet
             |(?:(?<=[.!?;\u3002])|(?<=[.!?;\u3002]["')\u201d\u2019]))\s{0,9})?  # a sentence has ended, perhaps quoted
         (?<![A-Za-z0-9])step\s*+(?P<number>[0-9]{1,4})\s*+[*_]?\s*+
         (?P<separator>[:\uff1a]|[.)\u2013\u2014-](?![0-9]))(?:[*_](?=\s))?  # full-width colon, dashes""",

@@ -34,6 +34,7 @@ def test_steps_as_agents_are_shown_them_parse(texts: list[str]) -> None:
         ("Step 1 - he smiles Step 2 - joy", ["he smiles", "joy"]),
         ("1st try\nStep 1) he smiles\nStep 2) joy", ["he smiles", "joy"]),
         ("Step 01: he smiles\nStep 02 - joy", ["he smiles", "joy"]),
+        ("Step 1:\n微笑 Step 2:\n_joy_", ["微笑", "_joy_"]),
         ('Step 1: He says "no." Step 2: anger', ['He says "no."', "anger"]),
         ("Step 1: The smile (see Step 2) is *wide*.\nStep 2: As Step 1 shows, joy", None),
         ("Step 1: It leads on to Step 2. So it does\nStep 2: joy", ["It leads on to Step 2. So it does", "joy"]),
