@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-TAGS = re.compile(r"<(?=\s*/?\s*(?:step|score|reason)\b)", re.IGNORECASE)
+TAGS = re.compile(r"<(?=\s*(?:/\s*)?(?:step|score|reason)\b)", re.IGNORECASE)
 
 
 def fence_for(text: str) -> str:

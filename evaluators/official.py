@@ -138,13 +138,10 @@ Rows = Mapping[str, Sequence[EvaluationRow]]
 
 
 def rescore_official(rows: Rows) -> Rescored:
-    """The official counting; over all rows quotients are read, as the official scripts do where tasks are pooled."""
-    pooled = [row for task_rows in rows.values() for row in task_rows]
-    return _rescored(
-        rows,
-        lambda row, task: official_ratings(row, quotients=task.several),
-        [official_ratings(row, quotients=True) for row in pooled],
-    )
+    """The official counting; where several tasks are pooled, quotients are read of all rows, as the scripts do."""
+    pooled = len(rows) > 1
+    everything = [official_ratings(row, quotients=pooled or TASKS[name].several) for name in rows for row in rows[name]]
+    return _rescored(rows, lambda row, task: official_ratings(row, quotients=task.several), everything)
 
 
 def rescore_strict(rows: Rows) -> Rescored:

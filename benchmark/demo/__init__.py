@@ -1,0 +1,1 @@
+"""The embedded clips, and the script that draws them."""

@@ -1,0 +1,225 @@
+"""The `signal` model: an honest small baseline that looks and listens, and knows nothing.
+
+It measures the voice (loudness, pitch, tempo) and, where a face is drawn large in the middle of the picture, mouth,
+brows and eyes; takes these for valence and arousal by fixed rules of thumb (K. R. Scherer, 2003, "Vocal communication
+of emotion": loud, high and fast voices are aroused ones); and names the nearest label on the circumplex.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmark.circumplex import Point, nearest
+from benchmark.clip import Frame, Sound
+from benchmark.errors import ModelError
+from benchmark.model import Answer, ModelOptions
+from benchmark.prompt import Modality, Prompt
+from benchmark.task import Sample
+
+_CANDIDATES = re.compile(r"^Candidate labels: (.+)$", re.MULTILINE)
+_SEVERAL = re.compile(r"^Name one label or several\.$", re.MULTILINE)
+
+WINDOW_SECONDS = 0.04
+SILENCE_DB = -45.0
+PITCH_HZ = (70.0, 400.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceMeasure:
+    """What a voice sounds like.
+
+    Attributes:
+        loudness_db: of the parts that are not silent, below full scale.
+        pitch_hz: median of the voiced windows; None where nothing is voiced.
+        tempo: bursts of loudness a second, about syllables.
+    """
+
+    loudness_db: float
+    pitch_hz: float | None
+    tempo: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceMeasure:
+    """What a large face looks like; shapes are shares of the picture's width or height.
+
+    Attributes:
+        smile: how far the corners of the mouth lie above its middle; negative below.
+        gape: height of the mouth.
+        worry: how far the inner ends of the brows lie above the outer ones; negative below.
+        eyes: share of the eye region that is white.
+    """
+
+    smile: float
+    gape: float
+    worry: float
+    eyes: float
+
+
+def measure_voice(sound: Sound) -> VoiceMeasure | None:
+    """Loudness, pitch and tempo; None where all is silent."""
+    size = int(WINDOW_SECONDS * sound.rate)
+    windows = sound.samples[: len(sound.samples) // size * size].reshape(-1, size)
+    levels = 20 * np.log10(np.sqrt((windows**2).mean(axis=1)) + 1e-9)
+    heard = levels > SILENCE_DB
+    if not heard.any():
+        return None
+    pitches = [pitch for window in windows[heard] if (pitch := _pitch(window, sound.rate)) is not None]
+    threshold = np.median(levels[heard])
+    bursts = np.count_nonzero((levels[1:] > threshold) & (levels[:-1] <= threshold))
+    return VoiceMeasure(
+        loudness_db=float(levels[heard].mean()),
+        pitch_hz=float(np.median(pitches)) if pitches else None,
+        tempo=bursts / (np.count_nonzero(heard) * WINDOW_SECONDS),
+    )
+
+
+def _pitch(window: NDArray[np.float32], rate: int) -> float | None:
+    """The frequency at which a window repeats itself, by autocorrelation; None where it hardly does."""
+    centred = window - window.mean()
+    likeness = np.correlate(centred, centred, "full")[len(centred) - 1 :]
+    shortest, longest = int(rate / PITCH_HZ[1]), int(rate / PITCH_HZ[0])
+    lag = shortest + int(likeness[shortest:longest].argmax())
+    return rate / lag if likeness[lag] > 0.4 * likeness[0] > 0 else None
+
+
+def measure_face(jpeg: bytes) -> FaceMeasure | None:
+    """Mouth, brows and eyes of a face that fills the middle of the picture; None where no mouth stands out in red."""
+    with Image.open(BytesIO(jpeg)) as picture:
+        pixels = np.asarray(picture.convert("RGB").resize((224, 224)), np.float64)
+    mouth = _mouth(pixels[134:190, 56:168])
+    if mouth is None:
+        return None
+    eyes = pixels[85:119, 66:158]
+    return FaceMeasure(smile=mouth[0], gape=mouth[1], worry=_worry(pixels), eyes=float((eyes.min(axis=2) > 225).mean()))
+
+
+def _mouth(region: NDArray[np.float64]) -> tuple[float, float] | None:
+    red = region[..., 0] - region[..., 1:].mean(axis=2)
+    mask = red - np.median(red) > 28
+    columns = np.flatnonzero(mask.sum(axis=0) >= 2)
+    if len(columns) < 12:
+        return None
+    rows = np.arange(len(mask))[:, None]
+    centres = (mask * rows).sum(axis=0)[columns] / mask.sum(axis=0)[columns]
+    bend = np.polyfit(np.linspace(-1, 1, len(columns)), centres, 2)[0]
+    heights = np.array([np.ptp(np.flatnonzero(mask[:, column])) for column in columns])
+    return float(-bend / 224), float(np.percentile(heights, 90) / 224)
+
+
+def _worry(pixels: NDArray[np.float64]) -> float:
+    """The slopes of what is darkest where brows are, left and right, towards the middle."""
+    slopes = []
+    for left, side in ((64, 1), (116, -1)):
+        region = pixels[66:95, left : left + 44].sum(axis=2)
+        mask = region < np.median(region) - 110
+        rows, columns = np.nonzero(mask)
+        if len(np.unique(columns)) > 8:
+            slopes.append(-side * float(np.polyfit(columns, rows, 1)[0]))
+    return float(np.mean(slopes)) if slopes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignalModel:
+    """A `Model` of rules of thumb: what it says is what it measured."""
+
+    name: str = "signal"
+    identity: str = "signal/1"
+    modalities: frozenset[Modality] = frozenset({"video", "audio"})
+
+    async def generate(self, prompt: Prompt) -> Answer:
+        """What it sees and hears, what that suggests, and the nearest label.
+
+        Raises:
+            ModelError: the prompt shows no clip, or names no candidates.
+        """
+        return Answer(text=await asyncio.to_thread(describe, prompt), model=self.name)
+
+
+def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> SignalModel:  # noqa: ARG001
+    """The model; it has no options."""
+    return SignalModel()
+
+
+def describe(prompt: Prompt) -> str:
+    """The answer to a prompt, a numbered line for each step.
+
+    Raises:
+        ModelError: the prompt shows no clip, or names no candidates.
+    """
+    found = _CANDIDATES.search(prompt.text)
+    if found is None:
+        raise ModelError("signal finds no line `Candidate labels: …` in the prompt; put one into the template.")
+    voice = measure_voice(prompt.sound) if prompt.sound else None
+    faces = [face for frame in prompt.frames[1:] or prompt.frames if (face := measure_face(frame.jpeg)) is not None]
+    if not prompt.frames and prompt.sound is None:
+        raise ModelError("signal was given neither frames nor sound.")
+    halves = [faces[: (len(faces) + 1) // 2], faces[len(faces) // 2 :]] if _SEVERAL.search(prompt.text) else [faces]
+    points = [_point(voice, half) for half in halves]
+    labels = list(dict.fromkeys(nearest(point, found[1].split("; "))[0] for point in points))
+    lines = [*_voice_lines(voice), *_face_lines(faces), _motion_line(prompt.frames), *map(_point_line, points)]
+    numbered = (f"{number}. {line}" for number, line in enumerate(filter(None, lines), 1))
+    return "\n".join([*numbered, f"Answer: {', '.join(labels)}"])
+
+
+def _point(voice: VoiceMeasure | None, faces: Sequence[FaceMeasure]) -> Point:
+    """Valence from the face alone, since a loud voice may be glad or angry; arousal from voice and face."""
+    valence = 0.0
+    arousals: list[float] = []
+    if faces:
+        mean = partial(_mean, faces)
+        scowl = 0.4 if mean("worry") < -0.15 else 0.0
+        valence = float(np.clip(14 * mean("smile"), -1, 1)) - 0.5 * min(1.0, abs(mean("worry")) / 0.4)
+        arousals.append(float(np.clip(6 * mean("gape") + 8 * (mean("eyes") - 0.1) + scowl, -1, 1)))
+    if voice:
+        arousals.append(float(np.clip((voice.loudness_db + 22) / 8, -1, 1)))
+        arousals += [float(np.clip((voice.pitch_hz - 120) / 60, -1, 1))] if voice.pitch_hz else []
+    return Point(float(np.clip(valence, -1, 1)), float(np.mean(arousals)) if arousals else 0.0)
+
+
+def _mean(faces: Sequence[FaceMeasure], name: str) -> float:
+    return float(np.mean([getattr(face, name) for face in faces]))
+
+
+def _voice_lines(voice: VoiceMeasure | None) -> list[str]:
+    if voice is None:
+        return ["No voice can be heard."]
+    loud = "loud, which suggests arousal" if voice.loudness_db > -20 else "quiet, which suggests calm"
+    lines = [f"The voice is {loud} ({voice.loudness_db:.0f} dB)."]
+    if voice.pitch_hz:
+        lines.append(f"Its pitch is {'high' if voice.pitch_hz > 140 else 'low'} ({voice.pitch_hz:.0f} Hz).")
+    return [*lines, f"Its tempo is {'fast' if voice.tempo > 4 else 'slow'} ({voice.tempo:.1f} bursts a second)."]
+
+
+def _face_lines(faces: Sequence[FaceMeasure]) -> list[str]:
+    if not faces:
+        return ["No large face can be made out."]
+    smile, gape, worry = (_mean(faces, name) for name in ("smile", "gape", "worry"))
+    corners = "turned up" if smile > 0.01 else "turned down" if smile < -0.01 else "level"
+    brows = "drawn up in the middle" if worry > 0.12 else "drawn down in the middle" if worry < -0.12 else "level"
+    return [
+        f"The corners of the mouth are {corners} ({100 * smile:+.1f} % of the picture).",
+        f"The mouth is {100 * gape:.0f} % of the picture high.",
+        f"The brows are {brows} (slope {worry:+.2f}).",
+    ]
+
+
+def _motion_line(frames: Sequence[Frame]) -> str:
+    if len(frames) < 2:
+        return ""
+    small = [np.asarray(Image.open(BytesIO(frame.jpeg)).convert("L").resize((32, 32)), np.float64) for frame in frames]
+    motion = float(np.mean([np.abs(one - other).mean() for one, other in pairwise(small)]))
+    light = float(np.mean([picture.mean() for picture in small]))
+    return f"Between frames the picture changes by {motion:.1f} levels; its brightness is {light:.0f} of 255."
+
+
+def _point_line(point: Point) -> str:
+    return f"Together this lies at valence {point.valence:+.1f} and arousal {point.arousal:+.1f}."
