@@ -14,8 +14,14 @@ T = TypeVar("T")
 class Engine(Generic[T]):
     """One asyncio loop on a thread of its own, with a bounded number of samples in flight."""
 
-    def __init__(self, work: Callable[[Sample], Awaitable[T]], concurrency: int) -> None:
-        """Starts the thread; `work` is what is done with a sample."""
+    def __init__(
+        self,
+        work: Callable[[Sample], Awaitable[T]],
+        concurrency: int,
+        farewell: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Starts the thread; `work` is what is done with a sample, `farewell` what is done last."""
+        self._farewell = farewell
         self._work = work
         self._slots = asyncio.Semaphore(concurrency)
         self._begun: dict[str, Future[T]] = {}
@@ -50,3 +56,5 @@ class Engine(Generic[T]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._farewell is not None:
+            await self._farewell()

@@ -57,8 +57,8 @@ class Model(Protocol):
 
 
 @runtime_checkable
-class Checked(Protocol):
-    """A model that can say beforehand whether it is there."""
+class Connected(Protocol):
+    """A model with connections: can say beforehand whether it is there, and lets go at the end."""
 
     @property
     def identity(self) -> str:
@@ -70,6 +70,9 @@ class Checked(Protocol):
         Raises:
             RunError: it cannot; says why.
         """
+
+    async def aclose(self) -> None:
+        """Closes the connections of the running loop."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from benchmark.cache import Cache
 from benchmark.catalogue import BUILT_IN
 from benchmark.clip import ClipReader
 from benchmark.engine import Engine
-from benchmark.model import Checked, Model, ModelOptions, Respondent
+from benchmark.model import Connected, Model, ModelOptions, Respondent
 from benchmark.models.cached import CachedModel
 from benchmark.options import Listed, option
 from benchmark.plugin import (
@@ -130,16 +130,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if not runs_cases(config):
         return
-    agents = agents_of(config)
+    agents_of(config)
     if not (config.option.collectonly or is_worker(config)):
         with usage_errors():
-            asyncio.run(_check([bench_of(config).respondent, agents.extractor, agents.judge, agents.listener]))
+            asyncio.run(_check(_connected(config)))
 
 
-async def _check(parts: Iterable[object]) -> None:
-    endpoints = {part.identity: part for part in parts if isinstance(part, Checked)}
-    for endpoint in endpoints.values():
-        await endpoint.check()
+def _connected(config: pytest.Config) -> list[Connected]:
+    agents = agents_of(config)
+    parts: tuple[object, ...] = (bench_of(config).respondent, agents.extractor, agents.judge, agents.listener)
+    return [part for part in parts if isinstance(part, Connected)]
+
+
+async def _check(parts: Iterable[Connected]) -> None:
+    for part in {part.identity: part for part in parts}.values():
+        await part.check()
+
+
+async def _close(parts: Iterable[Connected]) -> None:
+    for part in parts:
+        await part.aclose()
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +170,11 @@ def engine(
     request: pytest.FixtureRequest, model: Respondent, scorer: Scorer, bench: Bench
 ) -> Iterator[Engine[Scored | Unscored]]:
     """Samples in flight: all of this process's, in order; under xdist, which deals cases out singly, the next one."""
-    running = Engine(lambda sample: answer_and_score(sample, model, scorer), bench.options.concurrency)
+    running = Engine(
+        partial(answer_and_score, model=model, scorer=scorer),
+        bench.options.concurrency,
+        partial(_close, _connected(request.config)),
+    )
     request.config.stash[ENGINE] = running
     if not is_worker(request.config):
         running.begin(_samples_of(request.session.items))

@@ -169,6 +169,11 @@ class EndpointModel:
             raise ModelError(f"{self.name} at {shown(url)} gave an empty answer ({why}).", usage=usage)
         return Answer(text=self._redacted(choice.message.content or ""), model=reply.model or self.name, usage=usage)
 
+    async def aclose(self) -> None:
+        """Closes the connections of the running loop."""
+        for client in self._clients.pop(asyncio.get_running_loop(), []):
+            await client.close()
+
     @contextmanager
     def _client(self) -> Iterator[tuple[AsyncOpenAI, str]]:
         """The client of the URL with the fewest requests in flight; clients belong to the running loop."""

@@ -14,7 +14,7 @@ class Options:
     base_url: Listed = option((), "URL", "where")
     limit: Annotated[int, Field(ge=1)] | None = option(None, "N", "how many")
     decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "which")
-    quick: bool = option(False, "", "whether")
+    quick: bool = option(default=False, metavar="", text="whether")
 
 
 def test_text_becomes_what_the_field_says() -> None:

@@ -1,0 +1,149 @@
+import asyncio
+import socket
+
+import numpy as np
+import pytest
+
+from benchmark.clip import Frame, Sound
+from benchmark.errors import ModelError, RunError
+from benchmark.model import Answer, Model, ModelOptions, find
+from benchmark.models.endpoint import EndpointModel, shown
+from benchmark.prompt import Prompt
+from tests.endpoint import Endpoint, Received, Said
+
+KEY = "sk-very-secret-0123456789"
+PROMPT = Prompt(text="Which?")
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
+
+
+def model_at(*urls: str, **parameters: object) -> EndpointModel:
+    found = find("openai:some-model", ModelOptions(base_urls=urls, api_key_env="TEST_KEY", parameters=parameters))
+    assert isinstance(found, EndpointModel)
+    assert isinstance(found, Model)
+    return found
+
+
+def ask(model: EndpointModel, prompt: Prompt = PROMPT) -> Answer:
+    async def once() -> Answer:
+        try:
+            return await model.generate(prompt)
+        finally:
+            await model.aclose()
+
+    return asyncio.run(once())
+
+
+def always(said: Said, endpoint: Endpoint) -> EndpointModel:
+    endpoint.reply = lambda _: said
+    return model_at(endpoint.url)
+
+
+def test_pictures_sound_and_clip_go_as_data_and_the_text_last(endpoint: Endpoint) -> None:
+    endpoint.reply = lambda _: Said("joy")
+    frames = (Frame(jpeg=b"first", seconds=0.0), Frame(jpeg=b"second", seconds=1.0))
+    sound = Sound(samples=np.zeros(16, np.float32), rate=16_000)
+    answer = ask(model_at(endpoint.url, max_tokens=7), Prompt(text="Q", frames=frames, sound=sound, video=b"mp4"))
+    (received,) = endpoint.requests
+    assert [part["url"] for part in received.parts("image_url")] == [
+        "data:image/jpeg;base64,Zmlyc3Q=",
+        "data:image/jpeg;base64,c2Vjb25k",
+    ]
+    assert received.parts("video_url")[0]["url"].startswith("data:video/mp4;base64,")
+    assert received.parts("input_audio")[0]["format"] == "wav"
+    assert received.body["messages"][0]["content"][-1] == {"type": "text", "text": "Q"}
+    assert (received.body["max_tokens"], received.body["temperature"]) == (7, 0)
+    assert (answer.text, answer.usage.requests, answer.usage.output_tokens) == ("joy", 1, 10)
+    assert answer.usage.cost_usd is None, "a price that nobody knows is no zero"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (Said("bad key sk-very-secret-0123456789", 401), r"refuses the key in TEST_KEY \(401\)"),
+        (Said("no such model", 404), "knows no model some-model"),
+        (Said("too long sk-very-secret-0123456789", 400), "answered 400: .*too long"),
+        (Said(raw="{truncated"), "no usable reply"),
+        (Said("  "), "empty answer"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_one_line_without_the_key(endpoint: Endpoint, said: Said, told: str) -> None:
+    with pytest.raises(ModelError, match=told) as caught:
+        ask(always(said, endpoint))
+    assert KEY not in str(caught.value)
+    assert caught.value.__cause__ is None, "a chained cause could quote the request's headers"
+    assert "\n" not in str(caught.value)
+    assert len(endpoint.requests) == 1, "nothing that cannot heal is asked again"
+
+
+def test_a_busy_server_is_asked_again(endpoint: Endpoint) -> None:
+    def busy_once(_: Received) -> Said:
+        return Said("joy") if len(endpoint.requests) > 1 else Said("busy", 429, {"Retry-After": "0"})
+
+    endpoint.reply = busy_once
+    assert ask(model_at(endpoint.url)).text == "joy"
+    assert len(endpoint.requests) == 2
+
+
+def test_an_answer_that_quotes_the_key_is_redacted(endpoint: Endpoint) -> None:
+    assert ask(always(Said(f"your key is {KEY}"), endpoint)).text == "your key is ***"
+
+
+def test_the_key_is_in_the_header_and_nowhere_else(endpoint: Endpoint) -> None:
+    model = always(Said("joy"), endpoint)
+    ask(model)
+    (received,) = endpoint.requests
+    assert received.headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in received.raw.decode() + model.identity + repr(model)
+
+
+def test_openai_s_key_goes_to_no_other_host(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    endpoint.reply = lambda _: Said("joy")
+    found = find("openai:some-model", ModelOptions(base_urls=(endpoint.url,)))
+    assert isinstance(found, EndpointModel)
+    ask(found)
+    assert KEY not in str(endpoint.requests[0].headers)
+
+
+def test_several_endpoints_share_the_load(endpoint: Endpoint) -> None:
+    other = Endpoint()
+    other.reply = endpoint.reply = lambda _: Said("joy")
+    model = model_at(endpoint.url, other.url)
+
+    async def many() -> None:
+        await asyncio.gather(*(model.generate(PROMPT) for _ in range(8)))
+        await model.aclose()
+
+    asyncio.run(many())
+    other.close()
+    assert (len(endpoint.requests), len(other.requests)) == (4, 4)
+
+
+def free_url() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
+
+
+def test_an_endpoint_that_is_not_there_is_named() -> None:
+    url = free_url()
+    with pytest.raises(RunError, match=f"{url} cannot be reached"):
+        asyncio.run(model_at(url).check())
+
+
+def test_an_endpoint_that_is_there_passes_the_check(endpoint: Endpoint) -> None:
+    asyncio.run(model_at(endpoint.url).check())
+
+
+def test_a_url_is_shown_without_credentials() -> None:
+    assert shown("https://user:secret@host:8443/v1/?key=secret") == "https://host:8443/v1"
+
+
+def test_a_missing_key_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    with pytest.raises(RunError, match="set the environment variable GEMINI_API_KEY"):
+        find("gemini-2.5-pro", ModelOptions())

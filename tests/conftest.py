@@ -1,0 +1,33 @@
+"""What all tests share: a real endpoint, and programs that a test may need."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.endpoint import Endpoint
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """An OpenAI-compatible endpoint on loopback."""
+    server = Endpoint()
+    yield server
+    server.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Turns a skip for want of a program into a failure where CI has installed every program."""
+    report = yield
+    wanted = os.environ.get("MME_EMOTION_PROGRAMS_REQUIRED")
+    if wanted and report.skipped and "program is not installed" in str(report.longrepr):  # type: ignore[attr-defined]
+        report.outcome = "failed"  # type: ignore[attr-defined]
+    return report
+
+
+def pytest_report_header() -> str:
+    """Which of the programs that tests use are here."""
+    programs = ("ffmpeg", "espeak-ng")
+    return "programs: " + ", ".join(f"{name} {'found' if shutil.which(name) else 'absent'}" for name in programs)

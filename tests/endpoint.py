@@ -1,0 +1,122 @@
+"""A real OpenAI-compatible endpoint on loopback, which keeps what it is sent and answers as a test wants."""
+
+import json
+import re
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came: headers, and the body parsed and whole."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+    raw: bytes
+
+    @property
+    def text(self) -> str:
+        """The text part of the message."""
+        content = self.body["messages"][0]["content"]
+        return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+    def parts(self, kind: str) -> list[Any]:
+        """The content parts of a kind: `image_url`, `input_audio`, `video_url`."""
+        return [part[kind] for part in self.body["messages"][0]["content"] if part["type"] == kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the endpoint replies: a message, or with another status or `raw` whatever stands there."""
+
+    text: str = ""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: str | None = None
+
+    def body(self, model: str) -> bytes:
+        """The reply's body."""
+        if self.raw is not None:
+            return self.raw.encode()
+        if self.status != 200:
+            return json.dumps({"error": {"message": self.text}}).encode()
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": self.text}}
+        usage = {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010}
+        reply = {"id": "1", "object": "chat.completion", "created": 0, "model": model, "choices": [choice]}
+        return json.dumps(reply | {"usage": usage}).encode()
+
+
+def plausible(received: Received) -> Said:
+    """Answers each role by its model's name: `judge` rates every step 1, `extractor` makes two steps, others answer."""
+    model, seen = str(received.body["model"]), zlib.crc32(received.raw)  # so that the cache takes no reply for another
+    if "judge" in model:
+        steps = int(_found(r"There are (\d+) steps", received.text))
+        scale = _found(r"Step 2: 1/(\d+)</score>", received.text)
+        ratings = [*(f"Step {number}: 1/1" for number in range(1, steps)), f"Step {steps}: {scale}/{scale}"]
+        return Said(f"<score>{', '.join(ratings)}</score>")
+    if "extractor" in model:
+        label = _found(r"choosing from these labels: ([^;]+);", received.text)
+        return Said(f"<step>Step 1: The mouth is open {seen}. Step 2: {label}</step>")
+    return Said(f"The mouth is open {seen}.\nAnswer: {_found(r'Candidate labels: ([^;]+);', received.text)}")
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, f"{pattern} is not in {text}"
+    return match[1]
+
+
+class Endpoint:
+    """The server; `reply` may be replaced at any time."""
+
+    def __init__(self) -> None:
+        self.requests: list[Received] = []
+        self.reply: Callable[[Received], Said] = plausible
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def asked(self, model: str) -> list[Received]:
+        """The requests to one model."""
+        return [received for received in self.requests if received.body.get("model") == model]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._send(Said(raw='{"object": "list", "data": []}'), "")
+
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                received = Received(
+                    self.path, {name.lower(): value for name, value in self.headers.items()}, json.loads(raw), raw
+                )
+                endpoint.requests.append(received)
+                self._send(endpoint.reply(received), str(received.body.get("model")))
+
+            def _send(self, said: Said, model: str) -> None:
+                body = said.body(model)
+                self.send_response(said.status)
+                for name, value in {"Content-Type": "application/json", **said.headers}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments: object) -> None:
+                """Says nothing: pytest's output is the test's."""
+
+        return Handler
