@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 Modalities = Annotated[tuple[Literal["video", "audio"], ...], BeforeValidator(split)]
 
+PYTEST_S_OWN = frozenset({"filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"})
+"""Markers that change what pytest does; a source of such a name is no marker."""
+
 CASES = Path(__file__).with_name("test_mme_emotion.py")
 
 
@@ -216,7 +219,7 @@ def _case(sample: Sample) -> pytest.ParameterSet:
 
 @cache
 def _marks(*names: str) -> tuple[pytest.MarkDecorator, ...]:
-    return tuple(getattr(pytest.mark, name) for name in names)
+    return tuple(getattr(pytest.mark, name) for name in names if name not in PYTEST_S_OWN)
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,21 @@ def read_templates(home: Path, replacements: Path | None = None) -> Mapping[str,
     return {name: _replaced(template, replacements / f"{name}.txt") for name, template in templates.items()}
 
 
+def check_replacements(folder: Path | None, known: Iterable[Path]) -> None:
+    """Refuses a folder that replaces nothing, or holds a template that nobody would read.
+
+    Raises:
+        RunError: says which files there may be.
+    """
+    if folder is None:
+        return
+    names = sorted(path.name for path in known)
+    found = sorted(path.name for path in folder.glob("*.txt")) if folder.is_dir() else []
+    if not found or set(found) - set(names):
+        what = f"holds {', '.join(found)}" if found else "holds no template"
+        raise RunError(f"--prompts: {folder} {what}; it may replace {', '.join(names)}, by these names alone.")
+
+
 def _replaced(template: Template, path: Path) -> Template:
     if not path.exists():
         return template

@@ -27,7 +27,8 @@ from benchmark.plugin import (
     runs_cases,
     usage_errors,
 )
-from benchmark.prompt import read_templates
+from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
+from benchmark.prompt import check_replacements, read_templates
 from benchmark.task import Sample
 from evaluators.clue import Listener
 from evaluators.extractor import Extractor, PromptedExtractor
@@ -94,6 +95,7 @@ def _find(options: EvaluatorOptions, bench: Bench) -> Agents:
         key_is_set=bool(os.environ.get("OPENAI_API_KEY")),
     )
     settings = partial(_settings, options=options, bench=bench.options)
+    check_replacements(bench.options.prompts, [*QUESTION_PROMPTS.glob("*.txt"), *PROMPTS.glob("*.txt")])
     heard = find_listener(options.clue_model, settings("clue_model", ("audio",))) if options.clue_model else None
     return Agents(
         extractor=find_extractor(chosen(options.extractor, PAPER_EXTRACTOR), settings("extractor", ("video",))),

@@ -194,10 +194,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     missing = [why for sample in bench.samples if (why := bench.dataset.missing.get(sample.id))]
     if missing:
         lines.append(f"{len(missing)} clips cannot be used, their cases are errors; the first: {missing[0]}")
-    for what in ("unknown", "missing"):
-        ids = getattr(bench.respondent, what, ())
-        if ids:
-            lines.append(f"answers: {len(ids)} {what} ids, e.g. {', '.join(ids[:3])}")
+    unknown = getattr(bench.respondent, "unknown", ())
+    unanswered = set(getattr(bench.respondent, "missing", ())).intersection(sample.id for sample in bench.samples)
+    if unknown:
+        lines.append(f"answers: {len(unknown)} ids are unknown and left alone, e.g. {', '.join(unknown[:3])}")
+    if unanswered:
+        lines.append(f"answers: {len(unanswered)} samples have none and are errors, e.g. {min(unanswered)}")
     return lines
 
 
