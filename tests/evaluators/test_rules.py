@@ -1,0 +1,114 @@
+import asyncio
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.model import Answer
+from evaluators.evidence import Evidence, Question
+from evaluators.rules import MOST_STEPS, RulesExtractor, RulesJudge, contradiction, recognised, split_sentences
+from evaluators.rules import split_steps as split
+from evaluators.steps import Steps
+
+LABELS = ("neutral", "happy", "angry", "sad", "fear")
+ONE = Question(subject="emotion", label_set=LABELS, several=False)
+MANY = Question(subject="emotion", label_set=LABELS, several=True)
+LOUD = 'The speaker says "No." in a loud, hard, angry voice.'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("She smiles. She nods.", ["She smiles.", "She nods."]),
+        ("1. She smiles.\n2) She nods!\n- So be it", ["She smiles.", "She nods!", "So be it"]),
+        ("**Step 1:** She smiles.\n\n# Step 2 - She nods.", ["She smiles.", "She nods."]),
+        ("The voice lies at -18.2 dB. It is loud.", ["The voice lies at -18.2 dB.", "It is loud."]),
+        ("Some signs, e.g. Tears, are there.", ["Some signs, e.g. Tears, are there."]),
+        ("She waits for Dr. Smith.", ["She waits for Dr. Smith."]),
+        ("<think>He frowns.</think>\n他笑了。他点头。", ["He frowns.", "他笑了。", "他点头。"]),
+        (" \n\n", []),
+    ],
+)
+def test_a_text_is_split_at_lines_and_sentences(text: str, expected: list[str]) -> None:
+    assert list(split_sentences(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "prediction"),
+    [
+        ("He frowns. He shouts.\nAnswer: angry", ("He frowns.", "He shouts."), "angry"),
+        ("Overall, he is angry. Thanks for asking.", ("Thanks for asking.",), "angry"),
+        ("Answer: sad\nShe could look happy to some.", ("She could look happy to some.",), "sad"),
+        ("He seems happy. Then he turns sad.", ("He seems happy.",), "sad"),
+        ("Final answer: sad and, before that, happy", (), "happy, sad"),
+        ("The face cannot be seen.", ("The face cannot be seen.",), "None"),
+        ("He is not angry.", ("He is not angry.",), "None"),
+        ("", (), "None"),
+    ],
+)
+def test_the_conclusion_is_the_last_that_says_so_or_else_names_a_label(
+    text: str, reasoning: tuple[str, ...], prediction: str
+) -> None:
+    assert split(text, ONE) == Steps(reasoning=reasoning, prediction=prediction)
+
+
+@given(st.integers(0, 40), st.booleans())
+def test_there_are_at_most_so_many_steps_and_no_sentence_is_lost(count: int, concludes: bool) -> None:  # noqa: FBT001
+    sentences = [f"Sign {number} is seen." for number in range(count)]
+    steps = split("\n".join([*sentences, *["Answer: sad"] * concludes]), ONE)
+
+    assert len(steps.reasoning) == min(count, MOST_STEPS)
+    assert " ".join(steps.reasoning) == " ".join(sentences)
+
+
+@pytest.mark.parametrize(
+    ("step", "contradicts"),
+    [
+        ("The voice is soft and slow.", "arousal"),
+        ("She sounds cheerful.", "valence"),
+        ("She sounds furious.", None),
+        ("She does not sound cheerful.", None),
+        ("The voice is not soft, but furious.", None),
+        ("The wall is green.", None),
+        ("", None),
+    ],
+)
+def test_a_step_contradicts_by_asserting_the_opposite(step: str, contradicts: str | None) -> None:
+    reason = contradiction(step, LOUD)
+
+    assert (reason is None) if contradicts is None else (reason is not None and contradicts in reason)
+    assert contradiction(step, "") is None
+
+
+@pytest.mark.parametrize(
+    ("prediction", "question", "targets", "value"),
+    [
+        ("sad", ONE, ("sad",), Fraction(1)),
+        ("Sadness", ONE, ("sad",), Fraction(1)),
+        ("happy", ONE, ("sad",), Fraction(0)),
+        ("happy, sad", ONE, ("sad",), Fraction(0)),
+        ("None", ONE, ("sad",), Fraction(0)),
+        ("sad", MANY, ("sad", "fear"), Fraction(1, 2)),
+        ("fear, sad", MANY, ("sad", "fear"), Fraction(1)),
+        ("sad, happy", MANY, ("sad", "fear", "angry"), Fraction(1, 3)),
+        ("None", MANY, ("sad", "fear"), Fraction(0)),
+    ],
+)
+def test_recognition_is_all_or_nothing_but_a_share_of_several(
+    prediction: str, question: Question, targets: tuple[str, ...], value: Fraction
+) -> None:
+    evidence = Evidence(question=question, targets=targets, audio_clue=None)
+
+    assert recognised(Steps(reasoning=(), prediction=prediction), evidence).value == value
+
+
+def test_the_agents_extract_and_rate() -> None:
+    answer = Answer(text="1. She sounds cheerful.\n2. The fist is raised.\nAnswer: angry", model="any")
+    extracted = asyncio.run(RulesExtractor().extract(answer, ONE))
+    rated = asyncio.run(RulesJudge().rate(extracted.value, Evidence(question=ONE, targets=("angry",), audio_clue=LOUD)))
+
+    assert len(extracted.value) == 3
+    assert [rating.value for rating in rated.value.reasoning] == [0, 1]
+    assert rated.value.recognition.value == 1
+    assert (extracted.model, rated.model) == ("rules", "rules")
