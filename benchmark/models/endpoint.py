@@ -69,7 +69,7 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "Endpo
             key_env=key_env,
             model=rest,
             modalities=modalities,
-            parameters={"temperature": 0} | dict(options.parameters),
+            parameters=_overridden({"temperature": 0}, options.parameters),
         )
     )
 
@@ -89,10 +89,15 @@ def build_catalogued(name: str, options: ModelOptions, samples: Sequence[Sample]
             key_env=options.api_key_env or (None if elsewhere else provider.key),
             model=row.id,
             modalities=row.modalities,
-            parameters={**row.parameters, **options.parameters},
+            parameters=_overridden(row.parameters, options.parameters),
             usd=row.usd,
         )
     )
+
+
+def _overridden(usual: Mapping[str, Any], asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The user's parameters over the usual ones; one that is null is not sent at all."""
+    return {name: value for name, value in {**usual, **asked}.items() if value is not None}
 
 
 class EndpointModel:
