@@ -85,9 +85,7 @@ def test_an_open_mouth_is_higher_than_a_closed_one() -> None:
 
 
 def test_a_grey_picture_shows_no_face() -> None:
-    buffer = BytesIO()
-    Image.new("RGB", (64, 64), (128, 128, 128)).save(buffer, "jpeg")
-
+    Image.new("RGB", (64, 64), (128, 128, 128)).save(buffer := BytesIO(), "jpeg")
     assert measure_face(buffer.getvalue()) is None
 
 
