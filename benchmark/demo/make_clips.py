@@ -78,7 +78,11 @@ def _pictures(
 def _encode(path: Path, pictures: Iterator[NDArray[np.uint8]], sound: NDArray[np.float32]) -> None:
     """Writes picture and sound with settings that leave no trace of time, place or tool."""
     picture_codec, sound_codec = CODECS[path.suffix]
-    options = {"crf": "29", "preset": "slow"} if picture_codec == "libx264" else {"qscale": "9"}
+    options = (
+        {"crf": "29", "preset": "slow", "x264-params": "threads=1:lookahead-threads=1"}
+        if picture_codec == "libx264"
+        else {"qscale": "9"}
+    )
     with av.open(path, "w", options={"fflags": "+bitexact"}) as file:
         video = file.add_stream(picture_codec, rate=FPS, options=options)
         assert isinstance(video, av.VideoStream)
@@ -90,7 +94,8 @@ def _encode(path: Path, pictures: Iterator[NDArray[np.uint8]], sound: NDArray[np
         for stream in (video, audio):
             stream.codec_context.flags |= Flags.bitexact
         for picture in pictures:
-            file.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            file.mux(video.encode(frame.reformat(format="yuv420p", threads=1)))
         file.mux(video.encode(None))
         levels = av.AudioFrame.from_ndarray(sound[None, :], format="fltp", layout="mono")
         levels.sample_rate = RATE
@@ -123,7 +128,7 @@ def clue_of(plan: Planned) -> str:
         for words, name in zip(plan.words, plan.feelings, strict=True)
     ]
     noise = ["Steady noise lies over the whole recording."] if plan.noisy else []
-    return " Then, in another mood: ".join(parts[:2]) + "".join(f" {part}" for part in noise)
+    return " Then, in another mood: ".join(parts) + "".join(f" {part}" for part in noise)
 
 
 def main(out: Path = HOME) -> None:
