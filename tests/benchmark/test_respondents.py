@@ -21,7 +21,6 @@ from benchmark.prompt import PROMPTS, Modality, Prompt, check_replacements, read
 from benchmark.task import TASKS, Sample
 from benchmark.usage import Usage
 
-
 LABELS = ("joy", "anger", "fear")
 
 
