@@ -126,7 +126,7 @@ _CATALOGUED = "benchmark.models.endpoint:build_catalogued"
 
 
 def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> object:
-    """Whatever a spec names: `NAME` of the catalogue or of an entry point `mme_emotion.models`, or `SCHEME:REST`.
+    """Whatever a spec names: `NAME` of the catalogue or of an entry point, or `SCHEME:REST`.
 
     Raises:
         RunError: there is no such thing, or it cannot be used; says what there is.
@@ -134,8 +134,9 @@ def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> ob
     scheme, _, rest = spec.partition(":")
     if scheme in _SCHEMES:
         return _load(_SCHEMES[scheme])(rest, options, samples)
-    for point in entry_points(group="mme_emotion.models", name=spec):
-        return point.load()()
+    for group in ("mme_emotion.models", "mme_emotion.judges"):
+        for point in entry_points(group=group, name=spec):
+            return point.load()()
     return _load(_CATALOGUED)(spec, options, samples)
 
 
