@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
+from benchmark.catalogue import BUILT_IN
 from benchmark.errors import RunError
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
@@ -22,7 +23,7 @@ class Answer:
     """A text, who gave it and what it took.
 
     Attributes:
-        text: the reply as it came, never empty.
+        text: the reply as it came, never empty; half a character is replaced.
         model: the name under which the provider answered, which may be more exact than the one asked for.
         usage: tokens, time and cost.
     """
@@ -30,6 +31,15 @@ class Answer:
     text: str
     model: str
     usage: Usage = field(default_factory=Usage)
+
+    def __post_init__(self) -> None:
+        """Makes the text one that files can hold, wherever it comes from."""
+        object.__setattr__(self, "text", storable(self.text))
+
+
+def storable(text: str) -> str:
+    """The text with lone surrogates replaced: halves of a character, which JSON may carry and UTF-8 may not."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @runtime_checkable
@@ -131,12 +141,14 @@ def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> ob
     Raises:
         RunError: there is no such thing, or it cannot be used; says what there is.
     """
-    scheme, _, rest = spec.partition(":")
+    scheme, colon, rest = spec.partition(":")
+    if colon and scheme in BUILT_IN:
+        raise RunError(f"{spec} names nothing: {scheme} stands alone.")
     if scheme in _SCHEMES:
         return _load(_SCHEMES[scheme])(rest, options, samples)
     for group in ("mme_emotion.models", "mme_emotion.judges"):
         for point in entry_points(group=group, name=spec):
-            return point.load()()
+            return _load(_SCHEMES["python"])(f"{point.module}:{point.attr}", options, samples)
     return _load(_CATALOGUED)(spec, options, samples)
 
 

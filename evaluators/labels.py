@@ -1,26 +1,36 @@
-"""Which labels of a label set a text names."""
+"""Which labels of a label set a text names, and which of its words it means rather than denies."""
 
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 _MARKUP = re.compile(r"[*_`]+")
-# what turns a label that follows closely into one that is not meant
+REACH = 8
+"""How many words before a word a negation is looked for, within its clause."""
+
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|nor|neither|without|lacks?|absence|rather than|instead of|isn't|wasn't|aren't|doesn't|don't|"
-    r"didn't|cannot|can't|hardly|excludes?|rules? out|ruled out)\b"
+    r"\b(?:not|no|never|nor|neither|without|lack(?:s|ing)?|absence|than|instead of|far from|free (?:of|from)|devoid|"
+    r"cannot|hardly|unlike|\w+n't|(?:is|are|was|were|do|does|did|wo|would|ca|could|has|have)nt|"
+    r"exclud(?:es?|ed|ing)|rul(?:es?|ed|ing) out)\b|\bnon-$"
 )
+# "no smile, the eyes show anger": a new clause begins with its subject
 _CLAUSE_END = re.compile(
-    r"[.;:!?\n\u3002]|\b(?:but|however|yet|although|though|because|so|therefore|rather(?! than)|instead(?! of))\b"
+    r"[.;:!?()\n\u3002\u2014]|\s[-\u2013]\s"
+    r"|\b(?:but|however|yet|although|though|because|so|therefore|while|whereas|why|rather(?! than)|instead(?! of))\b"
+    r"|,\s*(?:and\s+)?(?=(?:s?he|it|they|his|her|its|their|this|that|these|there|which|who|the|i|we|you|an?)\b)"
 )
-# "not only angry" and "no doubt angry" mean angry
-_NOT_NEGATION = re.compile(r"\bnot (?:only|just|merely)\b|\bno (?:doubt|question)\b(?=\s+\w)")
-REACH = 6
-"""How many words before a label a negation is looked for, within its clause."""
+_SEGMENT_END = re.compile(r",|\band\b")
+_ALTERNATIVE = re.compile(r"\b(?:or|nor)\b")
+# "no anger, clear fear or sadness": what is listed after a denied word is denied with it
+_LISTED = re.compile(r"\s*(?:[,/]\s*(?:and\s+|n?or\s+)?|\b(?:and|n?or)\s+)(?:(?!\w*[^s]s\b|is\b|are\b|was\b)\w+\s+)?")
+_DENIED = re.compile(
+    r"\s+(?:is|are|was|were|seems?|appears?|can be|could be)\s*(?:\w+ly\s+)?"
+    r"(?:(?:not|n't)\s+(?:\w+ly\s+)?(?:present|evident|visible|apparent|likely|shown|seen|heard|supported|expressed|"
+    r"detected|observed|indicated|displayed)|absent|missing|unlikely|excluded|ruled out)\b"
+)
 
 
 def named_labels(text: str, label_set: Sequence[str]) -> tuple[str, ...]:
@@ -30,44 +40,74 @@ def named_labels(text: str, label_set: Sequence[str]) -> tuple[str, ...]:
     set. The longest name wins: "strong negative" does not also name "negative". What is negated is not named. "None"
     names nothing.
     """
-    plain = _NOT_NEGATION.sub(" ", _MARKUP.sub(" ", text.translate(_QUOTES)).casefold())
-    found = {label for label, start in _mentions(plain, tuple(label_set)) if not is_negated(plain, start)}
+    words = plain(text)
+    names = _names(tuple(label_set))
+    mentions = asserted(words, _pattern(tuple(label_set)).finditer(words))
+    found = {names[_spaced(mention[0])] for mention in mentions}
     return tuple(label for label in label_set if label in found)
 
 
-def _mentions(plain: str, label_set: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    names = _names(label_set)
-    for match in _pattern(label_set).finditer(plain):
-        yield names[match[0]], match.start()
+def plain(text: str) -> str:
+    """The text in small letters without markup, curly quotes and idioms whose words mean something else in them."""
+    return _idioms().sub(" ", _MARKUP.sub(" ", text.translate(_QUOTES)).casefold())
 
 
-def is_negated(plain: str, start: int) -> bool:
-    """Whether the word that starts there is negated: a negation shortly before it, in the same clause."""
-    clause = _CLAUSE_END.split(plain[:start])[-1]
-    return _NEGATION.search(" ".join(clause.split()[-REACH:])) is not None
+def asserted(words: str, mentions: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
+    """Those of the mentions, in the order of a `plain` text, that it does not negate."""
+    end, negated = 0, False
+    for mention in mentions:
+        listed = _LISTED.fullmatch(words, end, mention.start()) is not None
+        negated = _is_negated(words[: mention.start()]) or (negated and listed)
+        end = mention.end()
+        if not negated and _DENIED.match(words, end) is None:
+            yield mention
+
+
+def _is_negated(before: str) -> bool:
+    """Whether what stands before a word negates it: in its segment, or, if that says "or", in its clause."""
+    clause = _CLAUSE_END.split(before)[-1]
+    segment = _SEGMENT_END.split(clause)[-1]
+    scope = clause if _ALTERNATIVE.search(segment) else segment
+    return _NEGATION.search(" ".join(scope.split()[-REACH:])) is not None
+
+
+def _spaced(name: str) -> str:
+    return " ".join(re.split(r"[\s-]+", name))
 
 
 @cache
 def _pattern(label_set: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(_names(label_set), key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+    names = (r"[\s-]+".join(map(re.escape, name.split())) for name in longest_first)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(names)})(?!\w)")
 
 
 @cache
-def _names(label_set: tuple[str, ...]) -> Mapping[str, str]:
-    """Every name that means exactly one label of the set; a label's own name always means that label."""
-    own = {label.casefold(): label for label in label_set}
-    others = [(name, label) for label in label_set for name in _other_names(label)]
-    meanings = Counter(name for name, _ in set(others))
-    return {name: label for name, label in others if meanings[name] == 1} | own
+def _names(label_set: tuple[str, ...]) -> Mapping[str, str | None]:
+    """What each name means: a label's own name always that label, a synonym of several labels none of them."""
+    names: dict[str, str | None] = {}
+    for label in label_set:
+        for name in _other_names(label):
+            names[name] = None if name in names else label
+    return names | {_spaced(label.casefold()): label for label in label_set}
 
 
 def _other_names(label: str) -> frozenset[str]:
-    parts = re.split(r"\s*/\s*", label.casefold())
-    return frozenset(name for part in parts for name in _synonyms().get(part, (part,)))
+    parts = map(_spaced, re.split(r"\s*/\s*", label.casefold()))
+    return frozenset(name for part in parts for name in (part, *_synonyms().get(part, ())))
 
 
 @cache
-def _synonyms() -> Mapping[str, tuple[str, ...]]:
-    lines: list[str] = tomllib.loads(files("evaluators").joinpath("synonyms.toml").read_text("utf-8"))["forms"]
-    return {word: tuple(line.split()) for line in lines for word in line.split()}
+def _table() -> Mapping[str, Sequence[str]]:
+    return tomllib.loads(files("evaluators").joinpath("synonyms.toml").read_text("utf-8"))
+
+
+@cache
+def _synonyms() -> Mapping[str, frozenset[str]]:
+    lines = [frozenset(line.split(", ")) for line in _table()["forms"]]
+    return {word: frozenset().union(*(line for line in lines if word in line)) for word in frozenset().union(*lines)}
+
+
+@cache
+def _idioms() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(_table()['idioms'])})\b")

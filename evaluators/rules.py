@@ -9,11 +9,11 @@ from benchmark.circumplex import place, voice_arousal
 from benchmark.model import Answer
 from evaluators.agent import Reply
 from evaluators.evidence import Evidence, Question
-from evaluators.labels import is_negated, named_labels
+from evaluators.labels import asserted, named_labels, plain
 from evaluators.rating import Rating, Ratings
 from evaluators.steps import Steps
 
-IDENTITY = "rules/1"
+IDENTITY = "rules/2"
 MOST_STEPS = 12
 """How many steps an answer is cut into at most; what follows is joined to the last but one."""
 
@@ -103,11 +103,11 @@ def _rated(step: str, clue: str) -> Rating:
 def contradiction(step: str, clue: str) -> str | None:
     """Why a step contradicts a clue, or None: they lie on opposite sides of valence or arousal, both far out."""
     pairs = zip(("valence", "arousal"), _axes(step), _axes(clue), strict=True)
-    for axis, asserted, heard in pairs:
-        if asserted is None or heard is None:
+    for axis, said, heard in pairs:
+        if said is None or heard is None:
             continue
-        if asserted * heard < 0 and min(abs(asserted), abs(heard)) >= CLEAR:
-            return f"asserts {_side(asserted)} {axis} ({asserted:+.1f}), the clue says {_side(heard)} ({heard:+.1f})"
+        if said * heard < 0 and min(abs(said), abs(heard)) >= CLEAR:
+            return f"asserts {_side(said)} {axis} ({said:+.1f}), the clue says {_side(heard)} ({heard:+.1f})"
     return None
 
 
@@ -117,10 +117,11 @@ def _side(value: float) -> str:
 
 def _axes(text: str) -> tuple[float | None, float | None]:
     """The mean valence and arousal of a text's words, negated ones left out; None where no word bears on it."""
-    plain = text.casefold()
-    words = [match[0] for match in _WORD.finditer(plain) if not is_negated(plain, match.start())]
-    places = [where for word in words if (where := place(word)) is not None]
-    voices = [voice for word in words if (voice := voice_arousal(word)) is not None]
+    words = plain(text)
+    mentions = (match for match in _WORD.finditer(words) if place(match[0]) or voice_arousal(match[0]) is not None)
+    meant = [match[0] for match in asserted(words, mentions)]
+    places = [where for word in meant if (where := place(word)) is not None]
+    voices = [voice for word in meant if (voice := voice_arousal(word)) is not None]
     return _mean([where.valence for where in places]), _mean([where.arousal for where in places] + voices)
 
 

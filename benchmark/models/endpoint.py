@@ -8,26 +8,38 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from weakref import WeakKeyDictionary
 
 import openai
 from openai import AsyncOpenAI
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletion
+from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from benchmark.catalogue import find_catalogued, read_catalogue
 from benchmark.clip import data_url
 from benchmark.errors import ModelError, RunError
-from benchmark.model import Answer, ModelOptions
+from benchmark.model import Answer, ModelOptions, storable
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.usage import Usage
 
 OPENAI_URL, OPENAI_KEY = "https://api.openai.com/v1", "OPENAI_API_KEY"
 NO_KEY = "none"
-TIMEOUT_SECONDS = 300
+TIMEOUT = openai.Timeout(300, connect=20)
 RETRIES = 4
+CHECK_TIMEOUT, CHECK_RETRIES = openai.Timeout(20), 1
+
+SHORTEST_SECRET = 8
+"""What is shorter is a placeholder such as `EMPTY`, which an answer may well contain."""
+
+WHY_EMPTY = {
+    "length": "its tokens ran out before it said anything; raise max_tokens",
+    "content_filter": "the provider's filter withheld it",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +119,17 @@ class EndpointModel:
         """Takes the key from the environment.
 
         Raises:
-            RunError: the variable is not set; names it.
+            RunError: the variable is not set, or holds no key; names it. A URL is malformed.
         """
-        self.endpoint = endpoint
-        self._key = os.environ.get(endpoint.key_env, "") if endpoint.key_env else NO_KEY
+        self.endpoint = replace(endpoint, urls=tuple(map(parse_url, endpoint.urls)))
+        # a file's last newline is not part of the key in it
+        self._key = os.environ.get(endpoint.key_env, "").strip() if endpoint.key_env else NO_KEY
         if not self._key:
             raise RunError(f"{endpoint.model} needs a key: set the environment variable {endpoint.key_env}.")
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise RunError(f"What {endpoint.key_env} holds cannot be a key: copy it again, without line breaks.")
+        secrets = (self._key, *(secret for url in self.endpoint.urls for secret in credentials(url)))
+        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, list[AsyncOpenAI]] = WeakKeyDictionary()
         self._in_flight: Counter[int] = Counter()
 
@@ -140,7 +157,7 @@ class EndpointModel:
             RunError: one cannot be reached, or refuses the key; any other reply means that it is there.
         """
         for url in self.endpoint.urls:
-            async with AsyncOpenAI(base_url=url, api_key=self._key, max_retries=1, timeout=20) as client:
+            async with self._connect(url).with_options(max_retries=CHECK_RETRIES, timeout=CHECK_TIMEOUT) as client:
                 try:
                     await client.models.list()
                 except openai.APIStatusError as error:
@@ -167,12 +184,12 @@ class EndpointModel:
                 )
             except (openai.OpenAIError, ValueError) as error:
                 raise ModelError(self._said(error, url)) from None  # the cause may quote the request's headers
-        choice = reply.choices[0] if reply.choices else None
-        usage = self._usage(reply.usage, time.monotonic() - started)
-        if choice is None or not (choice.message.content or "").strip():
-            why = choice.finish_reason if choice else "no choices"
-            raise ModelError(f"{self.name} at {shown(url)} gave an empty answer ({why}).", usage=usage)
-        return Answer(text=self._redacted(choice.message.content or ""), model=reply.model or self.name, usage=usage)
+        usage = self._usage(reply, time.monotonic() - started)
+        try:
+            text, model = text_of(reply), reply.model or self.name
+        except ValueError as error:
+            raise ModelError(f"{self.name} at {shown(url)} gave {self._brief(error)}.", usage=usage) from None
+        return Answer(text=self._redacted(text), model=self._redacted(model), usage=usage)
 
     async def aclose(self) -> None:
         """Closes the connections of the running loop."""
@@ -184,10 +201,7 @@ class EndpointModel:
         """The client of the URL with the fewest requests in flight; clients belong to the running loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients[loop] = [
-                AsyncOpenAI(base_url=url, api_key=self._key, max_retries=RETRIES, timeout=TIMEOUT_SECONDS)
-                for url in self.endpoint.urls
-            ]
+            self._clients[loop] = [self._connect(url) for url in self.endpoint.urls]
         index = min(range(len(self.endpoint.urls)), key=lambda index: self._in_flight[index])
         self._in_flight[index] += 1
         try:
@@ -195,42 +209,103 @@ class EndpointModel:
         finally:
             self._in_flight[index] -= 1
 
-    def _usage(self, counted: openai.types.CompletionUsage | None, seconds: float) -> Usage:
-        if counted is None:
+    def _connect(self, url: str) -> AsyncOpenAI:
+        parts = urlsplit(url)
+        client = AsyncOpenAI(
+            base_url=parts._replace(query="", fragment="").geturl(),
+            default_query=dict(parse_qsl(parts.query)),
+            api_key=self._key,
+            max_retries=RETRIES,
+            timeout=TIMEOUT,
+        )
+        if shown(url) != OPENAI_URL:  # whose account it is, which the client takes from the environment, is OpenAI's
+            client.organization = client.project = None
+        return client
+
+    def _usage(self, reply: ChatCompletion, seconds: float) -> Usage:
+        counted = getattr(reply, "usage", None)
+        if not isinstance(counted, CompletionUsage):
             return Usage(requests=1, seconds=seconds)
-        tokens, prices = (counted.prompt_tokens, counted.completion_tokens), self.endpoint.usd
-        cost = None if prices is None else sum(t * usd for t, usd in zip(tokens, prices, strict=True)) / 1e6
-        return Usage(requests=1, input_tokens=tokens[0], output_tokens=tokens[1], seconds=seconds, cost_usd=cost)
+        sent, received, usd = counted.prompt_tokens, counted.completion_tokens, self.endpoint.usd
+        known = usd is not None and sent is not None and received is not None
+        cost = (sent * usd[0] + received * usd[1]) / 1e6 if usd and known else None
+        return Usage(requests=1, input_tokens=sent, output_tokens=received, seconds=seconds, cost_usd=cost)
 
     def _said(self, error: Exception, url: str) -> str:
         """One sentence on what went wrong, free of the key."""
         where = shown(url)
         match error:
             case openai.APITimeoutError():
-                return f"{where} did not answer within {TIMEOUT_SECONDS} s."
+                return f"{where} did not answer in time."
             case openai.APIConnectionError():
                 return f"{where} cannot be reached ({self._redacted(str(error.__cause__ or error))}); is it running?"
-            case openai.AuthenticationError() | openai.PermissionDeniedError():
-                key = f"the key in {self.endpoint.key_env}" if self.endpoint.key_env else "requests without a key"
-                return f"{where} refuses {key} ({error.status_code})."
+            case openai.AuthenticationError() | openai.PermissionDeniedError() if self.endpoint.key_env:
+                # a 401 is told without the provider's words, which quote parts of the key
+                told = "" if error.status_code == 401 else f": {self._brief(error)}"
+                return f"{where} refuses the key in {self.endpoint.key_env} ({error.status_code}{told})."
+            case openai.AuthenticationError():
+                return f"{where} wants a key (401): name the environment variable that holds it, as --api-key-env does."
             case openai.NotFoundError():
-                return f"{where} knows no model {self.name} (404: {self._brief(error)})."
+                said = f"{where} knows no model {self.name}, or the URL is not an API's, up to its /v1"
+                return f"{said} (404: {self._brief(error)})."
             case openai.APIStatusError():
                 return f"{where} answered {error.status_code}: {self._brief(error)}."
             case _:
                 return f"{where} gave no usable reply: {self._brief(error)}."
 
     def _brief(self, error: Exception) -> str:
-        return " ".join(self._redacted(str(error)).split())[:300].rstrip(".")
+        """What the provider says, else the client, in one line."""
+        body = getattr(error, "body", None)
+        said = body.get("message") if isinstance(body, dict) else None
+        return " ".join(self._redacted(str(said or error)).split())[:300].rstrip(".")
 
     def _redacted(self, text: str) -> str:
-        return text if self._key == NO_KEY else text.replace(self._key, "***")
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return storable(text)
+
+
+def text_of(reply: ChatCompletion) -> str:
+    """The text of a reply, which the client hands on unchecked, whatever its shape.
+
+    Raises:
+        ValueError: there is none; says why.
+    """
+    if not isinstance(reply, ChatCompletion):
+        raise ValueError("no chat completion; is the URL that of the API, up to its /v1?")
+    choice = next(iter(reply.choices or ()), None)
+    message = choice and choice.message
+    text = message and message.content
+    if isinstance(text, str) and text.strip():
+        return text
+    said = (message and message.refusal) or (reply.model_extra or {}).get("error")
+    why = choice and WHY_EMPTY.get(choice.finish_reason, choice.finish_reason)
+    raise ValueError(f"an empty answer ({said or why or 'it holds no choices'})")
+
+
+def parse_url(url: str) -> str:
+    """The URL in its normal form.
+
+    Raises:
+        RunError: it is not that of a web server.
+    """
+    try:
+        return str(TypeAdapter(HttpUrl).validate_python(url))
+    except ValidationError as error:
+        told = url.rpartition("@")[2].partition("?")[0]  # no password, no key
+        raise RunError(f"{told} is no URL ({error.errors()[0]['msg']}): give e.g. http://localhost:8000/v1.") from None
+
+
+def credentials(url: str) -> tuple[str, ...]:
+    """What in a URL may be secret: password and values of the query."""
+    parts = urlsplit(url)
+    return unquote(parts.password or ""), *(value for _, value in parse_qsl(parts.query))
 
 
 def shown(url: str) -> str:
     """A URL as it may be printed: without user, password and query, where people put keys."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
 def content_of(prompt: Prompt) -> list[dict[str, Any]]:

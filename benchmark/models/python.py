@@ -1,9 +1,11 @@
 """`python:MODULE:ATTRIBUTE`: a model, or a judge, of the user's own."""
 
+import inspect
 from collections.abc import Sequence
 from importlib import import_module
+from operator import attrgetter
 
-from benchmark.errors import RunError
+from benchmark.errors import RunError, boundary
 from benchmark.model import ModelOptions
 from benchmark.task import Sample
 
@@ -12,13 +14,14 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> object
     """What the attribute holds, called without arguments where it is a class or a function.
 
     Raises:
-        RunError: the module or the attribute is not to be had.
+        RunError: the module or the attribute is not to be had, or fails.
     """
     module, _, attribute = rest.partition(":")
     if not (module and attribute):
         raise RunError(f"python:{rest} is malformed: give python:MODULE:ATTRIBUTE.")
     try:
-        found: object = getattr(import_module(module), attribute)
-        return found() if callable(found) and not hasattr(found, "__self__") else found
-    except (ImportError, AttributeError, TypeError) as error:
-        raise RunError(f"python:{rest} cannot be used: {error}.") from error
+        with boundary(RunError):  # code of the user's own may raise anything
+            found: object = attrgetter(attribute)(import_module(module))
+            return found() if inspect.isclass(found) or inspect.isroutine(found) else found
+    except RunError as error:
+        raise RunError(f"python:{rest} cannot be used: {str(error).rstrip('.')}.") from error

@@ -1,49 +1,79 @@
-import json
+"""A run's folder: nothing written is lost, nothing half written is seen."""
+
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from benchmark.errors import RunError
-from reports.record import Record
-from reports.run import RunFolder
-from reports.table import as_markdown, as_text, percent
+from reports.record import Record, record_of
+from reports.run import JUNIT, REPORT, SAMPLES, SUMMARY, RunFolder
+from tests.reports.outcomes import sample, scored, unscored
 
-RECORD = Record(
-    id="SA/x/1", task="SA", source="x", question="?", label_set=("a", "b"), targets=("a",), outcome="error",
-    stage="data", error="gone",
-)  # fmt: skip
+RECORDS = [record_of(scored(sample(), Fraction(1))), record_of(unscored(sample(name="b")))]
 
 
-def test_records_are_whole_lines_on_disk_at_once(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
-    folder.append(RECORD)
-    (line,) = (tmp_path / "run" / "samples.jsonl").read_text().splitlines()
-    assert Record.model_validate_json(line) == RECORD
-    assert json.loads(line)["recognition"] is None, "no score is not a zero"
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
-def test_an_earlier_run_is_set_aside(tmp_path: Path) -> None:
-    for _ in range(2):
-        folder = RunFolder(tmp_path)
-        folder.append(RECORD)
-        folder.write("report.json", "{}")
-        folder.close()
+def test_each_record_is_on_disk_as_soon_as_it_is_appended(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "new" / "run")
+    for count, record in enumerate(RECORDS, 1):
+        folder.append(record)
+        lines = (folder.path / SAMPLES).read_text("utf-8").splitlines()
+        assert [Record.model_validate_json(line) for line in lines] == RECORDS[:count]
+    folder.close()
+
+    assert names(folder.path) == {SAMPLES}
+
+
+def test_a_file_is_put_in_place_whole(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.append(RECORDS[0])
+    folder.write(REPORT, "old")
+    folder.write(REPORT, "né")
+    folder.close()
+
+    assert (tmp_path / REPORT).read_text("utf-8") == "né"
+    assert names(tmp_path) == {SAMPLES, REPORT}
+
+
+def test_an_earlier_run_is_set_aside_and_other_files_stay(tmp_path: Path) -> None:
+    for name in (SAMPLES, REPORT, SUMMARY, JUNIT, "notes.txt"):
+        (tmp_path / name).write_text(f"earlier {name}", "utf-8")
+    folder = RunFolder(tmp_path)
+    folder.append(RECORDS[0])
+    folder.close()
+
     (aside,) = tmp_path.glob("earlier-*")
-    assert {path.name for path in aside.iterdir()} == {"samples.jsonl", "report.json"}
+    kept = {path.name: path.read_text("utf-8") for path in aside.iterdir()}
+    assert kept == {name: f"earlier {name}" for name in (SAMPLES, REPORT, SUMMARY, JUNIT)}
+    assert names(tmp_path) == {SAMPLES, "notes.txt", aside.name}
+    assert Record.model_validate_json((tmp_path / SAMPLES).read_text("utf-8")) == RECORDS[0]
 
 
-def test_a_run_that_kept_nothing_leaves_nothing(tmp_path: Path) -> None:
+def test_a_run_that_recorded_nothing_leaves_nothing(tmp_path: Path) -> None:
     RunFolder(tmp_path / "run").close()
-    assert not (tmp_path / "run").exists()
+    assert names(tmp_path) == set()
+
+    folder = RunFolder(tmp_path / "run")
+    folder.write(JUNIT, "<testsuites/>")
+    folder.close()
+    assert names(tmp_path / "run") == {JUNIT}
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("in the way")
-    with pytest.raises(RunError, match="choose another --run-dir DIR"):
-        RunFolder(tmp_path / "run")
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(RunError, match=r"run directory .*file.* cannot be written .*choose another --run-dir DIR"):
+            RunFolder(path)
 
 
-def test_tables() -> None:
-    rows = [("Task", "CoT"), ("ER-Lab", percent(0.125)), ("SA", percent(None))]
-    assert as_text(rows) == ["Task     CoT", "ER-Lab  12.5", "SA         –"]
-    assert as_markdown(rows)[1:3] == ["|---|---:|", "| ER-Lab | 12.5 |"]
+def test_a_file_that_cannot_be_written_is_an_error_of_the_run(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    (tmp_path / REPORT).mkdir()
+    with pytest.raises(RunError, match=rf"{REPORT} cannot be written \("):
+        folder.write(REPORT, "new")
+    folder.close()

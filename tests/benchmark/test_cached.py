@@ -1,0 +1,134 @@
+"""Replies kept: what is asked once, what is asked again."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.cache import Cache, key_of
+from benchmark.clip import Frame, Sound
+from benchmark.errors import ModelError, RunError
+from benchmark.model import Answer, Model
+from benchmark.models.cached import CachedModel
+from benchmark.prompt import Modality, Prompt
+from benchmark.usage import Usage
+
+SPENT = Usage(requests=1, input_tokens=7, output_tokens=3, seconds=1.5, cost_usd=0.25)
+SOUND = Sound(samples=np.zeros(4, np.float32), rate=16_000)
+PROMPT = Prompt(text="Which?", frames=(Frame(jpeg=b"one", seconds=0.0),), sound=SOUND)
+
+
+@dataclass
+class Counting:
+    """A model that counts its requests, and fails at the first `failing` of them."""
+
+    identity: str = "counting/1"
+    usage: Usage = SPENT
+    failing: int = 0
+    asked: list[Prompt] = field(default_factory=list)
+    name: str = "counting"
+    modalities: frozenset[Modality] = frozenset({"video", "audio"})
+
+    async def generate(self, prompt: Prompt) -> Answer:
+        self.asked.append(prompt)
+        if len(self.asked) <= self.failing:
+            raise ModelError("It is busy.")
+        return Answer(text=f"reply {len(self.asked)}, “joy”", model="counting-2026", usage=self.usage)
+
+
+def ask(model: Counting, cache: Cache, prompt: Prompt = PROMPT) -> Answer:
+    return asyncio.run(CachedModel(model, cache).generate(prompt))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "new" / "cache")
+
+
+def test_the_second_ask_makes_no_request_and_keeps_the_tokens(cache: Cache) -> None:
+    model = Counting()
+    first, second = ask(model, cache), ask(model, cache)
+
+    assert len(model.asked) == 1
+    assert first.usage == SPENT
+    assert second == replace(first, usage=Usage(input_tokens=7, output_tokens=3, cost_usd=0.0))
+    assert second.usage.requests == 0
+
+
+def test_unknown_tokens_stay_unknown(cache: Cache) -> None:
+    model = Counting(usage=Usage(requests=1))
+    ask(model, cache)
+
+    assert ask(model, cache).usage == Usage(cost_usd=0.0)
+
+
+def test_a_failure_is_not_kept(cache: Cache) -> None:
+    model = Counting(failing=1)
+    with pytest.raises(ModelError, match="busy"):
+        ask(model, cache)
+
+    assert ask(model, cache).text == ask(model, cache).text == "reply 2, “joy”"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(PROMPT, text="Which one?"),
+        replace(PROMPT, frames=()),
+        replace(PROMPT, frames=(Frame(jpeg=b"two", seconds=0.0),)),
+        replace(PROMPT, frames=PROMPT.frames * 2),
+        replace(PROMPT, sound=None),
+        replace(PROMPT, sound=Sound(samples=np.ones(4, np.float32), rate=16_000)),
+        replace(PROMPT, sound=Sound(samples=SOUND.samples, rate=8_000)),
+        replace(PROMPT, sound=Sound(samples=SOUND.samples[:0], rate=16_000)),
+        replace(PROMPT, video=b"clip"),
+    ],
+)
+def test_another_prompt_is_asked_again(cache: Cache, other: Prompt) -> None:
+    model = Counting()
+    ask(model, cache)
+
+    assert ask(model, cache, other).text == ask(model, cache, other).text == "reply 2, “joy”"
+
+
+def test_another_identity_is_asked_again_and_an_equal_one_is_not(cache: Cache) -> None:
+    ask(Counting(), cache)
+    other, equal = Counting(identity="counting/2"), Counting(name="renamed")
+    ask(other, cache)
+    ask(equal, cache)
+
+    assert (len(other.asked), len(equal.asked)) == (1, 0)
+
+
+def test_two_caches_on_one_folder_share(tmp_path: Path) -> None:
+    one, two = Cache(tmp_path), Cache(tmp_path)
+    one.put("key", b"\x00value")
+    assert two.get("key") == b"\x00value"
+    two.put("key", b"")
+    one.close()
+
+    assert Cache(tmp_path).get("key") == b""
+    assert two.get("another") is None
+
+
+def test_it_is_a_model_as_the_one_inside_is(cache: Cache) -> None:
+    model: Model = Counting()
+    kept: Model = CachedModel(model, cache)
+
+    assert (kept.name, kept.identity, kept.modalities) == (model.name, model.identity, model.modalities)
+
+
+def test_parts_do_not_run_into_each_other() -> None:
+    assert len({key_of("ab", "c"), key_of("a", "bc"), key_of("abc"), key_of("ab", "c", "")}) == 4
+    assert key_of("é") == key_of("é".encode())
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "cache.sqlite").write_bytes(b"no database" * 100)
+
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path):
+        with pytest.raises(RunError, match=r"cache\.sqlite cannot be used .*choose another --cache DIR"):
+            Cache(folder)
