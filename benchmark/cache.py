@@ -1,32 +1,50 @@
-"""What has been decoded and answered before, by the hash of all that determines it."""
+"""What has been decoded and answered before, by the hash of all that determines it.
 
+Replies and other small things lie in one SQLite file and stay; frames and waveforms lie in files beside it, and the
+least recently used go where they outgrow a limit.
+"""
+
+import asyncio
 import hashlib
+import os
 import sqlite3
 import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from benchmark.errors import RunError
 
+LIMIT = 20 * 10**9
+"""Bytes of frames and waveforms that are kept."""
+
+KINDS = ("reply", "clip", "file")
+"""How keys begin: replies of models, what a decoded clip holds, the hash of a file's content."""
+
 
 class Cache:
-    """Bytes by key in one SQLite file; several processes and threads may share it."""
+    """Bytes by key, in a folder that several processes and threads may share."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens `folder/cache.sqlite`, made where it is absent.
+    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
+        """Opens the folder, made where it is absent; `limit` is for `media`, in bytes.
 
         Raises:
-            RunError: the folder cannot be written, or the file is no database.
+            RunError: the folder cannot be written, or its file is no database.
         """
         self.path = folder / "cache.sqlite"
-        self._lock = threading.Lock()
+        # a reader never waits for whoever is writing, so the two have a connection each
+        self._reading, self._writing = threading.Lock(), threading.Lock()
+        self._pool = ThreadPoolExecutor(1, "mme-emotion cache")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute(
+            self._writer = self._connect()
+            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._writer.execute(
                 "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
             )
+            self._reader = self._connect()
+            self.media = Media(folder / "media", limit)
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"The cache {self.path} cannot be used ({error}); choose another --cache DIR.") from error
 
@@ -37,31 +55,150 @@ class Cache:
             RunError: the file cannot be read.
         """
         try:
-            with self._lock:
-                row = self._connection.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+            with self._reading:
+                row = self._reader.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as error:
             raise RunError(f"The cache {self.path} cannot be read ({error}).") from error
         return bytes(row[0]) if row else None
 
     def put(self, key: str, value: bytes) -> None:
-        """Keeps the value, at once and for good.
+        """Keeps the value, at once and for good: a process that is killed right after has not lost it.
 
         Raises:
             RunError: the file cannot be written, e.g. the disk is full.
         """
         try:
-            with self._lock:
-                self._connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
+            with self._writing:
+                self._writer.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
+        except sqlite3.Error as error:
+            raise RunError(f"The cache {self.path} cannot be written ({error}).") from error
+
+    async def keep(self, key: str, value: bytes) -> None:
+        """As `put`, without blocking the running loop."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self.put, key, value)
+
+    def counts(self) -> Mapping[str, int]:
+        """How many entries there are of each kind.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        counted = "SELECT count(*) FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
+        try:
+            with self._reading:
+                return {kind: self._reader.execute(counted, (kind, kind)).fetchone()[0] for kind in KINDS}
+        except sqlite3.Error as error:
+            raise RunError(f"The cache {self.path} cannot be read ({error}).") from error
+
+    def clear(self) -> None:
+        """Forgets everything.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        self.media.prune(0)
+        try:
+            with self._writing:
+                self._writer.execute("DELETE FROM kept")
+                self._writer.execute("VACUUM")
         except sqlite3.Error as error:
             raise RunError(f"The cache {self.path} cannot be written ({error}).") from error
 
     def close(self) -> None:
-        """Lets go of the file."""
-        self._connection.close()
+        """Lets go of the file, once all that was to be kept is."""
+        self._pool.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+
+class Media:
+    """Decoded pictures and sound: a file each, in a folder of limited size."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        """Counts what is there."""
+        self._folder, self._limit = folder, limit
+        self._lock = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._size = sum(size for _, size, _ in self._files())
+
+    def read(self, key: str) -> bytes | None:
+        """What is kept under the key, now the most recently used; or None."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+            os.utime(path)
+        except FileNotFoundError:  # another process may have made room this moment
+            return None
+        except OSError as error:
+            raise RunError(f"The cache {path} cannot be read ({error.strerror}).") from error
+        return content
+
+    def write(self, key: str, content: bytes) -> None:
+        """Keeps the content; what was used least recently goes where the limit is passed.
+
+        Raises:
+            RunError: the folder cannot be written, e.g. the disk is full.
+        """
+        path = self._path(key)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as passing:
+                passing.write(content)
+            Path(passing.name).replace(path)
+        except OSError as error:
+            raise RunError(f"The cache {path} cannot be written ({error.strerror}).") from error
+        with self._lock:
+            self._size += len(content)
+            full = self._size > self._limit
+        if full:
+            self.prune(self._limit * 9 // 10)  # a tenth at once, so that not every clip from here on has to prune
+
+    def size(self) -> tuple[int, int]:
+        """How many files there are, and how many bytes."""
+        sizes = [size for _, size, _ in self._files()]
+        return len(sizes), sum(sizes)
+
+    def prune(self, limit: int) -> int:
+        """Removes what was used least recently, until `limit` bytes are left; returns how many bytes went.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        with self._lock:
+            files = sorted(self._files())
+            before = self._size = sum(size for _, size, _ in files)
+            for _, size, path in files:
+                if self._size <= limit:
+                    break
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise RunError(f"The cache {path} cannot be removed ({error.strerror}).") from error
+                self._size -= size
+            return before - self._size
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / key
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """Each file's time of last use, size and path; also one that a killed process left half written."""
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    state = path.stat()
+                except FileNotFoundError:
+                    continue
+                yield state.st_mtime, state.st_size, path
 
 
 def key_of(*parts: str | bytes) -> str:
-    """A key for what the parts determine: SHA-256 over them, each with its length so that none runs into the next."""
+    """What stands for the parts: SHA-256 over them, each with its length so that none runs into the next."""
     digest = hashlib.sha256()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part

@@ -21,12 +21,14 @@ class Provider(BaseModel):
     Attributes:
         url: base URL of its OpenAI-compatible interface.
         key: environment variable with the key; None where none is needed.
+        concurrency: requests in flight that a common account takes; 429s narrow it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str
     key: str | None = None
+    concurrency: int = 32
 
 
 class CataloguedModel(BaseModel):

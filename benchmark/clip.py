@@ -1,14 +1,21 @@
 """A clip's frames and sound, decoded once."""
 
+import asyncio
 import base64
 import hashlib
 import json
+import os
 import threading
 import wave
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
+from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +25,11 @@ from benchmark.cache import Cache, key_of
 from benchmark.decode import Decoder, Pace
 from benchmark.errors import DataError
 
+T = TypeVar("T")
+
 _FULL_SCALE = 32_768
+RECENT_BYTES = 128 * 2**20
+"""Pictures that stay in memory between the request to the model and that to the judge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +43,65 @@ class Frame:
 
     jpeg: bytes
     seconds: float
+
+
+class Frames(Sequence[Frame]):
+    """A clip's frames in order of time; the pictures are read when somebody looks at them, and encoded once."""
+
+    def __init__(
+        self,
+        seconds: Sequence[float],
+        digest: str,
+        load: Callable[[], tuple[bytes, ...]],
+        decoder: str | None = None,
+        encoded: tuple[bytes, ...] | None = None,
+    ) -> None:
+        """Stands for pictures that `load` gets, one for each time; `digest` stands for what they show.
+
+        `decoder` is what decoded them: `pyav`, `decord`, or `ffmpeg` where the library refused the file. `encoded` is
+        in Base64, where that is at hand.
+        """
+        self.seconds = tuple(seconds)
+        self.decoder = decoder
+        self.digest = digest
+        self._load = load
+        self._encoded = encoded
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    @overload
+    def __getitem__(self, place: int) -> Frame: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Frame]: ...
+    def __getitem__(self, place: int | slice) -> Frame | Sequence[Frame]:
+        pictures = [base64.b64decode(picture) for picture in self.encoded()]
+        return [Frame(jpeg=jpeg, seconds=at) for jpeg, at in zip(pictures, self.seconds, strict=True)][place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Frames) and (self.seconds, self.digest) == (other.seconds, other.digest)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def ready(self) -> bool:
+        """Whether `encoded` is at hand, without a look at the disk."""
+        return self._encoded is not None
+
+    def encoded(self) -> tuple[bytes, ...]:
+        """The pictures in Base64; made once."""
+        if self._encoded is None:
+            self._encoded = tuple(map(base64.b64encode, self._load()))
+        return self._encoded
+
+
+def as_frames(frames: Sequence[Frame]) -> Frames:
+    """Frames in hand as `Frames`."""
+    if isinstance(frames, Frames):
+        return frames
+    pictures = tuple(frame.jpeg for frame in frames)
+    return Frames([frame.seconds for frame in frames], key_of(*pictures), lambda: pictures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +134,10 @@ class Clip:
 
 
 class ClipReader:
-    """Reads clips; decodes each once and keeps what it made, by the file's content. Blocks; threads may share it."""
+    """Reads clips; decodes each once and keeps what it made, by the file's content. Threads may share it.
+
+    `frames` and `sound` block; `soon` lets a running loop do other things in the meantime.
+    """
 
     def __init__(self, cache: Cache, decoder: Decoder = "pyav") -> None:
         """Keeps what is decoded in the cache; `decoder` is for frames, sound is always PyAV's.
@@ -76,25 +149,33 @@ class ClipReader:
             decode.import_decord()
         self._cache = cache
         self._decoder = decoder
-        self._digests: dict[tuple[Path, int, int], str] = {}
+        self._recent: OrderedDict[str, tuple[Frames, int]] = OrderedDict()
+        self._recent_bytes = 0
+        self._guard = threading.Lock()
         # a clip's lock is found by its key: what two threads ask for at once is decoded once
         self._locks = tuple(threading.Lock() for _ in range(64))
+        # decoding has threads of its own, so that what only needs a look at the disk never waits behind it
+        self._pool = ThreadPoolExecutor(os.cpu_count(), "mme-emotion decoding")
 
-    def frames(self, clip: Clip, *, fps: float = 1.0, most: int = 10) -> tuple[Frame, ...]:
+    def frames(self, clip: Clip, *, fps: float = 1.0, most: int = 10) -> Frames:
         """The frames on display at 0, 1/fps, 2/fps, … seconds, `most` times at most; `decode.Pace` is exact about it.
 
         Raises:
             DataError: the file is missing, has no picture, or nothing can decode it.
         """
-        return self._decoded(clip, Pace(fps=fps, most=most))[1]
+        key, pace = self._frames_key(clip, fps, most), Pace(fps=fps, most=most)
+        found = self._found_frames(key, clip, pace)
+        return self._decoded_frames(key, clip, pace) if found is None else found
 
-    def decoder_used(self, clip: Clip, *, fps: float = 1.0, most: int = 10) -> str:
-        """What decoded these frames: `pyav`, `decord`, or `ffmpeg` where the library refused the file.
+    def knows(self, clip: Clip, *, fps: float = 1.0, most: int = 10) -> bool:
+        """Whether `frames` is a look at the cache: neither is the file read nor is anything decoded.
 
         Raises:
-            DataError: as for `frames`.
+            DataError: the file is missing or cannot be read.
         """
-        return self._decoded(clip, Pace(fps=fps, most=most))[0]
+        if self._cache.get(self._file_key(clip.path)) is None:
+            return False
+        return self._cache.get(f"clip:{self._frames_key(clip, fps, most)}") is not None
 
     def sound(self, clip: Clip, *, rate: int = 16_000) -> Sound | None:
         """The sound at `rate` samples a second, or None where the clip has none.
@@ -102,13 +183,15 @@ class ClipReader:
         Raises:
             DataError: the file is missing, or nothing can decode it.
         """
-
-        def make() -> bytes:
-            levels = decode.read_sound(clip.path, rate)
-            return b"" if levels is None else levels.astype("<i2").tobytes()
-
-        levels = np.frombuffer(self._kept(clip, ("sound", str(rate)), make), "<i2")
-        return Sound(samples=levels.astype(np.float32) / np.float32(_FULL_SCALE), rate=rate) if len(levels) else None
+        key = key_of(decode.VERSION, self._digest(clip.path), "sound", str(rate))
+        with self._lock(key):
+            kept = self._cache.media.read(key)
+            if kept is None:
+                levels = decode.read_sound(clip.path, rate)
+                kept = b"" if levels is None else levels.astype("<i2").tobytes()
+                self._cache.media.write(key, kept)
+        heard = np.frombuffer(kept, "<i2")
+        return Sound(samples=heard.astype(np.float32) / np.float32(_FULL_SCALE), rate=rate) if len(heard) else None
 
     def video(self, clip: Clip, *, sound: bool = True) -> bytes:
         """The whole clip as mp4, encoded as it was, without metadata: a file may carry its own name or title there.
@@ -119,50 +202,94 @@ class ClipReader:
         self._digest(clip.path)
         return decode.read_video(clip.path, sound=sound)
 
-    def _decoded(self, clip: Clip, pace: Pace) -> tuple[str, tuple[Frame, ...]]:
-        kind = ("frames", self._decoder, str(pace.fps), str(pace.most))
-        return _unpacked(self._kept(clip, kind, lambda: _packed(*decode.read_frames(clip.path, self._decoder, pace))))
+    async def soon(self, read: Callable[[], T]) -> T:
+        """What `read` returns, read on one of the decoding threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, read)
 
-    def _kept(self, clip: Clip, kind: tuple[str, ...], make: Callable[[], bytes]) -> bytes:
-        key = key_of("clip", decode.VERSION, self._digest(clip.path), *kind)
-        with self._locks[int(key, 16) % len(self._locks)]:
-            kept = self._cache.get(key)
-            if kept is None:
-                kept = make()
-                self._cache.put(key, kept)
-        return kept
+    async def frames_soon(self, clip: Clip, *, fps: float = 1.0, most: int = 10) -> Frames:
+        """As `frames`; what is kept does not wait behind what is to be decoded.
 
-    def _digest(self, path: Path) -> str:
-        """SHA-256 of the file, read again only where its size or time of change differ."""
+        Raises:
+            DataError: as for `frames`.
+        """
+        key, pace = await asyncio.to_thread(self._frames_key, clip, fps, most), Pace(fps=fps, most=most)
+        found = self._found_frames(key, clip, pace)
+        return await self.soon(partial(self._decoded_frames, key, clip, pace)) if found is None else found
+
+    def _frames_key(self, clip: Clip, fps: float, most: int) -> str:
+        return key_of(decode.VERSION, self._digest(clip.path), "frames", self._decoder, str(fps), str(most))
+
+    def _found_frames(self, key: str, clip: Clip, pace: Pace) -> Frames | None:
+        """The frames, where it is known what they show; the pictures are read later."""
+        with self._guard:
+            if key in self._recent:
+                self._recent.move_to_end(key)
+                return self._recent[key][0]
+        kept = self._cache.get(f"clip:{key}")
+        return None if kept is None else self._remembered(key, clip, pace, json.loads(kept))
+
+    def _decoded_frames(self, key: str, clip: Clip, pace: Pace) -> Frames:
+        with self._lock(key):
+            found = self._found_frames(key, clip, pace)
+            if found is not None:
+                return found
+            head, pictures = self._decode(key, clip, pace)
+            return self._remembered(key, clip, pace, head, tuple(map(base64.b64encode, pictures)))
+
+    def _pictures(self, key: str, clip: Clip, pace: Pace, sizes: Sequence[int]) -> tuple[bytes, ...]:
+        """The pictures as kept; decoded again where they had to make room, or only half of them reached the disk."""
+        kept = self._cache.media.read(key)
+        if kept is None or len(kept) != sum(sizes):
+            return self._decode(key, clip, pace)[1]
+        return tuple(kept[start:end] for start, end in pairwise(accumulate(sizes, initial=0)))
+
+    def _decode(self, key: str, clip: Clip, pace: Pace) -> tuple[Mapping[str, Any], tuple[bytes, ...]]:
+        """What the clip holds, and its pictures; both are kept, the pictures first."""
+        decoder, pictures = decode.read_frames(clip.path, self._decoder, pace)
+        shown = tuple(pictures.values())
+        sizes = [len(picture) for picture in shown]
+        head = {"decoder": decoder, "seconds": list(pictures), "sizes": sizes, "digest": key_of(*shown)}
+        self._cache.media.write(key, b"".join(shown))
+        self._cache.put(f"clip:{key}", json.dumps(head).encode())
+        return head, shown
+
+    def _remembered(
+        self, key: str, clip: Clip, pace: Pace, head: Mapping[str, Any], encoded: tuple[bytes, ...] | None = None
+    ) -> Frames:
+        """The frames, in memory until others have been used more recently."""
+        load = partial(self._pictures, key, clip, pace, head["sizes"])
+        frames, size = Frames(head["seconds"], head["digest"], load, head["decoder"], encoded), sum(head["sizes"])
+        with self._guard:
+            self._recent_bytes += size - self._recent.pop(key, (frames, 0))[1]
+            self._recent[key] = frames, size
+            while self._recent_bytes > RECENT_BYTES:
+                self._recent_bytes -= self._recent.popitem(last=False)[1][1]
+        return frames
+
+    def _lock(self, key: str) -> threading.Lock:
+        return self._locks[int(key, 16) % len(self._locks)]
+
+    def _file_key(self, path: Path) -> str:
         try:
             state = path.stat()
-            if state.st_size == 0:
-                raise DataError(f"The clip {path} is empty; copy it again.")
-            known = (path, state.st_size, state.st_mtime_ns)
-            if known not in self._digests:
-                with path.open("rb") as file:
-                    self._digests[known] = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError as error:
             raise DataError(f"The clip {path} does not exist; check the data folder.") from error
         except OSError as error:
             raise DataError(f"The clip {path} cannot be read ({error.strerror}).") from error
-        return self._digests[known]
+        if state.st_size == 0:
+            raise DataError(f"The clip {path} is empty; copy it again.")
+        marks = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+        return f"file:{key_of(os.fsencode(path.absolute()), *map(str, marks))}"
 
-
-def _packed(decoder: str, pictures: Mapping[float, bytes]) -> bytes:
-    """One line of JSON, which says what follows, then the pictures one after the other."""
-    head = {"decoder": decoder, "frames": [(seconds, len(jpeg)) for seconds, jpeg in pictures.items()]}
-    return b"\n".join([json.dumps(head).encode(), b"".join(pictures.values())])
-
-
-def _unpacked(raw: bytes) -> tuple[str, tuple[Frame, ...]]:
-    line, _, rest = raw.partition(b"\n")
-    head = json.loads(line)
-    body = BytesIO(rest)
-    frames = (Frame(jpeg=body.read(size), seconds=seconds) for seconds, size in head["frames"])
-    return head["decoder"], tuple(frames)
-
-
-def data_url(mime: str, content: bytes) -> str:
-    """The content as a `data:` URL, as requests carry it."""
-    return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+    def _digest(self, path: Path) -> str:
+        """SHA-256 of the file, read again only where the file's size, its times or its place on disk differ."""
+        key = self._file_key(path)
+        known = self._cache.get(key)
+        if known is None:
+            try:
+                with path.open("rb") as file:
+                    known = hashlib.file_digest(file, "sha256").hexdigest().encode()
+            except OSError as error:
+                raise DataError(f"The clip {path} cannot be read ({error.strerror}).") from error
+            self._cache.put(key, known)
+        return known.decode()

@@ -2,59 +2,174 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+from benchmark.errors import RunError
 from benchmark.task import Sample
 
 T = TypeVar("T")
 
+ALIKE = 8
+"""When so many samples are done, all have failed, and all for the same reason, the rest would fail too."""
+
+BACKLOG = 1000
+"""Results that may wait for their cases, beyond those in flight, before no new sample is begun."""
+
 
 class Engine(Generic[T]):
-    """One asyncio loop on a thread of its own, with a bounded number of samples in flight."""
+    """One asyncio loop on a thread of its own, with a bounded number of samples in flight.
+
+    Attributes:
+        stopped: why it does no more; None while it does.
+    """
 
     def __init__(
         self,
         work: Callable[[Sample], Awaitable[T]],
-        concurrency: int,
+        window: int,
+        *,
+        failure: Callable[[T], str | None] = lambda _: None,
         farewell: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Starts the thread; `work` is what is done with a sample, `farewell` what is done last."""
-        self._farewell = farewell
-        self._work = work
-        self._slots = asyncio.Semaphore(concurrency)
-        self._begun: dict[str, Future[T]] = {}
-        self._loop = asyncio.new_event_loop()
+        """Starts the thread.
+
+        `work` is what is done with a sample, at most `window` at once; `failure` says whether a result is one, and of
+        which kind; `farewell` is what is done last. A `RunError` of the work stops the engine, and so do first results
+        that all fail alike.
+        """
+        self.stopped: str | None = None
+        self._work, self._window, self._failure, self._farewell = work, window, failure, farewell
+        self._line: deque[Sample] = deque()
+        self._results: dict[str, Future[T]] = {}
+        self._done: SimpleQueue[str | None] = SimpleQueue()
+        self._open: set[asyncio.Task[None]] = set()
+        self._unclaimed: dict[str, T] = {}
+        self._failures: list[str | None] = []
+        self._loop = _new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mme-emotion engine", daemon=True)
         self._thread.start()
 
     def begin(self, samples: Iterable[Sample]) -> None:
         """Puts samples in line, in this order; one that is in line already stays where it is."""
         for sample in samples:
-            if sample.id not in self._begun:
-                self._begun[sample.id] = asyncio.run_coroutine_threadsafe(self._run(sample), self._loop)
+            if sample.id not in self._results:
+                self._results[sample.id] = Future()
+                self._line.append(sample)
+        self._loop.call_soon_threadsafe(self._fill)
+
+    def next_done(self) -> str | None:
+        """The id of a sample that is done, each once, first come first served; waits for it.
+
+        None once, where the engine has stopped and no other is done.
+        """
+        return self._done.get()
+
+    def finish(self, sample: Sample) -> bool:
+        """Waits for the sample; whether it is done, which it never will be where the engine has stopped before."""
+        self.begin([sample])
+        return not isinstance(self._results[sample.id].exception(), RunError)
 
     def result(self, sample: Sample) -> T:
-        """What the work made of the sample; waits for it."""
+        """What the work made of the sample; waits for it.
+
+        Raises:
+            RunError: the engine has stopped before.
+        """
         self.begin([sample])
-        return self._begun[sample.id].result()
+        result = self._results[sample.id].result()
+        if self._unclaimed.pop(sample.id, None) is not None:
+            self._loop.call_soon_threadsafe(self._fill)
+        return result
+
+    def stop(self, why: str) -> None:
+        """Ends the work before all is done; what is done stays."""
+        self._loop.call_soon_threadsafe(self._stop, why)
+
+    def unclaimed(self) -> list[T]:
+        """What is done and was never asked for."""
+        return list(self._unclaimed.values())
 
     def close(self) -> None:
         """Drops what is in flight and ends the thread."""
+        if self._loop.is_closed():
+            return
         asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    async def _run(self, sample: Sample) -> T:
-        async with self._slots:
-            return await self._work(sample)
+    def _fill(self) -> None:
+        while self._line and not self.stopped and len(self._open) < self._window:
+            if len(self._unclaimed) > BACKLOG + self._window:
+                return
+            sample = self._line.popleft()
+            task = self._loop.create_task(self._run(sample))
+            self._open.add(task)
+            task.add_done_callback(self._ended)
+        if self.stopped:
+            self._refuse(self._line)
+            self._line.clear()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._open.discard(task)
+        self._fill()
+
+    async def _run(self, sample: Sample) -> None:
+        future = self._results[sample.id]
+        try:
+            result = await self._work(sample)
+        except RunError as error:
+            self._stop(str(error))
+            future.set_exception(error)
+        except asyncio.CancelledError:
+            self._refuse([sample])
+            raise
+        except Exception as error:  # noqa: BLE001  raised again where the case waits
+            future.set_exception(error)
+            self._done.put(sample.id)
+        else:
+            self._unclaimed[sample.id] = result
+            future.set_result(result)
+            self._done.put(sample.id)
+            self._heed(self._failure(result))
+
+    def _heed(self, failure: str | None) -> None:
+        if len(self._failures) < ALIKE:
+            self._failures.append(failure)
+            if len(self._failures) == ALIKE and failure is not None and len(set(self._failures)) == 1:
+                self._stop(f"The first {ALIKE} samples all failed in the same way, and so would the rest: {failure}")
+
+    def _stop(self, why: str) -> None:
+        if self.stopped is None:
+            self.stopped = why
+            for task in self._open - {asyncio.current_task(self._loop)}:
+                task.cancel()
+            self._done.put(None)
+            self._fill()
+
+    def _refuse(self, samples: Iterable[Sample]) -> None:
+        for sample in samples:
+            self._results[sample.id].set_exception(RunError(self.stopped or "The run was ended."))
 
     async def _cancel(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
+        self.stopped = self.stopped or "The run was ended."
+        self._fill()
+        for task in self._open:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._open, return_exceptions=True)
         if self._farewell is not None:
             await self._farewell()
+        await self._loop.shutdown_default_executor()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, which costs a fifth less; Python's own where that is not to be had, as on Windows."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from benchmark.catalogue import BUILT_IN
 from benchmark.errors import RunError
+from benchmark.limits import Limits
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.usage import Usage
@@ -111,12 +112,18 @@ class ModelOptions:
         api_key_env: environment variable with their key.
         parameters: of each request, over those of the catalogue.
         modalities: what an endpoint takes that the catalogue does not know; video alone if nobody says.
+        prices: of models by name, in USD per million input and output tokens, over those of the catalogue.
+        limits: the accounts of the run.
+        urgent: whether its requests go before those that are not: what ends samples, before what begins others.
     """
 
     base_urls: tuple[str, ...] = ()
     api_key_env: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     modalities: tuple[str, ...] = ()
+    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    urgent: bool = False
 
 
 Build = Callable[[str, ModelOptions, Sequence[Sample]], object]

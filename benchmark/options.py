@@ -7,6 +7,7 @@ from dataclasses import Field, field, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+from annotated_types import Ge
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from benchmark.errors import RunError
@@ -52,6 +53,26 @@ def _pair(text: str) -> tuple[str, object]:
 
 Parameters = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
 """`K=V` pairs, comma-separated on the command line; a value that is JSON is taken as such, else as text."""
+
+
+def _prices(value: object) -> object:
+    parts = _pairs(value)
+    return tuple((name, _price(name, price)) for name, price in parts) if isinstance(parts, tuple) else parts
+
+
+def _price(name: str, price: object) -> object:
+    if not isinstance(price, str):
+        return price
+    each = price.split("/")
+    if len(each) != 2:
+        raise ValueError(f"{name}={price} is not NAME=INPUT/OUTPUT")
+    return tuple(each)
+
+
+Prices = Annotated[
+    tuple[tuple[str, tuple[Annotated[float, Ge(0)], Annotated[float, Ge(0)]]], ...], BeforeValidator(_prices)
+]
+"""`NAME=INPUT/OUTPUT` pairs, comma-separated on the command line: USD per million tokens."""
 
 
 def declared(kind: type[Any]) -> tuple[Field[Any], ...]:

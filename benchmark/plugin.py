@@ -1,7 +1,8 @@
 """What pytest sees of the questions and of whoever answers them: options, parametrisation, the `model` fixture."""
 
+import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -18,10 +19,23 @@ from benchmark.cache import Cache
 from benchmark.clip import ClipReader
 from benchmark.dataset import Dataset, read_samples
 from benchmark.errors import EmotionError
-from benchmark.model import Model, ModelOptions, Respondent, find_respondent
+from benchmark.limits import Limits
+from benchmark.model import Connected, Model, ModelOptions, Respondent, find_respondent
 from benchmark.models.cached import CachedModel
-from benchmark.options import Listed, Parameters, declared, flag_of, option, parse_options, read_option_file, split
+from benchmark.money import Budget
+from benchmark.options import (
+    Listed,
+    Parameters,
+    Prices,
+    declared,
+    flag_of,
+    option,
+    parse_options,
+    read_option_file,
+    split,
+)
 from benchmark.prompt import PROMPTS, Asking, Prompter, read_templates
+from benchmark.schedule import DEPTH, Deal, Dealing
 from benchmark.selection import parse_shard, select
 from benchmark.task import TASKS, Sample
 
@@ -54,7 +68,18 @@ class BenchmarkOptions:
         None, "N", "only N samples, stratified over task and label, the same ones every time"
     )
     shard: str | None = option(None, "K/N", "only the K-th of N equal parts of the samples")
-    concurrency: Annotated[int, Field(ge=1)] = option(8, "N", "samples in flight (default: 8)")
+    concurrency: Annotated[int, Field(ge=1)] | None = option(
+        None, "N", "requests in flight, of all processes together (default: what the provider usually takes)"
+    )
+    request_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
+        300.0, "SECONDS", "how long a request may take before it is sent again (default: 300)"
+    )
+    price: Prices = option(
+        (), "NAME=IN/OUT,…", "USD per million input and output tokens, for models whose price the catalogue lacks"
+    )
+    max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = option(
+        None, "USD", "stop before the requests of this run cost more"
+    )
     frames: Annotated[int, Field(ge=1)] = option(10, "N", "frames that the model sees at most (default: 10)")
     fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
         1.0, "F", "frames a second that the model sees (default: 1)"
@@ -63,6 +88,9 @@ class BenchmarkOptions:
     decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "decoder of frames: pyav or decord (default: pyav)")
     prompts: Path | None = option(None, "DIR", "prompt templates that replace those of the same name")
     cache: Path | None = option(None, "DIR", "where decoded frames and replies are kept (default: the user's cache)")
+    cache_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] = option(
+        20.0, "GB", "how much of frames and sound is kept, least recently used goes (default: 20)"
+    )
     no_cache: bool = option(default=False, metavar="", text="keep nothing beyond this run, and use nothing kept")
 
 
@@ -75,11 +103,17 @@ class Bench:
     samples: tuple[Sample, ...]
     respondent: Model | Respondent
     template: Template
+    limits: Limits
 
 
 OPTIONS = pytest.StashKey[BenchmarkOptions]()
 BENCH = pytest.StashKey[Bench]()
 CACHE = pytest.StashKey[Cache]()
+READER = pytest.StashKey[ClipReader]()
+COMMON_FOLDER = pytest.StashKey[Path]()
+WORKERS = pytest.StashKey[int]()
+COMMON = "mme_emotion_folder"
+"""Under which an xdist worker is told the folder that all processes of the run see."""
 
 
 def add_options(parser: pytest.Parser, title: str, kind: type[Any]) -> None:
@@ -139,6 +173,17 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def common_folder(config: pytest.Config) -> Path:
+    """A folder that all processes of the run see, for as long as it lasts."""
+    if is_worker(config):
+        return Path(config.workerinput[COMMON])  # type: ignore[attr-defined]
+    if COMMON_FOLDER not in config.stash:
+        passing = TemporaryDirectory(prefix="mme-emotion-", ignore_cleanup_errors=True)
+        config.add_cleanup(passing.cleanup)
+        config.stash[COMMON_FOLDER] = Path(passing.name)
+    return config.stash[COMMON_FOLDER]
+
+
 def bench_of(config: pytest.Config) -> Bench:
     """The questions and the respondent, made on first use.
 
@@ -147,11 +192,23 @@ def bench_of(config: pytest.Config) -> Bench:
     """
     if BENCH not in config.stash:
         with usage_errors():
-            config.stash[BENCH] = _prepare(config.stash[OPTIONS])
+            config.stash[BENCH] = _prepare(config.stash[OPTIONS], _limits(config))
     return config.stash[BENCH]
 
 
-def _prepare(options: BenchmarkOptions) -> Bench:
+def _limits(config: pytest.Config) -> Limits:
+    options, books = config.stash[OPTIONS], None
+    if is_worker(config):
+        books = common_folder(config) / "budget.sqlite"
+    return Limits(
+        options.concurrency,
+        share=config.workerinput["workercount"] if is_worker(config) else 1,  # type: ignore[attr-defined]
+        timeout=options.request_timeout,
+        budget=None if options.max_cost is None else Budget(options.max_cost, books),
+    )
+
+
+def _prepare(options: BenchmarkOptions, limits: Limits) -> Bench:
     dataset = read_samples(options.data or "demo")
     shard = parse_shard(options.shard) if options.shard else None
     samples = select(dataset.samples, tasks=options.tasks, limit=options.limit, shard=shard)
@@ -160,10 +217,14 @@ def _prepare(options: BenchmarkOptions) -> Bench:
         api_key_env=options.api_key_env,
         parameters=dict(options.model_option),
         modalities=options.modalities,
+        prices=dict(options.price),
+        limits=limits,
     )
     respondent = find_respondent(options.model, settings, dataset.samples)
     template = read_templates(PROMPTS, options.prompts)["question"]
-    return Bench(options=options, dataset=dataset, samples=samples, respondent=respondent, template=template)
+    return Bench(
+        options=options, dataset=dataset, samples=samples, respondent=respondent, template=template, limits=limits
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -198,13 +259,38 @@ def _open_cache(config: pytest.Config) -> Cache:
     options = config.stash[OPTIONS]
     folder = options.cache or user_cache_path("mme-emotion")
     if options.no_cache:
-        passing = TemporaryDirectory(prefix="mme-emotion-")
-        config.add_cleanup(passing.cleanup)
-        folder = Path(passing.name)
+        folder = common_folder(config) / "cache"
     with usage_errors():
-        cache = Cache(folder)
+        cache = Cache(folder, int(options.cache_limit * 1e9))
     config.add_cleanup(cache.close)
     return cache
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[object]) -> None:
+    """Takes down how many workers there will be."""
+    config.stash[WORKERS] = len(specs)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker where it finds what all processes of the run share."""
+    node.workerinput[COMMON] = str(common_folder(node.config))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Dealing | None:
+    """Deals cases out such that each worker can run far ahead; another `--dist` than xdist's default is respected."""
+    if not runs_cases(config) or config.getvalue("dist") != "load":
+        return None
+    workers = config.stash[WORKERS]
+    depth = DEPTH * -(-bench_of(config).limits.window() // workers)
+    return Dealing(workers, depth, lambda node, cases: deal_of(config, node.gateway.id).tell(cases), pytest.UsageError)
+
+
+def deal_of(config: pytest.Config, worker: str) -> Deal:
+    """What a worker of that name is going to be given."""
+    return Deal(common_folder(config) / f"{worker}.cases")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -222,35 +308,41 @@ def _marks(*names: str) -> tuple[pytest.MarkDecorator, ...]:
     return tuple(getattr(pytest.mark, name) for name in names if name not in PYTEST_S_OWN)
 
 
-@pytest.fixture(scope="session")
-def bench(pytestconfig: pytest.Config) -> Bench:
-    """The questions of this run and who answers them."""
-    return bench_of(pytestconfig)
-
-
-@pytest.fixture(scope="session")
-def kept(pytestconfig: pytest.Config) -> Cache:
+def cache_of(config: pytest.Config) -> Cache:
     """What has been decoded and answered before."""
-    return pytestconfig.stash[CACHE]
+    return config.stash[CACHE]
 
 
-@pytest.fixture(scope="session")
-def reader(bench: Bench, kept: Cache) -> ClipReader:
-    """Frames and sound of clips."""
-    return ClipReader(kept, decoder=bench.options.decoder)
+def reader_of(config: pytest.Config) -> ClipReader:
+    """Frames and sound of clips; one reader for all, so that a clip is read once for model and judge."""
+    if READER not in config.stash:
+        config.stash[READER] = ClipReader(cache_of(config), decoder=config.stash[OPTIONS].decoder)
+    return config.stash[READER]
 
 
-@pytest.fixture(scope="session")
-def model(bench: Bench, kept: Cache, reader: ClipReader) -> Respondent:
-    """Whoever is under test."""
-    options = bench.options
+def cached(config: pytest.Config, model: Model, role: str) -> CachedModel:  # noqa: ARG001  all roles alike
+    """The model behind the cache; one without limits of its own is asked no more often at once than is allowed."""
+    if isinstance(model, Connected):
+        return CachedModel(model, cache_of(config))
+    return CachedModel(model, cache_of(config), asyncio.Semaphore(bench_of(config).limits.window()))
+
+
+def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Respondent:
+    """Whoever is under test, ready to be asked; `behind` puts a model of that role behind whatever asks it."""
+    bench = bench_of(config)
     if not isinstance(bench.respondent, Model):
         return bench.respondent
     prompter = Prompter(
-        reader=reader,
+        reader=reader_of(config),
         template=bench.template,
-        fps=options.fps,
-        most=options.frames,
-        modalities=frozenset(options.modalities or ("video", "audio")),
+        fps=bench.options.fps,
+        most=bench.options.frames,
+        modalities=frozenset(bench.options.modalities or ("video", "audio")),
     )
-    return Asking(CachedModel(bench.respondent, kept), prompter)
+    return Asking(behind(bench.respondent, "model"), prompter)
+
+
+@pytest.fixture(scope="session")
+def model(pytestconfig: pytest.Config) -> Respondent:
+    """Whoever is under test."""
+    return respondent_of(pytestconfig, partial(cached, pytestconfig))

@@ -1,13 +1,13 @@
 """What a model is sent, and the wording of it."""
 
-import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Literal
 
-from benchmark.clip import ClipReader, Frame, Sound
+from benchmark.clip import ClipReader, Frame, Sound, as_frames
 from benchmark.errors import DataError, RunError
 from benchmark.task import Sample
 
@@ -26,13 +26,13 @@ class Prompt:
 
     Attributes:
         text: the request in words.
-        frames: still pictures in order of time.
+        frames: still pictures in order of time; read from disk when somebody looks at them.
         sound: what is heard.
         video: the whole clip as mp4 without metadata, for models that take one.
     """
 
     text: str
-    frames: tuple[Frame, ...] = ()
+    frames: Sequence[Frame] = ()
     sound: Sound | None = None
     video: bytes | None = None
 
@@ -105,7 +105,7 @@ class Prompter:
             DataError: the clip cannot be read, or nothing of it is left to send.
         """
         wanted = takes & self.modalities
-        frames, sound, video = await asyncio.to_thread(self._material, sample, takes, wanted)
+        frames, sound, video = await self._material(sample, takes, wanted)
         if not frames and sound is None and video is None:
             raise DataError(f"Nothing of {sample.id} can be sent: the model takes {_listed(takes)}, the clip has none.")
         text = self.template.substitute(
@@ -117,20 +117,20 @@ class Prompter:
         )
         return Prompt(text=text, frames=frames, sound=sound, video=video)
 
-    def _material(
+    async def _material(
         self, sample: Sample, takes: frozenset[Modality], wanted: frozenset[Modality]
-    ) -> tuple[tuple[Frame, ...], Sound | None, bytes | None]:
-        hears = "audio" in wanted
+    ) -> tuple[Sequence[Frame], Sound | None, bytes | None]:
+        reader, clip, hears = self.reader, sample.clip, "audio" in wanted
         if "clip" in takes and "video" in wanted:
-            return (), None, self.reader.video(sample.clip, sound=hears)
-        frames = self.reader.frames(sample.clip, fps=self.fps, most=self.most) if "video" in wanted else ()
-        return frames, self.reader.sound(sample.clip) if hears else None, None
+            return (), None, await reader.soon(partial(reader.video, clip, sound=hears))
+        frames = await reader.frames_soon(clip, fps=self.fps, most=self.most) if "video" in wanted else ()
+        return frames, await reader.soon(partial(reader.sound, clip)) if hears else None, None
 
 
-def _described(frames: tuple[Frame, ...], *, hears: bool, whole: bool) -> str:
+def _described(frames: Sequence[Frame], *, hears: bool, whole: bool) -> str:
     if whole:
         return "You are given a video clip."
-    times = ", ".join(f"{frame.seconds:.1f}" for frame in frames)
+    times = ", ".join(f"{at:.1f}" for at in as_frames(frames).seconds)
     pictures = f"{len(frames)} frames of a video clip, taken at these seconds: {times}" if frames else ""
     if not hears:
         return f"You are given {pictures}. There is no sound."

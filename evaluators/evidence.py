@@ -1,5 +1,6 @@
 """What agents are told of a sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.clip import Frame
@@ -35,4 +36,4 @@ class Evidence:
     question: Question
     targets: tuple[str, ...]
     audio_clue: str | None
-    frames: tuple[Frame, ...] = ()
+    frames: Sequence[Frame] = ()

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,20 +10,24 @@ from string import Template
 
 import pytest
 
-from benchmark.cache import Cache
 from benchmark.catalogue import BUILT_IN
-from benchmark.clip import ClipReader
 from benchmark.engine import Engine
-from benchmark.model import Connected, Model, ModelOptions, Respondent
+from benchmark.errors import DataError
+from benchmark.model import Connected, Model, ModelOptions
 from benchmark.models.cached import CachedModel
 from benchmark.options import Listed, option
 from benchmark.plugin import (
     Bench,
-    BenchmarkOptions,
     add_options,
     bench_of,
+    cache_of,
+    cached,
+    common_folder,
+    deal_of,
     is_worker,
     read_options,
+    reader_of,
+    respondent_of,
     runs_cases,
     usage_errors,
 )
@@ -31,6 +35,7 @@ from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
 from benchmark.prompt import check_replacements, read_templates
 from benchmark.task import Sample
 from evaluators.clue import Listener
+from evaluators.estimate import Expected, Looking, Rehearsal, Understudy, known_and_not
 from evaluators.extractor import Extractor, PromptedExtractor
 from evaluators.judge import Judge, PromptedJudge
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
@@ -39,6 +44,8 @@ from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
 
 PROMPTS = Path(__file__).parent / "prompts"
 DEMO_NAME = "demo"
+MOST_AHEAD = 64
+"""Samples whose clips are decoded while all requests that may be in flight are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,9 @@ class EvaluatorOptions:
     )
     judge_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
     judge_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
+    estimate: bool = option(
+        default=False, metavar="", text="only say what would be asked and what that costs; nothing is asked"
+    )
     clue_model: str | None = option(None, "SPEC", "model that describes the sound of clips without an audio clue")
     clue_model_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
     clue_model_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
@@ -94,7 +104,7 @@ def _find(options: EvaluatorOptions, bench: Bench) -> Agents:
         offline=bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME,
         key_is_set=bool(os.environ.get("OPENAI_API_KEY")),
     )
-    settings = partial(_settings, options=options, bench=bench.options)
+    settings = partial(_settings, options=options, bench=bench)
     check_replacements(bench.options.prompts, [*QUESTION_PROMPTS.glob("*.txt"), *PROMPTS.glob("*.txt")])
     heard = find_listener(options.clue_model, settings("clue_model", ("audio",))) if options.clue_model else None
     return Agents(
@@ -105,15 +115,16 @@ def _find(options: EvaluatorOptions, bench: Bench) -> Agents:
     )
 
 
-def _settings(
-    role: str, modalities: tuple[str, ...], *, options: EvaluatorOptions, bench: BenchmarkOptions
-) -> ModelOptions:
+def _settings(role: str, modalities: tuple[str, ...], *, options: EvaluatorOptions, bench: Bench) -> ModelOptions:
     """An agent's own endpoint and key; where it is `openai:` and has none, the endpoint and key of `--base-url`."""
     urls: tuple[str, ...] = getattr(options, f"{role}_base_url")
     key_env: str | None = getattr(options, f"{role}_api_key_env")
     if not urls and (getattr(options, role) or "").startswith("openai:"):
-        urls, key_env = bench.base_url, key_env or bench.api_key_env
-    return ModelOptions(base_urls=urls, api_key_env=key_env, modalities=modalities)
+        urls, key_env = bench.options.base_url, key_env or bench.options.api_key_env
+    prices = dict(bench.options.price)
+    return ModelOptions(
+        base_urls=urls, api_key_env=key_env, modalities=modalities, prices=prices, limits=bench.limits, urgent=True
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -133,7 +144,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not runs_cases(config):
         return
     agents_of(config)
-    if not (config.option.collectonly or is_worker(config)):
+    if config.stash[EVALUATOR_OPTIONS].estimate:
+        if is_worker(config) or config.getoption("numprocesses", None):
+            raise pytest.UsageError("--estimate needs no processes: leave -n away.")
+    elif not (config.option.collectonly or is_worker(config)):
         with usage_errors():
             asyncio.run(_check(_connected(config)))
 
@@ -145,8 +159,7 @@ def _connected(config: pytest.Config) -> list[Connected]:
 
 
 async def _check(parts: Iterable[Connected]) -> None:
-    for part in {part.identity: part for part in parts}.values():
-        await part.check()
+    await asyncio.gather(*(part.check() for part in {part.identity: part for part in parts}.values()))
 
 
 async def _close(parts: Iterable[Connected]) -> None:
@@ -154,55 +167,182 @@ async def _close(parts: Iterable[Connected]) -> None:
         await part.aclose()
 
 
-@pytest.fixture(scope="session")
-def scorer(pytestconfig: pytest.Config, kept: Cache, reader: ClipReader) -> Scorer:
-    """Extractor, judge and, where one is named, the agent that describes sound."""
-    agents = agents_of(pytestconfig)
+def scorer_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Scorer:
+    """Extractor, judge and, where one is named, the agent that describes sound, ready to be asked."""
+    agents = agents_of(config)
     extractor, judge, listener, templates = agents.extractor, agents.judge, agents.listener, agents.templates
     if isinstance(extractor, Model):
-        extractor = PromptedExtractor(CachedModel(extractor, kept), templates["extract"])
+        extractor = PromptedExtractor(behind(extractor, "extractor"), templates["extract"])
     if isinstance(judge, Model):
-        judge = PromptedJudge(CachedModel(judge, kept), templates["judge"])
-    heard = Listener(CachedModel(listener, kept), templates["listen"]) if listener else None
-    return Scorer(extractor=extractor, judge=judge, reader=reader, listener=heard)
+        judge = PromptedJudge(behind(judge, "judge"), templates["judge"])
+    heard = Listener(behind(listener, "listener"), templates["listen"]) if listener else None
+    return Scorer(extractor=extractor, judge=judge, reader=reader_of(config), listener=heard)
 
 
-@pytest.fixture(scope="session")
-def engine(
-    request: pytest.FixtureRequest, model: Respondent, scorer: Scorer, bench: Bench
-) -> Iterator[Engine[Scored | Unscored]]:
-    """Samples in flight: all of this process's, in order; under xdist, which deals cases out singly, the next one."""
-    running = Engine(
-        partial(answer_and_score, model=model, scorer=scorer),
-        bench.options.concurrency,
-        partial(_close, _connected(request.config)),
+def rehearse(session: pytest.Session) -> list[tuple[str, Model, Expected]]:
+    """What the selected cases would ask, by role, with whoever would be asked.
+
+    Samples whose clips have been decoded are gone through one by one; a few stand for all the others.
+    """
+    config, samples = session.config, [sample for item in session.items if (sample := sample_of(item))]
+    rehearsal, options, reader = Rehearsal(cache_of(config)), bench_of(config).options, reader_of(config)
+    roles: dict[str, Model] = {}
+
+    def behind(model: Model, role: str) -> Model:
+        roles[role] = model
+        return CachedModel(Understudy(model, role, rehearsal), Looking(role, rehearsal))
+
+    respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
+    groups = known_and_not(samples, reader, fps=options.fps, most=options.frames)
+
+    async def go_through() -> None:
+        for weight, members in groups:
+            rehearsal.weight = weight
+            for sample in members:
+                await answer_and_score(sample, respondent, scorer)
+
+    asyncio.run(go_through())
+    return [(role, model, rehearsal.roles[role]) for role, model in roles.items()]
+
+
+def sample_of(item: pytest.Item) -> Sample | None:
+    """The sample that a case is about; None for what is no case."""
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "score" in item.fixturenames:
+        sample = item.callspec.params.get("sample")
+        return sample if isinstance(sample, Sample) else None
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Works on samples ahead of their cases for as long as cases run."""
+    config = session.config
+    rehearses = config.stash[EVALUATOR_OPTIONS].estimate
+    if config.option.collectonly or rehearses or not any(map(sample_of, session.items)):
+        return (yield)
+    engine = config.stash[ENGINE] = _start(config)
+    pace = FollowingOrders(engine, session) if is_worker(config) else FirstDoneFirst(engine, session)
+    config.pluginmanager.register(pace)
+    try:
+        pace.start()
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        return (yield)
+    finally:
+        pace.stop()
+        engine.close()
+
+
+def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
+    window, behind = bench_of(config).limits.window(), partial(cached, config)
+    return Engine(
+        partial(answer_and_score, model=respondent_of(config, behind), scorer=scorer_of(config, behind)),
+        window + max(4, min(window // 4, MOST_AHEAD)),
+        failure=_failure,
+        farewell=partial(_close, _connected(config)),
     )
-    request.config.stash[ENGINE] = running
-    if not is_worker(request.config):
-        running.begin(_samples_of(request.session.items))
-    yield running
-    running.close()
+
+
+def _failure(outcome: Scored | Unscored) -> str | None:
+    """Why there is no score, where every sample could fail so; a clip that cannot be read says nothing of others."""
+    return outcome.error if isinstance(outcome, Unscored) and outcome.stage != DataError.stage else None
+
+
+class FirstDoneFirst:
+    """In one process the next case is always one whose sample is done, so that none waits behind a slow one."""
+
+    def __init__(self, engine: Engine[Scored | Unscored], session: pytest.Session) -> None:
+        """Nothing runs yet."""
+        self._engine, self._session = engine, session
+        self._samples = [sample_of(item) for item in session.items]
+        self._places = {sample.id: place for place, sample in enumerate(self._samples) if sample}
+        # --stepwise goes on where it stopped, which means something in order alone
+        stepwise = getattr(session.config.option, "stepwise", False)
+        self._in_order = stepwise or len(self._places) < sum(map(bool, self._samples))
+        self._next = 0
+
+    def start(self) -> None:
+        """Begins all samples, and waits for the first."""
+        self._engine.begin(filter(None, self._samples))
+        self._choose()
+
+    def stop(self) -> None:
+        """Has nothing to undo."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """After a case, puts one that is done where pytest looks for the next."""
+        handled = yield
+        self._next += 1
+        self._choose()
+        return handled
+
+    def _choose(self) -> None:
+        place, session = self._next, self._session
+        if self._in_order or place >= len(self._samples) or self._samples[place] is None or session.shouldfail:
+            return
+        done = self._engine.next_done()
+        if done is None:
+            session.shouldstop = self._engine.stopped or "The run was ended."
+            return
+        other, items, samples = self._places[done], session.items, self._samples
+        items[place], items[other] = items[other], items[place]
+        samples[place], samples[other] = samples[other], samples[place]
+        self._places.update((sample.id, at) for at in (place, other) if (sample := self._samples[at]))
+
+
+class FollowingOrders:
+    """In an xdist worker cases run in the order in which they were dealt, which it hears long before xdist says so."""
+
+    def __init__(self, engine: Engine[Scored | Unscored], session: pytest.Session) -> None:
+        """Nothing runs yet."""
+        self._engine, self._session = engine, session
+        self._deal = deal_of(session.config, session.config.workerinput["workerid"])  # type: ignore[attr-defined]
+        self._over = common_folder(session.config) / "over"
+
+    def start(self) -> None:
+        """Waits for nothing: no case has been dealt yet."""
+
+    def stop(self) -> None:
+        """Where this worker ends early, lets the others know why."""
+        if why := self._session.shouldstop or self._session.shouldfail:
+            self._over.write_text(str(why), encoding="utf-8")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Begins what has been dealt since the last case, unless another worker has ended the run."""
+        dealt = [self._session.items[index] for index in self._deal.hear()]
+        self._engine.begin(filter(None, map(sample_of, [item, *([nextitem] if nextitem else []), *dealt])))
+        if self._over.exists():
+            self._engine.stop(self._over.read_text("utf-8"))
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Begins the case after this one, so that an xdist worker waits for two samples at once."""
-    running = item.config.stash.get(ENGINE, None)
-    if running is not None:
-        running.begin(_samples_of([item] if nextitem is None else [item, nextitem]))
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Waits for the case's sample, and passes over the case where the engine has stopped before it was done."""
+    engine, sample = item.config.stash.get(ENGINE, None), sample_of(item)
+    if engine is None or sample is None or engine.finish(sample):
+        return None
+    if not engine.unclaimed():
+        item.session.shouldstop = engine.stopped or "The run was ended."
+    return True
 
 
-def _samples_of(items: Iterable[pytest.Item]) -> Iterator[Sample]:
-    for item in items:
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "score" in item.fixturenames:
-            sample = item.callspec.params["sample"]
-            assert isinstance(sample, Sample)
-            yield sample
+@pytest.fixture(scope="session")
+def scorer(pytestconfig: pytest.Config) -> Scorer:
+    """Extractor, judge and, where one is named, the agent that describes sound."""
+    return scorer_of(pytestconfig, partial(cached, pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> Engine[Scored | Unscored]:
+    """Samples in flight."""
+    return pytestconfig.stash[ENGINE]
 
 
 @pytest.fixture
 def score(request: pytest.FixtureRequest, sample: Sample, engine: Engine[Scored | Unscored]) -> Score:
-    """The sample's score; waits for it. A sample without one is an error of this fixture, not a failure of the case."""
+    """The sample's score. A sample without one is an error of this fixture, not a failure of the case."""
     outcome = engine.result(sample)
     request.node.stash[OUTCOME] = outcome
     if isinstance(outcome, Unscored):
@@ -214,3 +354,10 @@ def score(request: pytest.FixtureRequest, sample: Sample, engine: Engine[Scored 
         ("cot", float(outcome.score.cot())),
     ]
     return outcome.score
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Lets go of what was made of the sample: it has been reported, and there are thousands."""
+    if OUTCOME in item.stash:
+        del item.stash[OUTCOME]

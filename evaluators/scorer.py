@@ -1,12 +1,12 @@
 """The flow, written once: a sample and a model in, a score out."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from benchmark.clip import ClipReader, Frame
-from benchmark.errors import EmotionError, ExtractorError, JudgeError, ModelError, boundary
+from benchmark.clip import ClipReader, as_frames
+from benchmark.errors import EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
 from benchmark.model import Answer, Respondent
 from benchmark.task import Sample
 from benchmark.usage import Usage
@@ -58,7 +58,7 @@ class Unscored:
 
     Attributes:
         sample: the question.
-        stage: where it ended: data, model, extractor, judge or run.
+        stage: where it ended: data, model, extractor or judge; run where a worker process died over it.
         error: why, in a sentence.
         answer: the model's, where it came so far.
         replies: those of the agent that was given up, oldest first.
@@ -102,26 +102,19 @@ class Scorer:
             steps = await self.extractor.extract(answer, question)
         traces = {"extractor": Trace(model=steps.model, usage=steps.usage, rejected=steps.rejected)}
         with _spent(traces), boundary(JudgeError):
-            frames, decoder = await self._frames(sample)
+            frames = await self.reader.frames_soon(sample.clip) if self.judge.sees else as_frames(())
             clue = await self._clue(sample, traces)
             evidence = Evidence(question=question, targets=sample.targets, audio_clue=clue, frames=frames)
             ratings = await self.judge.rate(steps.value, evidence)
         traces["judge"] = Trace(model=ratings.model, usage=ratings.usage, rejected=ratings.rejected)
         predicted = named_labels(steps.value.prediction, sample.label_set)
         score = Score(answer=answer, steps=steps.value, ratings=ratings.value, predicted=predicted)
-        return Scored(sample=sample, score=score, audio_clue=clue, decoder=decoder, traces=traces)
-
-    async def _frames(self, sample: Sample) -> tuple[tuple[Frame, ...], str | None]:
-        """One frame a second, the first ten, whatever the model under test was shown."""
-        if not self.judge.sees:
-            return (), None
-        frames = await asyncio.to_thread(self.reader.frames, sample.clip)
-        return frames, await asyncio.to_thread(self.reader.decoder_used, sample.clip)
+        return Scored(sample=sample, score=score, audio_clue=clue, decoder=frames.decoder, traces=traces)
 
     async def _clue(self, sample: Sample, traces: dict[str, Trace]) -> str | None:
         if sample.audio_clue or self.listener is None:
             return sample.audio_clue
-        sound = await asyncio.to_thread(self.reader.sound, sample.clip)
+        sound = await self.reader.soon(partial(self.reader.sound, sample.clip))
         if sound is None:
             return "The clip has no sound."
         described = await self.listener.describe(sound, sample.task)
@@ -140,12 +133,18 @@ def _spent(traces: Mapping[str, Trace]) -> Iterator[None]:
 
 
 async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer) -> Scored | Unscored:
-    """What a run does with one sample; an error at any boundary makes it `Unscored`, never a score."""
+    """What a run does with one sample; an error at any boundary makes it `Unscored`, never a score.
+
+    Raises:
+        RunError: the run cannot go on: nothing can be kept, or no money is left. The sample counts as not asked.
+    """
     answer = None
     try:
         with boundary(ModelError):
             answer = await model.answer(sample)
         return await scorer.score(sample, answer)
+    except RunError:
+        raise
     except EmotionError as error:
         return Unscored(
             sample=sample, stage=error.stage, error=str(error), answer=answer, replies=error.replies, usage=error.usage

@@ -1,12 +1,16 @@
-"""`mme-emotion`: what comes after a run."""
+"""`mme-emotion`: what comes after a run, and the cache."""
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from benchmark.errors import EmotionError
+from platformdirs import user_cache_path
+
+from benchmark.cache import LIMIT, Cache
+from benchmark.errors import EmotionError, RunError
 from benchmark.task import TASKS
 from evaluators.official import Counts, Rescored, read_evaluations, rescore_official, rescore_strict
 from reports.table import as_text, percent
@@ -34,7 +38,54 @@ def _parser() -> argparse.ArgumentParser:
     )
     rescore.add_argument("--json", action="store_true", help="print JSON: overall and tasks, scores as fractions")
     rescore.set_defaults(run=_rescore)
+    cache = commands.add_parser("cache", help="what is kept of replies and decoded clips: how much, and away with it")
+    actions = cache.add_subparsers(required=True, metavar="ACTION")
+    for name, run, text in (
+        ("stats", _cache_stats, "how much is kept"),
+        ("prune", _cache_prune, "let frames and sound go, least recently used first, down to --cache-limit"),
+        ("clear", _cache_clear, "forget everything, replies too: whatever was paid for is paid for again"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("--cache", type=Path, metavar="DIR", help="the folder (default: the user's cache)")
+        action.set_defaults(run=run)
+        if run is _cache_prune:
+            action.add_argument("--cache-limit", type=float, default=LIMIT / 1e9, metavar="GB", help="default: 20")
     return parser
+
+
+def _cache_stats(asked: argparse.Namespace) -> None:
+    with _opened(asked) as cache:
+        counts, (files, size) = cache.counts(), cache.media.size()
+        print(f"{cache.path.parent}")
+        print(
+            f"{counts['reply']} replies and notes on {counts['clip']} decoded clips, {_size(cache.path.stat().st_size)}"
+        )
+        print(f"frames and sound: {files} files, {_size(size)}")
+
+
+def _cache_prune(asked: argparse.Namespace) -> None:
+    with _opened(asked) as cache:
+        print(f"{_size(cache.media.prune(int(asked.cache_limit * 1e9)))} of frames and sound are gone; replies stay")
+
+
+def _cache_clear(asked: argparse.Namespace) -> None:
+    with _opened(asked) as cache:
+        cache.clear()
+        print(f"{cache.path.parent} is empty")
+
+
+@contextmanager
+def _opened(asked: argparse.Namespace) -> Iterator[Cache]:
+    """The cache, which is there: looking at one must not make one."""
+    folder = asked.cache or user_cache_path("mme-emotion")
+    if not (folder / "cache.sqlite").exists():
+        raise RunError(f"There is no cache in {folder}; name its folder with --cache DIR.")
+    with closing(Cache(folder)) as cache:
+        yield cache
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _rescore(asked: argparse.Namespace) -> None:

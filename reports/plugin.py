@@ -1,10 +1,12 @@
 """What pytest sees of results: the run folder, the table at the end, the properties in junit.xml."""
 
+import os
 import shutil
+import sys
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,19 @@ import pytest
 
 from benchmark.catalogue import published_row
 from benchmark.errors import EmotionError
+from benchmark.limits import Traffic
 from benchmark.options import option
 from benchmark.plugin import Bench, add_options, bench_of, is_worker, read_options, runs_cases, usage_errors
-from benchmark.task import TASKS
+from benchmark.task import TASKS, Sample
+from evaluators.estimate import lines_of
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
-from evaluators.plugin import DEMO_NAME, OUTCOME, Agents, agents_of
+from evaluators.plugin import DEMO_NAME, ENGINE, EVALUATOR_OPTIONS, OUTCOME, Agents, agents_of, rehearse
+from evaluators.scorer import Unscored
+from reports.progress import Panel, Progress
 from reports.provenance import commit_of, digest_of, versions
 from reports.record import Record, record_of
 from reports.reference import published_recognition, read_published
-from reports.report import Background, counts_of, notes_of, report_of, score_rows
+from reports.report import Background, Report, counts_of, notes_of, report_of, score_rows
 from reports.run import JUNIT, REPORT, SUMMARY, RunFolder
 from reports.stats import majority_floor
 from reports.summary import summary_of
@@ -40,33 +46,64 @@ RECORD = "mme_emotion_record"
 """The attribute of a report that carries a record from an xdist worker to the controller, as JSON."""
 
 
-class Recorder:
-    """The pytest plugin of one run: keeps each record as it comes, and the figures at the end."""
+TRAFFIC = "mme_emotion_traffic"
+"""The attribute that tells the controller what a worker's requests are about."""
 
-    def __init__(self, folder: RunFolder, background: Background) -> None:
+
+class Recorder:
+    """The pytest plugin of one run: keeps each record as it comes, shows how far it is, and the figures at the end."""
+
+    def __init__(
+        self, folder: RunFolder, background: Background, samples: Sequence[Sample], progress: Progress
+    ) -> None:
         """Starts with nothing recorded."""
         self._folder = folder
         self._background = background
-        self._records: list[Record] = []
+        self._samples = samples
+        self._progress = progress
+        self._records: dict[str, Record] = {}
+        self._report: Report | None = None
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps the record that a report carries, on disk first; a disk that cannot take it ends the run."""
         line = getattr(report, RECORD, None)
-        if line is None:
-            return
+        if line is not None:
+            delattr(report, RECORD)  # pytest keeps its reports to the end
+            self._keep(line)
+
+    def _keep(self, line: str) -> None:
         record = Record.model_validate_json(line)
+        if record.id in self._records:  # its worker died between reporting it and saying that it was done
+            return
         try:
-            self._folder.append(record)
+            self._folder.append(line)
         except EmotionError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
-        self._records.append(record)
+        self._records[record.id] = record
+        self._progress.add(record)
 
-    def pytest_sessionfinish(self) -> None:
-        """Writes the report and the summary, of whatever was finished."""
+    def _sorted(self) -> list[Record]:
+        """In an order of their own: sums of fractions must not depend on who was done first."""
+        return [self._records[name] for name in sorted(self._records)]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Writes the report and the summary, of whatever was finished, reported to pytest or not."""
+        if ENGINE in session.config.stash:
+            for outcome in session.config.stash[ENGINE].unclaimed():
+                self._keep(record_of(outcome).model_dump_json())
         if self._records:
-            report = report_of(self._records, self._background)
+            self._report = report = report_of(self._sorted(), self._background)
             self._folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
-            self._folder.write(SUMMARY, summary_of(report, self._records))
+            self._folder.write(SUMMARY, summary_of(report, self._sorted()))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
+        """Makes a record of a sample over which two workers have died."""
+        for sample in self._samples:
+            if crashitem.endswith(f"[{sample.id}]"):
+                dead = Unscored(sample=sample, stage="run", error="Two worker processes died over this sample.")
+                setattr(report, RECORD, record_of(dead).model_dump_json())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
@@ -76,15 +113,86 @@ class Recorder:
         if self._records and written.exists() and written.resolve() != kept.resolve():
             shutil.copyfile(written, kept)
         self._folder.close()
-        if self._records and terminal is not None:
-            self._print(terminal)
+        if self._report is not None and terminal is not None:
+            self._print(self._report, terminal)
 
-    def _print(self, terminal: pytest.TerminalReporter) -> None:
-        report = report_of(self._records, self._background)
+    def _print(self, report: Report, terminal: pytest.TerminalReporter) -> None:
         terminal.write_sep("=", f"MME-Emotion: {report.model} (scores in percent)", bold=True)
-        lines = [*as_text(score_rows(report)), "", *notes_of(report), f"{counts_of(self._records)}."]
+        lines = [*as_text(score_rows(report)), "", *notes_of(report), f"{counts_of(self._sorted())}."]
         for line in [*lines, f"The run is kept in {self._folder.path}"]:
             terminal.write_line(line)
+
+
+class Shown:
+    """The pytest plugin that shows how far the run is: a panel on a terminal, else lines, and nothing with `-q`."""
+
+    def __init__(self, config: pytest.Config, progress: Progress) -> None:
+        """Finds out what there is to write on."""
+        self.progress = progress
+        self._limits = bench_of(config).limits
+        self._terminal = config.pluginmanager.getplugin("terminalreporter")
+        self._quiet = self._terminal is None or config.option.verbose < 0
+        plain = self._quiet or config.option.verbose > 0 or config.option.capture == "no" or bool(config.option.usepdb)
+        self._panel = None if plain or not _is_terminal(sys.stdout) else Panel(progress, sys.stdout)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Shows what has changed."""
+        node = getattr(report, "node", None)
+        if node is None:
+            self.progress.hear("", self._limits.traffic)
+        elif (told := getattr(report, TRAFFIC, None)) is not None:
+            self.progress.hear(node.gateway.id, Traffic(**told))
+        if self._panel is not None:
+            self._panel.show()
+        elif not self._quiet and self.progress.is_due():
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"MME-Emotion: {self.progress.line()}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Counts cases without a dot for each: pytest would write it into the middle of the panel."""
+        if self._panel is None or hasattr(report, "wasxfail"):
+            return None
+        if report.failed:
+            return "failed" if report.when == "call" else "error", "", ""
+        return report.outcome if report.skipped or report.when == "call" else "", "", ""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Makes room for what xdist says of a worker that is gone."""
+        self.progress.forget(node.gateway.id)
+        if self._panel is not None:
+            self._panel.hide()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Takes the panel away when the cases are over, however they end."""
+        try:
+            return (yield)
+        finally:
+            if self._panel is not None:
+                self._panel.close()
+                self._panel = None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """With `--estimate`, prints what the cases would cost in place of running them."""
+    config = session.config
+    if not (runs_cases(config) and config.stash[EVALUATOR_OPTIONS].estimate) or config.option.collectonly:
+        return None
+    with usage_errors():
+        table = as_text(lines_of(rehearse(session)))
+    if (terminal := config.pluginmanager.getplugin("terminalreporter")) is not None:
+        terminal.write_sep("=", "MME-Emotion: what this command would ask; nothing has been asked", bold=True)
+        for line in table:
+            terminal.write_line(line)
+    return True
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,7 +204,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settles the run folder's name before pytest's own junitxml plugin asks where to write."""
     options = config.stash[REPORT_OPTIONS] = read_options(config, ReportOptions)
-    if not runs_cases(config) or config.option.collectonly or is_worker(config):
+    if not runs_cases(config) or config.option.collectonly or config.getoption("--estimate") or is_worker(config):
         return
     name = "".join(c if c.isalnum() or c in "-._" else "-" for c in config.getoption("--model") or "signal")
     default = config.rootpath / "reports" / "runs" / f"{name[:60]}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -113,7 +221,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         background = _background(config)
         with usage_errors():
             folder = RunFolder(config.stash[RUN_PATH])
-        config.pluginmanager.register(Recorder(folder, background), "mme-emotion-recorder")
+        samples = bench_of(config).samples
+        shown = Shown(config, Progress(len(samples)))
+        config.pluginmanager.register(shown, "mme-emotion-progress")
+        config.pluginmanager.register(Recorder(folder, background, samples, shown.progress), "mme-emotion-recorder")
 
 
 def _background(config: pytest.Config) -> Background:
@@ -210,4 +321,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     outcome = item.stash.get(OUTCOME, None)
     if outcome is not None and (report.when == "call" or (report.when == "setup" and report.failed)):
         setattr(report, RECORD, record_of(outcome).model_dump_json())
+        if is_worker(item.config):
+            setattr(report, TRAFFIC, asdict(bench_of(item.config).limits.traffic))
     return report

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import IO
 
 from benchmark.errors import RunError
-from reports.record import Record
 
 SAMPLES = "samples.jsonl"
 REPORT = "report.json"
@@ -33,14 +32,14 @@ class RunFolder:
                 f"The run directory {path} cannot be written ({error.strerror}); choose another --run-dir DIR."
             ) from error
 
-    def append(self, record: Record) -> None:
-        """Writes the record's line at once.
+    def append(self, line: str) -> None:
+        """Writes a record's line at once, whole.
 
         Raises:
             RunError: it cannot be written, e.g. the disk is full.
         """
         try:
-            self._samples.write(record.model_dump_json() + "\n")
+            self._samples.write(line + "\n")
             self._samples.flush()
         except OSError as error:
             raise RunError(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from math import fsum
 
 from pydantic import BaseModel, ConfigDict
 
@@ -67,14 +68,14 @@ def mean(values: Iterable[float | None]) -> float | None:
     known = list(values)
     if not known or None in known:
         return None
-    return float(sum(Fraction(value) for value in known if value is not None) / len(known))
+    return fsum(value for value in known if value is not None) / len(known)
 
 
 def _bounds(values: Sequence[float], samples: int) -> Bounds:
     if not samples:
         return (0.0, 1.0)
-    total = sum(map(Fraction, values))
-    return (float(total / samples), float((total + samples - len(values)) / samples))
+    total = fsum(values)  # rounds once, at the end: no order of the values changes the sum
+    return (total / samples, (total + samples - len(values)) / samples)
 
 
 def grouped(records: Iterable[Record], key: Callable[[Record], Iterable[str]]) -> Mapping[str, Scores]:

@@ -1,22 +1,40 @@
 """Replies kept as they arrive, so that nothing is paid for twice."""
 
 import json
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from benchmark.cache import Cache, key_of
+from benchmark.cache import key_of
+from benchmark.clip import as_frames
 from benchmark.model import Answer, Model
 from benchmark.prompt import Modality, Prompt
 from benchmark.usage import Usage
 
-VERSION = "reply/1"
+VERSION = "reply/2"
+
+
+class Replies(Protocol):
+    """Where replies are kept."""
+
+    def get(self, key: str) -> bytes | None:
+        """The reply under the key, or None."""
+
+    async def keep(self, key: str, value: bytes) -> None:
+        """Keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedModel:
-    """A model whose replies are kept under the hash of all that determines them; failures are not kept."""
+    """A model whose replies are kept under the hash of all that determines them; failures are not kept.
+
+    Attributes:
+        gate: what a request that has to be made waits for, where the model itself has no limits.
+    """
 
     model: Model
-    cache: Cache
+    cache: Replies
+    gate: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
 
     @property
     def name(self) -> str:
@@ -39,20 +57,21 @@ class CachedModel:
         Raises:
             ModelError: what the model raises.
         """
-        key = key_of(VERSION, self.model.identity, *_parts(prompt))
+        key = f"reply:{key_of(VERSION, self.model.identity, *_parts(prompt))}"
         kept = self.cache.get(key)
         if kept is not None:
             reply = json.loads(kept)
             usage = Usage(input_tokens=reply["input_tokens"], output_tokens=reply["output_tokens"], cost_usd=0.0)
             return Answer(text=reply["text"], model=reply["model"], usage=usage)
-        answer = await self.model.generate(prompt)
-        self.cache.put(key, _packed(answer))
+        async with self.gate:
+            answer = await self.model.generate(prompt)
+        await self.cache.keep(key, _packed(answer))
         return answer
 
 
 def _parts(prompt: Prompt) -> tuple[str | bytes, ...]:
     sound = (b"",) if prompt.sound is None else (prompt.sound.samples.tobytes(), str(prompt.sound.rate))
-    return (prompt.text, *(frame.jpeg for frame in prompt.frames), "sound", *sound, "video", prompt.video or b"")
+    return (prompt.text, as_frames(prompt.frames).digest, "sound", *sound, "video", prompt.video or b"")
 
 
 def _packed(answer: Answer) -> bytes:

@@ -4,34 +4,47 @@ import asyncio
 import base64
 import json
 import os
+import ssl
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from weakref import WeakKeyDictionary
 
+import httpx2
 import openai
 from openai import AsyncOpenAI
-from openai.types import CompletionUsage
-from openai.types.chat import ChatCompletion
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from benchmark.catalogue import find_catalogued, read_catalogue
-from benchmark.clip import data_url
+from benchmark.clip import as_frames
 from benchmark.errors import ModelError, RunError
+from benchmark.limits import Account, Bill, Limits, Passing, pause_asked, pause_due, send
 from benchmark.model import Answer, ModelOptions, storable
+from benchmark.money import KNOWN_AFTER, MARGIN, cost, input_tokens, most_output
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.usage import Usage
 
 OPENAI_URL, OPENAI_KEY = "https://api.openai.com/v1", "OPENAI_API_KEY"
 NO_KEY = "none"
-TIMEOUT = openai.Timeout(300, connect=20)
-RETRIES = 4
+CONNECT_SECONDS = 20
+CONNECTIONS_A_CLIENT = 8
+"""The client looks at each of its connections, twice a request: few connections and many clients are far cheaper."""
+
 CHECK_TIMEOUT, CHECK_RETRIES = openai.Timeout(20), 1
+
+REFUSED = frozenset({429, 503, 529})
+"""Statuses that say the server is asked too much."""
+
+HEALING = REFUSED | {408, 409, 425}
+"""What below 500 may pass by itself; everything from 500 on may."""
+
+EMPTY_ATTEMPTS = 3
+"""How often a model that says nothing, for no reason given, is asked."""
 
 SHORTEST_SECRET = 8
 """What is shorter is a placeholder such as `EMPTY`, which an answer may well contain."""
@@ -53,6 +66,9 @@ class Endpoint:
         modalities: what it can be sent.
         parameters: of each request.
         usd: price of a million input and of a million output tokens; None is unknown.
+        concurrency: requests in flight that the provider usually takes.
+        limits: the accounts of the run.
+        urgent: whether its requests go before those that are not.
     """
 
     urls: tuple[str, ...]
@@ -61,6 +77,9 @@ class Endpoint:
     modalities: frozenset[Modality]
     parameters: Mapping[str, Any]
     usd: tuple[float, float] | None = None
+    concurrency: int = 32
+    limits: Limits = field(default_factory=Limits)
+    urgent: bool = False
 
 
 def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "EndpointModel":  # noqa: ARG001
@@ -82,6 +101,9 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "Endpo
             model=rest,
             modalities=modalities,
             parameters=_overridden({"temperature": 0}, options.parameters),
+            usd=options.prices.get(rest),
+            limits=options.limits,
+            urgent=options.urgent,
         )
     )
 
@@ -102,7 +124,10 @@ def build_catalogued(name: str, options: ModelOptions, samples: Sequence[Sample]
             model=row.id,
             modalities=row.modalities,
             parameters=_overridden(row.parameters, options.parameters),
-            usd=row.usd,
+            usd=options.prices.get(name, row.usd),
+            concurrency=provider.concurrency,
+            limits=options.limits,
+            urgent=options.urgent,
         )
     )
 
@@ -130,8 +155,15 @@ class EndpointModel:
             raise RunError(f"What {endpoint.key_env} holds cannot be a key: copy it again, without line breaks.")
         secrets = (self._key, *(secret for url in self.endpoint.urls for secret in credentials(url)))
         self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, list[AsyncOpenAI]] = WeakKeyDictionary()
-        self._in_flight: Counter[int] = Counter()
+        limits, usual = endpoint.limits, endpoint.concurrency
+        if limits.budget is not None and endpoint.usd is None:
+            raise RunError(
+                f"--max-cost needs the price of {endpoint.model}, in USD per million tokens:"
+                f" --price={endpoint.model}=INPUT/OUTPUT, or 0/0 for a server of your own."
+            )
+        self._accounts = {limits.account(f"{shown(url)} {self._key}", usual): url for url in self.endpoint.urls}
+        self._replies, self._dearest = 0, 0.0
+        self._spare: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, list[AsyncOpenAI]]] = WeakKeyDictionary()
 
     @property
     def name(self) -> str:
@@ -159,84 +191,143 @@ class EndpointModel:
         for url in self.endpoint.urls:
             async with self._connect(url).with_options(max_retries=CHECK_RETRIES, timeout=CHECK_TIMEOUT) as client:
                 try:
-                    await client.models.list()
+                    await client.get("/models", cast_to=httpx2.Response)
                 except openai.APIStatusError as error:
                     if error.status_code == 401:
                         raise RunError(self._said(error, url)) from None
                 except openai.APIConnectionError as error:
                     raise RunError(self._said(error, url)) from None
-                except (openai.OpenAIError, ValueError):  # a list that does not parse is a reply all the same
-                    continue
 
     async def generate(self, prompt: Prompt) -> Answer:
-        """The reply; the client sends a request again on 408, 409, 429 and 5xx, as the server's Retry-After says.
+        """The reply; a request that fails in a way that may pass is sent again, within the limits of the account.
 
         Raises:
             ModelError: no reply, or an empty one.
         """
-        with self._client() as (client, url):
-            started = time.monotonic()
-            try:
-                reply = await client.chat.completions.create(
-                    model=self.endpoint.model,
-                    messages=[{"role": "user", "content": content_of(prompt)}],  # type: ignore[misc,list-item]
-                    extra_body=dict(self.endpoint.parameters),
-                )
-            except (openai.OpenAIError, ValueError) as error:
-                raise ModelError(self._said(error, url)) from None  # the cause may quote the request's headers
-        usage = self._usage(reply, time.monotonic() - started)
+        frames = as_frames(prompt.frames)
+        if not frames.ready:
+            await asyncio.to_thread(frames.encoded)
+        spent: list[Usage] = []
+        once = partial(self._once, self._body(prompt), self._may_cost(prompt), spent)
         try:
-            text, model = text_of(reply), reply.model or self.name
-        except ValueError as error:
-            raise ModelError(f"{self.name} at {shown(url)} gave {self._brief(error)}.", usage=usage) from None
-        return Answer(text=self._redacted(text), model=self._redacted(model), usage=usage)
+            text, model = await send(list(self._accounts), once, urgent=self.endpoint.urgent)
+        except Passing as failure:
+            raise ModelError(str(failure), usage=sum(spent, Usage())) from None  # the cause may quote the headers
+        except ModelError as error:
+            error.usage = sum(spent, Usage())
+            raise
+        return Answer(text=self._redacted(text), model=self._redacted(model), usage=sum(spent, Usage()))
 
     async def aclose(self) -> None:
         """Closes the connections of the running loop."""
-        for client in self._clients.pop(asyncio.get_running_loop(), []):
-            await client.close()
+        for clients in self._spare.pop(asyncio.get_running_loop(), {}).values():
+            for client in set(clients):
+                await client.close()
+
+    def _body(self, prompt: Prompt) -> bytes:
+        """The request's body; pictures were encoded beforehand, and are only put in their place."""
+        head = json.dumps({"model": self.endpoint.model, **self.endpoint.parameters}, allow_nan=False)[:-1]
+        return b"".join([head.encode(), b', "messages": [{"role": "user", "content": [', content_of(prompt), b"]}]}"])
+
+    def _may_cost(self, prompt: Prompt) -> float:
+        """The most in USD that the request may plausibly cost; what is not known counts nothing."""
+        if self._replies >= KNOWN_AFTER:
+            return MARGIN * self._dearest
+        price = self.endpoint.usd or (0.0, 0.0)
+        return max(cost(price, input_tokens(prompt)[1], most_output(self.endpoint.parameters)), self._dearest)
+
+    async def _once(self, body: bytes, may_cost: float, spent: list[Usage], account: Account) -> tuple[str, str]:
+        """Text and model of one reply; adds what it took to `spent`.
+
+        Raises:
+            Passing: a failure that may heal.
+            ModelError: one that will not.
+            RunError: the budget is spent.
+        """
+        async with self.endpoint.limits.afford(may_cost) as bill:
+            reply, usage = await self._reply(body, account, bill)
+            spent.append(usage)
+            bill.cost_usd = usage.cost_usd
+            self._replies, self._dearest = self._replies + 1, max(self._dearest, usage.cost_usd or 0)
+        where = shown(self._accounts[account])
+        try:
+            return text_of(reply), str(reply.get("model") or self.name)
+        except _Empty as error:
+            raise Passing(f"{self.name} at {where} gave {error}.", attempts=EMPTY_ATTEMPTS) from None
+        except ValueError as error:
+            raise ModelError(f"{self.name} at {where} gave {self._brief(error)}.") from None
+
+    async def _reply(self, body: bytes, account: Account, bill: Bill) -> tuple[Mapping[str, Any], Usage]:
+        url, started = self._accounts[account], time.monotonic()
+        try:
+            async with asyncio.timeout(self.endpoint.limits.timeout):
+                with self._client(url) as client:
+                    response = await client.post(
+                        "/chat/completions",
+                        cast_to=httpx2.Response,
+                        content=body,
+                        options={"headers": {"Content-Type": "application/json"}},
+                    )
+            reply = _object(response)
+        except (openai.OpenAIError, TimeoutError, ValueError) as error:
+            if isinstance(error, openai.APIStatusError):
+                bill.cost_usd = 0.0  # a refusal is free; what a reply that never came has cost is not known
+            raise self._failure(error, url) from None
+        if (pause := pause_due(response.headers)) is not None:
+            account.pause(pause)
+        return reply, self._usage(reply, time.monotonic() - started)
+
+    def _failure(self, error: Exception, url: str) -> Passing | ModelError:
+        """The failure as one that may heal, or will not."""
+        said = self._said(error, url)
+        if not isinstance(error, openai.APIStatusError):
+            return Passing(said)
+        status, after = error.status_code, pause_asked(error.response.headers)
+        if error.code == "insufficient_quota" or not (status in HEALING or status >= 500):
+            return ModelError(said)
+        return Passing(said, refused=status in REFUSED, after=after)
 
     @contextmanager
-    def _client(self) -> Iterator[tuple[AsyncOpenAI, str]]:
-        """The client of the URL with the fewest requests in flight; clients belong to the running loop."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients[loop] = [self._connect(url) for url in self.endpoint.urls]
-        index = min(range(len(self.endpoint.urls)), key=lambda index: self._in_flight[index])
-        self._in_flight[index] += 1
+    def _client(self, url: str) -> Iterator[AsyncOpenAI]:
+        """A client of the URL with a connection to spare, the last one that was used; clients belong to the loop."""
+        spare = self._spare.setdefault(asyncio.get_running_loop(), {}).setdefault(url, [])
+        if not spare:
+            spare.extend([self._connect(url)] * CONNECTIONS_A_CLIENT)
+        client = spare.pop()
         try:
-            yield self._clients[loop][index], self.endpoint.urls[index]
+            yield client
         finally:
-            self._in_flight[index] -= 1
+            spare.append(client)
 
     def _connect(self, url: str) -> AsyncOpenAI:
         parts = urlsplit(url)
+        timeout = openai.Timeout(self.endpoint.limits.timeout, connect=CONNECT_SECONDS, pool=None)
+        kept = httpx2.Limits(max_keepalive_connections=CONNECTIONS_A_CLIENT)
         client = AsyncOpenAI(
             base_url=parts._replace(query="", fragment="").geturl(),
             default_query=dict(parse_qsl(parts.query)),
             api_key=self._key,
-            max_retries=RETRIES,
-            timeout=TIMEOUT,
+            max_retries=0,
+            timeout=timeout,
+            http_client=openai.DefaultAsyncHttpx2Client(timeout=timeout, limits=kept, verify=_certificates()),
         )
         if shown(url) != OPENAI_URL:  # whose account it is, which the client takes from the environment, is OpenAI's
             client.organization = client.project = None
         return client
 
-    def _usage(self, reply: ChatCompletion, seconds: float) -> Usage:
-        counted = getattr(reply, "usage", None)
-        if not isinstance(counted, CompletionUsage):
-            return Usage(requests=1, seconds=seconds)
-        sent, received, usd = counted.prompt_tokens, counted.completion_tokens, self.endpoint.usd
-        known = usd is not None and sent is not None and received is not None
-        cost = (sent * usd[0] + received * usd[1]) / 1e6 if usd and known else None
-        return Usage(requests=1, input_tokens=sent, output_tokens=received, seconds=seconds, cost_usd=cost)
+    def _usage(self, reply: Mapping[str, Any], seconds: float) -> Usage:
+        counted, usd = reply.get("usage"), self.endpoint.usd
+        told = counted if isinstance(counted, dict) else {}
+        sent, received = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+        paid = None if usd is None or sent is None or received is None else cost(usd, sent, received)
+        return Usage(requests=1, input_tokens=sent, output_tokens=received, seconds=seconds, cost_usd=paid)
 
     def _said(self, error: Exception, url: str) -> str:
         """One sentence on what went wrong, free of the key."""
         where = shown(url)
         match error:
-            case openai.APITimeoutError():
-                return f"{where} did not answer in time."
+            case openai.APITimeoutError() | TimeoutError():
+                return f"{where} did not answer within {self.endpoint.limits.timeout:g} s."
             case openai.APIConnectionError():
                 return f"{where} cannot be reached ({self._redacted(str(error.__cause__ or error))}); is it running?"
             case openai.AuthenticationError() | openai.PermissionDeniedError() if self.endpoint.key_env:
@@ -265,22 +356,52 @@ class EndpointModel:
         return storable(text)
 
 
-def text_of(reply: ChatCompletion) -> str:
-    """The text of a reply, which the client hands on unchecked, whatever its shape.
+class _Empty(ValueError):
+    """A reply that says nothing and does not say why."""
+
+
+def _object(response: httpx2.Response) -> dict[str, Any]:
+    """The JSON object that the reply is.
+
+    Raises:
+        ValueError: it is none, or broke off.
+    """
+    reply = json.loads(response.content)
+    if not isinstance(reply, dict):
+        raise ValueError("no chat completion; is the URL that of the API, up to its /v1?")
+    return reply
+
+
+def _count(told: object) -> int | None:
+    return told if isinstance(told, int) and told >= 0 else None
+
+
+def text_of(reply: Mapping[str, Any]) -> str:
+    """The text of a chat completion, whatever its shape.
 
     Raises:
         ValueError: there is none; says why.
     """
-    if not isinstance(reply, ChatCompletion):
-        raise ValueError("no chat completion; is the URL that of the API, up to its /v1?")
-    choice = next(iter(reply.choices or ()), None)
-    message = choice and choice.message
-    text = message and message.content
+    choices = reply.get("choices")
+    choice = _part(choices[0] if isinstance(choices, list) and choices else None)
+    message = _part(choice.get("message"))
+    text = message.get("content")
     if isinstance(text, str) and text.strip():
         return text
-    said = (message and message.refusal) or (reply.model_extra or {}).get("error")
-    why = choice and WHY_EMPTY.get(choice.finish_reason, choice.finish_reason)
-    raise ValueError(f"an empty answer ({said or why or 'it holds no choices'})")
+    said, reason = message.get("refusal") or reply.get("error"), choice.get("finish_reason")
+    if choice and not said and reason in (None, "stop"):
+        raise _Empty(f"an empty answer ({reason or 'no reason given'})")
+    raise ValueError(f"an empty answer ({said or WHY_EMPTY.get(str(reason), reason) or 'it holds no choices'})")
+
+
+def _part(told: object) -> Mapping[str, Any]:
+    return told if isinstance(told, dict) else {}
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """What all clients trust; it takes longer to read than a client to make."""
+    return httpx2.create_ssl_context()
 
 
 def parse_url(url: str) -> str:
@@ -308,12 +429,14 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
-def content_of(prompt: Prompt) -> list[dict[str, Any]]:
-    """The prompt as content parts: pictures, sound or the clip as data, never by name, and the text last."""
-    parts = [{"type": "image_url", "image_url": {"url": data_url("image/jpeg", frame.jpeg)}} for frame in prompt.frames]
+def content_of(prompt: Prompt) -> bytes:
+    """The prompt as content parts in JSON: pictures, sound or the clip as data, never by name, and the text last."""
+    pictures = as_frames(prompt.frames).encoded()
+    parts = [b'{"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,%b"}}' % jpeg for jpeg in pictures]
     if prompt.video is not None:
-        parts.append({"type": "video_url", "video_url": {"url": data_url("video/mp4", prompt.video)}})
+        video = base64.b64encode(prompt.video)
+        parts.append(b'{"type": "video_url", "video_url": {"url": "data:video/mp4;base64,%b"}}' % video)
     if prompt.sound is not None:
-        sound = base64.b64encode(prompt.sound.wav()).decode()
-        parts.append({"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}})
-    return [*parts, {"type": "text", "text": prompt.text}]
+        sound = base64.b64encode(prompt.sound.wav())
+        parts.append(b'{"type": "input_audio", "input_audio": {"data": "%b", "format": "wav"}}' % sound)
+    return b", ".join([*parts, json.dumps({"type": "text", "text": prompt.text}).encode()])

@@ -78,7 +78,7 @@ def test_a_failure_is_not_kept(cache: Cache) -> None:
         replace(PROMPT, text="Which one?"),
         replace(PROMPT, frames=()),
         replace(PROMPT, frames=(Frame(jpeg=b"two", seconds=0.0),)),
-        replace(PROMPT, frames=PROMPT.frames * 2),
+        replace(PROMPT, frames=(*PROMPT.frames, *PROMPT.frames)),
         replace(PROMPT, sound=None),
         replace(PROMPT, sound=Sound(samples=np.ones(4, np.float32), rate=16_000)),
         replace(PROMPT, sound=Sound(samples=SOUND.samples, rate=8_000)),

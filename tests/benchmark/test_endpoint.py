@@ -1,13 +1,17 @@
 import asyncio
+import json
 import socket
+import threading
 
 import numpy as np
 import pytest
 
 from benchmark.clip import Frame, Sound
 from benchmark.errors import ModelError, RunError
+from benchmark.limits import ATTEMPTS, Limits
 from benchmark.model import Answer, Model, ModelOptions, find
 from benchmark.models.endpoint import EndpointModel, shown
+from benchmark.money import Budget
 from benchmark.prompt import Prompt
 from tests.endpoint import Endpoint, Received, Said
 
@@ -21,7 +25,13 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def model_at(*urls: str, **parameters: object) -> EndpointModel:
-    found = find("openai:some-model", ModelOptions(base_urls=urls, api_key_env="TEST_KEY", parameters=parameters))
+    return limited(Limits(backoff=0), *urls, **parameters)
+
+
+def limited(limits: Limits, *urls: str, **parameters: object) -> EndpointModel:
+    prices = {"some-model": (2.0, 10.0)} if limits.budget else {}
+    options = ModelOptions(base_urls=urls, api_key_env="TEST_KEY", parameters=parameters, limits=limits, prices=prices)
+    found = find("openai:some-model", options)
     assert isinstance(found, EndpointModel)
     assert isinstance(found, Model)
     return found
@@ -35,6 +45,11 @@ def ask(model: EndpointModel, prompt: Prompt = PROMPT) -> Answer:
             await model.aclose()
 
     return asyncio.run(once())
+
+
+def cut_off(reason: str) -> str:
+    """A reply that says nothing, and why."""
+    return json.dumps({"choices": [{"finish_reason": reason, "message": {"content": None}}]})
 
 
 def always(said: Said, endpoint: Endpoint) -> EndpointModel:
@@ -66,8 +81,9 @@ def test_pictures_sound_and_clip_go_as_data_and_the_text_last(endpoint: Endpoint
         (Said("bad key sk-very-secret-0123456789", 401), r"refuses the key in TEST_KEY \(401\)"),
         (Said("no such model", 404), "knows no model some-model"),
         (Said("too long sk-very-secret-0123456789", 400), "answered 400: .*too long"),
-        (Said(raw="{truncated"), "no usable reply"),
-        (Said("  "), "empty answer"),
+        (Said(raw=json.dumps({"error": {"code": "insufficient_quota"}}), status=429), "answered 429"),
+        (Said(raw=cut_off("length")), "raise max_tokens"),
+        (Said(raw=cut_off("content_filter")), "filter withheld it"),
     ],
 )
 def test_what_goes_wrong_is_said_in_one_line_without_the_key(endpoint: Endpoint, said: Said, told: str) -> None:
@@ -77,6 +93,63 @@ def test_what_goes_wrong_is_said_in_one_line_without_the_key(endpoint: Endpoint,
     assert caught.value.__cause__ is None, "a chained cause could quote the request's headers"
     assert "\n" not in str(caught.value)
     assert len(endpoint.requests) == 1, "nothing that cannot heal is asked again"
+
+
+@pytest.mark.parametrize(
+    ("said", "times", "told"),
+    [
+        (Said(raw="{truncated"), ATTEMPTS, "no usable reply"),
+        (Said(raw="[]"), ATTEMPTS, "no usable reply"),
+        (Said("broken sk-very-secret-0123456789", 500), ATTEMPTS, r"answered 500: broken \*\*\*"),
+        (Said("  "), 3, "empty answer"),
+        (Said("later", 429, {"Retry-After": "3600"}), 1, "answered 429"),
+    ],
+)
+def test_what_may_heal_is_asked_again_but_not_for_ever(endpoint: Endpoint, said: Said, times: int, told: str) -> None:
+    with pytest.raises(ModelError, match=told) as caught:
+        ask(always(said, endpoint))
+    assert KEY not in str(caught.value)
+    assert len(endpoint.requests) == times
+
+
+def test_a_server_that_never_answers_is_left(endpoint: Endpoint) -> None:
+    released = threading.Event()
+
+    def hang_once(_: Received) -> Said:
+        if len(endpoint.requests) == 1:
+            released.wait(10)
+        return Said("joy")
+
+    endpoint.reply = hang_once
+    assert ask(limited(Limits(timeout=0.3, backoff=0), endpoint.url)).text == "joy"
+    released.set()
+    assert len(endpoint.requests) == 2
+
+
+def test_a_budget_is_never_passed(endpoint: Endpoint) -> None:
+    endpoint.reply = lambda _: Said("joy")  # 1,000 tokens in, 10 out
+    each = (1000 * 2 + 10 * 10) / 1e6
+    budget = Budget(0.05)
+    model = limited(Limits(4, budget=budget), endpoint.url, max_tokens=10)
+
+    async def until_it_is_spent() -> None:
+        try:
+            while True:
+                await model.generate(PROMPT)
+        finally:
+            await model.aclose()
+
+    with pytest.raises(RunError, match=r"--max-cost=0\.05 would be passed"):
+        asyncio.run(until_it_is_spent())
+    answered = len(endpoint.requests)
+    assert budget.spent == pytest.approx(answered * each)
+    assert 0.05 - 2 * each < budget.spent <= 0.05
+
+
+def test_a_budget_needs_prices(endpoint: Endpoint) -> None:
+    limits = Limits(budget=Budget(1.0))
+    with pytest.raises(RunError, match=r"--max-cost needs the price of other.*--price=other=INPUT/OUTPUT"):
+        find("openai:other", ModelOptions(base_urls=(endpoint.url,), limits=limits))
 
 
 def test_a_busy_server_is_asked_again(endpoint: Endpoint) -> None:

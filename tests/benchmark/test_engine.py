@@ -53,7 +53,7 @@ def engines() -> Iterator[list[Engine[str]]]:
 
 def test_it_runs_ahead_as_far_as_it_may_and_no_farther(engines: list[Engine[str]]) -> None:
     work = Counter(until=7)
-    engines.append(engine := Engine(work, concurrency=7))
+    engines.append(engine := Engine(work, window=7))
     engine.begin(SAMPLES)
     assert [engine.result(asked) for asked in SAMPLES] == [asked.id for asked in SAMPLES]
     assert (work.most, work.calls) == (7, len(SAMPLES))
@@ -61,7 +61,7 @@ def test_it_runs_ahead_as_far_as_it_may_and_no_farther(engines: list[Engine[str]
 
 def test_a_sample_asked_for_twice_is_worked_on_once(engines: list[Engine[str]]) -> None:
     work = Counter(until=1)
-    engines.append(engine := Engine(work, concurrency=1))
+    engines.append(engine := Engine(work, window=1))
     assert engine.result(SAMPLES[0]) == engine.result(SAMPLES[0])
     assert work.calls == 1
 
@@ -74,7 +74,7 @@ def test_closing_drops_what_is_in_flight() -> None:
         await asyncio.Event().wait()
         return asked.id
 
-    engine: Engine[str] = Engine(forever, concurrency=1)
+    engine: Engine[str] = Engine(forever, window=1)
     engine.begin(SAMPLES[:2])
     assert begun.wait(10)
     engine.close()

@@ -36,12 +36,23 @@ class Finished:
         return {name: int(count) for count, name in re.findall(r"(\d+) (passed|failed|error)", last)}
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> Finished:
-    """`pytest` with these arguments, from the project's root; cache and run folder lie in `folder`."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "MME_", "PYTEST"))}
-    kept = [f"--cache={folder / 'cache'}", f"--run-dir={folder / 'run'}"]
+def environment(**more: str) -> dict[str, str]:
+    """This process's, without what would change a run."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "MME_", "PYTEST"))}
+    return kept | more
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    """`pytest` with these arguments; cache and run folder lie in `folder` unless they say otherwise."""
+    usual = [f"--cache={folder / 'cache'}", f"--run-dir={folder / 'run'}"]
+    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *usual, *arguments]
+
+
+def run(folder: Path, *arguments: str, **more: str) -> Finished:
+    """Runs it to its end, from the project's root."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *kept, *arguments],
-        cwd=ROOT, env=clean | environment, capture_output=True, text=True, timeout=300, check=False,
+        command(folder, *arguments),
+        cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    return Finished(done.returncode, done.stdout + done.stderr, folder / "run")
+    places = [argument.partition("=")[2] for argument in arguments if argument.startswith("--run-dir=")]
+    return Finished(done.returncode, done.stdout + done.stderr, Path(places[-1]) if places else folder / "run")

@@ -20,7 +20,7 @@ def names(folder: Path) -> set[str]:
 def test_each_record_is_on_disk_as_soon_as_it_is_appended(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "new" / "run")
     for count, record in enumerate(RECORDS, 1):
-        folder.append(record)
+        folder.append(record.model_dump_json())
         lines = (folder.path / SAMPLES).read_text("utf-8").splitlines()
         assert [Record.model_validate_json(line) for line in lines] == RECORDS[:count]
     folder.close()
@@ -30,7 +30,7 @@ def test_each_record_is_on_disk_as_soon_as_it_is_appended(tmp_path: Path) -> Non
 
 def test_a_file_is_put_in_place_whole(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.append(RECORDS[0])
+    folder.append(RECORDS[0].model_dump_json())
     folder.write(REPORT, "old")
     folder.write(REPORT, "né")
     folder.close()
@@ -43,7 +43,7 @@ def test_an_earlier_run_is_set_aside_and_other_files_stay(tmp_path: Path) -> Non
     for name in (SAMPLES, REPORT, SUMMARY, JUNIT, "notes.txt"):
         (tmp_path / name).write_text(f"earlier {name}", "utf-8")
     folder = RunFolder(tmp_path)
-    folder.append(RECORDS[0])
+    folder.append(RECORDS[0].model_dump_json())
     folder.close()
 
     (aside,) = tmp_path.glob("earlier-*")

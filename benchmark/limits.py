@@ -1,0 +1,313 @@
+"""How hard a provider may be asked: requests in flight, pauses, and what is sent again.
+
+Each server with its key is an account. Its window of requests in flight opens by a tenth with every round of replies
+without a refusal and closes by a quarter with the first refusal of a round, as TCP's congestion control does (D. Chiu
+and R. Jain, 1989, "Analysis of the increase and decrease algorithms for congestion avoidance in computer networks").
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from itertools import count
+from typing import TypeVar
+
+from benchmark.money import Budget
+
+T = TypeVar("T")
+
+ATTEMPTS = 8
+PATIENCE_SECONDS = 900
+"""How long one request is sent again and again, and how long a pause a server may ask for."""
+
+LONGEST_BACKOFF_SECONDS = 60
+OFFLINE_WINDOW = 16
+"""Samples at once where nobody is asked over a network."""
+CUT, GROWTH = 0.75, 1.1
+
+
+class Passing(Exception):
+    """A failure that may heal: the request is sent again.
+
+    Attributes:
+        refused: whether the server said that it is asked too much.
+        after: seconds that it wants to be left alone.
+        attempts: how often the request is sent at most.
+    """
+
+    def __init__(
+        self, said: str, *, refused: bool = False, after: float | None = None, attempts: int = ATTEMPTS
+    ) -> None:
+        super().__init__(said)
+        self.refused, self.after, self.attempts = refused, after, attempts
+
+
+@dataclass(slots=True, kw_only=True)
+class Traffic:
+    """What goes on between this process and the servers, as progress shows it.
+
+    Attributes:
+        in_flight: requests that wait for their reply.
+        requests: sent so far, retries among them.
+        retries: sent again.
+        refusals: replies that said it was too much: 429 and 503.
+        cost_usd: what replies have cost, as far as prices are known.
+        unpriced: replies whose price is not known.
+    """
+
+    in_flight: int = 0
+    requests: int = 0
+    retries: int = 0
+    refusals: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+
+
+class Account:
+    """One server with one key: all roles that ask there share its window. Belongs to one running loop."""
+
+    def __init__(self, ceiling: int, gate: asyncio.Semaphore, traffic: Traffic, backoff: float = 0.5) -> None:
+        """Starts with the whole window open; `gate` is for all accounts together, `backoff` is seconds.
+
+        A request's first wait before it is sent again is `backoff`, each later one twice the one before.
+        """
+        self.ceiling, self.in_flight = ceiling, 0
+        self.allowed = float(ceiling)
+        self._gate, self._traffic, self._backoff = gate, traffic, backoff
+        self._waiting: tuple[deque[asyncio.Future[None]], ...] = (deque(), deque())
+        self._resume_at = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._round = self._clean = 0
+        # what may be sent again: a good deal at once, and in the long run not more than what succeeds
+        self._spare = self._most_spare = max(200, 10 * ceiling)
+
+    @property
+    def load(self) -> float:
+        """How full the window is; more than 1 where requests wait."""
+        return (self.in_flight + sum(map(len, self._waiting))) / self.allowed
+
+    @asynccontextmanager
+    async def slot(self, *, urgent: bool = False) -> AsyncIterator[int]:
+        """A place in the window, held as long as the context lasts; gives the number of the round.
+
+        An urgent request goes before those that are not: what brings samples to their end, before what begins others.
+        """
+        if any(self._waiting) or not self._open():
+            await self._wait(self._waiting[not urgent])
+        else:
+            self.in_flight += 1
+        try:
+            async with self._gate:
+                self._traffic.in_flight += 1
+                self._traffic.requests += 1
+                try:
+                    yield self._round
+                finally:
+                    self._traffic.in_flight -= 1
+        finally:
+            self.in_flight -= 1
+            self._admit()
+
+    def succeeded(self) -> None:
+        """Counts a reply; a round of them without a refusal widens the window."""
+        self._spare = min(self._spare + 1, self._most_spare)
+        self._clean += 1
+        if self._clean >= self.allowed:
+            self._clean = 0
+            self.allowed = min(float(self.ceiling), max(self.allowed + 1, self.allowed * GROWTH))
+            self._admit()
+
+    def refused(self, asked_in: int, after: float | None) -> None:
+        """Narrows the window, once for all requests of one round, and leaves the server alone as long as it asks."""
+        self._traffic.refusals += 1
+        self._clean = 0
+        if asked_in == self._round:
+            self._round += 1
+            self.allowed = max(1.0, self.allowed * CUT)
+        if after is not None:
+            self.pause(after)
+
+    def pause(self, seconds: float) -> None:
+        """Sends nothing for so long."""
+        self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, PATIENCE_SECONDS))
+
+    def wait_before(self, attempt: int, failure: Passing, since: float) -> float | None:
+        """Seconds to wait after this failed attempt; None where there is to be no other."""
+        wait = min(LONGEST_BACKOFF_SECONDS, self._backoff * 2 ** (attempt - 1)) * random.uniform(0.5, 1)  # noqa: S311
+        wait = max(float(wait), failure.after or 0)
+        most = failure.attempts if not failure.refused else PATIENCE_SECONDS
+        if attempt >= most or self._spare < 1 or time.monotonic() + wait - since > PATIENCE_SECONDS:
+            return None
+        self._spare -= 1
+        self._traffic.retries += 1
+        return wait
+
+    def _open(self) -> bool:
+        return self.in_flight < int(self.allowed) and time.monotonic() >= self._resume_at
+
+    async def _wait(self, line: deque[asyncio.Future[None]]) -> None:
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.append(place)
+        self._admit()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():  # let in and called off in the same moment
+                self.in_flight -= 1
+                self._admit()
+            raise
+
+    def _admit(self) -> None:
+        """Lets in those who wait, the urgent before the others, else first come first served."""
+        for line in self._waiting:
+            while line and self._open():
+                place = line.popleft()
+                if not place.done():
+                    self.in_flight += 1
+                    place.set_result(None)
+        pause = self._resume_at - time.monotonic()
+        if any(self._waiting) and pause > 0 and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(pause, self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        self._admit()
+
+
+@dataclass(slots=True, kw_only=True)
+class Bill:
+    """What one request costs in USD: what it may, until that is known; None where nobody knows its price."""
+
+    cost_usd: float | None
+
+
+class Limits:
+    """The accounts of a run, shared by all who are asked there."""
+
+    def __init__(
+        self,
+        ceiling: int | None = None,
+        *,
+        share: int = 1,
+        timeout: float = 300,
+        backoff: float = 0.5,
+        budget: Budget | None = None,
+    ) -> None:
+        """Sets what holds for every account.
+
+        `ceiling` is of requests in flight, None for the provider's default; a process that has company gets the
+        `share`-th part of it. `timeout` and `backoff` are seconds: for one request, and before it is sent again.
+        """
+        self.timeout, self.traffic, self.budget = timeout, Traffic(), budget
+        self._ceiling, self._share, self._backoff = ceiling, share, backoff
+        self._accounts: dict[str, Account] = {}
+        self.gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
+
+    def account(self, name: str, usual: int) -> Account:
+        """The account of that name, made where it is new; `usual` is the provider's default ceiling."""
+        if name not in self._accounts:
+            ceiling = self._part(self._ceiling or usual)
+            self._accounts[name] = Account(ceiling, self.gate, self.traffic, self._backoff)
+        return self._accounts[name]
+
+    def window(self) -> int:
+        """How many requests there may be in flight together."""
+        asked = sum(account.ceiling for account in self._accounts.values())
+        return self._part(self._ceiling) if self._ceiling else asked or self._part(OFFLINE_WINDOW)
+
+    @asynccontextmanager
+    async def afford(self, most: float) -> AsyncIterator[Bill]:
+        """A bill for a request that may cost `most` USD; it is paid at the end, whatever happened.
+
+        Raises:
+            RunError: the budget does not hold so much.
+        """
+        bill = Bill(cost_usd=most)
+        if self.budget is not None:
+            await self.budget.set_aside(most)
+        try:
+            yield bill
+        finally:
+            self.traffic.cost_usd += bill.cost_usd or 0.0
+            self.traffic.unpriced += bill.cost_usd is None
+            if self.budget is not None:
+                self.budget.settle(most, bill.cost_usd or 0.0)
+
+    def _part(self, whole: int) -> int:
+        return max(1, -(-whole // self._share))
+
+
+async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[T]], *, urgent: bool = False) -> T:
+    """What `once` returns, called at the least busy account, and again as long as its failure may pass.
+
+    Raises:
+        Passing: the last failure, where there is to be no other attempt.
+    """
+    since = time.monotonic()
+    for attempt in count(1):
+        account = min(accounts, key=lambda account: account.load)
+        async with account.slot(urgent=urgent) as asked_in:
+            try:
+                reply = await once(account)
+            except Passing as failure:
+                last = failure
+                if failure.refused:
+                    account.refused(asked_in, failure.after)
+            else:
+                account.succeeded()
+                return reply
+        wait = account.wait_before(attempt, last, since)
+        if wait is None:
+            raise last
+        await asyncio.sleep(wait)
+    raise AssertionError("attempts end")
+
+
+_PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def pause_asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a refusal's Retry-After asks for (RFC 9110, section 10.2.3: seconds, or a date); None without."""
+    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
+        return milliseconds / 1000
+    told = headers.get("retry-after")
+    if told is None or (seconds := _number(told)) is not None:
+        return None if told is None else seconds
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def pause_due(headers: Mapping[str, str]) -> float | None:
+    """Seconds until more is allowed, where the x-ratelimit headers say that nothing is left; None otherwise.
+
+    Times are written as in `6m0s` or `250ms`, or as seconds (OpenAI's API reference, "Rate limits").
+    """
+    pauses = [
+        _span(headers.get(f"x-ratelimit-reset-{what}", ""))
+        for what in ("requests", "tokens")
+        if _number(headers.get(f"x-ratelimit-remaining-{what}")) == 0
+    ]
+    return max((pause for pause in pauses if pause is not None), default=None)
+
+
+def _span(told: str) -> float | None:
+    parts = _PART.findall(told)
+    if "".join(number + unit for number, unit in parts) != told or not parts:
+        return _number(told)
+    return sum(number * _SECONDS[unit] for text, unit in parts if (number := _number(text)) is not None)
+
+
+def _number(told: str | None) -> float | None:
+    try:
+        number = float(told or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None

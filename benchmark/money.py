@@ -1,0 +1,104 @@
+"""What requests may cost before they are sent, and the limit on what they cost together."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark.clip import as_frames
+from benchmark.errors import RunError
+from benchmark.prompt import Prompt
+
+Price = tuple[float, float]
+"""USD for a million input and for a million output tokens."""
+
+Span = tuple[float, float]
+"""The least and the most that is plausible."""
+
+CHARACTERS_A_TOKEN: Span = (2.5, 5.0)
+TOKENS_A_PICTURE: Span = (85, 800)
+"""From OpenAI's low detail to four of its tiles (765); Gemini counts 258, Qwen-VL about 400 at 768 pixels."""
+
+TOKENS_A_SECOND_OF_SOUND: Span = (10, 40)
+"""GPT-4o counts 10, Qwen2-Audio 25, Gemini 32."""
+
+TOKENS_A_CLIP: Span = (500, 6000)
+USUAL_OUTPUT = 4096
+"""Output tokens that a request may take whose parameters set no limit."""
+
+KNOWN_AFTER = 20
+MARGIN = 1.5
+"""From so many replies on, the dearest of them with this margin stands for what a request may cost."""
+
+
+def input_tokens(prompt: Prompt) -> Span:
+    """Tokens that a prompt may count."""
+    sound = len(prompt.sound.samples) / prompt.sound.rate if prompt.sound else 0.0
+    pictures, clips = len(as_frames(prompt.frames)), int(prompt.video is not None)
+    low, high = (
+        len(prompt.text) / CHARACTERS_A_TOKEN[1 - end]
+        + pictures * TOKENS_A_PICTURE[end]
+        + sound * TOKENS_A_SECOND_OF_SOUND[end]
+        + clips * TOKENS_A_CLIP[end]
+        for end in (0, 1)
+    )
+    return low, high
+
+
+def most_output(parameters: Mapping[str, Any]) -> float:
+    """Output tokens that a request with these parameters may take."""
+    limits = [parameters.get(name) for name in ("max_completion_tokens", "max_tokens")]
+    return max((float(limit) for limit in limits if isinstance(limit, int | float)), default=USUAL_OUTPUT)
+
+
+def cost(price: Price, tokens_in: float, tokens_out: float) -> float:
+    """USD."""
+    return (tokens_in * price[0] + tokens_out * price[1]) / 1e6
+
+
+class Budget:
+    """A sum that all processes of a run together never pass: what a request may cost is set aside before it is sent."""
+
+    def __init__(self, most: float, file: Path | None = None) -> None:
+        """Allows `most` USD; processes that name the same file share them."""
+        self.most = most
+        self._books = sqlite3.connect(file or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
+        self._books.execute("PRAGMA synchronous=OFF")  # worth nothing once the run is over
+        self._books.execute("CREATE TABLE IF NOT EXISTS books (row PRIMARY KEY, aside REAL, spent REAL)")
+        self._books.execute("INSERT OR IGNORE INTO books VALUES (1, 0, 0)")
+        self._pending = 0
+        self._settled = asyncio.Event()
+
+    @property
+    def spent(self) -> float:
+        """USD that replies have cost."""
+        return float(self._books.execute("SELECT spent FROM books").fetchone()[0])
+
+    async def set_aside(self, amount: float) -> None:
+        """Reserves what a request may cost; waits while others that are under way may turn out cheaper.
+
+        Raises:
+            RunError: it is more than is left.
+        """
+        while not self._take(amount):
+            if not self._pending:
+                raise RunError(
+                    f"--max-cost={self.most:g} would be passed: {self.spent:.2f} USD are spent and the next request may"
+                    f" cost {amount:.3f}. What was answered is kept; the same command with a higher limit goes on."
+                )
+            self._settled.clear()
+            await self._settled.wait()
+        self._pending += 1
+
+    def settle(self, amount: float, cost: float) -> None:
+        """Takes back what was set aside and books what it was in the end."""
+        self._books.execute("UPDATE books SET aside = aside - ?, spent = spent + ?", (amount, cost))
+        self._pending -= 1
+        self._settled.set()
+
+    def _take(self, amount: float) -> bool:
+        taken = self._books.execute(
+            "UPDATE books SET aside = aside + ? WHERE aside + spent + ? <= ?", (amount, amount, self.most)
+        )
+        return taken.rowcount == 1

@@ -1,0 +1,144 @@
+"""How far a run is: one panel where there is a terminal, a line now and then where there is none."""
+
+import os
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import IO, TYPE_CHECKING
+
+from benchmark.limits import Traffic
+from reports.record import Record
+from reports.table import percent
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+LINE_EVERY_SECONDS = 30
+RECENT = 200
+"""Samples by which the pace is measured."""
+
+
+class Progress:
+    """What is known while the run goes on."""
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Expects so many samples; `clock` gives seconds."""
+        self._total, self._clock = total, clock
+        self._started = self._told = clock()
+        self._finished: deque[float] = deque([clock()], maxlen=RECENT)
+        self._outcomes: Counter[str] = Counter()
+        self._scored: Counter[str] = Counter()
+        self._recognition: defaultdict[str, float] = defaultdict(float)
+        self._traffic: dict[str, Traffic] = {}
+
+    def add(self, record: Record) -> None:
+        """Counts a sample that is done."""
+        self._finished.append(self._clock())
+        self._outcomes[record.outcome] += 1
+        if record.recognition is not None:
+            self._scored[record.task] += 1
+            self._recognition[record.task] += record.recognition
+
+    def hear(self, process: str, traffic: Traffic) -> None:
+        """Takes down what a process has said of its requests."""
+        self._traffic[process] = traffic
+
+    def forget(self, process: str) -> None:
+        """A process is gone: nothing of it is in flight."""
+        if process in self._traffic:
+            self._traffic[process].in_flight = 0
+
+    def is_due(self) -> bool:
+        """Whether it is time for another line."""
+        due = self._clock() - self._told >= LINE_EVERY_SECONDS
+        if due:
+            self._told = self._clock()
+        return due
+
+    def line(self) -> str:
+        """All in one line."""
+        scored = sum(self._scored.values())
+        mean = sum(self._recognition.values()) / scored if scored else None
+        return f"{', '.join(self._facts())}, Recognition {percent(mean)}"
+
+    def panel(self) -> "Group":
+        """All in a few lines."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("Recognition so far", box=None, header_style="dim")
+        for task in self._scored:
+            table.add_column(task, justify="right")
+        table.add_row("in percent", *(percent(self._recognition[task] / n) for task, n in self._scored.items()))
+        return Group(Text(f"MME-Emotion: {', '.join(self._facts())}", style="bold"), table)
+
+    def _facts(self) -> list[str]:
+        done, traffic = sum(self._outcomes.values()), _sum(self._traffic.values())
+        seconds = self._finished[-1] - self._finished[0]
+        pace = (len(self._finished) - 1) / seconds if seconds > 0 else 0.0
+        facts = [f"{done}/{self._total} samples", f"{pace:.1f}/s"]
+        if self._outcomes["error"]:
+            facts.append(f"{self._outcomes['error']} without a score")
+        if traffic.requests:
+            facts += [f"{traffic.in_flight} in flight", f"{traffic.retries} retries", f"{traffic.refusals} 429s"]
+            facts.append(_cost(traffic))
+        if pace:
+            facts.append(f"{_span((self._total - done) / pace)} left")
+        return facts
+
+
+class Panel:
+    """The live panel at the bottom of a terminal."""
+
+    def __init__(self, progress: Progress, terminal: IO[str]) -> None:
+        """Draws on a duplicate of the terminal: pytest captures the original while a case runs."""
+        self._progress, self._file = progress, os.fdopen(os.dup(terminal.fileno()), "w")
+        self._live: Live | None = None
+
+    def show(self) -> None:
+        """Draws it, on a line of its own, and again four times a second."""
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(file=self._file, force_terminal=True)
+            console.print()
+            self._live = Live(
+                get_renderable=self._progress.panel,
+                console=console,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def hide(self) -> None:
+        """Takes it away, because something else is going to be printed."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def close(self) -> None:
+        """Takes it away for good."""
+        self.hide()
+        self._file.close()
+
+
+def _sum(parts: Iterable[Traffic]) -> Traffic:
+    known = list(parts)
+    return Traffic(**{field.name: sum(getattr(part, field.name) for part in known) for field in fields(Traffic)})
+
+
+def _cost(traffic: Traffic) -> str:
+    known = f"{traffic.cost_usd:.2f} USD"
+    if not traffic.unpriced:
+        return known
+    return f"more than {known}" if traffic.cost_usd else "cost unknown"
+
+
+def _span(seconds: float) -> str:
+    minutes, hours = round(seconds / 60), seconds / 3600
+    return f"{seconds:.0f} s" if seconds < 100 else f"{minutes} min" if minutes < 100 else f"{hours:.1f} h"

@@ -1,0 +1,219 @@
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.limits import ATTEMPTS, CUT, Account, Limits, Passing, pause_asked, pause_due, send
+
+
+class Server:
+    """Something to ask, which knows how much is asked of it at once, and refuses what is more than it likes."""
+
+    def __init__(self, likes: int = 10**9) -> None:
+        self.likes, self.running, self.most, self.asked, self.refused = likes, 0, 0, 0, 0
+
+    async def __call__(self, account: Account) -> str:
+        self.asked += 1
+        self.running += 1
+        self.most = max(self.most, self.running)
+        too_much = self.running > self.likes
+        for _ in range(3):  # let others in, as a reply that takes time does
+            await asyncio.sleep(0)
+        self.running -= 1
+        if too_much:
+            self.refused += 1
+            raise Passing("busy", refused=True)
+        return "reply"
+
+
+def account_of(limits: Limits, usual: int = 8) -> Account:
+    return limits.account("somewhere", usual)
+
+
+async def many(account: Account, once: Callable[[Account], Awaitable[str]], count: int) -> list[str]:
+    return await asyncio.gather(*(send([account], once) for _ in range(count)))
+
+
+@given(st.integers(1, 40), st.integers(1, 120))
+def test_no_more_are_in_flight_than_the_window_holds(ceiling: int, count: int) -> None:
+    limits, server = Limits(ceiling), Server()
+    assert asyncio.run(many(account_of(limits), server, count)) == ["reply"] * count
+    assert server.most == min(ceiling, count)
+    assert (limits.traffic.requests, limits.traffic.in_flight) == (count, 0)
+
+
+def test_the_window_finds_what_the_server_likes() -> None:
+    limits, server = Limits(64, backoff=0), Server(likes=12)
+    account = account_of(limits)
+    asyncio.run(many(account, server, 2000))
+    assert 1 <= account.allowed < 32, "it has closed"
+    assert server.refused < 2000 / 4
+    assert limits.traffic.refusals == limits.traffic.retries == server.refused
+
+
+def test_one_round_of_refusals_closes_the_window_once() -> None:
+    account = account_of(Limits(64))
+    for _ in range(64):
+        account.refused(0, None)
+    assert account.allowed == 64 * CUT
+
+
+def test_clean_rounds_open_it_again_up_to_the_ceiling() -> None:
+    account = account_of(Limits(64))
+    account.refused(0, None)
+    for _ in range(1000):
+        account.succeeded()
+    assert account.allowed == 64
+
+
+def test_a_pause_holds_all_requests_back() -> None:
+    async def paused() -> float:
+        account = account_of(Limits(4))
+        account.pause(0.2)
+        started = time.monotonic()
+        await many(account, Server(), 8)
+        return time.monotonic() - started
+
+    assert asyncio.run(paused()) >= 0.2
+
+
+def test_what_is_under_way_goes_before_what_is_new() -> None:
+    order: list[str] = []
+
+    async def ask() -> None:
+        account, opened = account_of(Limits(1)), asyncio.Event()
+
+        async def once(name: str, _: Account) -> str:
+            await opened.wait()
+            order.append(name)
+            return name
+
+        asked = [send([account], partial(once, name), urgent=name.isupper()) for name in "abCD"]
+        tasks = [asyncio.ensure_future(one) for one in asked]
+        await asyncio.sleep(0)
+        opened.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(ask())
+    assert order == ["a", "C", "D", "b"]
+
+
+def test_who_is_called_off_leaves_no_hole() -> None:
+    async def ask() -> int:
+        account, never = account_of(Limits(2)), asyncio.Event()
+
+        async def forever(_: Account) -> str:
+            await never.wait()
+            return ""
+
+        tasks = [asyncio.create_task(send([account], forever)) for _ in range(6)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(await many(account, Server(), 5)) == 5
+        return account.in_flight
+
+    assert asyncio.run(ask()) == 0
+
+
+@pytest.mark.parametrize("attempts", [1, 3, ATTEMPTS])
+def test_a_failure_is_given_up_after_its_attempts(attempts: int) -> None:
+    calls = []
+
+    async def failing(account: Account) -> str:
+        calls.append(account)
+        raise Passing("no", attempts=attempts)
+
+    with pytest.raises(Passing, match="no"):
+        asyncio.run(send([account_of(Limits(backoff=0))], failing))
+    assert len(calls) == attempts
+
+
+def test_retries_have_a_budget() -> None:
+    limits, calls = Limits(4, backoff=0), []
+
+    async def failing(account: Account) -> str:
+        calls.append(account)
+        raise Passing("no")
+
+    async def all_fail() -> None:
+        await asyncio.gather(*(send([account_of(limits)], failing) for _ in range(1000)), return_exceptions=True)
+
+    asyncio.run(all_fail())
+    assert limits.traffic.retries == 200, "a server that is gone is not asked eight times by everybody"
+
+
+def test_the_least_busy_account_is_asked() -> None:
+    limits = Limits(4)
+    one, other = limits.account("one", 1), limits.account("other", 1)
+    asked: list[Account] = []
+
+    async def once(account: Account) -> str:
+        asked.append(account)
+        await asyncio.sleep(0)
+        return ""
+
+    async def ask() -> None:
+        await asyncio.gather(*(send([one, other], once) for _ in range(8)))
+
+    asyncio.run(ask())
+    assert (asked.count(one), asked.count(other)) == (4, 4)
+
+
+def test_processes_share_the_ceiling() -> None:
+    assert [Limits(10, share=share).window() for share in (1, 3, 20)] == [10, 4, 1]
+    shared = Limits(share=2)
+    shared.account("one", 64), shared.account("other", 33)
+    assert shared.window() == 32 + 17
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    assert pause_asked(headers) == seconds
+
+
+def test_retry_after_as_a_date() -> None:
+    pause = pause_asked({"retry-after": formatdate(time.time() + 100, usegmt=True)})
+    assert pause is not None
+    assert 90 < pause <= 101
+
+
+@pytest.mark.parametrize(
+    ("left", "reset", "seconds"),
+    [
+        ("0", "6m0s", 360),
+        ("0", "250ms", 0.25),
+        ("0", "1h2m3.5s", 3723.5),
+        ("0", "12", 12),
+        ("0", "whenever", None),
+        ("0", "", None),
+        ("3", "6m0s", None),
+    ],
+)
+def test_rate_limit_headers(left: str, reset: str, seconds: float | None) -> None:
+    for what in ("requests", "tokens"):
+        assert pause_due({f"x-ratelimit-remaining-{what}": left, f"x-ratelimit-reset-{what}": reset}) == seconds
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_headers_of_any_shape_are_survived(told: str, reset: str) -> None:
+    spent = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": reset}
+    for pause in (pause_asked({"retry-after": told}), pause_due(spent)):
+        assert pause is None or pause >= 0

@@ -1,0 +1,227 @@
+"""The engine against an endpoint process that misbehaves, and under violence."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tests.endpoint import Endpoint, Said
+from tests.integration.runs import ROOT, Finished, command, environment, run
+from tests.server import Served, served
+
+CLIPS = ROOT / "benchmark" / "demo" / "clips"
+UNCERTAIN = {"usage"}
+"""What of a record depends on who was asked when."""
+
+
+def data_of(folder: Path, samples: int) -> str:
+    """Samples of which no two ask the same, on the demo's clips."""
+    clips = sorted(path for path in CLIPS.rglob("*") if path.suffix in (".mp4", ".mkv", ".avi"))
+    labels = ("happy", "sad")
+    rows = [
+        {
+            "id": f"s{number}",
+            "video": str(clips[number % len(clips)]),
+            "label": "happy",
+            "label_set": [*labels, f"mood {number}"],
+            "task": "ER-Wild",
+        }
+        for number in range(samples)
+    ]
+    file = folder / "samples.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    return f"--data={file}"
+
+
+def at(server: Served, *more: str) -> list[str]:
+    agents = ("--model=openai:model", "--extractor=openai:extractor", "--judge=openai:judge")
+    return [*agents, f"--base-url={server.url}", "-q", "--tb=no", "-rN", *more]
+
+
+def essence(finished: Finished) -> dict[str, dict[str, object]]:
+    """What a run found out, by sample."""
+    records = finished.records
+    found = {
+        record["id"]: {name: value for name, value in record.items() if name not in UNCERTAIN} for record in records
+    }
+    assert len(found) == len(records), "a sample was recorded twice"
+    return found
+
+
+def test_a_fifth_of_all_replies_fails_and_every_sample_is_scored(tmp_path: Path) -> None:
+    data = data_of(tmp_path, 1000)
+    with served(latency=0.02, faults=0.2, seed=7) as server:
+        finished = run(tmp_path, *at(server, data, "--concurrency=64", "--request-timeout=2"))
+        stats = server.stats()
+    assert finished.report["overall"]["scored"] == 1000, finished.output
+    assert len(essence(finished)) == 1000
+    assert stats["most"] <= 64
+    assert all(count > 10 for name, count in stats["counts"].items() if name.startswith("fault")), stats
+    assert finished.report["usage"]["model"]["requests"] >= 1000
+
+
+def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
+    data = data_of(tmp_path, 200)
+    with served() as server:
+        alone = run(tmp_path, *at(server, data, "--no-cache"))
+        together = run(tmp_path, *at(server, data, "--no-cache", "-n2", f"--run-dir={tmp_path / 'two'}"))
+        assert server.asked() == 2 * 3 * 200, "no sample is worked on twice"
+    assert essence(together) == essence(alone)
+    assert together.report["overall"] == alone.report["overall"]
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The same run as `run`, left to itself, in a process group of its own."""
+    return subprocess.Popen(
+        command(folder, *arguments), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+
+
+def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Waits for something that happens elsewhere."""
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
+def lines(folder: Path) -> int:
+    file = folder / "run" / "samples.jsonl"
+    return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def test_killed_ten_times_it_asks_only_what_is_missing(tmp_path: Path) -> None:
+    data, chance, in_flight = data_of(tmp_path, 400), random.Random(11), 0
+    with served() as server:
+        calm = run(tmp_path / "calm", *at(server, data, "--concurrency=16"))
+    with served(latency=0.02) as server:
+        for _ in range(10):
+            before = server.asked()
+            process = start(tmp_path, *at(server, data, "--concurrency=16"))
+            goal = before + chance.randrange(1, 110)
+            until(lambda goal=goal: server.asked() >= goal, process)  # type: ignore[misc]
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            in_flight += 16
+        finished = run(tmp_path, *at(server, data, "--concurrency=16"))
+        asked = server.asked()
+    assert asked <= 400 * 3 + in_flight
+    assert essence(finished) == essence(calm)
+    assert finished.report["overall"] == calm.report["overall"]
+    whole = [json.loads(line) for file in tmp_path.rglob("earlier-*/samples.jsonl") for line in file.open()]
+    assert len(whole) == sum(1 for file in tmp_path.rglob("earlier-*/samples.jsonl") for _ in file.open())
+
+
+def test_a_killed_worker_costs_nothing(tmp_path: Path) -> None:
+    data = data_of(tmp_path, 300)
+    with served() as server:
+        calm = run(tmp_path / "calm", *at(server, data))
+    with served(latency=0.05) as server:
+        process = start(tmp_path, *at(server, data, "--concurrency=16", "-n2"))
+        until(lambda: lines(tmp_path) > 20, process)
+        workers = [child for child in psutil.Process(process.pid).children() if "readline" in " ".join(child.cmdline())]
+        workers[0].kill()
+        output = process.communicate(timeout=120)[0]
+    finished = Finished(process.returncode, output, tmp_path / "run")
+    assert essence(finished) == essence(calm), output
+    assert finished.report["overall"] == calm.report["overall"]
+
+
+def test_two_runs_share_a_cache(tmp_path: Path) -> None:
+    data, cache = data_of(tmp_path, 150), f"--cache={tmp_path / 'shared'}"
+    with served(latency=0.02) as server:
+        first = start(tmp_path / "one", *at(server, data, cache))
+        second = run(tmp_path / "two", *at(server, data, cache))
+        output = first.communicate(timeout=120)[0]
+    finished = Finished(first.returncode, output, tmp_path / "one" / "run")
+    assert finished.report["overall"]["scored"] == second.report["overall"]["scored"] == 150
+    assert essence(finished) == essence(second)
+
+
+def test_ctrl_c_keeps_what_was_finished(tmp_path: Path) -> None:
+    data = data_of(tmp_path, 400)
+    with served(latency=0.1) as server:
+        process = start(tmp_path, *at(server, data, "--concurrency=8"))
+        until(lambda: lines(tmp_path) > 10, process)
+        asked = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        output = process.communicate(timeout=30)[0]
+        took = time.monotonic() - asked
+    finished = Finished(process.returncode, output, tmp_path / "run")
+    assert finished.code == 2, output
+    assert took < 2, "it stops within two seconds"
+    assert "The run ended early" in output
+    assert finished.report["overall"]["samples"] == len(finished.records) > 10
+
+
+def test_a_wrong_name_stops_the_run_and_is_said_once(tmp_path: Path, endpoint: Endpoint) -> None:
+    endpoint.reply = lambda _: Said("no such model", 404)
+    asked = ("--model=openai:model", "--extractor=rules", "--judge=rules", f"--base-url={endpoint.url}", "--tb=no")
+    for processes in ((), ("-n2",)):
+        endpoint.requests.clear()
+        finished = run(tmp_path, *asked, "-q", "-rN", "--concurrency=4", data_of(tmp_path, 300), *processes)
+        assert finished.code == 2, finished.output
+        assert len(endpoint.requests) < 100
+        assert finished.output.count("all failed in the same way") == 1
+        assert "knows no model" in finished.output
+        assert "The run ended early" in finished.output
+
+
+def test_a_run_stops_before_it_costs_too_much(tmp_path: Path) -> None:
+    data = data_of(tmp_path, 300)
+    prices = "--price=model=10/0,extractor=10/0,judge=10/0"  # 1,000 tokens a request, so a cent each
+    for processes in ((), ("-n2",)):
+        folder = tmp_path / f"n{len(processes)}"
+        with served() as server:
+            finished = run(folder, *at(server, data, prices, "--max-cost=1.5", "--concurrency=8", *processes))
+            asked = server.asked()
+            assert finished.code == 2, finished.output
+            assert 120 < asked <= 150
+            assert "--max-cost=1.5 would be passed" in finished.output
+            assert 0 < len(finished.records) < 300
+            more = run(folder, *at(server, data, prices, "--max-cost=9", *processes))
+            assert server.asked() == 900, "nothing is paid for twice"
+        assert more.report["overall"]["scored"] == 300
+
+
+def calls_and_kept(finished: Finished) -> list[list[str]]:
+    rows = [line.split() for line in finished.output.splitlines()]
+    return [row[2:4] for row in rows if row and row[0] in ("model", "extractor", "judge")]
+
+
+def test_an_estimate_asks_nothing(tmp_path: Path) -> None:
+    with served() as server:
+        prices = "--price=model=1/2,extractor=1/2,judge=1/2"
+        finished = run(tmp_path, *at(server, "--data=demo", "--tasks=SA", "--estimate", prices))
+        assert (finished.code, server.asked()) == (0, 0), finished.output
+        assert [line.split()[2] for line in finished.output.splitlines() if line.startswith(("model", "judge"))] == [
+            "6"
+        ] * 2
+        run(tmp_path, *at(server, "--data=demo", "--tasks=SA"))
+        again = run(tmp_path, *at(server, "--data=demo", "--tasks=SA", "--estimate", prices))
+        assert server.asked() == 18
+    assert calls_and_kept(again) == [["0", "6"]] * 3
+    assert again.output.count("0.00 – 0.00") == 4
+
+
+def test_a_full_disk_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
+    data = data_of(tmp_path, 300)
+    with served() as server:
+        run(tmp_path, *at(server, data, "--limit=20"))
+        before = (tmp_path / "run" / "samples.jsonl").read_text()
+        limited = ["prlimit", "--fsize=600000", *command(tmp_path, *at(server, data))]
+        done = subprocess.run(limited, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode in (2, 3), done.stdout + done.stderr
+    assert "cannot be written" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    earlier = next((tmp_path / "run").glob("earlier-*"))
+    assert (earlier / "samples.jsonl").read_text() == before
+    assert all(json.loads(line)["id"] for line in (tmp_path / "run" / "samples.jsonl").open())
