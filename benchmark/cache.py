@@ -11,8 +11,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from weakref import WeakKeyDictionary
 
 from benchmark.errors import RunError
 
@@ -36,6 +39,8 @@ class Cache:
         # a reader never waits for whoever is writing, so the two have a connection each
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self._pool = ThreadPoolExecutor(1, "mme-emotion cache")
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._batch = _Batch()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
@@ -74,8 +79,30 @@ class Cache:
             raise RunError(f"The cache {self.path} cannot be written ({error}).") from error
 
     async def keep(self, key: str, value: bytes) -> None:
-        """As `put`, without blocking the running loop."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self.put, key, value)
+        """As `put`, without blocking the running loop; what comes while something is written is then written together.
+
+        Raises:
+            RunError: as for `put`.
+        """
+        batch = self._batch
+        batch.rows.append((key, value))
+        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            if batch is self._batch:
+                self._batch = _Batch()
+                await asyncio.get_running_loop().run_in_executor(self._pool, self._put_all, batch)
+        if batch.failure is not None:
+            raise batch.failure
+
+    def _put_all(self, batch: "_Batch") -> None:
+        try:
+            with self._writing:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", batch.rows)
+                self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            batch.failure = RunError(f"The cache {self.path} cannot be written ({error}).")
+            with suppress(sqlite3.Error):
+                self._writer.execute("ROLLBACK")
 
     def counts(self) -> Mapping[str, int]:
         """How many entries there are of each kind.
@@ -114,6 +141,14 @@ class Cache:
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """What is written in one go, and why it was not."""
+
+    rows: list[tuple[str, bytes]] = field(default_factory=list)
+    failure: RunError | None = None
 
 
 class Media:

@@ -45,6 +45,7 @@ RESCUE_SECONDS = 120
 _REFUSALS = (av.FFmpegError, ValueError, EOFError, LookupError, ArithmeticError, MemoryError)
 # In other codecs "non-reference" is not final: HEVC means only frames of the same temporal layer.
 _SKIPPABLE = frozenset({"h264", "mpeg4"})
+_WITH_TIMES = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,8 @@ def _are_display_times(packets: "Sequence[Packet[VideoStream]]", stream: VideoSt
     if not shown or None in shown or len(set(shown)) < len(shown):
         return False
     # AVI keeps no display times: frames that the codec reorders come numbered as they are decoded
-    return not (stream.codec_context.has_b_frames and _ascend(shown))
+    may_lie = stream.container.format.name not in _WITH_TIMES
+    return not (may_lie and stream.codec_context.has_b_frames and _ascend(shown))
 
 
 def _decoded(

@@ -8,8 +8,9 @@ and R. Jain, 1989, "Analysis of the increase and decrease algorithms for congest
 import asyncio
 import random
 import re
+import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,16 +36,16 @@ class Passing(Exception):
     """A failure that may heal: the request is sent again.
 
     Attributes:
-        refused: whether the server said that it is asked too much.
+        refused: whether the server said that it is asked too much; only patience limits how often.
         after: seconds that it wants to be left alone.
-        attempts: how often the request is sent at most.
+        attempts: how often a request may fail in this way.
     """
 
     def __init__(
         self, said: str, *, refused: bool = False, after: float | None = None, attempts: int = ATTEMPTS
     ) -> None:
         super().__init__(said)
-        self.refused, self.after, self.attempts = refused, after, attempts
+        self.refused, self.after, self.attempts = refused, after, sys.maxsize if refused else attempts
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,8 +141,8 @@ class Account:
         """Seconds to wait after this failed attempt; None where there is to be no other."""
         wait = min(LONGEST_BACKOFF_SECONDS, self._backoff * 2 ** (attempt - 1)) * random.uniform(0.5, 1)  # noqa: S311
         wait = max(float(wait), failure.after or 0)
-        most = failure.attempts if not failure.refused else PATIENCE_SECONDS
-        if attempt >= most or self._spare < 1 or time.monotonic() + wait - since > PATIENCE_SECONDS:
+        out_of_patience = time.monotonic() + wait - since > PATIENCE_SECONDS
+        if out_of_patience or self._spare < 1:
             return None
         self._spare -= 1
         self._traffic.retries += 1
@@ -248,7 +249,7 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
     Raises:
         Passing: the last failure, where there is to be no other attempt.
     """
-    since = time.monotonic()
+    since, alike = time.monotonic(), Counter[int]()
     for attempt in count(1):
         account = min(accounts, key=lambda account: account.load)
         async with account.slot(urgent=urgent) as asked_in:
@@ -261,7 +262,8 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
             else:
                 account.succeeded()
                 return reply
-        wait = account.wait_before(attempt, last, since)
+        alike[last.attempts] += 1
+        wait = None if alike[last.attempts] >= last.attempts else account.wait_before(attempt, last, since)
         if wait is None:
             raise last
         await asyncio.sleep(wait)

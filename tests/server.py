@@ -52,9 +52,10 @@ class Endpoint:
         }
         return json.dumps(told).encode()
 
-    def fault(self) -> str | None:
-        """Which fault the next request meets."""
-        return self._random.choice(FAULTS) if self._random.random() < self._faults else None
+    def fault(self, body: bytes) -> str | None:
+        """Which fault the request meets; one that was asked again for a wrong reply gets a right one."""
+        fault = self._random.choice(FAULTS) if self._random.random() < self._faults else None
+        return None if fault == "wrong" and b"could not be used" in body else fault
 
     def wait(self, fault: str | None) -> float:
         """Seconds until the reply."""
@@ -115,7 +116,7 @@ class Connection(asyncio.Protocol):
             self._send(self._endpoint.stats() if b"/stats" in head else b'{"object": "list", "data": []}')
             return
         endpoint, model = self._endpoint, _found(_MODEL, body)
-        fault = endpoint.fault()
+        fault = endpoint.fault(body)
         endpoint.counts[model.decode()] += 1
         endpoint.counts[f"fault {fault}"] += 1
         endpoint.in_flight += 1

@@ -57,7 +57,7 @@ def essence(finished: Finished) -> dict[str, dict[str, object]]:
 def test_a_fifth_of_all_replies_fails_and_every_sample_is_scored(tmp_path: Path) -> None:
     data = data_of(tmp_path, 1000)
     with served(latency=0.02, faults=0.2, seed=7) as server:
-        finished = run(tmp_path, *at(server, data, "--concurrency=64", "--request-timeout=2"))
+        finished = run(tmp_path, *at(server, data, "--concurrency=64", "--request-timeout=1"))
         stats = server.stats()
     assert finished.report["overall"]["scored"] == 1000, finished.output
     assert len(essence(finished)) == 1000
