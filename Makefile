@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types clips clean
+.PHONY: demo test lint types performance clips clean
 
 demo: .venv/light  ## run the embedded clips offline; wrong answers (exit code 1) are the point, anything else is an error
 	$(BIN)/pytest --tb=no || test $$? -eq 1
@@ -17,6 +17,9 @@ lint: .venv/full
 
 types: .venv/full
 	$(BIN)/mypy
+
+performance: .venv/full  ## how fast the engine is beside a reference; some ten minutes, needs ffmpeg
+	$(BIN)/python -m tests.performance
 
 clips: .venv/light  ## draw the demo clips anew (needs espeak-ng)
 	$(BIN)/python -m benchmark.demo.make_clips

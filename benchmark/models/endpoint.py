@@ -1,7 +1,6 @@
 """Models behind OpenAI-compatible endpoints."""
 
 import asyncio
-import base64
 import json
 import os
 import ssl
@@ -24,6 +23,7 @@ from benchmark.clip import as_frames
 from benchmark.errors import ModelError, RunError
 from benchmark.limits import Account, Bill, Limits, Passing, pause_asked, pause_due, send
 from benchmark.model import Answer, ModelOptions, storable
+from benchmark.models.chat import Empty, content_of, count_of, object_of, text_of
 from benchmark.money import KNOWN_AFTER, MARGIN, cost, input_tokens, most_output
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
@@ -48,11 +48,6 @@ EMPTY_ATTEMPTS = 3
 
 SHORTEST_SECRET = 8
 """What is shorter is a placeholder such as `EMPTY`, which an answer may well contain."""
-
-WHY_EMPTY = {
-    "length": "its tokens ran out before it said anything; raise max_tokens",
-    "content_filter": "the provider's filter withheld it",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +247,7 @@ class EndpointModel:
         where = shown(self._accounts[account])
         try:
             return text_of(reply), str(reply.get("model") or self.name)
-        except _Empty as error:
+        except Empty as error:
             raise Passing(f"{self.name} at {where} gave {error}.", attempts=EMPTY_ATTEMPTS) from None
         except ValueError as error:
             raise ModelError(f"{self.name} at {where} gave {self._brief(error)}.") from None
@@ -268,7 +263,7 @@ class EndpointModel:
                         content=body,
                         options={"headers": {"Content-Type": "application/json"}},
                     )
-            reply = _object(response)
+            reply = object_of(response)
         except (openai.OpenAIError, TimeoutError, ValueError) as error:
             if isinstance(error, openai.APIStatusError):
                 bill.cost_usd = 0.0  # a refusal is free; what a reply that never came has cost is not known
@@ -318,7 +313,7 @@ class EndpointModel:
     def _usage(self, reply: Mapping[str, Any], seconds: float) -> Usage:
         counted, usd = reply.get("usage"), self.endpoint.usd
         told = counted if isinstance(counted, dict) else {}
-        sent, received = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+        sent, received = count_of(told.get("prompt_tokens")), count_of(told.get("completion_tokens"))
         paid = None if usd is None or sent is None or received is None else cost(usd, sent, received)
         return Usage(requests=1, input_tokens=sent, output_tokens=received, seconds=seconds, cost_usd=paid)
 
@@ -356,48 +351,6 @@ class EndpointModel:
         return storable(text)
 
 
-class _Empty(ValueError):
-    """A reply that says nothing and does not say why."""
-
-
-def _object(response: httpx2.Response) -> dict[str, Any]:
-    """The JSON object that the reply is.
-
-    Raises:
-        ValueError: it is none, or broke off.
-    """
-    reply = json.loads(response.content)
-    if not isinstance(reply, dict):
-        raise ValueError("no chat completion; is the URL that of the API, up to its /v1?")
-    return reply
-
-
-def _count(told: object) -> int | None:
-    return told if isinstance(told, int) and told >= 0 else None
-
-
-def text_of(reply: Mapping[str, Any]) -> str:
-    """The text of a chat completion, whatever its shape.
-
-    Raises:
-        ValueError: there is none; says why.
-    """
-    choices = reply.get("choices")
-    choice = _part(choices[0] if isinstance(choices, list) and choices else None)
-    message = _part(choice.get("message"))
-    text = message.get("content")
-    if isinstance(text, str) and text.strip():
-        return text
-    said, reason = message.get("refusal") or reply.get("error"), choice.get("finish_reason")
-    if choice and not said and reason in (None, "stop"):
-        raise _Empty(f"an empty answer ({reason or 'no reason given'})")
-    raise ValueError(f"an empty answer ({said or WHY_EMPTY.get(str(reason), reason) or 'it holds no choices'})")
-
-
-def _part(told: object) -> Mapping[str, Any]:
-    return told if isinstance(told, dict) else {}
-
-
 @cache
 def _certificates() -> ssl.SSLContext:
     """What all clients trust; it takes longer to read than a client to make."""
@@ -427,16 +380,3 @@ def shown(url: str) -> str:
     """A URL as it may be printed: without user, password and query, where people put keys."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
-
-
-def content_of(prompt: Prompt) -> bytes:
-    """The prompt as content parts in JSON: pictures, sound or the clip as data, never by name, and the text last."""
-    pictures = as_frames(prompt.frames).encoded()
-    parts = [b'{"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,%b"}}' % jpeg for jpeg in pictures]
-    if prompt.video is not None:
-        video = base64.b64encode(prompt.video)
-        parts.append(b'{"type": "video_url", "video_url": {"url": "data:video/mp4;base64,%b"}}' % video)
-    if prompt.sound is not None:
-        sound = base64.b64encode(prompt.sound.wav())
-        parts.append(b'{"type": "input_audio", "input_audio": {"data": "%b", "format": "wav"}}' % sound)
-    return b", ".join([*parts, json.dumps({"type": "text", "text": prompt.text}).encode()])

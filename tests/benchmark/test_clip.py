@@ -111,6 +111,16 @@ def test_avi_with_reordered_frames_and_no_display_times(tmp_path: Path, reader: 
     assert shown(reader.frames(clip)) == [(0, 0.0), (25, 1.0), (50, 2.0)]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_container_with_times_is_decoded_once_though_nothing_is_reordered(
+    tmp_path: Path, reader: ClipReader, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    never = {"bf": "2", "x264-params": "b-bias=-100"}  # the stream allows for reordering and has none
+    clip = Clip(make_clip(tmp_path / f"clip{suffix}", Recipe(options=never)))
+    monkeypatch.setattr("benchmark.decode._frames_by_counting", None)
+    assert shown(reader.frames(clip)) == [(0, 0.0), (25, 1.0), (50, 2.0)]
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     codec=st.sampled_from(["libx264", "mpeg4"]),

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.clip import Clip
-from benchmark.engine import Engine
+from benchmark.engine import ALIKE, BACKLOG, Engine
+from benchmark.errors import RunError
 from benchmark.task import TASKS, Sample
 
 
@@ -64,6 +65,101 @@ def test_a_sample_asked_for_twice_is_worked_on_once(engines: list[Engine[str]]) 
     engines.append(engine := Engine(work, window=1))
     assert engine.result(SAMPLES[0]) == engine.result(SAMPLES[0])
     assert work.calls == 1
+
+
+def test_who_is_done_first_is_named_first(engines: list[Engine[str]]) -> None:
+    freed = asyncio.Event()
+
+    async def first_is_slow(asked: Sample) -> str:
+        if asked.id == "0":
+            await freed.wait()
+        elif asked.id == "9":
+            freed.set()
+        return asked.id
+
+    engines.append(engine := Engine(first_is_slow, window=3))
+    engine.begin(SAMPLES[:10])
+    done = [engine.next_done() for _ in range(10)]
+    assert done[0] == "1"
+    assert done.index("0") >= 8
+    assert sorted(map(str, done)) == sorted(sample.id for sample in SAMPLES[:10])
+
+
+def test_one_that_is_named_twice_is_worked_on_once(engines: list[Engine[str]]) -> None:
+    work = Counter(until=1)
+    engines.append(engine := Engine(work, window=1))
+    engine.begin([SAMPLES[0], SAMPLES[0]])
+    engine.begin([SAMPLES[0]])
+    assert engine.result(SAMPLES[0]) == "0"
+    assert work.calls == 1
+
+
+def test_results_that_nobody_asks_for_hold_it_back(engines: list[Engine[str]]) -> None:
+    many = [sample(str(number)) for number in range(BACKLOG + 500)]
+    begun: list[str] = []
+
+    async def work(asked: Sample) -> str:
+        begun.append(asked.id)
+        return asked.id
+
+    engines.append(engine := Engine(work, window=10))
+    engine.begin(many)
+    first = [engine.next_done() for _ in range(BACKLOG)]
+    assert len(begun) <= BACKLOG + 21
+    for asked in many:
+        engine.result(asked)
+    assert len(begun) == len(many)
+    assert first[0] == "0"
+
+
+def test_first_results_that_all_fail_alike_end_it(engines: list[Engine[str]]) -> None:
+    async def work(asked: Sample) -> str:
+        return f"{asked.id}: wrong key"
+
+    engines.append(engine := Engine(work, window=2, failure=lambda result: result.partition(": ")[2]))
+    engine.begin(SAMPLES)
+    done = []
+    while (name := engine.next_done()) is not None:
+        done.append(name)
+    assert len(done) == ALIKE
+    assert engine.stopped == f"The first {ALIKE} samples all failed in the same way, and so would the rest: wrong key"
+    assert sorted(engine.unclaimed()) == sorted(f"{name}: wrong key" for name in done)
+    assert engine.finish(SAMPLES[0])
+    assert not engine.finish(SAMPLES[-1])
+    with pytest.raises(RunError, match="wrong key"):
+        engine.result(SAMPLES[-1])
+
+
+def test_one_success_among_the_first_lets_it_go_on(engines: list[Engine[str]]) -> None:
+    async def work(asked: Sample) -> str:
+        return asked.id
+
+    engines.append(engine := Engine(work, window=2, failure=lambda result: None if result == "3" else "no answer"))
+    assert [engine.result(asked) for asked in SAMPLES] == [asked.id for asked in SAMPLES]
+    assert engine.stopped is None
+
+
+def test_an_error_of_the_run_ends_it_and_what_is_done_stays(engines: list[Engine[str]]) -> None:
+    async def work(asked: Sample) -> str:
+        if asked.id == "5":
+            raise RunError("The disk is full.")
+        return asked.id
+
+    engines.append(engine := Engine(work, window=1))
+    engine.begin(SAMPLES)
+    names = [engine.next_done() for _ in range(6)]
+    assert names == ["0", "1", "2", "3", "4", None]
+    assert engine.stopped == "The disk is full."
+    assert engine.unclaimed() == ["0", "1", "2", "3", "4"]
+
+
+def test_a_fault_of_ours_is_raised_where_the_case_waits(engines: list[Engine[str]]) -> None:
+    async def work(asked: Sample) -> str:
+        raise ZeroDivisionError
+
+    engines.append(engine := Engine(work, window=1))
+    with pytest.raises(ZeroDivisionError):
+        engine.result(SAMPLES[0])
 
 
 def test_closing_drops_what_is_in_flight() -> None:

@@ -1,0 +1,100 @@
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.cache import Cache, Media
+from benchmark.errors import RunError
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    with closing(Cache(tmp_path)) as opened:
+        yield opened
+
+
+async def keep(cache: Cache, count: int) -> None:
+    await asyncio.gather(*(cache.keep(f"reply:{number}", str(number).encode()) for number in range(count)))
+
+
+def test_what_many_keep_at_once_is_all_there(cache: Cache, tmp_path: Path) -> None:
+    for _ in range(2):  # in one loop, then in another
+        asyncio.run(keep(cache, 300))
+    with closing(Cache(tmp_path)) as other:
+        assert [other.get(f"reply:{number}") for number in range(300)] == [str(n).encode() for n in range(300)]
+        assert other.counts() == {"reply": 300, "clip": 0, "file": 0}
+
+
+def test_whoever_shares_a_write_that_fails_hears_of_it(cache: Cache) -> None:
+    with closing(sqlite3.connect(cache.path)) as other:
+        other.execute("CREATE TRIGGER no BEFORE INSERT ON kept BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+
+        async def keep_all() -> list[object]:
+            return await asyncio.gather(*(cache.keep(str(n), b"") for n in range(20)), return_exceptions=True)
+
+        failures = asyncio.run(keep_all())
+        assert all(isinstance(failure, RunError) and "the disk is full" in str(failure) for failure in failures)
+        other.execute("DROP TRIGGER no")
+    asyncio.run(keep(cache, 3))
+    assert cache.get("reply:2") == b"2"
+
+
+def test_it_forgets_everything_when_told_to(cache: Cache) -> None:
+    cache.put("reply:1", b"1")
+    cache.media.write("ab" * 32, b"picture")
+    cache.clear()
+    assert cache.get("reply:1") is None
+    assert cache.media.size() == (0, 0)
+
+
+def key(number: int) -> str:
+    return f"{number:064x}"
+
+
+def used(media: Media, number: int, when: int) -> None:
+    os.utime(media._path(key(number)), (when, when))
+
+
+def test_what_was_used_least_recently_makes_room(tmp_path: Path) -> None:
+    media = Media(tmp_path, limit=1000)
+    for number in range(9):
+        media.write(key(number), bytes(100))
+        used(media, number, when=number)
+    assert media.read(key(0)) == bytes(100), "reading counts as use"
+    media.write(key(9), bytes(101))
+    kept = [number for number in range(10) if media.read(key(number)) is not None]
+    assert 0 in kept
+    assert 9 in kept
+    assert 1 not in kept
+    assert media.size()[1] <= 900
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 400)), max_size=40), st.integers(0, 1500))
+def test_it_never_outgrows_its_limit(
+    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[int, int]], limit: int
+) -> None:
+    media = Media(tmp_path_factory.mktemp("media"), limit)
+    for number, size in writes:
+        media.write(key(number), bytes(size))
+        assert media.size()[1] <= limit
+
+
+def test_what_another_process_has_removed_is_not_there(tmp_path: Path) -> None:
+    one, other = Media(tmp_path, 1000), Media(tmp_path, 1000)
+    one.write(key(1), b"picture")
+    assert other.prune(0) == 7
+    assert one.read(key(1)) is None
+    assert one.prune(0) == 0
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    media = Media(tmp_path, 1000)
+    (tmp_path / key(1)[:2]).write_text("in the way")
+    with pytest.raises(RunError, match="cannot be written"):
+        media.write(key(1), b"picture")

@@ -1,0 +1,87 @@
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.clip import Frame, Sound
+from benchmark.errors import RunError
+from benchmark.money import Budget, cost, input_tokens, most_output
+from benchmark.prompt import Prompt
+
+FRAME = Frame(jpeg=b"", seconds=0)
+SECOND = Sound(samples=np.zeros(16_000, np.float32), rate=16_000)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "low", "high"),
+    [
+        (Prompt(text="x" * 100), 20, 40),
+        (Prompt(text="", frames=(FRAME,) * 10), 850, 8000),
+        (Prompt(text="", sound=SECOND), 10, 40),
+        (Prompt(text="", video=b"clip"), 500, 6000),
+    ],
+)
+def test_tokens_of_a_prompt_lie_between(prompt: Prompt, low: float, high: float) -> None:
+    assert input_tokens(prompt) == (low, high)
+
+
+def test_prices_are_for_a_million() -> None:
+    assert cost((2.5, 10.0), 1_000_000, 100_000) == 3.5
+    assert most_output({"max_tokens": 7}) == 7
+    assert most_output({"max_completion_tokens": 9, "max_tokens": 7}) == 9
+    assert most_output({"max_tokens": None}) == 4096
+
+
+@given(
+    st.floats(0.1, 5),
+    st.lists(st.tuples(st.floats(0.001, 1), st.floats(0, 1)), max_size=40),
+    st.integers(1, 8),
+)
+def test_it_is_never_passed_however_many_ask_at_once(
+    most: float, requests: list[tuple[float, float]], processes: int
+) -> None:
+    budgets = [Budget(most)] * processes
+
+    async def ask(number: int, guess: float, share: float) -> float:
+        budget = budgets[number % processes]
+        try:
+            await budget.set_aside(guess)
+        except RunError:
+            return 0
+        await asyncio.sleep(0)
+        budget.settle(guess, guess * share)
+        return guess * share
+
+    async def ask_all() -> list[float]:
+        return await asyncio.gather(*(ask(number, *request) for number, request in enumerate(requests)))
+
+    spent = sum(asyncio.run(ask_all()))
+    assert spent <= most + 1e-9
+    assert budgets[0].spent == pytest.approx(spent)
+
+
+def test_processes_share_the_books(tmp_path: Path) -> None:
+    one, other = Budget(1.0, tmp_path / "books"), Budget(1.0, tmp_path / "books")
+    asyncio.run(one.set_aside(0.6))
+    with pytest.raises(RunError, match=r"--max-cost=1 would be passed: 0\.00 USD are spent"):
+        asyncio.run(other.set_aside(0.6))
+    one.settle(0.6, 0.3)
+    asyncio.run(other.set_aside(0.6))
+    assert other.spent == 0.3
+
+
+def test_what_turns_out_cheaper_makes_room() -> None:
+    budget = Budget(1.0)
+
+    async def ask() -> None:
+        await budget.set_aside(0.9)
+        waiting = asyncio.create_task(budget.set_aside(0.5))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        budget.settle(0.9, 0.1)
+        await waiting
+
+    asyncio.run(ask())
