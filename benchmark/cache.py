@@ -9,6 +9,7 @@ import hashlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +22,8 @@ from benchmark.errors import RunError
 
 LIMIT = 20 * 10**9
 """Bytes of frames and waveforms that are kept."""
+
+OPENING_ATTEMPTS, OPENING_PAUSE_SECONDS = 100, 0.05
 
 KINDS = ("reply", "clip", "file")
 """How keys begin: replies of models, what a decoded clip holds, the hash of a file's content."""
@@ -44,7 +47,7 @@ class Cache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
-            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._use_wal()
             self._writer.execute(
                 "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
             )
@@ -131,11 +134,34 @@ class Cache:
         except sqlite3.Error as error:
             raise RunError(f"The cache {self.path} cannot be written ({error}).") from error
 
+    def flush(self) -> None:
+        """Writes what is still to be kept, also for those who were called off while they waited for it.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        if not self._batch.rows:
+            return
+        batch, self._batch = self._batch, _Batch()
+        self._pool.submit(self._put_all, batch).result()
+        if batch.failure is not None:
+            raise batch.failure
+
     def close(self) -> None:
-        """Lets go of the file, once all that was to be kept is."""
+        """Lets go of the file."""
+        self.flush()
         self._pool.shutdown()
         self._reader.close()
         self._writer.close()
+
+    def _use_wal(self) -> None:
+        """Tries again where another process opens the same new file this moment: here SQLite does not wait itself."""
+        for _ in range(OPENING_ATTEMPTS):
+            with suppress(sqlite3.OperationalError):
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                return
+            time.sleep(OPENING_PAUSE_SECONDS)
+        self._writer.execute("PRAGMA journal_mode=WAL")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)

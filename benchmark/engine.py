@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
@@ -86,8 +87,12 @@ class Engine(Generic[T]):
         return result
 
     def stop(self, why: str) -> None:
-        """Ends the work before all is done; what is done stays."""
-        self._loop.call_soon_threadsafe(self._stop, why)
+        """Begins no other sample; those in flight end by themselves, so that what they wait for is not lost."""
+        self._loop.call_soon_threadsafe(partial(self._stop, why, drop=False))
+
+    def drain(self) -> None:
+        """Waits until nothing is in flight any more."""
+        asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result()
 
     def unclaimed(self) -> list[T]:
         """What is done and was never asked for."""
@@ -123,7 +128,7 @@ class Engine(Generic[T]):
         try:
             result = await self._work(sample)
         except RunError as error:
-            self._stop(str(error))
+            self._stop(str(error), drop=True)
             future.set_exception(error)
         except asyncio.CancelledError:
             self._refuse([sample])
@@ -141,12 +146,13 @@ class Engine(Generic[T]):
         if len(self._failures) < ALIKE:
             self._failures.append(failure)
             if len(self._failures) == ALIKE and failure is not None and len(set(self._failures)) == 1:
-                self._stop(f"The first {ALIKE} samples all failed in the same way, and so would the rest: {failure}")
+                why = f"The first {ALIKE} samples all failed in the same way, and so would the rest: {failure}"
+                self._stop(why, drop=True)
 
-    def _stop(self, why: str) -> None:
+    def _stop(self, why: str, *, drop: bool) -> None:
         if self.stopped is None:
             self.stopped = why
-            for task in self._open - {asyncio.current_task(self._loop)}:
+            for task in self._open - {asyncio.current_task(self._loop)} if drop else ():
                 task.cancel()
             self._done.put(None)
             self._fill()
@@ -154,6 +160,10 @@ class Engine(Generic[T]):
     def _refuse(self, samples: Iterable[Sample]) -> None:
         for sample in samples:
             self._results[sample.id].set_exception(RunError(self.stopped or "The run was ended."))
+
+    async def _drain(self) -> None:
+        while self._open:
+            await asyncio.wait(self._open)
 
     async def _cancel(self) -> None:
         self.stopped = self.stopped or "The run was ended."

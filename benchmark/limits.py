@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import TypeVar
 
+from benchmark.errors import RunError
 from benchmark.money import Budget
 
 T = TypeVar("T")
@@ -188,7 +189,11 @@ class Bill:
 
 
 class Limits:
-    """The accounts of a run, shared by all who are asked there."""
+    """The accounts of a run, shared by all who are asked there.
+
+    Attributes:
+        halted: why no other request is sent; None while there is no reason.
+    """
 
     def __init__(
         self,
@@ -205,6 +210,7 @@ class Limits:
         `share`-th part of it. `timeout` and `backoff` are seconds: for one request, and before it is sent again.
         """
         self.timeout, self.traffic, self.budget = timeout, Traffic(), budget
+        self.halted: str | None = None
         self._ceiling, self._share, self._backoff = ceiling, share, backoff
         self._accounts: dict[str, Account] = {}
         self.gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
@@ -226,8 +232,10 @@ class Limits:
         """A bill for a request that may cost `most` USD; it is paid at the end, whatever happened.
 
         Raises:
-            RunError: the budget does not hold so much.
+            RunError: the budget does not hold so much, or the run has been halted.
         """
+        if self.halted is not None:
+            raise RunError(self.halted)
         bill = Bill(cost_usd=most)
         if self.budget is not None:
             await self.budget.set_aside(most)

@@ -231,6 +231,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     finally:
         pace.stop()
         engine.close()
+        with usage_errors():
+            cache_of(config).flush()
 
 
 def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
@@ -299,6 +301,7 @@ class FollowingOrders:
         self._engine, self._session = engine, session
         self._deal = deal_of(session.config, session.config.workerinput["workerid"])  # type: ignore[attr-defined]
         self._over = common_folder(session.config) / "over"
+        self._limits = bench_of(session.config).limits
 
     def start(self) -> None:
         """Waits for nothing: no case has been dealt yet."""
@@ -313,8 +316,9 @@ class FollowingOrders:
         """Begins what has been dealt since the last case, unless another worker has ended the run."""
         dealt = [self._session.items[index] for index in self._deal.hear()]
         self._engine.begin(filter(None, map(sample_of, [item, *([nextitem] if nextitem else []), *dealt])))
-        if self._over.exists():
-            self._engine.stop(self._over.read_text("utf-8"))
+        if self._limits.halted is None and self._over.exists():
+            self._limits.halted = self._over.read_text("utf-8")
+            self._engine.stop(self._limits.halted)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -323,6 +327,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     engine, sample = item.config.stash.get(ENGINE, None), sample_of(item)
     if engine is None or sample is None or engine.finish(sample):
         return None
+    engine.drain()
     if not engine.unclaimed():
         item.session.shouldstop = engine.stopped or "The run was ended."
     return True

@@ -31,6 +31,20 @@ def test_what_many_keep_at_once_is_all_there(cache: Cache, tmp_path: Path) -> No
         assert other.counts() == {"reply": 300, "clip": 0, "file": 0}
 
 
+def test_what_is_called_off_in_the_last_moment_is_kept(tmp_path: Path) -> None:
+    async def called_off(cache: Cache) -> None:
+        tasks = [asyncio.create_task(cache.keep(f"reply:{number}", b"paid for")) for number in range(50)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with closing(Cache(tmp_path)) as cache:
+        asyncio.run(called_off(cache))
+    with closing(Cache(tmp_path)) as cache:
+        assert cache.counts()["reply"] == 50
+
+
 def test_whoever_shares_a_write_that_fails_hears_of_it(cache: Cache) -> None:
     with closing(sqlite3.connect(cache.path)) as other:
         other.execute("CREATE TRIGGER no BEFORE INSERT ON kept BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")

@@ -153,6 +153,24 @@ def test_an_error_of_the_run_ends_it_and_what_is_done_stays(engines: list[Engine
     assert engine.unclaimed() == ["0", "1", "2", "3", "4"]
 
 
+def test_a_gentle_stop_lets_what_is_in_flight_end(engines: list[Engine[str]]) -> None:
+    begun, freed = threading.Semaphore(0), threading.Event()
+
+    async def work(asked: Sample) -> str:
+        begun.release()
+        await asyncio.to_thread(freed.wait, 10)
+        return asked.id
+
+    engines.append(engine := Engine(work, window=2))
+    engine.begin(SAMPLES)
+    for _ in range(2):
+        assert begun.acquire(timeout=10)
+    engine.stop("Another process has ended the run.")
+    freed.set()
+    assert [engine.finish(asked) for asked in SAMPLES] == [True, True] + [False] * 38
+    assert engine.stopped == "Another process has ended the run."
+
+
 def test_a_fault_of_ours_is_raised_where_the_case_waits(engines: list[Engine[str]]) -> None:
     async def work(asked: Sample) -> str:
         raise ZeroDivisionError
