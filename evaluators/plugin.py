@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.catalogue import BUILT_IN
 from benchmark.engine import Engine
-from benchmark.errors import DataError
+from benchmark.errors import DataError, RunError
 from benchmark.model import Connected, Model, ModelOptions
 from benchmark.models.cached import CachedModel
 from benchmark.options import Listed, option
@@ -230,9 +230,18 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         return (yield)
     finally:
         pace.stop()
-        engine.close()
-        with usage_errors():
-            cache_of(config).flush()
+        _end(session, engine)
+
+
+def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
+    """Keeps the last replies; a disk that is full has been told of where it has stopped the engine."""
+    told = engine.stopped
+    engine.close()
+    try:
+        cache_of(session.config).flush()
+    except RunError as error:
+        if told is None:
+            raise session.Interrupted(str(error)) from error
 
 
 def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
