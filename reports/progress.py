@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 LINE_EVERY_SECONDS = 30
+SPENT = ("requests", "input_tokens", "output_tokens", "cost_usd")
 RECENT = 200
 """Samples by which the pace is measured."""
 
@@ -32,11 +33,15 @@ class Progress:
         self._scored: Counter[str] = Counter()
         self._recognition: defaultdict[str, float] = defaultdict(float)
         self._traffic: dict[str, Traffic] = {}
+        self._spent: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, record: Record) -> None:
         """Counts a sample that is done."""
         self._finished.append(self._clock())
         self._outcomes[record.outcome] += 1
+        for role, spent in record.usage.items():
+            for name in SPENT:
+                self._spent[role][name] += getattr(spent, name) or 0
         if record.recognition is not None:
             self._scored[record.task] += 1
             self._recognition[record.task] += record.recognition
@@ -73,7 +78,12 @@ class Progress:
         for task in self._scored:
             table.add_column(task, justify="right")
         table.add_row("in percent", *(percent(self._recognition[task] / n) for task, n in self._scored.items()))
-        return Group(Text(f"MME-Emotion: {', '.join(self._facts())}", style="bold"), table)
+        roles = Table("Role", "Requests", "Tokens in", "Tokens out", "USD", box=None, header_style="dim")
+        for role, spent in self._spent.items():
+            if spent["requests"]:
+                tokens = (f"{spent[name]:,}" for name in SPENT[:3])
+                roles.add_row(role, *tokens, f"{spent['cost_usd']:.2f}" if spent["cost_usd"] else "–")
+        return Group(Text(f"MME-Emotion: {', '.join(self._facts())}", style="bold"), table, roles)
 
     def _facts(self) -> list[str]:
         done, traffic = sum(self._outcomes.values()), _sum(self._traffic.values())

@@ -10,6 +10,8 @@ from reports.record import Record, Spent
 from reports.stats import Scores, aggregate, grouped, macro
 from reports.table import percent
 
+TOTAL = "total"
+
 
 class Report(BaseModel):
     """The run as a whole; all scores are fractions 0 to 1.
@@ -24,7 +26,7 @@ class Report(BaseModel):
         tasks: by task; so `sources` by task and source, `labels` by task and true label.
         floors: by task, and `overall`: the score of constantly answering each source's commonest label(s).
         published: Recognition of the same model in the published table, by task and `overall`; empty without a row.
-        usage: what each role took, summed.
+        usage: what each role took, summed; `total` is of all that were sent requests.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,7 +77,10 @@ def report_of(records: Sequence[Record], background: Background) -> Report:
 
 def _usage(records: Sequence[Record]) -> Mapping[str, Spent]:
     roles = dict.fromkeys(role for record in records for role in record.usage)
-    return {role: _total([record.usage[role] for record in records if role in record.usage]) for role in roles}
+    spent = {role: _total([record.usage[role] for record in records if role in record.usage]) for role in roles}
+    # a role that has sent nothing knows its cost, nothing, whatever its tokens
+    sent = [part for part in spent.values() if part.requests]
+    return {**spent, TOTAL: _total(sent).model_copy(update={"model": None})} if sent else spent
 
 
 def _total(parts: Sequence[Spent]) -> Spent:
@@ -134,12 +139,19 @@ def notes_of(report: Report) -> list[str]:
 
 
 def _cost(report: Report) -> list[str]:
-    asked = sum(spent.requests for spent in report.usage.values())
-    if not asked:
-        return []
-    costs = [spent.cost_usd for spent in report.usage.values() if spent.requests]
-    cost = "cost unknown" if None in costs else f"{sum(cost for cost in costs if cost is not None):.2f} USD"
-    return [f"Requests: {asked}, {cost}."]
+    """What each role has asked and what that cost; with more than one role, the total too."""
+    asked = {role: spent for role, spent in report.usage.items() if spent.requests}
+    if len(asked) < 2:
+        asked.pop(TOTAL, None)
+    return [
+        f"{role}: {spent.requests} requests, {_known(spent.input_tokens)} tokens in, {_known(spent.output_tokens)} out,"
+        f" {'cost unknown' if spent.cost_usd is None else f'{spent.cost_usd:.2f} USD'}."
+        for role, spent in asked.items()
+    ]
+
+
+def _known(tokens: int | None) -> str:
+    return "unknown" if tokens is None else f"{tokens:,}"
 
 
 def counts_of(records: Sequence[Record]) -> str:

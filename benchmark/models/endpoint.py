@@ -18,6 +18,7 @@ import openai
 from openai import AsyncOpenAI
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
+from benchmark.cache import key_of
 from benchmark.catalogue import find_catalogued, read_catalogue
 from benchmark.clip import as_frames
 from benchmark.errors import ModelError, RunError
@@ -156,7 +157,7 @@ class EndpointModel:
                 f"--max-cost needs the price of {endpoint.model}, in USD per million tokens:"
                 f" --price={endpoint.model}=INPUT/OUTPUT, or 0/0 for a server of your own."
             )
-        self._accounts = {limits.account(f"{shown(url)} {self._key}", usual): url for url in self.endpoint.urls}
+        self._accounts = {limits.account(key_of(shown(url), self._key), usual): url for url in self.endpoint.urls}
         self._replies, self._dearest = 0, 0.0
         self._spare: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, list[AsyncOpenAI]]] = WeakKeyDictionary()
 

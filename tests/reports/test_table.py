@@ -76,9 +76,13 @@ def test_the_notes_say_what_must_be_known_beside_the_table() -> None:
         "The run ended early: 2 of 6 samples not asked.",
         "1 have no score; with them Recognition lies between 37.5 and 62.5.",
         "Precision / F1 where several labels may be named: ML-ER 50.0 / 50.0.",
-        "Requests: 8, 2.00 USD.",
+        "model: 4 requests, 40 tokens in, 16 out, 1.00 USD.",
+        "judge: 3 requests, 30 tokens in, 12 out, 0.75 USD.",
+        "unscored: 1 requests, 10 tokens in, 4 out, 0.25 USD.",
+        "total: 8 requests, 80 tokens in, 32 out, 2.00 USD.",
     ]
-    assert notes_of(report([scored(sample(), ONE, judge=UNPRICED)], selected=1))[-1] == "Requests: 3, cost unknown."
+    unpriced = notes_of(report([scored(sample(), ONE, judge=UNPRICED)], selected=1))
+    assert unpriced[-1] == "total: 3 requests, unknown tokens in, 5 out, cost unknown."
 
 
 def test_the_summary_holds_counts_table_and_notes() -> None:
