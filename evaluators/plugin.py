@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +45,9 @@ from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
 
 PROMPTS = Path(__file__).parent / "prompts"
 DEMO_NAME = "demo"
+TURN_SECONDS = 0.0005
+"""How long pytest's thread may keep the engine's waiting: Python's own 5 ms, after each system call, add up."""
+
 MOST_AHEAD = 64
 """Samples whose clips are decoded while all requests that may be in flight are."""
 
@@ -223,6 +227,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     engine = config.stash[ENGINE] = _start(config)
     pace = FollowingOrders(engine, session) if is_worker(config) else FirstDoneFirst(engine, session)
     config.pluginmanager.register(pace)
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
     try:
         pace.start()
         if session.shouldstop:
@@ -231,6 +237,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     finally:
         pace.stop()
         _end(session, engine)
+        sys.setswitchinterval(usual)
 
 
 def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
