@@ -1,15 +1,21 @@
 """The engine against an endpoint process that misbehaves, and under violence."""
 
+import fcntl
 import json
 import os
+import pty
 import random
+import re
 import signal
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.endpoint import Endpoint, Said
 from tests.integration.runs import ROOT, Finished, command, environment, run
@@ -210,6 +216,48 @@ def test_an_estimate_asks_nothing(tmp_path: Path) -> None:
         assert server.asked() == 18
     assert calls_and_kept(again) == [["0", "6"]] * 3
     assert again.output.count("0.00 – 0.00") == 4
+
+
+def on_a_terminal(folder: Path, *arguments: str) -> tuple[int, str]:
+    """A run as somebody sees it: its exit code, and all that the terminal was sent."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+    asked = command(folder, *arguments)
+    with subprocess.Popen(asked, cwd=ROOT, env=environment(TERM="xterm"), stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while part := read(ours):
+            shown += part
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+def read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # on Linux a terminal ends so
+        return b""
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)])
+def test_a_terminal_shows_a_panel_and_then_what_pytest_has_to_say(tmp_path: Path, processes: tuple[str, ...]) -> None:
+    with served(latency=0.1) as server:
+        asked = at(server, data_of(tmp_path, 60), *processes, "--concurrency=8", "-v")  # which takes back -q
+        code, told = on_a_terminal(tmp_path, *asked)
+    panel, _, rest = told.rpartition("Recognition so far")
+    assert code == 1
+    assert re.search(r"\d+/60 samples", panel)
+    assert re.search(r"\d+ failed, \d+ passed in", rest)
+    assert "60 " in rest[rest.index("overall") :]
+    assert not re.search(r"[.F]{5}", told), "no dots are written into the panel"
+
+
+def test_quiet_is_quiet(tmp_path: Path) -> None:
+    with served(latency=0.1) as server:
+        code, told = on_a_terminal(tmp_path, *at(server, data_of(tmp_path, 20)))
+    assert code == 1
+    assert "Recognition so far" not in told
+    assert re.search(r"[.F]{20}", told), "pytest's own dots"
 
 
 def test_a_full_disk_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
