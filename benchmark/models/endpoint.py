@@ -120,7 +120,7 @@ def build_catalogued(name: str, options: ModelOptions, samples: Sequence[Sample]
             model=row.id,
             modalities=row.modalities,
             parameters=_overridden(row.parameters, options.parameters),
-            usd=options.prices.get(name, row.usd),
+            usd=options.prices.get(name, options.prices.get(row.id, row.usd)),
             concurrency=provider.concurrency,
             limits=options.limits,
             urgent=options.urgent,

@@ -152,6 +152,14 @@ def test_a_budget_needs_prices(endpoint: Endpoint) -> None:
         find("openai:other", ModelOptions(base_urls=(endpoint.url,), limits=limits))
 
 
+@pytest.mark.parametrize("name", ["qwen2.5-vl-7b", "Qwen/Qwen2.5-VL-7B-Instruct"])
+def test_a_price_is_named_as_the_model_is_or_as_its_server_knows_it(endpoint: Endpoint, name: str) -> None:
+    options = ModelOptions(base_urls=(endpoint.url,), prices={name: (0, 0)}, limits=Limits(budget=Budget(1.0)))
+    found = find("qwen2.5-vl-7b", options)
+    assert isinstance(found, EndpointModel)
+    assert found.endpoint.usd == (0, 0)
+
+
 def test_a_busy_server_is_asked_again(endpoint: Endpoint) -> None:
     def busy_once(_: Received) -> Said:
         return Said("joy") if len(endpoint.requests) > 1 else Said("busy", 429, {"Retry-After": "0"})
