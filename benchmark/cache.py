@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -62,11 +62,8 @@ class Cache:
         Raises:
             RunError: the file cannot be read.
         """
-        try:
-            with self._reading:
-                row = self._reader.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error as error:
-            raise RunError(f"The cache {self.path} cannot be read ({error}).") from error
+        with self._reading, self._told("read"):
+            row = self._reader.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
         return bytes(row[0]) if row else None
 
     def put(self, key: str, value: bytes) -> None:
@@ -75,11 +72,7 @@ class Cache:
         Raises:
             RunError: the file cannot be written, e.g. the disk is full.
         """
-        try:
-            with self._writing:
-                self._writer.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
-        except sqlite3.Error as error:
-            raise RunError(f"The cache {self.path} cannot be written ({error}).") from error
+        self._write(_Batch([(key, value)]))
 
     async def keep(self, key: str, value: bytes) -> None:
         """As `put`, without blocking the running loop; what comes while something is written is then written together.
@@ -92,20 +85,9 @@ class Cache:
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             if batch is self._batch:
                 self._batch = _Batch()
-                await asyncio.get_running_loop().run_in_executor(self._pool, self._put_all, batch)
+                await asyncio.get_running_loop().run_in_executor(self._pool, self._write, batch)
         if batch.failure is not None:
             raise batch.failure
-
-    def _put_all(self, batch: "_Batch") -> None:
-        try:
-            with self._writing:
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._writer.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", batch.rows)
-                self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
-            batch.failure = RunError(f"The cache {self.path} cannot be written ({error}).")
-            with suppress(sqlite3.Error):
-                self._writer.execute("ROLLBACK")
 
     def counts(self) -> Mapping[str, int]:
         """How many entries there are of each kind.
@@ -114,11 +96,8 @@ class Cache:
             RunError: the file cannot be read.
         """
         counted = "SELECT count(*) FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
-        try:
-            with self._reading:
-                return {kind: self._reader.execute(counted, (kind, kind)).fetchone()[0] for kind in KINDS}
-        except sqlite3.Error as error:
-            raise RunError(f"The cache {self.path} cannot be read ({error}).") from error
+        with self._reading, self._told("read"):
+            return {kind: self._reader.execute(counted, (kind, kind)).fetchone()[0] for kind in KINDS}
 
     def clear(self) -> None:
         """Forgets everything.
@@ -127,12 +106,9 @@ class Cache:
             RunError: the folder cannot be written.
         """
         self.media.prune(0)
-        try:
-            with self._writing:
-                self._writer.execute("DELETE FROM kept")
-                self._writer.execute("VACUUM")
-        except sqlite3.Error as error:
-            raise RunError(f"The cache {self.path} cannot be written ({error}).") from error
+        with self._writing, self._told("written"):
+            self._writer.execute("DELETE FROM kept")
+            self._writer.execute("VACUUM")
 
     def flush(self) -> None:
         """Writes what is still to be kept, also for those who were called off while they waited for it.
@@ -143,9 +119,7 @@ class Cache:
         if not self._batch.rows:
             return
         batch, self._batch = self._batch, _Batch()
-        self._pool.submit(self._put_all, batch).result()
-        if batch.failure is not None:
-            raise batch.failure
+        self._pool.submit(self._write, batch).result()
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -154,14 +128,35 @@ class Cache:
         self._reader.close()
         self._writer.close()
 
+    def _write(self, batch: "_Batch") -> None:
+        try:
+            with self._writing, self._told("written"):
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", batch.rows)
+                self._writer.execute("COMMIT")
+        except RunError as failure:
+            batch.failure = failure
+            with suppress(sqlite3.Error):
+                self._writer.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise RunError(f"The cache {self.path} cannot be {what} ({error}).") from error
+
     def _use_wal(self) -> None:
         """Tries again where another process opens the same new file this moment: here SQLite does not wait itself."""
-        for _ in range(OPENING_ATTEMPTS):
-            with suppress(sqlite3.OperationalError):
+        for attempt in range(1, OPENING_ATTEMPTS + 1):
+            try:
                 self._writer.execute("PRAGMA journal_mode=WAL")
                 return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == OPENING_ATTEMPTS:
+                    raise
             time.sleep(OPENING_PAUSE_SECONDS)
-        self._writer.execute("PRAGMA journal_mode=WAL")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)

@@ -75,8 +75,9 @@ class Frames(Sequence[Frame]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[Frame]: ...
     def __getitem__(self, place: int | slice) -> Frame | Sequence[Frame]:
-        pictures = [base64.b64decode(picture) for picture in self.encoded()]
-        return [Frame(jpeg=jpeg, seconds=at) for jpeg, at in zip(pictures, self.seconds, strict=True)][place]
+        if isinstance(place, slice):
+            return [self[at] for at in range(len(self))[place]]
+        return Frame(jpeg=base64.b64decode(self.encoded()[place]), seconds=self.seconds[place])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Frames) and (self.seconds, self.digest) == (other.seconds, other.digest)

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from itertools import count
 from typing import TypeVar
 
 from benchmark.errors import RunError
@@ -213,13 +212,13 @@ class Limits:
         self.halted: str | None = None
         self._ceiling, self._share, self._backoff = ceiling, share, backoff
         self._accounts: dict[str, Account] = {}
-        self.gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
+        self._gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
 
     def account(self, name: str, usual: int) -> Account:
         """The account of that name, made where it is new; `usual` is the provider's default ceiling."""
         if name not in self._accounts:
             ceiling = self._part(self._ceiling or usual)
-            self._accounts[name] = Account(ceiling, self.gate, self.traffic, self._backoff)
+            self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff)
         return self._accounts[name]
 
     def window(self) -> int:
@@ -257,8 +256,8 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
     Raises:
         Passing: the last failure, where there is to be no other attempt.
     """
-    since, alike = time.monotonic(), Counter[int]()
-    for attempt in count(1):
+    since, failures = time.monotonic(), Counter[int]()
+    while True:
         account = min(accounts, key=lambda account: account.load)
         async with account.slot(urgent=urgent) as asked_in:
             try:
@@ -270,12 +269,12 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
             else:
                 account.succeeded()
                 return reply
-        alike[last.attempts] += 1
-        wait = None if alike[last.attempts] >= last.attempts else account.wait_before(attempt, last, since)
+        failures[last.attempts] += 1
+        given_up = failures[last.attempts] >= last.attempts
+        wait = None if given_up else account.wait_before(failures.total(), last, since)
         if wait is None:
             raise last
         await asyncio.sleep(wait)
-    raise AssertionError("attempts end")
 
 
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
@@ -286,9 +285,9 @@ def pause_asked(headers: Mapping[str, str]) -> float | None:
     """Seconds that a refusal's Retry-After asks for (RFC 9110, section 10.2.3: seconds, or a date); None without."""
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
-    told = headers.get("retry-after")
-    if told is None or (seconds := _number(told)) is not None:
-        return None if told is None else seconds
+    told = headers.get("retry-after", "")
+    if (seconds := _number(told)) is not None:
+        return seconds
     try:
         return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
     except (ValueError, OverflowError):

@@ -20,7 +20,7 @@ from benchmark.clip import ClipReader
 from benchmark.dataset import Dataset, read_samples
 from benchmark.errors import EmotionError
 from benchmark.limits import Limits
-from benchmark.model import Connected, Model, ModelOptions, Respondent, find_respondent
+from benchmark.model import Answer, Connected, Model, ModelOptions, Respondent, find_respondent
 from benchmark.models.cached import CachedModel
 from benchmark.money import Budget
 from benchmark.options import (
@@ -34,7 +34,7 @@ from benchmark.options import (
     read_option_file,
     split,
 )
-from benchmark.prompt import PROMPTS, Asking, Prompter, read_templates
+from benchmark.prompt import PROMPTS, Asking, Prompt, Prompter, read_templates
 from benchmark.schedule import DEPTH, Deal, Dealing
 from benchmark.selection import parse_shard, select
 from benchmark.task import TASKS, Sample
@@ -324,7 +324,13 @@ def cached(config: pytest.Config, model: Model, role: str) -> CachedModel:  # no
     """The model behind the cache; one without limits of its own is asked no more often at once than is allowed."""
     if isinstance(model, Connected):
         return CachedModel(model, cache_of(config))
-    return CachedModel(model, cache_of(config), asyncio.Semaphore(bench_of(config).limits.window()))
+    gate = asyncio.Semaphore(bench_of(config).limits.window())
+
+    async def ask(prompt: Prompt) -> Answer:
+        async with gate:
+            return await model.generate(prompt)
+
+    return CachedModel(model, cache_of(config), ask)
 
 
 def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Respondent:

@@ -11,7 +11,7 @@ from benchmark.clip import ClipReader
 from benchmark.errors import DataError, ModelError
 from benchmark.model import Answer, Model
 from benchmark.money import Price, Span, cost, input_tokens, most_output
-from benchmark.prompt import Modality, Prompt
+from benchmark.prompt import Prompt
 from benchmark.task import Sample
 
 REHEARSED = 40
@@ -78,21 +78,6 @@ class Understudy:
     role: str
     rehearsal: Rehearsal
 
-    @property
-    def name(self) -> str:
-        """The model's."""
-        return self.model.name
-
-    @property
-    def identity(self) -> str:
-        """The model's: its kept replies are found."""
-        return self.model.identity
-
-    @property
-    def modalities(self) -> frozenset[Modality]:
-        """The model's."""
-        return self.model.modalities
-
     async def generate(self, prompt: Prompt) -> Answer:
         """A reply that keeps the flow going.
 
@@ -103,7 +88,7 @@ class Understudy:
         rehearsal.roles[self.role].add(input_tokens(prompt), self._output(), rehearsal.weight)
         if self.role == "judge":
             raise ModelError("This is where the flow ends.")
-        return Answer(text=f"<step>{_STEPS}</step>" if self.role == "extractor" else _ANSWER, model=self.name)
+        return Answer(text=f"<step>{_STEPS}</step>" if self.role == "extractor" else _ANSWER, model=self.model.name)
 
     def _output(self) -> Span:
         parameters: Mapping[str, Any] = getattr(getattr(self.model, "endpoint", None), "parameters", {})

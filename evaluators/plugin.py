@@ -194,7 +194,7 @@ def rehearse(session: pytest.Session) -> list[tuple[str, Model, Expected]]:
 
     def behind(model: Model, role: str) -> Model:
         roles[role] = model
-        return CachedModel(Understudy(model, role, rehearsal), Looking(role, rehearsal))
+        return CachedModel(model, Looking(role, rehearsal), Understudy(model, role, rehearsal).generate)
 
     respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
     groups = known_and_not(samples, reader, fps=options.fps, most=options.frames)
@@ -225,17 +225,15 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     if config.option.collectonly or rehearses or not any(map(sample_of, session.items)):
         return (yield)
     engine = config.stash[ENGINE] = _start(config)
-    pace = FollowingOrders(engine, session) if is_worker(config) else FirstDoneFirst(engine, session)
-    config.pluginmanager.register(pace)
     usual = sys.getswitchinterval()
     sys.setswitchinterval(TURN_SECONDS)
     try:
-        pace.start()
+        pace = FollowingOrders if is_worker(config) else FirstDoneFirst
+        config.pluginmanager.register(pace(engine, session))
         if session.shouldstop:
             raise session.Interrupted(session.shouldstop)
         return (yield)
     finally:
-        pace.stop()
         _end(session, engine)
         sys.setswitchinterval(usual)
 
@@ -270,7 +268,7 @@ class FirstDoneFirst:
     """In one process the next case is always one whose sample is done, so that none waits behind a slow one."""
 
     def __init__(self, engine: Engine[Scored | Unscored], session: pytest.Session) -> None:
-        """Nothing runs yet."""
+        """Begins all samples, and waits for the first."""
         self._engine, self._session = engine, session
         self._samples = [sample_of(item) for item in session.items]
         self._places = {sample.id: place for place, sample in enumerate(self._samples) if sample}
@@ -278,14 +276,8 @@ class FirstDoneFirst:
         stepwise = getattr(session.config.option, "stepwise", False)
         self._in_order = stepwise or len(self._places) < sum(map(bool, self._samples))
         self._next = 0
-
-    def start(self) -> None:
-        """Begins all samples, and waits for the first."""
-        self._engine.begin(filter(None, self._samples))
+        engine.begin(filter(None, self._samples))
         self._choose()
-
-    def stop(self) -> None:
-        """Has nothing to undo."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
@@ -313,16 +305,14 @@ class FollowingOrders:
     """In an xdist worker cases run in the order in which they were dealt, which it hears long before xdist says so."""
 
     def __init__(self, engine: Engine[Scored | Unscored], session: pytest.Session) -> None:
-        """Nothing runs yet."""
+        """Begins nothing: no case has been dealt yet."""
         self._engine, self._session = engine, session
         self._deal = deal_of(session.config, session.config.workerinput["workerid"])  # type: ignore[attr-defined]
         self._over = common_folder(session.config) / "over"
         self._limits = bench_of(session.config).limits
 
-    def start(self) -> None:
-        """Waits for nothing: no case has been dealt yet."""
-
-    def stop(self) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
         """Where this worker ends early, lets the others know why."""
         if why := self._session.shouldstop or self._session.shouldfail:
             self._over.write_text(str(why), encoding="utf-8")

@@ -53,16 +53,21 @@ class Said:
 
 def plausible(received: Received) -> Said:
     """Answers each role by its model's name: `judge` rates every step 1, `extractor` makes two steps, others answer."""
-    model, seen = str(received.body["model"]), zlib.crc32(received.raw)  # so that the cache takes no reply for another
+    return Said(plausible_text(str(received.body["model"]), received.text, zlib.crc32(received.raw)))
+
+
+def plausible_text(model: str, asked: str, seen: int, *, certain: bool = True) -> str:
+    """What fits the role; `seen` makes it unlike others, and decides the rating of a judge who is not `certain`."""
     if "judge" in model:
-        steps = int(_found(r"There are (\d+) steps", received.text))
-        scale = _found(r"Step 2: 1/(\d+)</score>", received.text)
-        ratings = [*(f"Step {number}: 1/1" for number in range(1, steps)), f"Step {steps}: {scale}/{scale}"]
-        return Said(f"<score>{', '.join(ratings)}</score>")
+        steps = int(_found(r"There are (\d+) steps", asked))
+        scale = int(_found(r"Step 2: 1/(\d+)</score>", asked))
+        last = scale if certain else seen % (scale + 1)
+        ratings = [*(f"Step {number}: 1/1" for number in range(1, steps)), f"Step {steps}: {last}/{scale}"]
+        return f"<score>{', '.join(ratings)}</score>"
     if "extractor" in model:
-        label = _found(r"choosing from these labels: ([^;]+);", received.text)
-        return Said(f"<step>Step 1: The mouth is open {seen}. Step 2: {label}</step>")
-    return Said(f"The mouth is open {seen}.\nAnswer: {_found(r'Candidate labels: ([^;]+);', received.text)}")
+        label = _found(r"choosing from these labels: ([^;]+);", asked)
+        return f"<step>Step 1: The mouth is open {seen}. Step 2: {label}</step>"
+    return f"The mouth is open {seen}.\nAnswer: {_found(r'Candidate labels: ([^;]+);', asked)}"
 
 
 def _found(pattern: str, text: str) -> str:

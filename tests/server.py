@@ -22,14 +22,17 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tests.endpoint import Said, plausible_text
+
 ROOT = Path(__file__).parents[1]
+LONGEST_TEXT = 20_000
+"""The end of a body, behind all pictures, in which its text is looked for."""
+
+WRONG = {"judge": "<score>Step 1: 7/3</score>", "extractor": "no steps"}
 FAULTS = ("429", "429 later", "500", "503", "hang", "reset", "truncated", "malformed", "empty", "wrong", "slow")
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _MODEL = re.compile(rb'"model": ?"([^"]+)"')
-_STEPS = re.compile(rb"There are (\d+) steps")
-_SCALE = re.compile(rb"Step 2: 1/(\d+)</score>")
-_LABEL = re.compile(rb"(?:choosing from these labels: |Candidate labels: )([^;]+);")
 
 
 class Endpoint:
@@ -39,7 +42,6 @@ class Endpoint:
         self._latency, self._faults, self._random = latency, faults, random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.in_flight = self.most = 0
-        self.answered: Counter[int] = Counter()
 
     def stats(self) -> bytes:
         """What has been seen so far, as JSON."""
@@ -47,8 +49,6 @@ class Endpoint:
             "counts": self.counts,
             "in_flight": self.in_flight,
             "most": self.most,
-            "answered": sum(self.answered.values()),
-            "distinct": len(self.answered),
         }
         return json.dumps(told).encode()
 
@@ -61,28 +61,13 @@ class Endpoint:
         """Seconds until the reply."""
         return self._latency * (10 if fault == "slow" else 1)
 
-    def text(self, model: bytes, body: bytes, fault: str | None) -> str:
-        """A reply that fits the role."""
-        seen = zlib.crc32(body)
-        self.answered[seen] += fault not in ("truncated", "malformed", "empty", "wrong")
+    def text(self, model: str, body: bytes, fault: str | None) -> str:
+        """A reply that fits the role, so that the cache takes none for another."""
         if fault == "empty":
             return ""
-        if b"judge" in model:
-            if fault == "wrong":
-                return "<score>Step 1: 7/3</score>"
-            steps, scale = int(_found(_STEPS, body)), int(_found(_SCALE, body))
-            rated = "".join(f"Step {step}: 1/1, " for step in range(1, steps))
-            return f"<score>{rated}Step {steps}: {seen % (scale + 1)}/{scale}</score>"
-        label = _found(_LABEL, body[-20_000:]).decode()
-        if b"extractor" in model:
-            return "no steps" if fault == "wrong" else f"<step>Step 1: The mouth is open {seen}. Step 2: {label}</step>"
-        return f"The mouth is open {seen}.\nAnswer: {label}"
-
-
-def _found(pattern: re.Pattern[bytes], body: bytes) -> bytes:
-    found = pattern.search(body)
-    assert found, f"{pattern.pattern!r} is not in {body[-2000:]!r}"
-    return found[1]
+        if fault == "wrong" and model in WRONG:
+            return WRONG[model]
+        return plausible_text(model, body[-LONGEST_TEXT:].decode(), zlib.crc32(body), certain=False)
 
 
 class Connection(asyncio.Protocol):
@@ -115,9 +100,11 @@ class Connection(asyncio.Protocol):
         if head.startswith(b"GET"):
             self._send(self._endpoint.stats() if b"/stats" in head else b'{"object": "list", "data": []}')
             return
-        endpoint, model = self._endpoint, _found(_MODEL, body)
+        found = _MODEL.search(body)
+        assert found, body[:200]
+        endpoint, model = self._endpoint, found[1].decode()
         fault = endpoint.fault(body)
-        endpoint.counts[model.decode()] += 1
+        endpoint.counts[model] += 1
         endpoint.counts[f"fault {fault}"] += 1
         endpoint.in_flight += 1
         endpoint.most = max(endpoint.most, endpoint.in_flight)
@@ -126,7 +113,7 @@ class Connection(asyncio.Protocol):
         else:
             asyncio.get_running_loop().call_later(endpoint.wait(fault), self._reply, model, body, fault)
 
-    def _reply(self, model: bytes, body: bytes, fault: str | None) -> None:
+    def _reply(self, model: str, body: bytes, fault: str | None) -> None:
         self._endpoint.in_flight -= 1
         if self._transport.is_closing() or fault == "hang":
             return
@@ -138,11 +125,7 @@ class Connection(asyncio.Protocol):
             later = b"Retry-After: 0\r\n" if fault == "429 later" else b""
             self._send(b'{"error": {"message": "later"}}', fault.split()[0].encode() + b" Later", later)
         else:
-            text = self._endpoint.text(model, body, fault)
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-            usage = {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010}
-            reply = {"id": "1", "object": "chat.completion", "created": 0, "model": model.decode(), "choices": [choice]}
-            raw = json.dumps(reply | {"usage": usage}).encode()
+            raw = Said(self._endpoint.text(model, body, fault)).body(model)
             self._send(raw[: len(raw) // 2] if fault == "truncated" else raw, length=len(raw))
 
     def _send(self, body: bytes, status: bytes = b"200 OK", headers: bytes = b"", length: int | None = None) -> None:
@@ -157,7 +140,6 @@ class Served:
     """The process, seen from outside."""
 
     url: str
-    pid: int
 
     def stats(self) -> dict[str, Any]:
         """What it has been asked."""
@@ -183,7 +165,7 @@ def served(latency: float = 0.0, faults: float = 0.0, seed: int = 0) -> Iterator
     ) as process:
         assert process.stdin
         assert process.stdout
-        yield Served(process.stdout.readline().strip(), process.pid)
+        yield Served(process.stdout.readline().strip())
         process.stdin.close()
 
 

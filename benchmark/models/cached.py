@@ -1,8 +1,8 @@
 """Replies kept as they arrive, so that nothing is paid for twice."""
 
 import json
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from benchmark.cache import key_of
@@ -29,12 +29,12 @@ class CachedModel:
     """A model whose replies are kept under the hash of all that determines them; failures are not kept.
 
     Attributes:
-        gate: what a request that has to be made waits for, where the model itself has no limits.
+        ask: who is asked where nothing is kept, if not the model itself.
     """
 
     model: Model
     cache: Replies
-    gate: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
+    ask: Callable[[Prompt], Awaitable[Answer]] | None = None
 
     @property
     def name(self) -> str:
@@ -63,8 +63,7 @@ class CachedModel:
             reply = json.loads(kept)
             usage = Usage(input_tokens=reply["input_tokens"], output_tokens=reply["output_tokens"], cost_usd=0.0)
             return Answer(text=reply["text"], model=reply["model"], usage=usage)
-        async with self.gate:
-            answer = await self.model.generate(prompt)
+        answer = await (self.ask or self.model.generate)(prompt)
         await self.cache.keep(key, _packed(answer))
         return answer
 

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,27 @@ class Finished:
         """The last line of pytest itself: how many passed, failed, errors."""
         last = re.findall(r"^.*\bin \d+\.\d+s.*$", self.output, re.MULTILINE)[-1]
         return {name: int(count) for count, name in re.findall(r"(\d+) (passed|failed|error)", last)}
+
+
+def make_samples(file: Path, clips: Sequence[Path], count: int) -> str:
+    """The option that names so many samples, of which no two ask the same."""
+    rows = [
+        {
+            "id": f"s{number}",
+            "video": str(clips[number % len(clips)]),
+            "label": "happy",
+            "label_set": ["happy", "sad", f"mood {number}"],
+            "task": "ER-Wild",
+        }
+        for number in range(count)
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    return f"--data={file}"
+
+
+def agents(url: str) -> list[str]:
+    """The options that send every role there."""
+    return ["--model=openai:model", "--extractor=openai:extractor", "--judge=openai:judge", f"--base-url={url}"]
 
 
 def environment(**more: str) -> dict[str, str]:

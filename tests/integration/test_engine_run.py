@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.endpoint import Endpoint, Said
-from tests.integration.runs import ROOT, Finished, command, environment, run
+from tests.integration.runs import ROOT, Finished, agents, command, environment, make_samples, run
 from tests.server import Served, served
 
 CLIPS = ROOT / "benchmark" / "demo" / "clips"
@@ -29,25 +29,11 @@ UNCERTAIN = {"usage"}
 def data_of(folder: Path, samples: int) -> str:
     """Samples of which no two ask the same, on the demo's clips."""
     clips = sorted(path for path in CLIPS.rglob("*") if path.suffix in (".mp4", ".mkv", ".avi"))
-    labels = ("happy", "sad")
-    rows = [
-        {
-            "id": f"s{number}",
-            "video": str(clips[number % len(clips)]),
-            "label": "happy",
-            "label_set": [*labels, f"mood {number}"],
-            "task": "ER-Wild",
-        }
-        for number in range(samples)
-    ]
-    file = folder / "samples.jsonl"
-    file.write_text("\n".join(map(json.dumps, rows)))
-    return f"--data={file}"
+    return make_samples(folder / "samples.jsonl", clips, samples)
 
 
 def at(server: Served, *more: str) -> list[str]:
-    agents = ("--model=openai:model", "--extractor=openai:extractor", "--judge=openai:judge")
-    return [*agents, f"--base-url={server.url}", "-q", "--tb=no", "-rN", *more]
+    return [*agents(server.url), "-q", "--tb=no", "-rN", *more]
 
 
 def essence(finished: Finished) -> dict[str, dict[str, object]]:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader
-from tests.performance.harness import agents, make_clips, make_samples, process, suite
+from tests.integration.runs import agents, make_samples
+from tests.performance.harness import make_clips, process, suite
 from tests.performance.reference import frames_of
 from tests.server import Served, served
 
@@ -38,7 +39,7 @@ def _decoded(samples: int, latency: float) -> Iterator[tuple[Path, str, Served]]
 
 def _throughput(*more: str) -> float:
     with _decoded(2000, 2.0) as (folder, data, server):
-        run = suite(folder, data, f"--cache={folder / 'cache'}", "--concurrency=256", *agents(server), *more)
+        run = suite(folder, data, f"--cache={folder / 'cache'}", "--concurrency=256", *agents(server.url), *more)
     return 2000 * 3 * 2.0 / 256 / run.wall
 
 
@@ -61,7 +62,7 @@ def first() -> Iterator[Row]:
         plain = float(
             process([sys.executable, "-m", "tests.performance.reference", "decode", str(clips[0].parent)]).output
         )
-        ours = suite(folder, data, f"--cache={folder / 'cache'}", "--concurrency=64", *agents(server))
+        ours = suite(folder, data, f"--cache={folder / 'cache'}", "--concurrency=64", *agents(server.url))
         reader = ClipReader(Cache(folder / "cache"))
         same = all([f.jpeg for f in reader.frames(Clip(clip))] == frames_of(clip) for clip in clips[::20])
     assert same, "the frames differ"
@@ -72,7 +73,7 @@ def first() -> Iterator[Row]:
 def cpu() -> Iterator[Row]:
     """CPU time that is ours."""
     with _decoded(1000, 0.05) as (folder, data, server):
-        options = (f"--cache={folder / 'cache'}", "--concurrency=64", *agents(server))
+        options = (f"--cache={folder / 'cache'}", "--concurrency=64", *agents(server.url))
         pictures = sum(path.stat().st_size for path in (folder / "cache" / "media").rglob("*") if path.is_file()) / 100
         idle = suite(folder, data, *options, "-k", "s999]")
         run = suite(folder, data, *options)
@@ -88,7 +89,7 @@ def cpu() -> Iterator[Row]:
 def cached() -> Iterator[Row]:
     """6,500 samples, then the same command again."""
     with _decoded(6500, 0.2) as (folder, data, server):
-        options = (data, f"--cache={folder / 'cache'}", "--concurrency=256", *agents(server))
+        options = (data, f"--cache={folder / 'cache'}", "--concurrency=256", *agents(server.url))
         asked = suite(folder, *options)
         before = server.asked()
         again = suite(folder, *options)
@@ -113,7 +114,7 @@ def official() -> Iterator[Row]:
         clips = make_clips(folder / "clips", 200)
         data = make_samples(folder / "samples.jsonl", clips, 200)
         theirs = float(process([*REFERENCE, "official", server.url, str(clips[0].parent), "20"]).output) / 20
-        ours = suite(folder, data, f"--cache={folder / 'cache'}", "--concurrency=64", *agents(server)).wall / 200
+        ours = suite(folder, data, f"--cache={folder / 'cache'}", "--concurrency=64", *agents(server.url)).wall / 200
     yield "the official flow over ours, a sample, cold, 2 s latency, 64 in flight", f"{theirs / ours:.0f} ×", "≥ 30 ×"
 
 

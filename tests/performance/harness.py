@@ -1,6 +1,5 @@
 """What all measurements share: clips, samples, and the suite as a process whose time and memory are known."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.integration.runs import ROOT
-from tests.server import Served
 
 SOURCES = ("testsrc2", "mandelbrot", "life=mold=10:ratio=0.1:death_color=#C83232:life_color=#00ff00")
 
@@ -44,23 +42,6 @@ def _draw(path: Path, source: str) -> Path:
     coded = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-threads", "1"]
     subprocess.run(["ffmpeg", "-v", "error", *drawn, *coded, str(path)], check=True)
     return path
-
-
-def make_samples(file: Path, clips: Sequence[Path], count: int) -> str:
-    """The option that names so many samples, of which no two ask the same."""
-    with file.open("w") as rows:
-        for number in range(count):
-            labels = ["happy", "sad", f"mood {number}"]
-            row = {"id": f"s{number}", "video": str(clips[number % len(clips)]), "label": "happy", "label_set": labels}
-            rows.write(json.dumps(row | {"task": "ER-Wild"}) + "\n")
-    return f"--data={file}"
-
-
-def agents(server: Served) -> list[str]:
-    """The options that send every role there."""
-    return [
-        "--model=openai:model", "--extractor=openai:extractor", "--judge=openai:judge", f"--base-url={server.url}"
-    ]  # fmt: skip
 
 
 def suite(folder: Path, *arguments: str) -> Measured:
