@@ -91,6 +91,7 @@ def _sample(row: Row, case_id: str) -> Sample:
         label_set=row.label_set,
         targets=row.targets,
         source=row.source,
+        recording=row.recording,
         video_id=row.video_id,
         audio_clue=row.audio_clue,
     )

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from benchmark.errors import DataError
 from benchmark.places import Found, Wanted, find_clips, list_files, task_around
+from benchmark.recording import recording_of
 from benchmark.rows import (
     Gathered,
     Label,
@@ -157,13 +158,15 @@ def _wanted(question: Stated[Question]) -> Wanted:
 def _row(pair: Pair, clip: Found) -> Row:
     stated, clue = pair
     task, question = stated.table.task, stated.row
+    source = source_of(task, question.video_id, question.label_set)
     return Row(
         place=stated.table.file,
         task=task,
         video_id=question.video_id,
         label_set=question.label_set,
         targets=targets_of(task, question.label),
-        source=source_of(task, question.video_id, question.label_set),
+        source=source,
+        recording=recording_of(source, question.video_id),
         clip=clip.path,
         flaw=clip.flaw,
         audio_clue=(clue.row.audio_clue if clue else question.audio_clue) or None,

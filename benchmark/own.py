@@ -4,7 +4,8 @@ A line of JSON Lines; a JSON list and CSV have the same columns:
 
     {"video": "clips/door.mp4", "label": "anger", "label_set": ["anger", "joy", "neutral"], "task": "ER-Wild"}
 
-`audio_clue`, `id` and `source` may be added. In CSV the labels of a set stand between `;` or `|`.
+`audio_clue`, `id`, `source` and `recording` (what several clips were cut from) may be added. In CSV the labels of a set
+stand between `;` or `|`.
 """
 
 import csv
@@ -20,6 +21,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from benchmark.errors import DataError
+from benchmark.recording import own_recording
 from benchmark.rows import (
     Gathered,
     Label,
@@ -66,6 +68,7 @@ class OwnClip(BaseModel):
     audio_clue: Optional = None
     id: Optional = None
     source: Optional = None
+    recording: Optional = None
 
 
 Placed = tuple[str, object]
@@ -121,13 +124,15 @@ def _parse(place: str, record: object, origin: Origin) -> Row:
     if origin.confined and leaves_folder(stated.video):
         raise DataError("its path leaves the folder")
     clip = origin.folder / stated.video
+    source = source_name(stated.source or origin.source or PurePosixPath(stated.video).parent.name or "own")
     return Row(
         place=place,
         task=stated.task,
         video_id=stated.id or stated.video,
         label_set=stated.label_set,
         targets=targets_of(stated.task, stated.label),
-        source=source_name(stated.source or origin.source or PurePosixPath(stated.video).parent.name or "own"),
+        source=source,
+        recording=own_recording(source, stated.video, stated.recording),
         clip=clip,
         flaw=_flaw(clip, stated.video),
         audio_clue=stated.audio_clue,

@@ -45,6 +45,7 @@ class Row:
         label_set: the candidates, in the file's order.
         targets: the true labels.
         source: the corpus.
+        recording: what the clip was cut from.
         clip: where the recording is, or should be.
         flaw: why the recording cannot be used; empty where it can.
         audio_clue: what is heard.
@@ -57,6 +58,7 @@ class Row:
     label_set: tuple[str, ...]
     targets: tuple[str, ...]
     source: str
+    recording: str
     clip: Path
     flaw: str = ""
     audio_clue: str | None = None
@@ -221,7 +223,7 @@ def source_of(task: Task, video_id: str, label_set: Sequence[str]) -> str:
     *folders, name = inner_id(task, video_id).split("/")
     if folders and folders[0].lower() not in _PLAIN_FOLDERS:
         return source_name(folders[0])
-    return next((corpus.name for corpus in _CORPORA if corpus.owns(task.name, _stem(name), label_set[0])), "unknown")
+    return next((corpus.name for corpus in _CORPORA if corpus.owns(task.name, stem(name), label_set[0])), "unknown")
 
 
 def source_name(text: str) -> str:
@@ -231,7 +233,7 @@ def source_name(text: str) -> str:
 
 def case_ids(rows: Sequence[Row]) -> tuple[str, ...]:
     """A short, unique id for each row: task, source and the file's stem, with as much more as it takes to differ."""
-    ids = [plain(row.case or f"{row.task.name}/{row.source}/{_stem(row.video_id)}") for row in rows]
+    ids = [plain(row.case or f"{row.task.name}/{row.source}/{stem(row.video_id)}") for row in rows]
     for wording in ("{task}/{source}/{name}", "{task}/{video_id}", "{task}/{video_id}-{digest}"):
         counts = Counter(ids)
         if len(counts) == len(ids):
@@ -246,7 +248,8 @@ def _worded(wording: str, row: Row) -> str:
     return plain(f"{row.case}-{digest}" if row.case else wording.format(task=row.task.name, digest=digest, **parts))
 
 
-def _stem(video_id: str) -> str:
+def stem(video_id: str) -> str:
+    """The name of the clip's file, without what stands behind the last dot."""
     name = video_id.rpartition("/")[2]
     return name.rpartition(".")[0] or name
 

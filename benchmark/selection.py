@@ -69,19 +69,27 @@ def _task(name: str) -> Task:
 
 
 def _limited(samples: Sequence[Sample], limit: int) -> tuple[Sample, ...]:
+    kept = {sample.id for sample in spread_out(samples)[:limit]}
+    return tuple(sample for sample in samples if sample.id in kept)
+
+
+def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
+    """The samples in a random order, settled by the seed, of which every beginning stands for the whole.
+
+    It holds the tasks, and within them the labels, in about their proportions.
+    """
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_task[sample.task.name].append(sample)
     keyed = [
-        (rank / len(members), _ORDER.index(name), sample.id)
+        (rank / len(members), _ORDER.index(name), sample.id, sample)
         for name, members in by_task.items()
-        for rank, sample in enumerate(_spread(members))
+        for rank, sample in enumerate(_spread(members, seed))
     ]
-    kept = {sample_id for _, _, sample_id in sorted(keyed)[:limit]}
-    return tuple(sample for sample in samples if sample.id in kept)
+    return [sample for *_, sample in sorted(keyed, key=lambda place: place[:3])]
 
 
-def _spread(samples: Sequence[Sample]) -> list[Sample]:
+def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:
     """One task's samples in an order of which every beginning holds the labels in about their proportions.
 
     Each label's samples are shuffled and laid out evenly over [0, 1), each label from a start of its own.
@@ -91,13 +99,13 @@ def _spread(samples: Sequence[Sample]) -> list[Sample]:
         by_label[sample.targets].append(sample)
     placed: list[tuple[float, str, Sample]] = []
     for targets, members in by_label.items():
-        start = _fraction("\n".join((members[0].task.name, *targets)))
-        members.sort(key=lambda sample: (_fraction(sample.id), sample.id))
+        start = _fraction("\n".join((members[0].task.name, *targets)), seed)
+        members.sort(key=lambda sample: (_fraction(sample.id, seed), sample.id))
         placed += (((index + start) / len(members), sample.id, sample) for index, sample in enumerate(members))
     return [sample for _, _, sample in sorted(placed, key=lambda place: place[:2])]
 
 
-def _fraction(text: str) -> float:
+def _fraction(text: str, seed: str) -> float:
     """A number in [0, 1), settled by the text and the seed."""
-    digest = hashlib.sha256(f"{SEED}\n{text}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}\n{text}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

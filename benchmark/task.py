@@ -90,6 +90,7 @@ class Sample:
         label_set: the candidates, in the order in which they are shown.
         targets: the true label(s), each one of `label_set`.
         source: the corpus the clip comes from, e.g. `MELD`; "unknown" where the data does not tell.
+        recording: what the clip was cut from; samples that share it are not independent of each other.
         video_id: the id that the data file gives, by which answers produced elsewhere are found.
         audio_clue: what is heard, for the judge alone; None where nobody has said.
     """
@@ -100,5 +101,6 @@ class Sample:
     label_set: tuple[str, ...]
     targets: tuple[str, ...]
     source: str
+    recording: str
     video_id: str
     audio_clue: str | None = None

@@ -289,7 +289,13 @@ class FirstDoneFirst:
 
     def _choose(self) -> None:
         place, session = self._next, self._session
-        if self._in_order or place >= len(self._samples) or self._samples[place] is None or session.shouldfail:
+        if (
+            self._in_order
+            or place >= len(self._samples)
+            or self._samples[place] is None
+            or session.shouldfail
+            or session.shouldstop
+        ):
             return
         done = self._engine.next_done()
         if done is None:
@@ -301,6 +307,11 @@ class FirstDoneFirst:
         self._places.update((sample.id, at) for at in (place, other) if (sample := self._samples[at]))
 
 
+def over_file(config: pytest.Config) -> Path:
+    """The file that tells all xdist workers to end, and why."""
+    return common_folder(config) / "over"
+
+
 class FollowingOrders:
     """In an xdist worker cases run in the order in which they were dealt, which it hears long before xdist says so."""
 
@@ -308,7 +319,7 @@ class FollowingOrders:
         """Begins nothing: no case has been dealt yet."""
         self._engine, self._session = engine, session
         self._deal = deal_of(session.config, session.config.workerinput["workerid"])  # type: ignore[attr-defined]
-        self._over = common_folder(session.config) / "over"
+        self._over = over_file(session.config)
         self._limits = bench_of(session.config).limits
 
     @pytest.hookimpl(tryfirst=True)

@@ -4,33 +4,36 @@ import os
 import shutil
 import sys
 import time
-from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.junitxml import xml_key
 
 from benchmark.catalogue import published_row
-from benchmark.errors import EmotionError
+from benchmark.errors import EmotionError, RunError
 from benchmark.limits import Traffic
 from benchmark.options import option
-from benchmark.plugin import Bench, add_options, bench_of, is_worker, read_options, runs_cases, usage_errors
-from benchmark.task import TASKS, Sample
+from benchmark.plugin import add_options, bench_of, is_worker, read_options, runs_cases, usage_errors
+from benchmark.task import TASKS
 from evaluators.estimate import lines_of
-from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
-from evaluators.plugin import DEMO_NAME, ENGINE, EVALUATOR_OPTIONS, OUTCOME, Agents, agents_of, rehearse
+from evaluators.plugin import DEMO_NAME, ENGINE, EVALUATOR_OPTIONS, OUTCOME, agents_of, over_file, rehearse, sample_of
 from evaluators.scorer import Unscored
+from reports.gate import COMPARED, Aspects, Gate, read_gate
+from reports.gatekeeper import Gatekeeper
+from reports.power import forecasts
 from reports.progress import Panel, Progress
-from reports.provenance import commit_of, digest_of, versions
+from reports.provenance import floors_of, incomparable, provenance_of
 from reports.record import Record, record_of
-from reports.reference import published_recognition, read_published
+from reports.reference import published_recognition
 from reports.report import Background, Report, counts_of, notes_of, report_of, score_rows
 from reports.run import JUNIT, REPORT, SUMMARY, RunFolder
-from reports.stats import majority_floor
-from reports.summary import summary_of
+from reports.summary import as_html, summary_of
 from reports.table import as_text
+from reports.trial import Trial, in_order, trial_of
+from reports.verdict import EXIT_CODES, Verdict, properties_of, verdict_notes, verdict_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +41,17 @@ class ReportOptions:
     """Where results go."""
 
     run_dir: Path | None = option(None, "DIR", "where the run is kept (default: reports/runs/<model>-<time>)")
+    gate: Path | None = option(None, "FILE.toml", "release gate: exit code 0 PASS, 1 FAIL, 6 INCONCLUSIVE, 7 UNTRUSTED")
+    baseline: Path | None = option(
+        None, "RUN", "run directory to compare with; without --gate, no score may be worse by more than a point"
+    )
+    baseline_allow: Aspects = option((), "LIST", f"in what the runs may differ: {', '.join(COMPARED)}")
+    until_decided: bool = option(
+        default=False, metavar="", text="ask in random order, and stop as soon as the gate's verdict is settled"
+    )
 
 
+TRIAL = pytest.StashKey[Trial]()
 REPORT_OPTIONS = pytest.StashKey[ReportOptions]()
 RUN_PATH = pytest.StashKey[Path]()
 RECORD = "mme_emotion_record"
@@ -53,16 +65,36 @@ TRAFFIC = "mme_emotion_traffic"
 class Recorder:
     """The pytest plugin of one run: keeps each record as it comes, shows how far it is, and the figures at the end."""
 
-    def __init__(
-        self, folder: RunFolder, background: Background, samples: Sequence[Sample], progress: Progress
-    ) -> None:
+    def __init__(self, session: pytest.Session, folder: RunFolder, background: Background, progress: Progress) -> None:
         """Starts with nothing recorded."""
+        self._session = session
         self._folder = folder
         self._background = background
-        self._samples = samples
         self._progress = progress
+        self._samples = bench_of(session.config).samples
+        self._trial = session.config.stash.get(TRIAL, None)
+        self._keeper: Gatekeeper | None = None
         self._records: dict[str, Record] = {}
         self._report: Report | None = None
+        self._stray = False
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Takes down which samples are asked: `-k` and the like may have left some out."""
+        if session.items:
+            self._take(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """The same from a worker: the controller collects nothing."""
+        self._take(ids)
+
+    def _take(self, cases: Iterable[str]) -> None:
+        ids = {case.partition("[")[2].removesuffix("]") for case in cases}
+        selected = sum(sample.id in ids for sample in self._samples)
+        self._background = self._background.model_copy(update={"selected": selected})
+        if self._trial is not None and self._keeper is None:
+            order = tuple(sample for sample in self._trial.order if sample.id in ids)
+            self._keeper = Gatekeeper(replace(self._trial, order=order))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -71,6 +103,8 @@ class Recorder:
         if line is not None:
             delattr(report, RECORD)  # pytest keeps its reports to the end
             self._keep(line)
+        elif report.failed:
+            self._stray = True
 
     def _keep(self, line: str) -> None:
         record = Record.model_validate_json(line)
@@ -82,20 +116,54 @@ class Recorder:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
         self._records[record.id] = record
         self._progress.add(record)
+        if self._keeper is not None and (why := self._keeper.hear(record)):
+            self._stop(why)
+
+    def _stop(self, why: str) -> None:
+        """Ends the run, in all its processes."""
+        config = self._session.config
+        self._session.shouldstop = why
+        if (controller := config.pluginmanager.getplugin("dsession")) is not None:
+            controller.shouldstop = why
+            over_file(config).write_text(why, encoding="utf-8")
 
     def _sorted(self) -> list[Record]:
         """In an order of their own: sums of fractions must not depend on who was done first."""
         return [self._records[name] for name in sorted(self._records)]
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Writes the report and the summary, of whatever was finished, reported to pytest or not."""
         if ENGINE in session.config.stash:
             for outcome in session.config.stash[ENGINE].unclaimed():
                 self._keep(record_of(outcome).model_dump_json())
         if self._records:
-            self._report = report = report_of(self._sorted(), self._background)
+            self._report = report = self._reported()
+            if report.gate is not None:
+                self._pass_on(report.gate)
             self._folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
             self._folder.write(SUMMARY, summary_of(report, self._sorted()))
+
+    def _reported(self) -> Report:
+        if self._keeper is None:
+            return report_of(self._sorted(), self._background)
+        counted = sorted(self._keeper.counted(), key=lambda record: record.id)
+        return self._keeper.conclude(report_of(counted, self._background, self._keeper.error))
+
+    def _pass_on(self, verdict: Verdict) -> None:
+        """The verdict for junit.xml and as exit code, unless the run ended before it was over, or more went wrong."""
+        if (xml := self._session.config.stash.get(xml_key, None)) is not None:
+            for name, value in properties_of(verdict):
+                xml.add_global_property(name, value)
+        over = self._session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or verdict.stopping
+        if over and not self._stray:
+            self._session.exitstatus = EXIT_CODES[verdict.word]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Puts the verdict at the top of pytest-html's page."""
+        if self._report is not None and self._report.gate is not None:
+            prefix.extend(as_html(self._report.gate))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
@@ -121,6 +189,11 @@ class Recorder:
         lines = [*as_text(score_rows(report)), "", *notes_of(report), f"{counts_of(self._sorted())}."]
         for line in [*lines, f"The run is kept in {self._folder.path}"]:
             terminal.write_line(line)
+        if (verdict := report.gate) is not None:
+            good, bad = verdict.word == "PASS", verdict.word == "FAIL"
+            terminal.write_sep("=", f"Gate: {verdict.word}", bold=True, green=good, red=bad, yellow=not (good or bad))
+            for line in [*as_text(verdict_rows(verdict)), "", *verdict_notes(verdict)]:
+                terminal.write_line(line)
 
 
 class Shown:
@@ -220,11 +293,32 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if RUN_PATH in config.stash:
         background = _background(config)
         with usage_errors():
+            if (gate := _gate(config)) is not None:
+                early = config.stash[REPORT_OPTIONS].until_decided
+                config.stash[TRIAL] = trial_of(gate, bench_of(config).samples, background, early=early)
             folder = RunFolder(config.stash[RUN_PATH])
-        samples = bench_of(config).samples
-        shown = Shown(config, Progress(len(samples)))
+        shown = Shown(config, Progress(background.selected))
         config.pluginmanager.register(shown, "mme-emotion-progress")
-        config.pluginmanager.register(Recorder(folder, background, samples, shown.progress), "mme-emotion-recorder")
+        recorder = Recorder(session, folder, background, shown.progress)
+        config.pluginmanager.register(recorder, "mme-emotion-recorder")
+
+
+def _gate(config: pytest.Config) -> Gate | None:
+    options = config.stash[REPORT_OPTIONS]
+    if options.until_decided and not (options.gate or options.baseline):
+        raise RunError("--until-decided stops when a gate is settled: add --gate=FILE.toml or --baseline=RUN.")
+    return read_gate(options.gate, options.baseline, options.baseline_allow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--until-decided`, puts cases in an order that is random and the same in all processes."""
+    if runs_cases(config) and config.stash[REPORT_OPTIONS].until_decided:
+        with usage_errors():
+            gate = _gate(config)
+        order = in_order(bench_of(config).samples, gate) if gate else ()
+        places = {sample.id: place for place, sample in enumerate(order)}
+        items.sort(key=lambda item: places[sample.id] if (sample := sample_of(item)) else -1)
 
 
 def _background(config: pytest.Config) -> Background:
@@ -232,10 +326,10 @@ def _background(config: pytest.Config) -> Background:
     published = published_row(bench.options.model)
     return Background(
         model=bench.respondent.name,
-        provenance=_provenance(config, bench, agents),
-        incomparable=tuple(_incomparable(bench, agents)),
+        provenance=provenance_of(bench, agents, config.rootpath),
+        incomparable=tuple(incomparable(bench, agents)),
         selected=len(bench.samples),
-        floors=_floors(bench),
+        floors=floors_of(bench),
         published={
             name: recognition
             for name in (*TASKS, "overall")
@@ -244,57 +338,13 @@ def _background(config: pytest.Config) -> Background:
     )
 
 
-def _floors(bench: Bench) -> Mapping[str, float]:
-    """Of the whole data, not of the selection, where a constant guess would profit from hindsight."""
-    asked = {sample.task.name for sample in bench.samples}
-    samples = {name: [s for s in bench.dataset.samples if s.task.name == name] for name in TASKS if name in asked}
-    samples["overall"] = [sample for members in samples.values() for sample in members]
-    return {name: float(floor) for name, members in samples.items() if (floor := majority_floor(members)) is not None}
-
-
-def _provenance(config: pytest.Config, bench: Bench, agents: Agents) -> Mapping[str, Any]:
-    options = bench.options
-    scheme, colon, rest = options.model.partition(":")
-    spec = f"answers:{Path(rest).name}" if scheme == "answers" else f"{scheme}{colon}{rest}"
-    return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "commit": commit_of(config.rootpath),
-        "versions": versions(),
-        "model": {"spec": spec, "identity": getattr(bench.respondent, "identity", None)},
-        "extractor": {"name": agents.extractor.name, "identity": agents.extractor.identity},
-        "judge": {"name": agents.judge.name, "identity": agents.judge.identity},
-        "listener": agents.listener.name if agents.listener else None,
-        "data": {"name": bench.dataset.name, "fingerprint": bench.dataset.fingerprint},
-        "prompts": digest_of({"question": bench.template, **agents.templates}),
-        "settings": {
-            name: getattr(options, name)
-            for name in ("frames", "fps", "modalities", "decoder", "tasks", "limit", "shard")
-        },
-    }
-
-
-def _incomparable(bench: Bench, agents: Agents) -> Iterator[str]:
-    counts = Counter(sample.task.name for sample in bench.samples)
-    if bench.dataset.name == DEMO_NAME:
-        yield "the clips are drawn and the voices synthetic; they test the path and measure nothing"
-    elif counts != read_published()["samples"]:
-        yield f"the run asks {counts.total()} samples, not the benchmark's {sum(read_published()['samples'].values())}"
-    for role, name, paper in (
-        ("extractor", agents.extractor.name, PAPER_EXTRACTOR),
-        ("judge", agents.judge.name, PAPER_JUDGE),
-    ):
-        if name == RULES:
-            yield f"the {role} is rules, a list of words"
-        elif name != paper:
-            yield f"the {role} is {name}, not {paper}"
-
-
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Who is asked what, who judges, and what is missing; the demo says loudly that it is one."""
     if not runs_cases(config):
         return []
     bench, agents = bench_of(config), agents_of(config)
-    lines = [
+    lines = [f"gate: {line}" for line in forecasts(config.stash[TRIAL])] if TRIAL in config.stash else []
+    lines += [
         f"MME-Emotion: {bench.respondent.name} answers {len(bench.samples)} of {len(bench.dataset.samples)} samples"
         f" of {bench.dataset.name}; extractor {agents.extractor.name}, judge {agents.judge.name}"
     ]

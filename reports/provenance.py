@@ -3,10 +3,20 @@
 import hashlib
 import platform
 import subprocess
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Template
+from typing import Any
+
+from benchmark.plugin import Bench
+from benchmark.task import TASKS
+from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
+from evaluators.plugin import DEMO_NAME, Agents
+from reports.reference import read_published
+from reports.stats import majority_floor
 
 PACKAGES = ("mme-emotion", "pytest", "openai", "av", "numpy", "pillow", "decord")
 
@@ -42,3 +52,50 @@ def _git(root: Path, *arguments: str) -> str:
 def digest_of(templates: Mapping[str, Template]) -> Mapping[str, str]:
     """A short hash of each prompt's wording, by name."""
     return {name: hashlib.sha256(template.template.encode()).hexdigest()[:12] for name, template in templates.items()}
+
+
+def floors_of(bench: Bench) -> Mapping[str, float]:
+    """By task and overall, of the whole data: of the selection a constant guess would profit from hindsight."""
+    asked = {sample.task.name for sample in bench.samples}
+    samples = {name: [s for s in bench.dataset.samples if s.task.name == name] for name in TASKS if name in asked}
+    samples["overall"] = [sample for members in samples.values() for sample in members]
+    return {name: float(floor) for name, members in samples.items() if (floor := majority_floor(members)) is not None}
+
+
+def provenance_of(bench: Bench, agents: Agents, root: Path) -> Mapping[str, Any]:
+    """All that determined the figures; `root` is the suite's checkout."""
+    options = bench.options
+    scheme, colon, rest = options.model.partition(":")
+    spec = f"answers:{Path(rest).name}" if scheme == "answers" else f"{scheme}{colon}{rest}"
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "commit": commit_of(root),
+        "versions": versions(),
+        "model": {"spec": spec, "identity": getattr(bench.respondent, "identity", None)},
+        "extractor": {"name": agents.extractor.name, "identity": agents.extractor.identity},
+        "judge": {"name": agents.judge.name, "identity": agents.judge.identity},
+        "listener": agents.listener.name if agents.listener else None,
+        "data": {"name": bench.dataset.name, "fingerprint": bench.dataset.fingerprint},
+        "prompts": digest_of({"question": bench.template, **agents.templates}),
+        "settings": {
+            name: getattr(options, name)
+            for name in ("frames", "fps", "modalities", "decoder", "tasks", "limit", "shard")
+        },
+    }
+
+
+def incomparable(bench: Bench, agents: Agents) -> Iterator[str]:
+    """Why the scores do not compare with published ones, a reason each."""
+    counts = Counter(sample.task.name for sample in bench.samples)
+    if bench.dataset.name == DEMO_NAME:
+        yield "the clips are drawn and the voices synthetic; they test the path and measure nothing"
+    elif counts != read_published()["samples"]:
+        yield f"the run asks {counts.total()} samples, not the benchmark's {sum(read_published()['samples'].values())}"
+    for role, name, paper in (
+        ("extractor", agents.extractor.name, PAPER_EXTRACTOR),
+        ("judge", agents.judge.name, PAPER_JUDGE),
+    ):
+        if name == RULES:
+            yield f"the {role} is rules, a list of words"
+        elif name != paper:
+            yield f"the {role} is {name}, not {paper}"

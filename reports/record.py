@@ -64,6 +64,7 @@ class Record(_Kept):
     id: str
     task: str
     source: str
+    recording: str
     question: str
     label_set: tuple[str, ...]
     targets: tuple[str, ...]
@@ -132,6 +133,7 @@ def _asked(sample: Sample, **rest: object) -> Record:
             "id": sample.id,
             "task": sample.task.name,
             "source": sample.source,
+            "recording": sample.recording,
             "question": sample.task.question,
             "label_set": sample.label_set,
             "targets": sample.targets,

@@ -1,14 +1,16 @@
 """A run's figures: `report.json`, whose schema is `schema.json`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.task import TASKS
+from reports.inference import ERROR, Interval
 from reports.record import Record, Spent
-from reports.stats import Scores, aggregate, grouped, macro
-from reports.table import percent
+from reports.stats import NAMES, Scores, aggregate, grouped, macro, macro_intervals
+from reports.table import percent, within
+from reports.verdict import Verdict
 
 TOTAL = "total"
 
@@ -23,9 +25,11 @@ class Report(BaseModel):
         selected: how many samples the run was to ask; fewer records mean that it ended early.
         overall: all samples, so that a task weighs by its size.
         macro: mean of the tasks' scores.
+        macro_intervals: where the true means lie with a confidence of 95 %.
         tasks: by task; so `sources` by task and source, `labels` by task and true label.
         floors: by task, and `overall`: the score of constantly answering each source's commonest label(s).
         published: Recognition of the same model in the published table, by task and `overall`; empty without a row.
+        gate: the gate's verdict and its numbers; None without a gate.
         usage: what each role took, summed; `total` is of all that were sent requests.
     """
 
@@ -38,11 +42,13 @@ class Report(BaseModel):
     selected: int
     overall: Scores
     macro: Mapping[str, float | None]
+    macro_intervals: Mapping[str, Interval]
     tasks: Mapping[str, Scores]
     sources: Mapping[str, Mapping[str, Scores]]
     labels: Mapping[str, Mapping[str, Scores]]
     floors: Mapping[str, float]
     published: Mapping[str, float]
+    gate: Verdict | None
     usage: Mapping[str, Spent]
 
 
@@ -59,23 +65,27 @@ class Background(BaseModel):
     published: Mapping[str, float]
 
 
-def report_of(records: Sequence[Record], background: Background) -> Report:
-    """The report on these records."""
+def report_of(records: Sequence[Record], background: Background, error: float = ERROR) -> Report:
+    """The report on these records; intervals miss the true score with probability `error`."""
     by_task = {name: [record for record in records if record.task == name] for name in TASKS}
     present = {name: members for name, members in by_task.items() if members}
-    tasks = {name: aggregate(members) for name, members in present.items()}
+    tasks = {name: aggregate(members, error) for name, members in present.items()}
     return Report(
         **dict(background),
-        overall=aggregate(records),
+        overall=aggregate(records, error),
         macro=macro(tasks.values()),
+        macro_intervals=macro_intervals(records, error),
         tasks=tasks,
-        sources={name: grouped(members, lambda record: [record.source]) for name, members in present.items()},
-        labels={name: grouped(members, lambda record: record.targets) for name, members in present.items()},
-        usage=_usage(records),
+        sources={name: grouped(members, lambda record: [record.source], error) for name, members in present.items()},
+        labels={name: grouped(members, lambda record: record.targets, error) for name, members in present.items()},
+        gate=None,
+        usage=usage_of(records),
     )
 
 
-def _usage(records: Sequence[Record]) -> Mapping[str, Spent]:
+def usage_of(records: Iterable[Record]) -> Mapping[str, Spent]:
+    """What each role took for these samples, and all together."""
+    records = list(records)
     roles = dict.fromkeys(role for record in records for role in record.usage)
     spent = {role: _total([record.usage[role] for record in records if role in record.usage]) for role in roles}
     # a role that has sent nothing knows its cost, nothing, whatever its tokens
@@ -98,7 +108,7 @@ def score_rows(report: Report) -> list[tuple[str, ...]]:
     head = ("Task", "Samples", "Unscored", "Recognition", "Reasoning", "CoT", "Floor")
     rows = [_row(name, scores, report) for name, scores in report.tasks.items()]
     rows.append(_row("overall", report.overall, report))
-    means = (percent(report.macro[name]) for name in ("recognition", "reasoning", "cot"))
+    means = (within(report.macro[name], report.macro_intervals.get(name)) for name in NAMES)
     rows.append(("mean of tasks", "", "", *means, "", *([""] if report.published else [])))
     return [(*head, "Published") if report.published else head, *rows]
 
@@ -109,9 +119,7 @@ def _row(name: str, scores: Scores, report: Report) -> tuple[str, ...]:
         name,
         str(scores.samples),
         str(scores.unscored),
-        percent(scores.recognition),
-        percent(scores.reasoning),
-        percent(scores.cot),
+        *(within(getattr(scores, name), scores.intervals.get(name)) for name in NAMES),
         percent(report.floors.get(name)),
         *published,
     )
@@ -121,7 +129,7 @@ def notes_of(report: Report) -> list[str]:
     """What a reader must know beside the table."""
     overall = report.overall
     notes = [f"Not comparable with published scores: {reason}." for reason in report.incomparable]
-    if overall.samples < report.selected:
+    if overall.samples < report.selected and not (report.gate and report.gate.stopping):
         notes.append(
             f"The run ended early: {report.selected - overall.samples} of {report.selected} samples not asked."
         )

@@ -21,6 +21,7 @@ def sample(task: str, source: str, stem: str) -> Sample:
         label_set=("joy", "anger"),
         targets=("joy",),
         source=source,
+        recording=source,
         video_id=f"{source}/video/{stem}.mp4",
     )
 

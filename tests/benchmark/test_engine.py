@@ -19,6 +19,7 @@ def sample(name: str) -> Sample:
         label_set=("a", "b"),
         targets=("a",),
         source="x",
+        recording="x",
         video_id=name,
     )
 

@@ -18,7 +18,16 @@ LABELS = ("joy", "anger", "fear")
 def sample(number: int, targets: tuple[str, ...], source: str = "MAFW", task: str = "ML-ER") -> Sample:
     name = f"{task}/{source}/{number}"
     clip = Clip(Path("absent.mp4"))
-    return Sample(id=name, task=TASKS[task], clip=clip, label_set=LABELS, targets=targets, source=source, video_id=name)
+    return Sample(
+        id=name,
+        task=TASKS[task],
+        clip=clip,
+        label_set=LABELS,
+        targets=targets,
+        source=source,
+        recording=name,
+        video_id=name,
+    )
 
 
 def said(respondent: Respondent, asked: Sample) -> Answer:

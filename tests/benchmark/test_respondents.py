@@ -27,7 +27,7 @@ LABELS = ("joy", "anger", "fear")
 def sample_of(task: str, video_id: str, *targets: str) -> Sample:
     return Sample(
         id=f"{task}/{Path(video_id).stem}", task=TASKS[task], clip=Clip(Path(video_id)), label_set=LABELS,
-        targets=targets or ("joy",), source="MELD", video_id=video_id,
+        targets=targets or ("joy",), source="MELD", recording="MELD/1", video_id=video_id,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ def row(video_id: str, source: str = "S", case: str | None = None) -> Row:
         label_set=("a",),
         targets=("a",),
         source=source,
+        recording=source,
         clip=Path(video_id),
         case=case,
     )

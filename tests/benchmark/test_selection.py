@@ -22,6 +22,7 @@ def sample(number: int, task: str, label: str) -> Sample:
         label_set=LABELS,
         targets=(label,),
         source="own",
+        recording="own",
         video_id=f"{number}.mp4",
     )
 

@@ -65,7 +65,7 @@ class Says:
 def sample_of(clip: Path = Path("gone.mp4"), clue: str | None = "loud") -> Sample:
     return Sample(
         id="ER-Wild/x/1", task=TASKS["ER-Wild"], clip=Clip(clip), label_set=QUESTION.label_set, targets=("joy",),
-        source="x", video_id="1.mp4", audio_clue=clue,
+        source="x", recording="x", video_id="1.mp4", audio_clue=clue,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ def sample_of(*targets: str) -> Sample:
         label_set=("anger", "disgust", "fear"),
         targets=targets,
         source="MAFW",
+        recording="MAFW/1",
         video_id="MAFW/video/03419.mp4",
     )
 

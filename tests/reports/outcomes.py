@@ -25,6 +25,7 @@ def sample(task: str = "ER-Wild", targets: tuple[str, ...] = ("joy",), name: str
         label_set=LABELS,
         targets=targets,
         source="MELD",
+        recording=f"MELD/{name}",
         video_id=f"MELD/video/{name}.mp4",
         audio_clue="A bright voice.",
     )

@@ -40,6 +40,7 @@ def record(marks: Marks | None, task: str = "SA", source: str = "MELD", targets:
         id="SA/MELD/a",
         task=task,
         source=source,
+        recording="MELD/a",
         question="Which?",
         label_set=("joy", "fear"),
         targets=targets,

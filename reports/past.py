@@ -1,0 +1,109 @@
+"""A run read back from its folder, and whether another compares with it."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from benchmark.errors import RunError
+from reports.gate import COMPARED
+from reports.record import Record
+from reports.report import Report
+from reports.run import REPORT, SAMPLES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """A run that is over.
+
+    Attributes:
+        path: its folder.
+        report: its figures.
+        records: its samples, by id.
+    """
+
+    path: Path
+    report: Report
+    records: Mapping[str, Record]
+
+
+def read_past(path: Path) -> PastRun:
+    """The run kept in a folder.
+
+    Raises:
+        RunError: the folder holds no run, or one of another version of the suite.
+    """
+    return PastRun(path=path, report=_report(path), records={record.id: record for record in _records(path)})
+
+
+def _report(path: Path) -> Report:
+    try:
+        return Report.model_validate_json((path / REPORT).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} holds no finished run: {REPORT} cannot be read ({_why(error)}).") from error
+    except ValidationError as error:
+        raise RunError(f"{path / REPORT} is not what this version of the suite writes: {_first(error)}.") from error
+
+
+def _records(path: Path) -> Iterator[Record]:
+    try:
+        with (path / SAMPLES).open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    yield Record.model_validate_json(line)
+                except ValidationError as error:
+                    raise RunError(f"{path / SAMPLES}, line {number}, is no record: {_first(error)}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} holds no run: {SAMPLES} cannot be read ({_why(error)}).") from error
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "it is not UTF-8"
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors()[0]
+    return f"{'.'.join(map(str, found['loc'])) or 'it'}: {found['msg']}"
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, str]:
+    """In what two runs' provenances differ that scores depend on, by name of the aspect, each in a few words."""
+    return {name: _in_words(name, one, other) for name, path in COMPARED.items() if _at(one, path) != _at(other, path)}
+
+
+def _at(provenance: Mapping[str, Any], path: Collection[str]) -> Any:
+    found: Any = provenance
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return list(found) if isinstance(found, tuple) else found
+
+
+def _in_words(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    shown = [_shown(name, provenance) for provenance in (one, other)]
+    return f"{name} ({shown[0]} there, {shown[1]} here)" if shown[0] != shown[1] else name
+
+
+def _shown(name: str, provenance: Mapping[str, Any]) -> str:
+    """A name where there is one: identities and fingerprints tell a reader nothing."""
+    if name == "prompts":
+        return ", ".join(f"{key} {digest}" for key, digest in (provenance.get("prompts") or {}).items())
+    found = provenance.get(name, (provenance.get("settings") or {}).get(name))
+    return str(found.get("name")) if isinstance(found, Mapping) else str(found)
+
+
+def refuse_unlike(past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str]) -> None:
+    """Says no to a comparison that would compare something else than the models.
+
+    Raises:
+        RunError: the runs differ in what is not allowed; says in what, and what to do.
+    """
+    found = {
+        name: text for name, text in differences(past.report.provenance, provenance).items() if name not in allowed
+    }
+    if found:
+        raise RunError(
+            f"The baseline {past.path} cannot be compared with: the runs differ in {'; '.join(found.values())}. Make "
+            f"the baseline anew, or allow it with --baseline-allow={','.join(found)}."
+        )
