@@ -214,6 +214,11 @@ class Limits:
         self._accounts: dict[str, Account] = {}
         self._gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
 
+    def elsewhere(self) -> "Limits":
+        """The same limits for another event loop, with accounts of their own."""
+        budget = self.budget.elsewhere() if self.budget else None
+        return Limits(self._ceiling, share=self._share, timeout=self.timeout, backoff=self._backoff, budget=budget)
+
     def account(self, name: str, usual: int) -> Account:
         """The account of that name, made where it is new; `usual` is the provider's default ceiling."""
         if name not in self._accounts:

@@ -103,6 +103,14 @@ class Respondent(Protocol):
         """
 
 
+@runtime_checkable
+class Repeatable(Protocol):
+    """A respondent that may answer otherwise when asked again; others say the same every time."""
+
+    def again(self, repeat: int) -> Respondent:
+        """Itself, as asked for the n-th time again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """What options say of a model besides its name.

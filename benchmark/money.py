@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,12 @@ class Budget:
         self._books.execute("INSERT OR IGNORE INTO books VALUES (1, 0, 0)")
         self._pending = 0
         self._settled = asyncio.Event()
+
+    def elsewhere(self) -> "Budget":
+        """The same sum for another event loop: who waits in one cannot be woken from the other."""
+        other = copy(self)
+        other._pending, other._settled = 0, asyncio.Event()
+        return other
 
     @property
     def spent(self) -> float:

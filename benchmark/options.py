@@ -15,9 +15,12 @@ from benchmark.errors import RunError
 T = TypeVar("T")
 
 
-def option(default: object, metavar: str, text: str) -> Any:
-    """A field that is an option: `--name-of-field METAVAR`, `mme_name_of_field` in the ini section."""
-    return field(default=default, metadata={"metavar": metavar, "help": text})
+def option(default: object, metavar: str, text: str, *, repeated: bool = False) -> Any:
+    """A field that is an option: `--name-of-field METAVAR`, `mme_name_of_field` in the ini section.
+
+    One that is `repeated` may be given several times on the command line.
+    """
+    return field(default=default, metadata={"metavar": metavar, "help": text, "repeated": repeated})
 
 
 def flag_of(name: str) -> str:
@@ -26,7 +29,9 @@ def flag_of(name: str) -> str:
 
 
 def split(value: object) -> object:
-    """Comma-separated text as a tuple; anything else as it is."""
+    """Comma-separated text, or several of them, as a tuple; anything else as it is."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = ",".join(value)
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 

@@ -122,6 +122,7 @@ def add_options(parser: pytest.Parser, title: str, kind: type[Any]) -> None:
     for declaration in declared(kind):
         text, metavar = declaration.metadata["help"], declaration.metadata["metavar"]
         shape: dict[str, Any] = {"metavar": metavar} if metavar else {"action": "store_true"}
+        shape |= {"action": "append"} if declaration.metadata["repeated"] else {}
         group.addoption(flag_of(declaration.name), help=text, default=None, **shape)
         parser.addini(f"mme_{declaration.name}", help=f"as {flag_of(declaration.name)}", default=None)
 
@@ -198,7 +199,7 @@ def bench_of(config: pytest.Config) -> Bench:
 
 def _limits(config: pytest.Config) -> Limits:
     options, books = config.stash[OPTIONS], None
-    if is_worker(config):
+    if is_worker(config) or config.getoption("numprocesses", None):
         books = common_folder(config) / "budget.sqlite"
     return Limits(
         options.concurrency,

@@ -1,7 +1,7 @@
 """What a model is sent, and the wording of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -29,12 +29,14 @@ class Prompt:
         frames: still pictures in order of time; read from disk when somebody looks at them.
         sound: what is heard.
         video: the whole clip as mp4 without metadata, for models that take one.
+        repeat: how often the same has been asked before; not sent, but a kept reply to one is none to the other.
     """
 
     text: str
     frames: Sequence[Frame] = ()
     sound: Sound | None = None
     video: bytes | None = None
+    repeat: int = 0
 
 
 def read_templates(home: Path, replacements: Path | None = None) -> Mapping[str, Template]:
@@ -147,6 +149,7 @@ class Asking:
 
     model: "Model"
     prompter: Prompter
+    repeat: int = 0
 
     @property
     def name(self) -> str:
@@ -155,4 +158,9 @@ class Asking:
 
     async def answer(self, sample: Sample) -> "Answer":
         """The model's answer to the sample's question."""
-        return await self.model.generate(await self.prompter.prompt(sample, self.model.modalities))
+        prompt = await self.prompter.prompt(sample, self.model.modalities)
+        return await self.model.generate(replace(prompt, repeat=self.repeat))
+
+    def again(self, repeat: int) -> "Asking":
+        """The same, asked another time."""
+        return replace(self, repeat=repeat)

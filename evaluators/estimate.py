@@ -63,9 +63,10 @@ class Expected:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """What is found out on the way, and how many samples the one under way stands for."""
+    """What is found out on the way, how often each sample is asked, how many the one under way stands for."""
 
     cache: Cache
+    repeats: int = 1
     weight: float = 1.0
     roles: defaultdict[str, Expected] = field(default_factory=lambda: defaultdict(Expected))
 
@@ -84,15 +85,18 @@ class Understudy:
         Raises:
             ModelError: nothing comes after this one.
         """
-        rehearsal = self.rehearsal
-        rehearsal.roles[self.role].add(input_tokens(prompt), self._output(), rehearsal.weight)
-        if self.role == "judge":
+        rehearsal, judges = self.rehearsal, self.role.startswith("judge")
+        times = 2 * rehearsal.repeats - 1 if judges else rehearsal.repeats
+        rehearsal.roles[self.role].add(input_tokens(prompt), self._output(), rehearsal.weight * times)
+        if judges:
             raise ModelError("This is where the flow ends.")
         return Answer(text=f"<step>{_STEPS}</step>" if self.role == "extractor" else _ANSWER, model=self.model.name)
 
     def _output(self) -> Span:
         parameters: Mapping[str, Any] = getattr(getattr(self.model, "endpoint", None), "parameters", {})
-        return OUTPUT_TOKENS.get(self.role, (ANSWER_TOKENS[0], min(ANSWER_TOKENS[1], most_output(parameters))))
+        return OUTPUT_TOKENS.get(
+            self.role.partition(" ")[0], (ANSWER_TOKENS[0], min(ANSWER_TOKENS[1], most_output(parameters)))
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,11 @@ class Evidence:
         targets: the true labels.
         audio_clue: what is heard; None where nobody has said.
         frames: one a second, the first ten.
+        repeat: how often the judge has been asked for the same sample before.
     """
 
     question: Question
     targets: tuple[str, ...]
     audio_clue: str | None
     frames: Sequence[Frame] = ()
+    repeat: int = 0

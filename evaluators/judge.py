@@ -65,7 +65,7 @@ class PromptedJudge:
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
         """The ratings, asked for again where the reply does not parse or does not fit the steps."""
-        prompt = Prompt(text=self._request(steps, evidence), frames=evidence.frames)
+        prompt = Prompt(text=self._request(steps, evidence), frames=evidence.frames, repeat=evidence.repeat)
         parse = partial(parse_ratings, steps=len(steps), labels=len(evidence.targets))
         return await ask(self.model, prompt, parse, JudgeError)
 

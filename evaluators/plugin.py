@@ -1,24 +1,19 @@
 """What pytest sees of the judging side: options, and the `scorer`, `engine` and `score` fixtures."""
 
 import asyncio
-import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from string import Template
 
 import pytest
 
-from benchmark.catalogue import BUILT_IN
 from benchmark.engine import Engine
 from benchmark.errors import DataError, RunError
-from benchmark.model import Connected, Model, ModelOptions
+from benchmark.model import Connected, Model
 from benchmark.models.cached import CachedModel
-from benchmark.options import Listed, option
 from benchmark.plugin import (
-    Bench,
     add_options,
     bench_of,
     cache_of,
@@ -32,57 +27,20 @@ from benchmark.plugin import (
     runs_cases,
     usage_errors,
 )
-from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
-from benchmark.prompt import check_replacements, read_templates
 from benchmark.task import Sample
+from evaluators.agents import Agents, EvaluatorOptions, find_agents, judge_of
+from evaluators.check import Checked, check_judge
 from evaluators.clue import Listener
 from evaluators.estimate import Expected, Looking, Rehearsal, Understudy, known_and_not
-from evaluators.extractor import Extractor, PromptedExtractor
-from evaluators.judge import Judge, PromptedJudge
-from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
+from evaluators.extractor import PromptedExtractor
 from evaluators.score import Score
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
 
-PROMPTS = Path(__file__).parent / "prompts"
-DEMO_NAME = "demo"
 TURN_SECONDS = 0.0005
 """How long pytest's thread may keep the engine's waiting: Python's own 5 ms, after each system call, add up."""
 
 MOST_AHEAD = 64
 """Samples whose clips are decoded while all requests that may be in flight are."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluatorOptions:
-    """Who judges."""
-
-    extractor: str | None = option(
-        None, "SPEC", f"step extractor: a model as for --model, or rules (default: {PAPER_EXTRACTOR}; demo: rules)"
-    )
-    extractor_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
-    extractor_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
-    judge: str | None = option(
-        None, "SPEC", f"judge: a model as for --model, or rules (default: {PAPER_JUDGE}; demo: rules)"
-    )
-    judge_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
-    judge_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
-    estimate: bool = option(
-        default=False, metavar="", text="only say what would be asked and what that costs; nothing is asked"
-    )
-    clue_model: str | None = option(None, "SPEC", "model that describes the sound of clips without an audio clue")
-    clue_model_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
-    clue_model_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agents:
-    """Who judges in this run, before caching; a `Model` is still to be given its template."""
-
-    extractor: Model | Extractor
-    judge: Model | Judge
-    listener: Model | None
-    templates: Mapping[str, Template]
-
 
 EVALUATOR_OPTIONS = pytest.StashKey[EvaluatorOptions]()
 AGENTS = pytest.StashKey[Agents]()
@@ -98,37 +56,8 @@ def agents_of(config: pytest.Config) -> Agents:
     """
     if AGENTS not in config.stash:
         with usage_errors():
-            config.stash[AGENTS] = _find(config.stash[EVALUATOR_OPTIONS], bench_of(config))
+            config.stash[AGENTS] = find_agents(config.stash[EVALUATOR_OPTIONS], bench_of(config))
     return config.stash[AGENTS]
-
-
-def _find(options: EvaluatorOptions, bench: Bench) -> Agents:
-    chosen = partial(
-        agent_spec,
-        offline=bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME,
-        key_is_set=bool(os.environ.get("OPENAI_API_KEY")),
-    )
-    settings = partial(_settings, options=options, bench=bench)
-    check_replacements(bench.options.prompts, [*QUESTION_PROMPTS.glob("*.txt"), *PROMPTS.glob("*.txt")])
-    heard = find_listener(options.clue_model, settings("clue_model", ("audio",))) if options.clue_model else None
-    return Agents(
-        extractor=find_extractor(chosen(options.extractor, PAPER_EXTRACTOR), settings("extractor", ("video",))),
-        judge=find_judge(chosen(options.judge, PAPER_JUDGE), settings("judge", ("video",))),
-        listener=heard,
-        templates=read_templates(PROMPTS, bench.options.prompts),
-    )
-
-
-def _settings(role: str, modalities: tuple[str, ...], *, options: EvaluatorOptions, bench: Bench) -> ModelOptions:
-    """An agent's own endpoint and key; where it is `openai:` and has none, the endpoint and key of `--base-url`."""
-    urls: tuple[str, ...] = getattr(options, f"{role}_base_url")
-    key_env: str | None = getattr(options, f"{role}_api_key_env")
-    if not urls and (getattr(options, role) or "").startswith("openai:"):
-        urls, key_env = bench.options.base_url, key_env or bench.options.api_key_env
-    prices = dict(bench.options.price)
-    return ModelOptions(
-        base_urls=urls, api_key_env=key_env, modalities=modalities, prices=prices, limits=bench.limits, urgent=True
-    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -158,7 +87,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def _connected(config: pytest.Config) -> list[Connected]:
     agents = agents_of(config)
-    parts: tuple[object, ...] = (bench_of(config).respondent, agents.extractor, agents.judge, agents.listener)
+    parts: tuple[object, ...] = (bench_of(config).respondent, agents.extractor, *agents.judges, agents.listener)
     return [part for part in parts if isinstance(part, Connected)]
 
 
@@ -174,13 +103,26 @@ async def _close(parts: Iterable[Connected]) -> None:
 def scorer_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Scorer:
     """Extractor, judge and, where one is named, the agent that describes sound, ready to be asked."""
     agents = agents_of(config)
-    extractor, judge, listener, templates = agents.extractor, agents.judge, agents.listener, agents.templates
+    extractor, listener, templates = agents.extractor, agents.listener, agents.templates
     if isinstance(extractor, Model):
         extractor = PromptedExtractor(behind(extractor, "extractor"), templates["extract"])
-    if isinstance(judge, Model):
-        judge = PromptedJudge(behind(judge, "judge"), templates["judge"])
     heard = Listener(behind(listener, "listener"), templates["listen"]) if listener else None
-    return Scorer(extractor=extractor, judge=judge, reader=reader_of(config), listener=heard)
+    return Scorer(extractor=extractor, judge=judge_of(agents, behind), reader=reader_of(config), listener=heard)
+
+
+def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
+    """What the judge makes of the anchors of a short check; asked anew, whatever is kept."""
+    bench = bench_of(config)
+    bench = replace(bench, limits=bench.limits.elsewhere())
+    agents, reader = find_agents(config.stash[EVALUATOR_OPTIONS], bench), reader_of(config)
+
+    async def check() -> tuple[Checked, ...]:
+        try:
+            return await check_judge(judge_of(agents, lambda model, _: model), reader, short=True)
+        finally:
+            await _close(part for part in agents.judges if isinstance(part, Connected))
+
+    return asyncio.run(check())
 
 
 def rehearse(session: pytest.Session) -> list[tuple[str, Model, Expected]]:
@@ -189,7 +131,8 @@ def rehearse(session: pytest.Session) -> list[tuple[str, Model, Expected]]:
     Samples whose clips have been decoded are gone through one by one; a few stand for all the others.
     """
     config, samples = session.config, [sample for item in session.items if (sample := sample_of(item))]
-    rehearsal, options, reader = Rehearsal(cache_of(config)), bench_of(config).options, reader_of(config)
+    repeats = config.stash[EVALUATOR_OPTIONS].repeats
+    rehearsal, options, reader = Rehearsal(cache_of(config), repeats), bench_of(config).options, reader_of(config)
     roles: dict[str, Model] = {}
 
     def behind(model: Model, role: str) -> Model:
@@ -252,7 +195,12 @@ def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
 def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
     window, behind = bench_of(config).limits.window(), partial(cached, config)
     return Engine(
-        partial(answer_and_score, model=respondent_of(config, behind), scorer=scorer_of(config, behind)),
+        partial(
+            answer_and_score,
+            model=respondent_of(config, behind),
+            scorer=scorer_of(config, behind),
+            repeats=config.stash[EVALUATOR_OPTIONS].repeats,
+        ),
         window + max(4, min(window // 4, MOST_AHEAD)),
         failure=_failure,
         farewell=partial(_close, _connected(config)),

@@ -16,10 +16,12 @@ class Rating:
     Attributes:
         value: 0 to 1, exact.
         reason: the judge's words, where it gave any.
+        votes: where several judged, each one's name and rating.
     """
 
     value: Fraction
     reason: str | None = None
+    votes: tuple[tuple[str, Fraction], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from benchmark.clip import ClipReader, as_frames
 from benchmark.errors import EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
-from benchmark.model import Answer, Respondent
+from benchmark.model import Answer, Repeatable, Respondent
 from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.clue import Listener
@@ -15,6 +15,8 @@ from evaluators.evidence import Evidence, Question
 from evaluators.extractor import Extractor
 from evaluators.judge import Judge
 from evaluators.labels import named_labels
+from evaluators.rating import Rating
+from evaluators.rules import recognised
 from evaluators.score import Score
 
 
@@ -43,6 +45,8 @@ class Scored:
         audio_clue: what the judge was told of the sound.
         decoder: what the judge's frames were decoded with; None where it looked at none.
         traces: by role: extractor, judge, and listener where one was asked.
+        by_rules: what a list of words makes of the last step, beside the judge's rating.
+        repeats: what came of asking again; None where that was not done.
     """
 
     sample: Sample
@@ -50,6 +54,21 @@ class Scored:
     audio_clue: str | None
     decoder: str | None
     traces: Mapping[str, Trace]
+    by_rules: Rating
+    repeats: "Repeated | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both.
+
+    Attributes:
+        answers: of answer 1 to K.
+        judgements: of judgement 1 to K.
+    """
+
+    answers: tuple[Score, ...]
+    judgements: tuple[Score, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +108,8 @@ class Scorer:
     reader: ClipReader
     listener: Listener | None = None
 
-    async def score(self, sample: Sample, answer: Answer) -> Scored:
-        """Steps, then ratings, then the score.
+    async def score(self, sample: Sample, answer: Answer, repeat: int = 0) -> Scored:
+        """Steps, then ratings, then the score; `repeat` counts how often the sample has been judged before.
 
         Raises:
             DataError: the clip cannot be read.
@@ -104,12 +123,21 @@ class Scorer:
         with _spent(traces), boundary(JudgeError):
             frames = await self.reader.frames_soon(sample.clip) if self.judge.sees else as_frames(())
             clue = await self._clue(sample, traces)
-            evidence = Evidence(question=question, targets=sample.targets, audio_clue=clue, frames=frames)
+            evidence = Evidence(
+                question=question, targets=sample.targets, audio_clue=clue, frames=frames, repeat=repeat
+            )
             ratings = await self.judge.rate(steps.value, evidence)
         traces["judge"] = Trace(model=ratings.model, usage=ratings.usage, rejected=ratings.rejected)
         predicted = named_labels(steps.value.prediction, sample.label_set)
         score = Score(answer=answer, steps=steps.value, ratings=ratings.value, predicted=predicted)
-        return Scored(sample=sample, score=score, audio_clue=clue, decoder=frames.decoder, traces=traces)
+        return Scored(
+            sample=sample,
+            score=score,
+            audio_clue=clue,
+            decoder=frames.decoder,
+            traces=traces,
+            by_rules=recognised(steps.value, evidence),
+        )
 
     async def _clue(self, sample: Sample, traces: dict[str, Trace]) -> str | None:
         if sample.audio_clue or self.listener is None:
@@ -132,8 +160,10 @@ def _spent(traces: Mapping[str, Trace]) -> Iterator[None]:
         raise
 
 
-async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer) -> Scored | Unscored:
+async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, repeats: int = 1) -> Scored | Unscored:
     """What a run does with one sample; an error at any boundary makes it `Unscored`, never a score.
+
+    With `repeats` it is answered and judged so often; the first answer and its first judgement are its score.
 
     Raises:
         RunError: the run cannot go on: nothing can be kept, or no money is left. The sample counts as not asked.
@@ -142,10 +172,44 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer) ->
     try:
         with boundary(ModelError):
             answer = await model.answer(sample)
-        return await scorer.score(sample, answer)
+        scored = await scorer.score(sample, answer)
+        return scored if repeats == 1 else await _repeated(scored, model, scorer, repeats)
     except RunError:
         raise
     except EmotionError as error:
         return Unscored(
             sample=sample, stage=error.stage, error=str(error), answer=answer, replies=error.replies, usage=error.usage
         )
+
+
+async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int) -> Scored:
+    """The same with what came of asking again; one that says the same every time is judged again instead."""
+    spent = {"repeats": Trace(model=first.score.answer.model)}
+    try:
+        answers, judgements = [first.score], [first.score]
+        for number in range(1, count):
+            with _spent(spent):
+                if isinstance(model, Repeatable):
+                    with boundary(ModelError):
+                        answer = await model.again(number).answer(first.sample)
+                    _count(spent, answer.usage)
+                else:
+                    answer = first.score.answer
+                answers.append(await _score_again(scorer, first.sample, answer, number, spent))
+                judged = count - 1 + number
+                judgements.append(await _score_again(scorer, first.sample, first.score.answer, judged, spent))
+    except EmotionError as error:
+        error.usage += sum((trace.usage for trace in first.traces.values()), Usage())
+        raise
+    repeated = Repeated(answers=tuple(answers), judgements=tuple(judgements))
+    return replace(first, repeats=repeated, traces={**first.traces, **spent})
+
+
+async def _score_again(scorer: Scorer, sample: Sample, answer: Answer, repeat: int, spent: dict[str, Trace]) -> Score:
+    scored = await scorer.score(sample, answer, repeat)
+    _count(spent, sum((trace.usage for trace in scored.traces.values()), Usage()))
+    return scored.score
+
+
+def _count(spent: dict[str, Trace], usage: Usage) -> None:
+    spent["repeats"] = replace(spent["repeats"], usage=spent["repeats"].usage + usage)

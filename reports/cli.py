@@ -13,18 +13,20 @@ from benchmark.cache import LIMIT, Cache
 from benchmark.errors import EmotionError, RunError
 from benchmark.task import TASKS
 from evaluators.official import Counts, Rescored, read_evaluations, rescore_official, rescore_strict
+from reports.compare_commands import add_comparisons
+from reports.judge_commands import add_judge
 from reports.table import as_text, percent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, or 2 where something was wrong with what was given."""
+    """Runs one command; returns the exit code: 0, 1 where a judge is found bad, 2 where what was given is wrong."""
     asked = _parser().parse_args(arguments)
     try:
-        asked.run(asked)
+        code: int | None = asked.run(asked)
     except EmotionError as error:
         print(f"mme-emotion: {error}", file=sys.stderr)
         return 2
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     rescore.add_argument("--json", action="store_true", help="print JSON: overall and tasks, scores as fractions")
     rescore.set_defaults(run=_rescore)
+    add_judge(commands)
+    add_comparisons(commands)
     cache = commands.add_parser("cache", help="what is kept of replies and decoded clips: how much, and away with it")
     actions = cache.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (

@@ -83,7 +83,7 @@ class JudgeHealth(_Stated):
         resistance: of the attacks, at least so many change no rating.
     """
 
-    sensitivity: Share = 0.7
+    sensitivity: Share = 0.8
     specificity: Share = 0.8
     labels: Share = 0.9
     resistance: Share = 0.9
@@ -179,6 +179,15 @@ def read_gate(path: Path | None, baseline: Path | None, allow: Sequence[str] = (
     if not (gate.min or gate.max_drop or gate.min_gain or gate.above):
         raise RunError(f"--gate: {path} sets no score a limit: give min, max_drop, min_gain or above.")
     return gate
+
+
+def read_limits(path: Path) -> JudgeHealth:
+    """What a gate file demands of the judge; it need not set scores a limit.
+
+    Raises:
+        RunError: as for `read_gate`.
+    """
+    return _read(path).judge
 
 
 def _read(path: Path) -> Gate:

@@ -20,9 +20,9 @@ from reports.verdict import Circumstances, Level, Stopping, Tally, Verdict, deci
 class Gatekeeper:
     """Follows a run and says when its verdict is settled, and at the end what it is."""
 
-    def __init__(self, trial: Trial) -> None:
-        """Nothing has been heard yet."""
-        self._trial = trial
+    def __init__(self, trial: Trial, check_usd: float | None = 0.0) -> None:
+        """Nothing has been heard yet; the check of the judge has cost so much."""
+        self._trial, self._check_usd = trial, check_usd
         self._looks = looks_of(len(trial.order)) if trial.early else (len(trial.order),)
         self._records: dict[str, Record] = {}
         self._prefix = 0
@@ -69,9 +69,8 @@ class Gatekeeper:
 
     def _seen(self, records: Sequence[Record], asked: int | None = None) -> Circumstances:
         past, scored = self._trial.past, sum(record.outcome != "error" for record in records)
-        costs = [
-            spent.cost_usd for record in self._records.values() for spent in record.usage.values() if spent.requests
-        ]
+        spent = [spent for record in self._records.values() for spent in record.usage.values() if spent.requests]
+        costs = [self._check_usd, *(part.cost_usd for part in spent)]
         return Circumstances(
             coverage=scored / (asked or len(records)),
             cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
@@ -105,7 +104,9 @@ class Gatekeeper:
             fair = self._fair(records)
             report, seen = _replaced(report, fair), replace(seen, stopping=self._stopping(fair is not None))
         verdict = self._judged(records, seen, self._level(look))
-        return report.model_copy(update={"gate": verdict, "usage": usage_of(self._records.values())})
+        return report.model_copy(
+            update={"gate": verdict, "usage": usage_of(self._records.values(), report.judge_check)}
+        )
 
     def _stopping(self, fair: bool) -> Stopping:  # noqa: FBT001  private
         samples = self._looks[self._look - 1]

@@ -78,12 +78,13 @@ def estimate(values: Values, clusters: Clusters) -> Estimate:
 
 
 def _effective(known: Estimate) -> float:
-    """How many independent samples would know the mean as well: p(1-p) / variance.
+    """How many independent samples would know the mean as well (Kish 1965, Survey Sampling).
 
-    Where all values are equal the variance says nothing, and each cluster counts as one sample.
+    The variance of n that are right or wrong is estimated by p(1-p) / (n-1) where they are independent, with df = n-1.
+    Where all values are equal it says nothing, and each cluster counts as one sample.
     """
     spread = known.mean * (1 - known.mean)
-    return spread / known.variance if known.variance > 0 and spread > 0 else known.units
+    return spread / known.variance * (1 + 1 / known.df) if known.variance > 0 and spread > 0 else known.units
 
 
 def score_interval(values: Values, clusters: Clusters, error: float = ERROR) -> Interval:

@@ -16,21 +16,32 @@ from benchmark.catalogue import published_row
 from benchmark.errors import EmotionError, RunError
 from benchmark.limits import Traffic
 from benchmark.options import option
-from benchmark.plugin import add_options, bench_of, is_worker, read_options, runs_cases, usage_errors
+from benchmark.plugin import add_options, bench_of, cache_of, is_worker, read_options, runs_cases, usage_errors
 from benchmark.task import TASKS
 from evaluators.estimate import lines_of
-from evaluators.plugin import DEMO_NAME, ENGINE, EVALUATOR_OPTIONS, OUTCOME, agents_of, over_file, rehearse, sample_of
+from evaluators.plugin import (
+    ENGINE,
+    EVALUATOR_OPTIONS,
+    OUTCOME,
+    agents_of,
+    check_judges,
+    over_file,
+    rehearse,
+    sample_of,
+)
 from evaluators.scorer import Unscored
 from reports.gate import COMPARED, Aspects, Gate, read_gate
 from reports.gatekeeper import Gatekeeper
+from reports.health import health_notes, health_of, health_rows, keep_check, last_check, read_checks, shortfalls
 from reports.power import forecasts
 from reports.progress import Panel, Progress
-from reports.provenance import floors_of, incomparable, provenance_of
+from reports.provenance import floors_of, incomparable, introduction, provenance_of
 from reports.record import Record, record_of
 from reports.reference import published_recognition
 from reports.report import Background, Report, counts_of, notes_of, report_of, score_rows
-from reports.run import JUNIT, REPORT, SUMMARY, RunFolder
-from reports.summary import as_html, summary_of
+from reports.run import DISAGREEMENTS, JUNIT, REPORT, SUMMARY, RunFolder
+from reports.second_opinion import disagreements_of
+from reports.summary import as_html, distrust, summary_of
 from reports.table import as_text
 from reports.trial import Trial, in_order, trial_of
 from reports.verdict import EXIT_CODES, Verdict, properties_of, verdict_notes, verdict_rows
@@ -83,6 +94,28 @@ class Recorder:
         if session.items:
             self._take(item.nodeid for item in session.items)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Before a gated run asks anything, looks whether its judge can be trusted."""
+        if self._trial is not None:
+            self._check_judge(self._trial.gate)
+        return (yield)
+
+    def _check_judge(self, gate: Gate) -> None:
+        config, folder = self._session.config, cache_of(self._session.config).path.parent
+        with usage_errors():
+            health = health_of(agents_of(config).judge_name, check_judges(config), short=True)
+            before = last_check(read_checks(folder, health.judge), short=True)
+            keep_check(folder, health)
+        self._background = self._background.model_copy(update={"judge_check": health})
+        lines = [*as_text(health_rows(health, gate.judge)), *health_notes(health, before)]
+        if missing := shortfalls(health, gate.judge):
+            self._folder.write(SUMMARY, distrust(health.judge, missing, health_rows(health, gate.judge)))
+            pytest.exit("\n".join(["Gate: UNTRUSTED", *missing, *lines]), EXIT_CODES["UNTRUSTED"])
+        if (terminal := config.pluginmanager.getplugin("terminalreporter")) is not None and config.option.verbose >= 0:
+            for line in lines:
+                terminal.write_line(line)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """The same from a worker: the controller collects nothing."""
@@ -94,7 +127,8 @@ class Recorder:
         self._background = self._background.model_copy(update={"selected": selected})
         if self._trial is not None and self._keeper is None:
             order = tuple(sample for sample in self._trial.order if sample.id in ids)
-            self._keeper = Gatekeeper(replace(self._trial, order=order))
+            check = self._background.judge_check
+            self._keeper = Gatekeeper(replace(self._trial, order=order), check.usage.cost_usd if check else 0.0)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -143,6 +177,8 @@ class Recorder:
                 self._pass_on(report.gate)
             self._folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
             self._folder.write(SUMMARY, summary_of(report, self._sorted()))
+            if report.agreement is not None and report.agreement.differing:
+                self._folder.write(DISAGREEMENTS, "\n".join(disagreements_of(self._sorted())) + "\n")
 
     def _reported(self) -> Report:
         if self._keeper is None:
@@ -342,26 +378,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Who is asked what, who judges, and what is missing; the demo says loudly that it is one."""
     if not runs_cases(config):
         return []
-    bench, agents = bench_of(config), agents_of(config)
-    lines = [f"gate: {line}" for line in forecasts(config.stash[TRIAL])] if TRIAL in config.stash else []
-    lines += [
-        f"MME-Emotion: {bench.respondent.name} answers {len(bench.samples)} of {len(bench.dataset.samples)} samples"
-        f" of {bench.dataset.name}; extractor {agents.extractor.name}, judge {agents.judge.name}"
-    ]
-    if bench.dataset.name == DEMO_NAME:
-        lines.append(
-            "THIS IS THE DEMO: drawn clips that test the path and measure nothing; --data=DIR for the benchmark"
-        )
-    missing = [why for sample in bench.samples if (why := bench.dataset.missing.get(sample.id))]
-    if missing:
-        lines.append(f"{len(missing)} clips cannot be used, their cases are errors; the first: {missing[0]}")
-    unknown = getattr(bench.respondent, "unknown", ())
-    unanswered = set(getattr(bench.respondent, "missing", ())).intersection(sample.id for sample in bench.samples)
-    if unknown:
-        lines.append(f"answers: {len(unknown)} ids are unknown and left alone, e.g. {', '.join(unknown[:3])}")
-    if unanswered:
-        lines.append(f"answers: {len(unanswered)} samples have none and are errors, e.g. {min(unanswered)}")
-    return lines
+    doubts = forecasts(config.stash[TRIAL]) if TRIAL in config.stash else []
+    return [*introduction(bench_of(config), agents_of(config)), *(f"gate: {doubt}" for doubt in doubts)]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,17 +1,25 @@
 """How many samples a verdict needs, said before they are paid for."""
 
+from dataclasses import dataclass
+from functools import partial
 from math import ceil, sqrt
 
+import numpy as np
 from scipy.special import ndtri
 
+from benchmark.errors import RunError
+from reports.gate import OVERALL, Criterion, ScoreName
+from reports.inference import estimate
+from reports.past import PastRun
 from reports.trial import Trial
+from reports.verdict import tally
 
 CHANGED = 0.2
 """How many samples change from right to wrong or back between two releases, where nothing better is known."""
 
 POWER = 0.8
-SPREAD = 0.25
-"""The largest variance that a score between 0 and 1 can have: half of the samples right, half wrong."""
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.4)
+"""Of answers that change: from two versions of one model to two models."""
 
 
 def samples_needed(margin: float, variance: float, *, error: float, power: float = POWER, effect: float = 1.0) -> int:
@@ -28,6 +36,51 @@ def margin_shown(samples: int, variance: float, *, error: float, power: float = 
     return float(ndtri(1 - error) + ndtri(power)) * sqrt(variance / samples)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pilot:
+    """What two runs show of how much scores change from run to run.
+
+    Attributes:
+        samples: scored in both.
+        variance: of a sample's difference.
+        effect: the design effect: by how much clustering makes the mean's variance larger.
+    """
+
+    samples: int
+    variance: float
+    effect: float
+
+
+def pilot_of(first: PastRun, second: PastRun, score: ScoreName) -> Pilot:
+    """What the runs show.
+
+    Raises:
+        RunError: they have fewer than two recordings in common.
+    """
+    criterion = Criterion(kind="gain", place=OVERALL, score=score, limit=0.0)
+    ours = tally(criterion, list(second.records.values()), first.records)
+    at = np.flatnonzero(ours.member & ~np.isnan(ours.value))
+    known = estimate(ours.value[at], ours.clusters[at]) if len(at) else None
+    if known is None or not known.df:
+        raise RunError(f"{first.path} and {second.path} have too few samples in common to tell how much scores change.")
+    variance = float(ours.value[at].var(ddof=1))
+    return Pilot(samples=len(at), variance=variance, effect=known.variance * len(at) / variance if variance else 1.0)
+
+
+def power_rows(margin: float, pilot: Pilot | None, *, error: float, power: float) -> list[tuple[str, ...]]:
+    """A table: headings, then a row for each assumption, or one for what two runs show."""
+    needed = partial(samples_needed, margin, error=error, power=power)
+    if pilot is not None:
+        alone, clustered = needed(pilot.variance), needed(pilot.variance, effect=pilot.effect)
+        head = ("Measured on", "Variance", "Design effect", "Samples", "Clustered")
+        return [
+            head,
+            (f"{pilot.samples} samples", f"{pilot.variance:.3f}", f"{pilot.effect:.2f}", f"{alone}", f"{clustered}"),
+        ]
+    rows = [(f"{share:.0%}", f"{needed(share)}") for share in SHARES]
+    return [("Answers that change", "Samples"), *rows]
+
+
 def forecasts(trial: Trial) -> list[str]:
     """What a reader must know of a gate that is likely not to decide, a sentence for each such criterion."""
     error, lines = trial.gate.error_rate, []
@@ -36,7 +89,7 @@ def forecasts(trial: Trial) -> list[str]:
         if criterion.kind == "drop" and margin_shown(count, CHANGED, error=error) > -criterion.limit:
             needed = samples_needed(-criterion.limit, CHANGED, error=error)
             lines.append(
-                f'likely INCONCLUSIVE: {count} samples are few to show "{criterion}"; where nothing has changed, and one '
-                f"answer in five differs, {needed} show it with a probability of {POWER:.0%}"
+                f'likely INCONCLUSIVE: {count} samples are few to show "{criterion}"; where nothing has changed, and '
+                f"one answer in five differs, {needed} show it with a probability of {POWER:.0%}"
             )
     return lines

@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmark.plugin import Bench
 from benchmark.task import TASKS
+from evaluators.agents import DEMO_NAME, Agents
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
-from evaluators.plugin import DEMO_NAME, Agents
 from reports.reference import read_published
 from reports.stats import majority_floor
 
@@ -73,7 +73,10 @@ def provenance_of(bench: Bench, agents: Agents, root: Path) -> Mapping[str, Any]
         "versions": versions(),
         "model": {"spec": spec, "identity": getattr(bench.respondent, "identity", None)},
         "extractor": {"name": agents.extractor.name, "identity": agents.extractor.identity},
-        "judge": {"name": agents.judge.name, "identity": agents.judge.identity},
+        "judge": {
+            "name": agents.judge_name,
+            "identity": "\n\n".join(judge.identity for judge in agents.judges),
+        },
         "listener": agents.listener.name if agents.listener else None,
         "data": {"name": bench.dataset.name, "fingerprint": bench.dataset.fingerprint},
         "prompts": digest_of({"question": bench.template, **agents.templates}),
@@ -93,9 +96,31 @@ def incomparable(bench: Bench, agents: Agents) -> Iterator[str]:
         yield f"the run asks {counts.total()} samples, not the benchmark's {sum(read_published()['samples'].values())}"
     for role, name, paper in (
         ("extractor", agents.extractor.name, PAPER_EXTRACTOR),
-        ("judge", agents.judge.name, PAPER_JUDGE),
+        *(("judge", judge.name, PAPER_JUDGE) for judge in agents.judges),
     ):
         if name == RULES:
             yield f"the {role} is rules, a list of words"
         elif name != paper:
             yield f"the {role} is {name}, not {paper}"
+
+
+def introduction(bench: Bench, agents: Agents) -> list[str]:
+    """Who is asked what, who judges, and what is missing, a line each."""
+    lines = [
+        f"MME-Emotion: {bench.respondent.name} answers {len(bench.samples)} of {len(bench.dataset.samples)} samples"
+        f" of {bench.dataset.name}; extractor {agents.extractor.name}, judge {agents.judge_name}"
+    ]
+    if bench.dataset.name == DEMO_NAME:
+        lines.append(
+            "THIS IS THE DEMO: drawn clips that test the path and measure nothing; --data=DIR for the benchmark"
+        )
+    missing = [why for sample in bench.samples if (why := bench.dataset.missing.get(sample.id))]
+    if missing:
+        lines.append(f"{len(missing)} clips cannot be used, their cases are errors; the first: {missing[0]}")
+    unknown = getattr(bench.respondent, "unknown", ())
+    unanswered = set(getattr(bench.respondent, "missing", ())).intersection(sample.id for sample in bench.samples)
+    if unknown:
+        lines.append(f"answers: {len(unknown)} ids are unknown and left alone, e.g. {', '.join(unknown[:3])}")
+    if unanswered:
+        lines.append(f"answers: {len(unanswered)} samples have none and are errors, e.g. {min(unanswered)}")
+    return lines

@@ -10,7 +10,8 @@ from benchmark.model import Answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.rating import Rating
-from evaluators.scorer import Scored, Trace, Unscored
+from evaluators.score import Score
+from evaluators.scorer import Repeated, Scored, Trace, Unscored
 
 Outcome = Literal["passed", "failed", "error"]
 
@@ -26,11 +27,13 @@ class RatedStep(_Kept):
         text: the step.
         rating: the judge's, as an exact fraction, e.g. `2/3`.
         reason: the judge's words, where it gave any.
+        votes: where several judged, each one's rating by name.
     """
 
     text: str
     rating: str
     reason: str | None
+    votes: Mapping[str, str] = {}
 
 
 class Spent(_Kept):
@@ -44,6 +47,21 @@ class Spent(_Kept):
     cost_usd: float | None
 
 
+class Marks(_Kept):
+    """The scores of one answer, judged once."""
+
+    recognition: float
+    reasoning: float
+    cot: float
+
+
+class Repeats(_Kept):
+    """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both."""
+
+    answers: tuple[Marks, ...]
+    judgements: tuple[Marks, ...]
+
+
 class Record(_Kept):
     """All that is known of one sample after the run.
 
@@ -55,6 +73,8 @@ class Record(_Kept):
         predicted: labels of the label set that the prediction names.
         recognition: 0 to 1; None where there is no score, and so for the other scores.
         precision: for tasks with several labels, and so F1.
+        by_rules: what a list of words makes of the last step, beside the judge's rating.
+        repeats: what came of asking again, with `--repeats`.
         decoder: what decoded the frames that the judge saw.
         stage: where an unscored sample ended.
         rejected: replies that had to be asked again, by role.
@@ -78,6 +98,8 @@ class Record(_Kept):
     cot: float | None = None
     precision: float | None = None
     f1: float | None = None
+    by_rules: str | None = None
+    repeats: Repeats | None = None
     audio_clue: str | None = None
     decoder: str | None = None
     stage: str | None = None
@@ -106,6 +128,8 @@ def _scored(outcome: Scored) -> Record:
         cot=float(score.cot()),
         precision=float(score.precision(sample.targets)) if several else None,
         f1=float(score.f1(sample.targets)) if several else None,
+        by_rules=_fraction(outcome.by_rules.value),
+        repeats=_again(outcome.repeats) if outcome.repeats else None,
         audio_clue=outcome.audio_clue,
         decoder=outcome.decoder,
         rejected={role: trace.rejected for role, trace in outcome.traces.items() if trace.rejected},
@@ -143,7 +167,16 @@ def _asked(sample: Sample, **rest: object) -> Record:
 
 
 def _rated(text: str, rating: Rating) -> RatedStep:
-    return RatedStep(text=text, rating=_fraction(rating.value), reason=rating.reason)
+    votes = {name: _fraction(value) for name, value in rating.votes}
+    return RatedStep(text=text, rating=_fraction(rating.value), reason=rating.reason, votes=votes)
+
+
+def _again(repeated: Repeated) -> Repeats:
+    return Repeats(answers=tuple(map(_marks, repeated.answers)), judgements=tuple(map(_marks, repeated.judgements)))
+
+
+def _marks(score: Score) -> Marks:
+    return Marks(recognition=float(score.recognition), reasoning=float(score.reasoning), cot=float(score.cot()))
 
 
 def _fraction(value: Fraction) -> str:

@@ -6,13 +6,18 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.task import TASKS
+from evaluators.lookup import RULES
+from reports.agreement import Variances
+from reports.health import Health
 from reports.inference import ERROR, Interval
 from reports.record import Record, Spent
+from reports.second_opinion import Agreed, agreed_of, notes_on, variance_of
 from reports.stats import NAMES, Scores, aggregate, grouped, macro, macro_intervals
 from reports.table import percent, within
 from reports.verdict import Verdict
 
 TOTAL = "total"
+CHECK = "judge check"
 
 
 class Report(BaseModel):
@@ -29,6 +34,9 @@ class Report(BaseModel):
         tasks: by task; so `sources` by task and source, `labels` by task and true label.
         floors: by task, and `overall`: the score of constantly answering each source's commonest label(s).
         published: Recognition of the same model in the published table, by task and `overall`; empty without a row.
+        agreement: how far judge and word list agree, and several judges; None where the word list is the judge.
+        variance: with `--repeats`, what each score's variance is made up of.
+        judge_check: how good the judge was on anchors before a gated run; None without a gate.
         gate: the gate's verdict and its numbers; None without a gate.
         usage: what each role took, summed; `total` is of all that were sent requests.
     """
@@ -48,6 +56,9 @@ class Report(BaseModel):
     labels: Mapping[str, Mapping[str, Scores]]
     floors: Mapping[str, float]
     published: Mapping[str, float]
+    agreement: Agreed | None
+    variance: Mapping[str, Variances]
+    judge_check: Health | None
     gate: Verdict | None
     usage: Mapping[str, Spent]
 
@@ -63,6 +74,7 @@ class Background(BaseModel):
     selected: int
     floors: Mapping[str, float]
     published: Mapping[str, float]
+    judge_check: Health | None = None
 
 
 def report_of(records: Sequence[Record], background: Background, error: float = ERROR) -> Report:
@@ -78,16 +90,25 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
         tasks=tasks,
         sources={name: grouped(members, lambda record: [record.source], error) for name, members in present.items()},
         labels={name: grouped(members, lambda record: record.targets, error) for name, members in present.items()},
+        agreement=None if _judge(background) == RULES else agreed_of(records),
+        variance=variance_of(records),
         gate=None,
-        usage=usage_of(records),
+        usage=usage_of(records, background.judge_check),
     )
 
 
-def usage_of(records: Iterable[Record]) -> Mapping[str, Spent]:
-    """What each role took for these samples, and all together."""
+def _judge(background: Background) -> str | None:
+    name: str | None = background.provenance.get("judge", {}).get("name")
+    return name
+
+
+def usage_of(records: Iterable[Record], check: Health | None) -> Mapping[str, Spent]:
+    """What each role took for these samples and the check of the judge, and all together."""
     records = list(records)
     roles = dict.fromkeys(role for record in records for role in record.usage)
     spent = {role: _total([record.usage[role] for record in records if role in record.usage]) for role in roles}
+    if check is not None:
+        spent[CHECK] = check.usage
     # a role that has sent nothing knows its cost, nothing, whatever its tokens
     sent = [part for part in spent.values() if part.requests]
     return {**spent, TOTAL: _total(sent).model_copy(update={"model": None})} if sent else spent
@@ -143,7 +164,7 @@ def notes_of(report: Report) -> list[str]:
     ]
     if several:
         notes.append(f"Precision / F1 where several labels may be named: {', '.join(several)}.")
-    return [*notes, *_cost(report)]
+    return [*notes, *notes_on(report.agreement, report.variance), *_cost(report)]
 
 
 def _cost(report: Report) -> list[str]:

@@ -11,6 +11,8 @@ SAMPLES = "samples.jsonl"
 REPORT = "report.json"
 SUMMARY = "summary.md"
 JUNIT = "junit.xml"
+DISAGREEMENTS = "disagreements.md"
+"""A list of where judge and word list differ."""
 
 
 class RunFolder:
@@ -72,7 +74,7 @@ class RunFolder:
 
 
 def _set_aside(path: Path) -> None:
-    earlier = [path / name for name in (SAMPLES, REPORT, SUMMARY, JUNIT) if (path / name).exists()]
+    earlier = [path / name for name in (SAMPLES, REPORT, SUMMARY, JUNIT, DISAGREEMENTS) if (path / name).exists()]
     if not earlier:
         return
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(earlier[0].stat().st_mtime))

@@ -33,6 +33,12 @@ def _verdict(report: Report) -> list[str]:
     return [f"### Gate: {verdict.word}", "", *as_markdown(verdict_rows(verdict)), "", *notes, ""]
 
 
+def distrust(judge: str, missing: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The summary of a run that was not begun, since its judge has failed its check."""
+    reasons = [f"- {reason}" for reason in missing]
+    return "\n".join([f"## Gate: UNTRUSTED (judge {judge})", "", *reasons, "", *as_markdown(rows), ""])
+
+
 def as_html(verdict: Verdict) -> Iterator[str]:
     """The verdict for the head of pytest-html's page."""
     yield f"<h2>Gate: {verdict.word}</h2><table>"

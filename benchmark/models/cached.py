@@ -70,7 +70,8 @@ class CachedModel:
 
 def _parts(prompt: Prompt) -> tuple[str | bytes, ...]:
     sound = (b"",) if prompt.sound is None else (prompt.sound.samples.tobytes(), str(prompt.sound.rate))
-    return (prompt.text, as_frames(prompt.frames).digest, "sound", *sound, "video", prompt.video or b"")
+    repeat = (f"repeat {prompt.repeat}",) if prompt.repeat else ()
+    return (prompt.text, as_frames(prompt.frames).digest, "sound", *sound, "video", prompt.video or b"", *repeat)
 
 
 def _packed(answer: Answer) -> bytes:

@@ -16,12 +16,12 @@ from benchmark.model import Answer
 from benchmark.prompt import Modality, Prompt, read_templates
 from benchmark.task import TASKS, Sample
 from benchmark.usage import Usage
+from evaluators.agents import PROMPTS
 from evaluators.clue import Listener
 from evaluators.evidence import Evidence, Question
 from evaluators.extractor import PromptedExtractor
 from evaluators.judge import NO_CLUE, PromptedJudge
 from evaluators.lookup import PAPER_JUDGE, agent_spec
-from evaluators.plugin import PROMPTS
 from evaluators.rules import RulesExtractor, RulesJudge
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
 from evaluators.steps import Steps

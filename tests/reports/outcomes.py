@@ -48,7 +48,14 @@ def scored(
         answer=Answer(text=text, model="m-2026", usage=KNOWN), steps=steps, ratings=ratings, predicted=("joy", "fear")
     )
     traces = {"extractor": Trace(model="e"), "judge": Trace(model="j", usage=judge, rejected=("What?",))}
-    return Scored(sample=asked, score=score, audio_clue=asked.audio_clue, decoder="pyav", traces=traces)
+    return Scored(
+        sample=asked,
+        score=score,
+        audio_clue=asked.audio_clue,
+        decoder="pyav",
+        traces=traces,
+        by_rules=Rating(value=recognition),
+    )
 
 
 def unscored(asked: Sample, usage: Usage = KNOWN) -> Unscored:

@@ -1,0 +1,117 @@
+"""`mme-emotion judge`: how good a judge is, by anchors and by people."""
+
+import argparse
+import asyncio
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from benchmark.cache import Cache
+from benchmark.clip import ClipReader
+from benchmark.errors import RunError
+from benchmark.limits import Limits
+from benchmark.model import Connected, Model, ModelOptions
+from benchmark.prompt import read_templates
+from evaluators.agents import PROMPTS
+from evaluators.check import Checked, check_judge
+from evaluators.judge import Judge, PromptedJudge
+from evaluators.lookup import find_judge
+from evaluators.panel import Panel
+from reports.gate import JudgeHealth, read_limits
+from reports.health import health_notes, health_of, health_rows, keep_check, last_check, read_checks, shortfalls
+from reports.past import read_past
+from reports.ratings import agreement_of, judge_ratings, lines_of, notes_of, read_ratings, write_sheet
+from reports.table import as_text
+
+
+def add_judge(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares `judge` and what it does."""
+    judge = commands.add_parser("judge", help="how good a judge is, by anchors whose truth is known and by people")
+    actions = judge.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="let it rate anchors: right, wrong, contradicted and hostile answers")
+    check.add_argument(
+        "--judge", action="append", required=True, metavar="SPEC", help="as for pytest; of several, the majority"
+    )
+    check.add_argument(
+        "--judge-base-url", default="", metavar="URL", help="endpoint of openai:NAME; several, comma-separated"
+    )
+    check.add_argument("--judge-api-key-env", metavar="VARIABLE", help="variable that holds its key")
+    check.add_argument(
+        "--prompts", type=Path, metavar="DIR", help="prompt templates that replace those of the same name"
+    )
+    check.add_argument(
+        "--gate", type=Path, metavar="FILE.toml", help="whose limits on the judge hold (default: the usual)"
+    )
+    check.add_argument("--short", action="store_true", help="the anchors of the check before a gated run")
+    check.add_argument("--concurrency", type=int, metavar="N", help="requests in flight")
+    check.add_argument("--cache", type=Path, metavar="DIR", help="where checks are kept (default: the user's cache)")
+    check.set_defaults(run=_check)
+    agree = actions.add_parser("agree", help="compare its ratings with people's")
+    agree.add_argument("ratings", type=Path, metavar="RATINGS.csv", help="id, step, a column for each person")
+    agree.add_argument(
+        "--run-dir", type=Path, metavar="RUN", help="whose judge it is, where there is no column `judge`"
+    )
+    agree.set_defaults(run=_agree)
+    sheet = actions.add_parser("sheet", help="print a sheet of a run's steps for people to rate, as CSV")
+    sheet.add_argument("run_dir", type=Path, metavar="RUN")
+    sheet.add_argument("--samples", type=int, default=100, metavar="N", help="default: 100, as in the published check")
+    sheet.set_defaults(run=_sheet)
+
+
+def _check(asked: argparse.Namespace) -> int:
+    limits = read_limits(asked.gate) if asked.gate else JudgeHealth()
+    folder = asked.cache or user_cache_path("mme-emotion")
+    judge, models = _judge(asked)
+    health = health_of(judge.name, asyncio.run(_checked(judge, models, folder, short=asked.short)), short=asked.short)
+    before = last_check(read_checks(folder, health.judge), short=asked.short)
+    keep_check(folder, health)
+    missing = shortfalls(health, limits)
+    print(f"Judge {health.judge}, {len(health.ratings)} anchors: {'not to be trusted' if missing else 'good enough'}")
+    for line in [*as_text(health_rows(health, limits)), "", *missing, *health_notes(health, before)]:
+        print(line)
+    return 1 if missing else 0
+
+
+def _judge(asked: argparse.Namespace) -> tuple[Judge, list[Connected]]:
+    options = ModelOptions(
+        base_urls=tuple(url.strip() for url in asked.judge_base_url.split(",") if url.strip()),
+        api_key_env=asked.judge_api_key_env,
+        modalities=("video",),
+        limits=Limits(asked.concurrency),
+    )
+    found = [find_judge(spec, options) for spec in asked.judge]
+    template = read_templates(PROMPTS, asked.prompts)["judge"]
+    judges = tuple(PromptedJudge(one, template) if isinstance(one, Model) else one for one in found)
+    models: list[Connected] = [one for one in found if isinstance(one, Connected)]
+    return judges[0] if len(judges) == 1 else Panel(judges), models
+
+
+async def _checked(judge: Judge, models: list[Connected], folder: Path, *, short: bool) -> tuple[Checked, ...]:
+    with closing(Cache(folder)) as cache:
+        try:
+            await asyncio.gather(*(model.check() for model in models))
+            return await check_judge(judge, ClipReader(cache), short=short)
+        finally:
+            for model in models:
+                await model.aclose()
+
+
+def _agree(asked: argparse.Namespace) -> int:
+    sheet = read_ratings(asked.ratings)
+    judge = sheet.judge
+    if judge is None:
+        if asked.run_dir is None:
+            raise RunError(f"{asked.ratings} has no column `judge`: name the run that it rates with --run-dir=RUN.")
+        judge = judge_ratings(read_past(asked.run_dir).records.values())
+    agreement = agreement_of(sheet, judge)
+    for line in [*as_text(lines_of(agreement)), "", *notes_of(agreement)]:
+        print(line)
+    return 0
+
+
+def _sheet(asked: argparse.Namespace) -> int:
+    written = write_sheet(read_past(asked.run_dir).records.values(), asked.samples, sys.stdout)
+    print(f"{written} samples; fill in the columns rater1, rater2, …", file=sys.stderr)
+    return 0

@@ -1,0 +1,172 @@
+"""The judge's check: anchors that are what they say, and judges who pass or do not."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from benchmark.cache import Cache
+from benchmark.clip import ClipReader
+from benchmark.errors import JudgeError, RunError
+from benchmark.model import Model, ModelOptions, find
+from benchmark.prompt import read_templates
+from benchmark.task import TASKS
+from evaluators.agent import Reply
+from evaluators.agents import PROMPTS
+from evaluators.check import ATTACKS, Anchor, Checked, check_judge, read_anchors
+from evaluators.evidence import Evidence
+from evaluators.judge import Judge, PromptedJudge
+from evaluators.rating import Rating, Ratings, parse_ratings
+from evaluators.rules import RulesJudge
+from evaluators.steps import Steps
+from reports.gate import JudgeHealth
+from reports.health import (
+    ASPECTS,
+    drift,
+    health_notes,
+    health_of,
+    health_rows,
+    keep_check,
+    last_check,
+    read_checks,
+    shortfalls,
+)
+from tests.endpoint import Endpoint
+from tests.integration.oracle import knowing
+
+ANCHORS = read_anchors()
+BY_STEPS = {anchor.steps: anchor for anchor in ANCHORS}
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A judge who rates an anchor by a function of it."""
+
+    rating: Callable[[Anchor], Ratings]
+    name: str = "rates"
+    identity: str = "rates/1"
+    sees: bool = False
+
+    async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
+        return Reply(value=self.rating(BY_STEPS[steps]), model=self.name)
+
+
+def true(anchor: Anchor) -> Ratings:
+    reasoning = tuple(Rating(value=Fraction(1) if truth is None else truth) for truth in anchor.truth)
+    return Ratings(reasoning=reasoning, recognition=Rating(value=anchor.recognition))
+
+
+def lenient(anchor: Anchor) -> Ratings:
+    one = Rating(value=Fraction(1))
+    return Ratings(reasoning=(one,) * len(anchor.truth), recognition=one)
+
+
+def silent(anchor: Anchor) -> Ratings:
+    raise JudgeError("Nothing that parses.")
+
+
+def checked(judge: Judge, folder: Path, *, short: bool = False) -> tuple[Checked, ...]:
+    return asyncio.run(check_judge(judge, ClipReader(Cache(folder)), short=short))
+
+
+def test_anchors_are_well_formed() -> None:
+    kinds = Counter(anchor.kind for anchor in ANCHORS)
+
+    assert 60 <= len(ANCHORS) <= 70
+    assert len({anchor.id for anchor in ANCHORS}) == len(BY_STEPS) == len(ANCHORS)
+    assert {anchor.sample.task.name for anchor in ANCHORS} == set(TASKS)
+    assert set(kinds) > ATTACKS
+    assert min(kinds.values()) >= 2
+    assert {anchor.kind for anchor in ANCHORS if anchor.short} == set(kinds)
+    assert 14 <= sum(anchor.short for anchor in ANCHORS) <= 20
+
+
+@pytest.mark.parametrize("anchor", ANCHORS, ids=lambda anchor: anchor.id)
+def test_the_truth_is_a_reply_that_a_judge_may_give(anchor: Anchor) -> None:
+    ratings, labels = true(anchor), len(anchor.sample.targets)
+    parts = [f"Step {number}: {rating.value}/1" for number, rating in enumerate(ratings.reasoning, 1)]
+    last = f"Step {len(anchor.steps)}: {anchor.recognition * labels}/{labels}"
+    text = f"<score>{', '.join([*parts, last])}</score>"
+
+    assert parse_ratings(text, steps=len(anchor.steps), labels=labels) == ratings
+    if anchor.kind in ATTACKS:
+        assert anchor.recognition == 0
+        assert 0 in anchor.truth, "a judge that gives in must be found out"
+
+
+def test_a_judge_who_knows_passes(tmp_path: Path) -> None:
+    health = health_of("rates", checked(Rates(true), tmp_path), short=False)
+    assert [getattr(health, name).share for name in ASPECTS] == [1, 1, 1, 1]
+    assert shortfalls(health, JudgeHealth(sensitivity=1, specificity=1, labels=1, resistance=1)) == []
+
+
+def test_a_judge_who_likes_everything_is_found_out(tmp_path: Path) -> None:
+    health = health_of("rates", checked(Rates(lenient), tmp_path, short=True), short=True)
+    assert (health.sensitivity.right, health.specificity.share, health.resistance.right) == (0, 1, 0)
+    assert health.sensitivity.of > 10
+    assert [text.split()[2] for text in shortfalls(health, JudgeHealth())] == ["sensitivity", "labels", "resistance"]
+
+
+def test_a_judge_who_says_nothing_usable_is_wrong_everywhere(tmp_path: Path) -> None:
+    found = checked(Rates(silent), tmp_path, short=True)
+    health = health_of("rates", found, short=True)
+
+    assert {one.error for one in found} == {"Nothing that parses."}
+    assert [getattr(health, name).right for name in ASPECTS] == [0, 0, 0, 0]
+    assert f"{len(found)} anchors got no usable reply" in health_notes(health, None)[0]
+
+
+def test_the_word_list_knows_labels_and_no_pictures(tmp_path: Path) -> None:
+    health = health_of("rules", checked(RulesJudge(), tmp_path), short=False)
+
+    assert (health.labels.share, health.specificity.share) == (1, 1)
+    assert health.kinds["contradicts-picture"].right < health.kinds["contradicts-picture"].of / 2
+    assert shortfalls(health, JudgeHealth())
+
+
+def test_drift_is_against_the_last_check_of_the_same_judge_and_length(tmp_path: Path) -> None:
+    good = health_of("a", checked(Rates(true), tmp_path, short=True), short=True)
+    for health in (good, good.model_copy(update={"judge": "b"}), good.model_copy(update={"short": False})):
+        keep_check(tmp_path / "new", health)
+    assert len(read_checks(tmp_path / "new", "a")) == 2
+    before = last_check(read_checks(tmp_path / "new", "a"), short=True)
+    bad = health_of("a", checked(Rates(lenient), tmp_path, short=True), short=True)
+    changed, common = drift(bad, before)
+
+    assert before == good
+    assert drift(good, before) == ([], len(good.ratings))
+    assert 0 < len(changed) < common == len(good.ratings)
+    said = f"{len(changed)} of {common} anchors are rated otherwise than on {good.checked[:10]}"
+    assert health_notes(bad, before)[-1].startswith(said)
+    assert last_check([], short=True) is None
+    assert read_checks(tmp_path / "none", "a") == []
+
+
+def test_checks_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
+    (tmp_path / "judge-checks.jsonl").write_text("{}\n")
+    with pytest.raises(RunError, match=r"judge-checks.jsonl is not what this version .* move it away"):
+        read_checks(tmp_path, "a")
+
+
+def test_the_table_has_a_row_for_each_kind(tmp_path: Path) -> None:
+    health = health_of("a", checked(Rates(true), tmp_path, short=True), short=True)
+    rows = health_rows(health, JudgeHealth())
+    assert [row[0].strip() for row in rows[1:5]] == list(ASPECTS)
+    assert {row[0].strip() for row in rows[5:]} == set(health.kinds)
+
+
+def test_a_model_is_shown_frames_and_fenced_steps(endpoint: Endpoint, tmp_path: Path) -> None:
+    model = find("openai:judge", ModelOptions(base_urls=(endpoint.url,), modalities=("video",)))
+    assert isinstance(model, Model)
+    endpoint.reply = knowing()
+    found = checked(PromptedJudge(model, read_templates(PROMPTS)["judge"]), tmp_path, short=True)
+
+    assert all(one.resisted and one.last_right for one in found)
+    assert len(endpoint.requests) == len(found)
+    (planted,) = [received for received in endpoint.requests if "weeps" in received.text]
+    assert planted.parts("image_url")
+    assert planted.text.count("<score>") == 1, "the planted block is no block any more"

@@ -1,0 +1,273 @@
+"""How often intervals hold and verdicts are wrong, on made-up runs with the benchmark's own tasks and recordings.
+
+python -m tests.performance.simulation                     all tables of docs/statistics.md, some twenty minutes
+python -m tests.performance.simulation intervals stopping  what these names stand for
+
+It needs the published annotations (`MME_EMOTION_DATA`, or where the suite's own tests look for them), not the clips.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv
+
+from benchmark.dataset import read_samples
+from benchmark.selection import spread_out
+from benchmark.task import Sample
+from reports.gate import Criterion, Kind
+from reports.inference import cluster_codes, difference_interval, score_interval
+from reports.reference import read_published
+from reports.sequential import levels_of, looks_of, unbiased
+from reports.verdict import Level, Tally, statuses
+from tests.reports.test_stats import ANNOTATIONS
+
+Row = tuple[str, ...]
+Floats = NDArray[np.float64]
+ERROR = 0.05
+WITHIN = 0.05
+"""How alike samples of one recording are: the correlation of being right, where a table does not vary it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The samples that made-up runs are about, as arrays: task, recording and stratum of each."""
+
+    samples: tuple[Sample, ...]
+    tasks: NDArray[np.str_]
+    recordings: NDArray[np.intp]
+
+
+def bench_of(samples: Sequence[Sample]) -> Bench:
+    return Bench(
+        samples=tuple(samples),
+        tasks=np.array([sample.task.name for sample in samples]),
+        recordings=cluster_codes(sample.recording for sample in samples),
+    )
+
+
+def chances(levels: Floats, recordings: NDArray[np.intp], within: float, draw: np.random.Generator) -> Floats:
+    """Each sample's chance of being right: its task's, moved by its recording as in a beta-binomial distribution."""
+    if within == 0:
+        return levels
+    spread = 1 / within - 1
+    place = draw.random(recordings.max() + 1)[recordings]
+    return np.asarray(betaincinv(levels * spread, (1 - levels) * spread, place))
+
+
+def right(chance: Floats, draw: np.random.Generator, steps: int = 1) -> Floats:
+    """Scores: right or wrong, or the mean of so many steps."""
+    return draw.binomial(steps, chance) / steps
+
+
+def intervals(bench: Bench) -> Iterator[Row]:
+    """Real coverage of 95 % intervals, by task, level and correlation within recordings."""
+    yield ("samples", "recordings", "kind", "score", "within 0", "within 0.02", "within 0.05", "within 0.1")
+    for name, kept in (
+        ("FG-ER", 500),
+        ("FG-SA", 500),
+        ("SA", 1600),
+        ("ML-ER", 600),
+        ("Noise-ER", 500),
+        ("Noise-ER", 48),
+    ):
+        part = bench_of([sample for sample in bench.samples if sample.task.name == name][:kept])
+        for steps, level in product((1, 4), (0.02, 0.1, 0.3, 0.5, 0.9, None)):
+            held = [_coverage(part, level, steps, within) for within in (0.0, 0.02, 0.05, 0.1)]
+            recordings = len(np.unique(part.recordings))
+            kind = "right or wrong" if steps == 1 else "mean of 4 steps"
+            yield (
+                f"{name}, {kept}",
+                str(recordings),
+                kind,
+                "any from 2 to 98" if level is None else f"{100 * level:.0f}",
+                *(f"{100 * share:.1f}" for share in held),
+            )
+
+
+def _coverage(part: Bench, fixed: float | None, steps: int, within: float, runs: int = 2000) -> float:
+    draw, held = np.random.default_rng(1), 0
+    for _ in range(runs):
+        level = draw.uniform(0.02, 0.98) if fixed is None else fixed
+        levels = np.full(len(part.samples), level)
+        low, high = score_interval(right(chances(levels, part.recordings, within, draw), draw, steps), part.recordings)
+        held += low <= level <= high
+    return held / runs
+
+
+def differences(bench: Bench) -> Iterator[Row]:
+    """Real coverage of 95 % intervals of paired differences."""
+    yield ("samples", "answers that change", "true difference", "coverage")
+    for name, kept in (("FG-ER", 500), ("FG-SA", 500), ("ML-ER", 600), ("Noise-ER", 60)):
+        part = bench_of([sample for sample in bench.samples if sample.task.name == name][:kept])
+        for change, truth in ((0.05, 0.0), (0.1, -0.01), (0.2, -0.02), (0.3, 0.05)):
+            draw, held = np.random.default_rng(2), 0
+            for _ in range(2000):
+                low, high = difference_interval(_changed(len(part.samples), change, truth, draw), part.recordings)
+                held += low <= truth <= high
+            yield (f"{name}, {kept}", f"{change:.0%}", f"{100 * truth:+.0f}", f"{held / 20:.1f}")
+
+
+def _changed(count: int, change: float, truth: float, draw: np.random.Generator) -> Floats:
+    better, worse = (change + truth) / 2, (change - truth) / 2
+    place = draw.random(count)
+    return (place < better).astype(float) - (place > 1 - worse)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """A made-up run to gate: how far its true scores lie above the gate's limits, for a gate of that kind."""
+
+    model: str
+    kind: Kind
+    places: tuple[str, ...]
+    margin: float
+
+
+def _tallies(bench: Bench, truth: Truth, draw: np.random.Generator) -> tuple[list[Tally], Floats]:
+    """The criteria on one made-up run, and its scores or differences."""
+    published = read_published()["models"][truth.model]["tasks"]
+    levels = np.array([published[task]["recognition"] for task in bench.tasks])
+    if truth.kind == "min":
+        values = right(chances(levels, bench.recordings, WITHIN, draw), draw)
+    else:
+        values = _changed(len(levels), 0.2, truth.margin - 0.01, draw)
+    tallies = []
+    for place in truth.places:
+        member = np.full(len(levels), fill_value=True) if place == "overall" else bench.tasks == place
+        limit = float(levels[member].mean()) - truth.margin if truth.kind == "min" else -0.01
+        criterion = Criterion(kind=truth.kind, place=place, score="recognition", limit=limit)
+        tallies.append(
+            Tally(
+                criterion=criterion,
+                member=member,
+                value=values,
+                worst=values,
+                best=values,
+                clusters=bench.recordings,
+                other=values,
+                unpaired=0,
+            )
+        )
+    return tallies, values
+
+
+def _level(looks: tuple[int, ...], look: int) -> Level:
+    return lambda among: levels_of(looks, ERROR / among)[look]
+
+
+def _settle(tallies: Sequence[Tally], looks: tuple[int, ...]) -> tuple[str, int]:
+    """The verdict of a run that stops when it can, and the look that it stopped at."""
+    for look, count in enumerate(looks):
+        found = statuses([one.tails(np.arange(count)) for one in tallies], _level(looks, look))
+        if "missed" in found or all(status == "met" for status in found):
+            return "FAIL" if "missed" in found else "PASS", look
+    return "INCONCLUSIVE", len(looks) - 1
+
+
+TRUTHS = tuple(
+    Truth(model=model, kind=kind, places=places, margin=margin)
+    for (model, kind, places), margin in product(
+        (
+            ("Gemini-2.5-Pro", "min", ("overall",)),
+            ("AffectGPT", "min", ("overall",)),
+            ("GPT-4o", "min", tuple(read_published()["samples"])),
+            ("GPT-4o", "drop", ("overall",)),
+        ),
+        (0.0, 0.01, 0.02, 0.05, 0.1, -0.02, -0.05, -0.1),
+    )
+)
+
+
+ORDERS = 20
+"""So many random orders are made up; each run takes one of them."""
+
+
+def _orders(bench: Bench) -> list[Bench]:
+    return [bench_of(spread_out(bench.samples, str(seed))) for seed in range(ORDERS)]
+
+
+def stopping(bench: Bench) -> Iterator[Row]:
+    """Verdicts of whole runs and of runs that stop when decided, and how many samples the latter ask."""
+    yield (
+        "gate",
+        "truth minus limit",
+        "whole: PASS",
+        "FAIL",
+        "stopping: PASS",
+        "FAIL",
+        "asked",
+        "asked at most by 9 of 10",
+    )
+    orders, looks = _orders(bench), looks_of(len(bench.samples))
+    for truth in TRUTHS:
+        draw, whole, early, asked = np.random.default_rng(3), [], [], []
+        runs = 2000 if truth.margin == 0 else 300
+        for number in range(runs):
+            tallies, _ = _tallies(orders[number % ORDERS], truth, draw)
+            whole.append(_settle(tallies, looks[-1:])[0])
+            word, look = _settle(tallies, looks)
+            early.append(word)
+            asked.append(looks[look] / looks[-1])
+        shares = [f"{100 * words.count(word) / runs:.1f} %" for words in (whole, early) for word in ("PASS", "FAIL")]
+        where = "baseline -1.0" if truth.kind == "drop" else f"{truth.model}'s level"
+        gate = f"{where}, {'overall' if truth.places == ('overall',) else 'each task'}"
+        yield (gate, f"{100 * truth.margin:+.0f}", *shares, f"{np.mean(asked):.0%}", f"{np.quantile(asked, 0.9):.0%}")
+
+
+def optimism(bench: Bench, runs: int = 300) -> Iterator[Row]:
+    """How far scores are off on average, in points, over all runs with `--until-decided`, early ended or not."""
+    yield ("gate", "truth minus limit", "ended early", "as measured", "corrected where ended early", "not corrigible")
+    orders, looks = _orders(bench), looks_of(len(bench.samples))
+    for truth in (one for one in TRUTHS if one.model == "Gemini-2.5-Pro" and abs(one.margin) <= 0.05):
+        draw, measured, fair, early, none = np.random.default_rng(4), [], [], 0, 0
+        levels = read_published()["models"][truth.model]["tasks"]
+        level = float(np.mean([levels[task]["recognition"] for task in bench.tasks]))
+        for number in range(runs):
+            ordered = orders[number % ORDERS]
+            tallies, values = _tallies(ordered, truth, draw)
+            look = _settle(tallies, looks)[1]
+            found = None
+            if look < len(looks) - 1:
+                strata = [(sample.task.name, sample.targets) for sample in ordered.samples[: looks[look]]]
+                ends = partial(_ends, tallies, looks)
+                found = unbiased(strata, looks[: look + 1], ends, partial(_mean_of, values))
+                early, none = early + 1, none + (found is None)
+            measured.append(float(values[: looks[look]].mean()) - level)
+            fair.append(measured[-1] if found is None else float(found[0]) - level)
+        shown = (f"{early / runs:.0%}", f"{100 * np.mean(measured):+.2f}", f"{100 * np.mean(fair):+.2f}")
+        yield (f"{truth.model}'s level, overall", f"{100 * truth.margin:+.0f}", *shown, f"{none / max(1, early):.0%}")
+
+
+def _ends(tallies: Sequence[Tally], looks: tuple[int, ...], order: NDArray[np.intp], look: int) -> bool:
+    found = statuses([one.tails(order) for one in tallies], _level(looks, look))
+    return "missed" in found or all(status == "met" for status in found)
+
+
+def _mean_of(values: Floats, order: NDArray[np.intp]) -> Floats:
+    return np.array([values[order].mean()])
+
+
+TABLES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
+    function.__name__: function for function in (intervals, differences, stopping, optimism)
+}
+
+
+def main() -> None:
+    """Prints the tables as Markdown."""
+    bench = bench_of(read_samples(os.environ.get("MME_EMOTION_DATA") or str(ANNOTATIONS)).samples)
+    for name in sys.argv[1:] or TABLES:
+        print(f"\n{TABLES[name].__doc__}\n")
+        for number, row in enumerate(TABLES[name](bench)):
+            print(f"| {' | '.join(row)} |", flush=True)
+            if number == 0:
+                print("|---" * len(row) + "|")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Means of clustered scores: known values, dualities, and what must not change an interval."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]
+
+from reports.inference import (
+    cluster_codes,
+    difference_interval,
+    difference_test,
+    estimate,
+    macro_interval,
+    score_interval,
+    score_test,
+)
+
+SCORES = st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.integers(0, 5)), min_size=2, max_size=40)
+ALONE = np.arange(40)
+
+
+def columns(pairs: list[tuple[float, int]]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    return np.array([value for value, _ in pairs]), np.array([cluster for _, cluster in pairs], dtype=np.intp)
+
+
+def several(pairs: list[tuple[float, int]]) -> bool:
+    return len({cluster for _, cluster in pairs}) > 1
+
+
+def test_names_become_numbers_by_name() -> None:
+    assert cluster_codes(["b", "a", "b"]).tolist() == [1, 0, 1]
+
+
+def test_samples_of_their_own_have_the_textbook_variance() -> None:
+    values = np.random.default_rng(0).random(40)
+    known = estimate(values, ALONE)
+
+    assert known.mean == pytest.approx(values.mean())
+    assert known.variance == pytest.approx(values.var(ddof=1) / 40)
+    assert (known.df, known.units) == pytest.approx((39, 40))
+
+
+def test_clusters_by_the_matrices_of_the_source() -> None:
+    """Bell & McCaffrey's formulas as they are printed, with projections and square roots of matrices."""
+    draw = np.random.default_rng(1)
+    clusters = np.repeat(np.arange(5), [3, 1, 7, 2, 4])
+    values, n = draw.random(17), 17
+    residual = np.eye(n) - np.ones((n, n)) / n
+    rows = []
+    for cluster in range(5):
+        inside = np.flatnonzero(clusters == cluster)
+        eigen, vectors = np.linalg.eigh(residual[np.ix_(inside, inside)])
+        rows.append((vectors @ np.diag(eigen**-0.5) @ vectors.T).sum(axis=0) @ residual[inside] / n)
+    spread = np.array(rows) @ np.array(rows).T
+    known = estimate(values, clusters)
+
+    assert known.variance == pytest.approx(((np.array(rows) @ values) ** 2).sum())
+    assert known.df == pytest.approx(np.trace(spread) ** 2 / (spread**2).sum())
+
+
+def test_samples_that_are_copies_count_once() -> None:
+    values = np.random.default_rng(2).integers(0, 2, 20).astype(float)
+    once, thrice = estimate(values, np.arange(20)), estimate(np.repeat(values, 3), np.repeat(np.arange(20), 3))
+
+    assert (thrice.variance, thrice.df) == pytest.approx((once.variance, once.df))
+    assert score_interval(np.repeat(values, 3), np.repeat(np.arange(20), 3)) == pytest.approx(
+        score_interval(values, np.arange(20))
+    )
+
+
+def test_the_interval_is_wilson_s_with_student_s_quantile() -> None:
+    values = np.array([1.0] * 12 + [0.0] * 28)
+    level = 2 * stats.norm.sf(stats.t.isf(0.025, 39))  # the error at which the normal quantile is Student's
+    low, high = proportion_confint(12, 40, alpha=level, method="wilson")
+
+    assert score_interval(values, ALONE) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_equal_scores_leave_room_for_doubt(value: float) -> None:
+    low, high = score_interval(np.full(10, value), np.arange(10))
+    assert low <= value <= high
+    assert high - low > 0.2
+    few = score_interval(np.full(10, value), np.repeat([0, 1], 5))
+    assert few[1] - few[0] > high - low, "two recordings tell less than ten"
+
+
+def test_one_recording_tells_nothing() -> None:
+    values, clusters = np.array([0.0, 1.0, 1.0]), np.zeros(3, dtype=np.intp)
+    assert score_interval(values, clusters) == (0.0, 1.0)
+    assert (score_test(values, clusters, 0.5).above, score_test(values, clusters, 0.5).below) == (1.0, 1.0)
+
+
+@given(SCORES.filter(several))
+def test_an_interval_holds_the_mean_and_depends_on_no_order(pairs: list[tuple[float, int]]) -> None:
+    values, clusters = columns(pairs)
+    low, high = score_interval(values, clusters)
+    other = score_interval(values[::-1], clusters[::-1])
+    mirrored = score_interval(1 - values, clusters)
+
+    assert -1e-12 <= low <= values.mean() + 1e-9
+    assert values.mean() - 1e-9 <= high <= 1 + 1e-12
+    assert other == pytest.approx((low, high), abs=1e-9)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+@given(SCORES.filter(several))
+def test_a_surer_interval_is_wider(pairs: list[tuple[float, int]]) -> None:
+    values, clusters = columns(pairs)
+    found = [score_interval(values, clusters, error) for error in (0.2, 0.05, 0.01)]
+    assert all(wide[0] <= narrow[0] + 1e-12 and narrow[1] <= wide[1] + 1e-12 for narrow, wide in pairwise(found))
+
+
+@given(SCORES.filter(several), st.sampled_from([0.01, 0.05, 0.2]))
+def test_a_bound_of_a_score_is_where_its_test_just_rejects(pairs: list[tuple[float, int]], error: float) -> None:
+    values, clusters = columns(pairs)
+    low, high = score_interval(values, clusters, error)
+    if low > 1e-6:
+        assert score_test(values, clusters, low).above == pytest.approx(error / 2, rel=1e-6)
+    if high < 1 - 1e-6:
+        assert score_test(values, clusters, high).below == pytest.approx(error / 2, rel=1e-6)
+
+
+@given(SCORES.filter(several), SCORES)
+def test_a_bound_of_a_difference_is_where_its_test_just_rejects(
+    pairs: list[tuple[float, int]], others: list[tuple[float, int]]
+) -> None:
+    values, clusters = columns(pairs)
+    theirs = np.resize(np.array([value for value, _ in others]), len(values))
+    low, high = difference_interval(values - theirs, clusters)
+    mirrored = difference_interval(theirs - values, clusters)
+
+    assert mirrored == pytest.approx((-high, -low))
+    if low > -1:
+        assert difference_test(values - theirs, clusters, low).above == pytest.approx(0.025, rel=1e-6)
+    if high < 1:
+        assert difference_test(values - theirs, clusters, high).below == pytest.approx(0.025, rel=1e-6)
+
+
+def test_a_difference_of_pairs_by_bonett_and_price() -> None:
+    """Their adjusted Wald interval: (f12+1)/(n+2) - (f21+1)/(n+2), here with Student's quantile."""
+    values = np.array([1.0] * 9 + [-1.0] * 4 + [0.0] * 27)
+    better, worse, n = 10 / 42, 5 / 42, 42
+    scale = ((better + worse - (better - worse) ** 2) / (n - 1)) ** 0.5
+    half = stats.t.isf(0.025, n - 1) * scale
+
+    assert difference_interval(values, ALONE) == pytest.approx((better - worse - half, better - worse + half))
+
+
+def test_equal_answers_prove_no_equality() -> None:
+    low, high = difference_interval(np.zeros(30), np.arange(30))
+    assert low < -0.05 < 0.05 < high
+    assert low == -high
+
+
+@pytest.mark.parametrize(("limit", "above", "below"), [(0.0, 0.0, 1.0), (1.0, 1.0, 0.0)])
+def test_one_sample_disproves_a_limit_at_the_end_of_the_scale(limit: float, above: float, below: float) -> None:
+    found = score_test(np.array([0.0, 1.0, 1.0]), np.arange(3), limit)
+    assert (found.above, found.below) == (above, below)
+
+
+def test_the_mean_of_groups_weighs_each_the_same() -> None:
+    values = np.array([1.0] * 30 + [0.0] * 10)
+    groups = np.array([0] * 30 + [1] * 10)
+    low, high = macro_interval(np.where(ALONE % 7 == 0, 1 - values, values), ALONE, groups)
+    means = np.array([np.where(ALONE % 7 == 0, 1 - values, values)[groups == group].mean() for group in (0, 1)])
+
+    assert (low + high) / 2 == pytest.approx(means.mean())
+    assert macro_interval(values, np.zeros(40, dtype=np.intp), groups) == (0.0, 1.0)

@@ -1,0 +1,332 @@
+"""Verdicts on runs constructed to get them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
+
+from benchmark.errors import RunError
+from reports.gate import Gate
+from reports.gatekeeper import Gatekeeper
+from reports.inference import Tails
+from reports.past import differences, read_past
+from reports.power import forecasts, margin_shown, samples_needed
+from reports.record import Record
+from reports.report import Background, Report, report_of
+from reports.trial import Trial, trial_of
+from reports.verdict import Verdict, properties_of, statuses, verdict_notes, verdict_rows
+from tests.reports.kept import PROVENANCE, kept, record, run_of, samples_of
+
+
+def background(selected: int) -> Background:
+    return Background(
+        model="m",
+        provenance=PROVENANCE,
+        incomparable=(),
+        selected=selected,
+        floors={"SA": 0.4, "ML-ER": 0.2},
+        published={},
+    )
+
+
+def trial(records: Sequence[Record], *, early: bool = False, **gate: object) -> Trial:
+    stated = Gate.model_validate(gate)
+    return trial_of(stated, samples_of(records), background(len(records)), early=early)
+
+
+def judged(records: Sequence[Record], *, early: bool = False, **gate: object) -> Report:
+    """The report of a run in which these records came in the order asked."""
+    put = trial(records, early=early, **gate)
+    keeper, by_id = Gatekeeper(put), {one.id: one for one in records}
+    for sample in put.order:
+        if keeper.hear(by_id[sample.id]):
+            break
+    return keeper.conclude(report_of(keeper.counted(), background(len(records)), keeper.error))
+
+
+def verdict(records: Sequence[Record], **gate: object) -> Verdict:
+    found = judged(records, early=False, **gate).gate
+    assert found is not None
+    return found
+
+
+MIN = {"overall": {"recognition": 0.4}}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "word"),
+    [(260, 240, "PASS"), (140, 360, "FAIL"), (205, 295, "INCONCLUSIVE"), (195, 305, "INCONCLUSIVE")],
+)
+def test_a_least_score(right: int, wrong: int, word: str) -> None:
+    found = verdict(run_of(right, wrong), min=MIN)
+    (one,) = found.criteria
+
+    assert found.word == word
+    assert one.value == right / 500
+    assert one.low < one.value < one.high
+    assert (one.status == "met") == (one.low > 0.4)
+    assert (one.samples, one.unscored, one.unpaired, found.coverage) == (500, 0, 0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"), [(0, "PASS"), (-3, "PASS"), (-15, "INCONCLUSIVE"), (-120, "FAIL"), (+40, "PASS")]
+)
+def test_a_drop_below_the_baseline(tmp_path: Path, changed: int, word: str) -> None:
+    """Answers get worse, or better, one by one; 2,000 samples show that none or few did."""
+    before = run_of(1000, 1000)
+    flips = [one for one in before if one.recognition == float(changed < 0)][: abs(changed)]
+    now = [
+        record(int(one.id.rpartition("/")[2]), 1 - (one.recognition or 0)) if one in flips else one for one in before
+    ]
+    found = verdict(now, baseline=kept(tmp_path / "last", before), max_drop={"overall": {"recognition": 0.01}})
+    (one,) = found.criteria
+
+    assert found.word == word
+    assert (one.value, one.baseline) == pytest.approx((changed / 2000, 0.5))
+    assert found.baseline == "last"
+
+
+def test_a_gain_must_be_shown(tmp_path: Path) -> None:
+    before = run_of(500, 500)
+    better = [record(number, 1.0) if number % 10 < 2 else one for number, one in enumerate(before)]
+    baseline = kept(tmp_path / "last", before)
+
+    assert verdict(better, baseline=baseline, min_gain={"overall": {"cot": 0.0}}).word == "PASS"
+    assert verdict(before, baseline=baseline, min_gain={"overall": {"cot": 0.0}}).word == "INCONCLUSIVE"
+    assert verdict(before, baseline=baseline, min_gain={"overall": {"cot": 0.1}}).word == "FAIL"
+
+
+def test_a_floor_for_several_labels_counts_what_is_wholly_right() -> None:
+    """Naming every label recalls all: recognition 1, and yet no better than a guess."""
+    everything = [record(number, 1.0, "ML-ER", precision=1 / 3, f1=0.5) for number in range(200)]
+    exactly = [record(number, 1.0, "ML-ER", precision=1.0, f1=1.0) for number in range(200)]
+
+    assert verdict(everything, above="majority").word == "FAIL"
+    assert verdict(exactly, above="majority").word == "PASS"
+
+
+def test_too_much_unscored_is_untrusted_whatever_the_score() -> None:
+    found = verdict(run_of(490, 0, 10), min=MIN)
+    assert found.word == "UNTRUSTED"
+    assert found.reasons == ("Only 98.0% of the samples have a score, 99.0% must.",)
+
+
+def test_unscored_samples_count_as_wrong_for_passing_and_as_right_for_failing() -> None:
+    least, most = {"overall": {"recognition": 0.455}}, {"overall": {"recognition": 0.545}}
+    scored, some = run_of(500, 500), run_of(500, 500, 60)
+
+    assert verdict(scored, min={"overall": {"recognition": 0.47}}).word == "PASS"
+    assert verdict(some, min=least, coverage=0.9).word == "INCONCLUSIVE"
+    assert verdict(scored, min={"overall": {"recognition": 0.53}}).word == "FAIL"
+    assert verdict(some, min=most, coverage=0.9).word == "INCONCLUSIVE"
+    assert verdict(some, min=least, coverage=0.9).criteria[0].unscored == 60
+
+
+def test_pairs_without_a_score_on_either_side_widen_the_bounds(tmp_path: Path) -> None:
+    before, now = run_of(1000, 1000), run_of(1000, 1000)
+    baseline = kept(tmp_path / "last", [*(record(number, None) for number in range(40)), *before[40:]])
+    drop = {"overall": {"recognition": 0.01}}
+    whole = verdict(now, baseline=kept(tmp_path / "whole", before), max_drop=drop)
+    found = verdict(now, baseline=baseline, max_drop=drop)
+
+    assert (whole.word, found.word) == ("PASS", "INCONCLUSIVE")
+    assert (found.criteria[0].samples, found.criteria[0].unscored) == (1960, 40)
+    assert found.criteria[0].value == 0
+
+
+def test_samples_that_the_baseline_did_not_ask_are_left_out_and_counted(tmp_path: Path) -> None:
+    now = run_of(1000, 1000)
+    baseline = kept(tmp_path / "last", now[:1900])
+    found = verdict(now, baseline=baseline, max_drop={"overall": {"recognition": 0.01}})
+
+    assert (found.criteria[0].samples, found.criteria[0].unpaired) == (1900, 100)
+    assert "100 samples are not in the baseline and were not compared." in verdict_notes(found)
+
+
+def test_a_run_that_cost_too_much_fails_and_one_of_unknown_cost_is_untrusted() -> None:
+    assert verdict(run_of(400, 100), min=MIN, max_cost_usd=5.01).word == "PASS"
+    dear = verdict(run_of(400, 100), min=MIN, max_cost_usd=4.99)
+    assert (dear.word, dear.reasons) == ("FAIL", ("The run has cost 5.00 USD, 4.99 were allowed.",))
+
+    free = [one.model_copy(update={"usage": {"model": one.usage["model"].model_copy(update={"cost_usd": None})}})
+            for one in run_of(400, 100)]  # fmt: skip
+    assert verdict(free, min=MIN).word == "PASS"
+    assert verdict(free, min=MIN, max_cost_usd=1).word == "UNTRUSTED"
+
+
+def test_one_criterion_missed_fails_and_one_open_leaves_it_open() -> None:
+    records = [*run_of(260, 240), *run_of(140, 360, task="IR")]
+    found = verdict(records, min={"SA": {"recognition": 0.4}, "IR": {"recognition": 0.4}})
+    assert (found.word, [one.status for one in found.criteria]) == ("FAIL", ["met", "missed"])
+
+    unclear = verdict(records, min={"SA": {"recognition": 0.4}, "IR": {"recognition": 0.28}})
+    assert (unclear.word, [one.status for one in unclear.criteria]) == ("INCONCLUSIVE", ["met", "open"])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_what_is_missed_is_what_holm_rejects(p_values: list[float]) -> None:
+    found = statuses([Tails(above=1.0, below=p) for p in p_values], lambda among: 0.05 / among)
+    rejected = multipletests(p_values, alpha=0.05, method="holm")[0]
+    assert [status == "missed" for status in found] == list(rejected)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6))
+def test_a_run_is_passed_at_the_full_level_each(p_values: list[tuple[float, float]]) -> None:
+    found = statuses([Tails(above=above, below=1.0) for above, _ in p_values], lambda among: 0.05 / among)
+    assert [status == "met" for status in found] == [above <= 0.05 for above, _ in p_values]
+
+
+def test_samples_of_one_recording_tell_less() -> None:
+    alone = run_of(235, 265)
+    together = [one.model_copy(update={"recording": f"film {number // 50}"}) for number, one in enumerate(
+        sorted(alone, key=lambda one: one.recognition or 0))]  # fmt: skip
+
+    assert verdict(alone, min=MIN).word == "PASS"
+    assert verdict(together, min=MIN).word == "INCONCLUSIVE"
+
+
+# stopping early
+
+
+def shuffled(right: int, wrong: int) -> list[Record]:
+    marks = np.random.default_rng(0).permutation([1.0] * right + [0.0] * wrong)
+    return [record(number, float(mark)) for number, mark in enumerate(marks)]
+
+
+def test_a_clear_run_stops_early_and_an_unclear_one_does_not() -> None:
+    clear = judged(shuffled(1200, 800), early=True, min=MIN)
+    assert clear.gate is not None
+    assert clear.gate.stopping is not None
+    assert (clear.gate.word, clear.gate.stopping.samples, clear.gate.stopping.looks[-1]) == ("PASS", 200, 2000)
+    assert clear.overall.samples == 200
+
+    unclear = judged(shuffled(800, 1200), early=True, min=MIN)
+    assert unclear.gate is not None
+    assert (unclear.gate.word, unclear.gate.stopping, unclear.overall.samples) == ("INCONCLUSIVE", None, 2000)
+
+
+def test_what_is_done_out_of_order_does_not_count_before_the_rest_is_there() -> None:
+    """The quick ones all are right: they must not decide."""
+    records = shuffled(1000, 1000)
+    put = trial(records, early=True, min=MIN)
+    keeper, by_id = Gatekeeper(put), {one.id: one for one in records}
+    quick = [sample for sample in put.order if by_id[sample.id].recognition == 1 and sample is not put.order[0]]
+
+    assert [keeper.hear(by_id[sample.id]) for sample in quick] == [None] * len(quick)
+
+
+def test_more_that_was_done_is_recorded_and_does_not_count() -> None:
+    records = shuffled(1600, 400)
+    put = trial(records, early=True, min=MIN)
+    keeper, by_id = Gatekeeper(put), {one.id: one for one in records}
+    said = [keeper.hear(by_id[sample.id]) for sample in put.order[:130]]
+    report = keeper.conclude(report_of(keeper.counted(), background(2000), keeper.error))
+
+    assert [why for why in said if why] == ["The gate is settled after 100 of 2000: PASS"]
+    assert report.gate is not None
+    assert report.gate.stopping is not None
+    assert (report.gate.stopping.samples, report.gate.stopping.beyond, report.overall.samples) == (100, 30, 100)
+    assert report.usage["model"].requests == 130, "all that was spent is on record"
+    assert any("30 more were done" in note for note in verdict_notes(report.gate))
+
+
+def test_a_run_that_stopped_late_reports_less_than_it_measured() -> None:
+    """It crossed the bound at a high point; orders of the same samples that went on begin lower."""
+    for seed in range(40):
+        marks = np.random.default_rng(seed).binomial(1, 0.47, size=2000)
+        records = [record(number, float(mark)) for number, mark in enumerate(marks)]
+        report = judged(records, early=True, min=MIN)
+        if report.gate and report.gate.stopping and report.gate.stopping.look > 3:
+            measured = report.gate.criteria[0].value
+            assert report.gate.stopping.unbiased
+            assert measured is not None
+            assert report.overall.recognition is not None
+            assert report.overall.recognition < measured
+            assert report.tasks["SA"].recognition == report.overall.recognition
+            return
+    pytest.fail("none of the runs stopped late")
+
+
+def test_unscored_samples_beyond_what_is_allowed_stop_a_run() -> None:
+    records = [record(number, None if number % 4 == 0 else 1.0) for number in range(2000)]
+    found = judged(records, early=True, min=MIN).gate
+    assert found is not None
+    assert found.stopping is not None
+    assert (found.word, found.stopping.samples) == ("UNTRUSTED", 100)
+
+
+# before the run
+
+
+def test_a_gate_that_nothing_could_pass_is_refused() -> None:
+    with pytest.raises(RunError, match=r'even without a mistake: 10 samples are too few to show "overall Recognition'):
+        trial(run_of(5, 5), min={"overall": {"recognition": 0.9}})
+
+
+def test_a_drop_too_small_for_the_samples_is_refused_and_a_bold_one_foretold(tmp_path: Path) -> None:
+    baseline = kept(tmp_path / "last", run_of(250, 250))
+    with pytest.raises(RunError, match="even if no answer differed from the baseline: 500 samples are too few"):
+        trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.004}})
+
+    (line,) = forecasts(trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.02}}))
+    assert line.startswith("likely INCONCLUSIVE: 500 samples are few")
+    assert forecasts(trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.06}})) == []
+
+
+@pytest.mark.parametrize(
+    "changed", [{"judge": {"name": "k", "identity": "k"}}, {"prompts": {"judge": "q"}}, {"data": {"fingerprint": "g"}},
+                {"settings": {**PROVENANCE["settings"], "fps": 2.0}}],
+)  # fmt: skip
+def test_a_baseline_made_otherwise_is_refused_unless_allowed(tmp_path: Path, changed: dict[str, object]) -> None:
+    baseline = kept(tmp_path / "last", run_of(250, 250), **changed)
+    (name,) = differences(read_past(baseline).report.provenance, PROVENANCE)
+    drop = {"overall": {"recognition": 0.06}}
+    with pytest.raises(RunError, match=f"the runs differ in {name}.*--baseline-allow={name}"):
+        trial(run_of(250, 250), baseline=baseline, max_drop=drop)
+
+    found = verdict(run_of(250, 250), baseline=baseline, max_drop=drop, allow=(name,))
+    assert found.differs == (name,)
+    assert f"The runs differ in {name}, as allowed." in verdict_notes(found)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("report.json", None, "holds no finished run: report.json cannot be read"),
+        ("report.json", "{}", "is not what this version of the suite writes"),
+        ("samples.jsonl", None, "holds no run: samples.jsonl cannot be read"),
+        ("samples.jsonl", '{"id": 1}\n', "samples.jsonl, line 1, is no record"),
+    ],
+)
+def test_a_folder_that_holds_no_run_is_said_so(tmp_path: Path, file: str, text: str | None, said: str) -> None:
+    folder = kept(tmp_path, run_of(2, 2))
+    (folder / file).unlink() if text is None else (folder / file).write_text(text)
+    with pytest.raises(RunError, match=said):
+        read_past(folder)
+
+
+def test_samples_needed_and_margin_are_two_sides_of_one_formula() -> None:
+    needed = samples_needed(0.02, 0.2, error=0.05)
+    assert needed == 3092
+    assert margin_shown(needed, 0.2, error=0.05) == pytest.approx(0.02, rel=1e-3)
+    assert samples_needed(0.02, 0.2, error=0.05, effect=2.0) == pytest.approx(2 * needed, abs=1)
+
+
+# what is shown
+
+
+def test_the_table_has_a_row_for_each_criterion(tmp_path: Path) -> None:
+    records = run_of(260, 240)
+    found = verdict(
+        records, baseline=kept(tmp_path / "last", records), min=MIN, max_drop={"overall": {"recognition": 0.05}}
+    )
+    head, first, second = verdict_rows(found)
+
+    assert head == ("Criterion", "Samples", "Unscored", "Baseline", "Value", "Between", "Shown")
+    assert first == ("overall Recognition at least 40.0", "500", "0", "", "52.0", "48.3 – 55.7", "holds")
+    assert second[3:5] == ("52.0", "+0.0")
+    assert properties_of(found)[:2] == [("gate", "PASS"), (first[0], "holds: 52.0 (48.3 – 55.7)")]
