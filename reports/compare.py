@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -79,15 +80,18 @@ def _scored(ours: Tally) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
 
 def _adjusted(found: Sequence[Difference | None]) -> list[Difference]:
     """With the tasks' p-values adjusted: of eight tasks one differs by chance every third time."""
-    from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
-
     there = [one for one in found if one is not None]
     tasks = [one for one in there if one.place != OVERALL]
-    if not tasks:
-        return there
-    adjusted = multipletests([one.p for one in tasks], method="holm")[1]
-    shares = {one.place: float(p) for one, p in zip(tasks, adjusted, strict=True)}
-    return [replace(one, p=shares.get(one.place, one.p)) for one in there]
+    adjusted = dict(zip([one.place for one in tasks], holm([one.p for one in tasks]), strict=True))
+    return [replace(one, p=adjusted.get(one.place, one.p)) for one in there]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values adjusted for there being several, in their order (Holm 1979, doi:10.2307/4615733)."""
+    rising = sorted(range(len(p_values)), key=p_values.__getitem__)
+    shares = (min(1.0, (len(p_values) - rank) * p_values[place]) for rank, place in enumerate(rising))
+    adjusted = dict(zip(rising, accumulate(shares, max), strict=True))
+    return [adjusted[place] for place in range(len(p_values))]
 
 
 def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:

@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 Values: TypeAlias = NDArray[np.float64]
 Clusters: TypeAlias = NDArray[np.intp]
@@ -93,10 +92,13 @@ def score_interval(values: Values, clusters: Clusters, error: float = ERROR) -> 
     Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) for the effective number of samples, with Student's t
     in place of the normal quantile (Dean & Pagano 2015, doi:10.1093/jssam/smv024, compare such intervals).
     """
-    known = estimate(values, clusters)
+    return _wilson(estimate(values, clusters), error)
+
+
+def _wilson(known: Estimate, error: float) -> Interval:
     if not known.df:
         return (0.0, 1.0)
-    n, t2 = _effective(known), float(stdtrit(known.df, 1 - error / 2)) ** 2
+    n, t2 = _effective(known), _quantile(known.df, 1 - error / 2) ** 2
     centre = (known.mean + t2 / (2 * n)) / (1 + t2 / n)
     half = sqrt(t2 * (known.mean * (1 - known.mean) / n + t2 / (4 * n * n))) / (1 + t2 / n)
     return (max(0.0, centre - half), min(1.0, centre + half))
@@ -115,7 +117,7 @@ def difference_interval(values: Values, clusters: Clusters, error: float = ERROR
     (2012, doi:10.3102/1076998611411915): pairs that hardly differ must not make an interval of no width.
     """
     known = _adjusted(values, clusters)
-    half = float(stdtrit(known.df, 1 - error / 2)) * sqrt(known.variance)
+    half = _quantile(known.df, 1 - error / 2) * sqrt(known.variance)
     return (max(-1.0, known.mean - half), min(1.0, known.mean + half))
 
 
@@ -130,7 +132,7 @@ def _tails(distance: float, scale: float, df: float) -> Tails:
         return Tails(above=1.0, below=1.0)
     if scale == 0:  # a limit of 0 or 1, which one sample on its one side disproves
         return Tails(above=float(distance < 0), below=float(distance > 0))
-    return Tails(above=float(stdtr(df, -distance / scale)), below=float(stdtr(df, distance / scale)))
+    return Tails(above=_probability(df, -distance / scale), below=_probability(df, distance / scale))
 
 
 def _adjusted(values: Values, clusters: Clusters) -> Estimate:
@@ -141,15 +143,29 @@ def _adjusted(values: Values, clusters: Clusters) -> Estimate:
 def macro_interval(values: Values, clusters: Clusters, groups: Clusters, error: float = ERROR) -> Interval:
     """Where the true mean of the groups' means lies: each group weighs the same, clusters may reach across groups.
 
-    Taylor linearisation with the factor G/(G-1) and t with G-1 degrees of freedom (Cochran 1977, Sampling Techniques,
-    ch. 5), since no effective number of samples belongs to it.
+    The variance is by Taylor linearisation with the factor G/(G-1) and G-1 degrees of freedom for G clusters (Cochran
+    1977, Sampling Techniques, ch. 5); the interval is as that of a score.
     """
     counts = np.bincount(groups)
     means = np.bincount(groups, values) / counts
-    shares = (values - means[groups]) / counts[groups] / len(counts)
-    sums = np.bincount(clusters, shares)[np.bincount(clusters) > 0]
-    if len(sums) < 2:
-        return (0.0, 1.0)
-    variance = len(sums) / (len(sums) - 1) * float((sums * sums).sum())
-    half = float(stdtrit(len(sums) - 1, 1 - error / 2)) * sqrt(variance)
-    return (max(0.0, float(means.mean()) - half), min(1.0, float(means.mean()) + half))
+    weights = 1 / (counts[groups] * len(counts))
+    inside = np.bincount(clusters) > 0
+    sums = np.bincount(clusters, weights * (values - means[groups]))[inside]
+    shares, count = np.bincount(clusters, weights)[inside], len(sums)
+    variance = count / (count - 1) * float((sums * sums).sum()) if count > 1 else 0.0
+    units = 1 / float((shares * shares).sum())
+    return _wilson(Estimate(mean=float(means.mean()), variance=variance, df=float(count - 1), units=units), error)
+
+
+def _quantile(df: float, share: float) -> float:
+    """Student's t below which that share lies."""
+    from scipy.special import stdtrit  # slow to import, and needed when the samples are done
+
+    return float(stdtrit(df, share))
+
+
+def _probability(df: float, value: float) -> float:
+    """How much of Student's t lies below the value."""
+    from scipy.special import stdtr
+
+    return float(stdtr(df, value))

@@ -5,7 +5,6 @@ from functools import partial
 from math import ceil, sqrt
 
 import numpy as np
-from scipy.special import ndtri
 
 from benchmark.errors import RunError
 from reports.gate import OVERALL, Criterion, ScoreName
@@ -28,12 +27,18 @@ def samples_needed(margin: float, variance: float, *, error: float, power: float
     n = effect · variance · ((z(1-error) + z(power)) / margin)², for a one-sided test (Chow, Shao & Wang 2008, Sample
     Size Calculations in Clinical Research, ch. 3); `effect` is the design effect of clustering, Kish's 1 + (m-1)·ρ.
     """
-    return ceil(effect * variance * float(ndtri(1 - error) + ndtri(power)) ** 2 / margin**2)
+    return ceil(effect * variance * _quantiles(error, power) ** 2 / margin**2)
 
 
 def margin_shown(samples: int, variance: float, *, error: float, power: float = POWER) -> float:
     """By how much a true value must lie above a limit for so many samples to show it with that power."""
-    return float(ndtri(1 - error) + ndtri(power)) * sqrt(variance / samples)
+    return _quantiles(error, power) * sqrt(variance / samples)
+
+
+def _quantiles(error: float, power: float) -> float:
+    from scipy.special import ndtri  # slow to import
+
+    return float(ndtri(1 - error) + ndtri(power))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

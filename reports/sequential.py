@@ -10,7 +10,6 @@ from math import pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 LOOKS = 20
 LEAST = 100
@@ -39,6 +38,8 @@ def levels_of(looks: tuple[int, ...], error: float) -> tuple[float, ...]:
     integration of Armitage, McPherson & Rowe (1969, doi:10.2307/2343787) for increments that are independent; scores
     of clustered samples correlate more from look to look, which errs less.
     """
+    from scipy.special import ndtr  # slow to import, and needed when samples are done
+
     times = [look / looks[-1] for look in looks]
     spent = [error * time**POWER for time in times]
     levels: list[float] = []
@@ -59,6 +60,7 @@ Density = tuple[NDArray[np.float64], NDArray[np.float64]]
 def _bound(density: Density | None, step: float, time: float, share: float) -> float:
     """Above which the motion at this look lies with probability `share`."""
     from scipy.optimize import brentq
+    from scipy.special import ndtr, ndtri
 
     if density is None:
         return float(-ndtri(share)) * sqrt(time)

@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.inter_rater import cohens_kappa  # type: ignore[import-untyped]
 
 from reports.agreement import Repeats, alpha, icc, kappa, kendall, spearman, split_variance
 
@@ -232,3 +233,14 @@ def test_repeats_must_be_whole(answers: tuple[float, ...], judgements: tuple[flo
 
     with pytest.raises(ValueError):
         split_variance([whole, Repeats(answers=answers, judgements=judgements)])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=30).filter(
+        lambda pairs: len({value for pair in pairs for value in pair}) > 1
+    )
+)
+def test_kappa_is_statsmodels(pairs: list[tuple[int, int]]) -> None:
+    first, second = zip(*pairs, strict=True)
+    table = [[pairs.count((one, other)) for other in range(4)] for one in range(4)]
+    assert kappa(first, second) == pytest.approx(float(cohens_kappa(table, return_results=False)))

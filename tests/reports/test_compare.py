@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
 from reports.cli import main
-from reports.compare import compare, difference_rows
+from reports.compare import compare, difference_rows, holm
 from reports.past import read_past
 from reports.record import Record
 from tests.reports.kept import kept, record, run_of
@@ -89,3 +92,12 @@ def test_a_drop_that_is_no_share_is_refused(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit):
         main(["power", "--drop=2"])
     assert "2 is not between 0 and 1" in capsys.readouterr().err
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_s_adjustment_is_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
+
+
+def test_nothing_is_adjusted_to_nothing() -> None:
+    assert holm([]) == []

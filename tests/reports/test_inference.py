@@ -165,10 +165,14 @@ def test_one_sample_disproves_a_limit_at_the_end_of_the_scale(limit: float, abov
 
 
 def test_the_mean_of_groups_weighs_each_the_same() -> None:
-    values = np.array([1.0] * 30 + [0.0] * 10)
-    groups = np.array([0] * 30 + [1] * 10)
-    low, high = macro_interval(np.where(ALONE % 7 == 0, 1 - values, values), ALONE, groups)
-    means = np.array([np.where(ALONE % 7 == 0, 1 - values, values)[groups == group].mean() for group in (0, 1)])
+    """Of two groups of one size it is the mean of all, and so is its interval."""
+    values = np.random.default_rng(3).integers(0, 2, 40).astype(float)
+    groups = np.arange(40) % 2
+    low, high = macro_interval(values, ALONE, groups)
+    whole = score_interval(values, ALONE)
+    uneven = macro_interval(np.array([1.0] * 30 + [0.0] * 10), ALONE, np.array([0] * 30 + [1] * 10))
 
-    assert (low + high) / 2 == pytest.approx(means.mean())
+    assert (low, high) == pytest.approx(whole, abs=0.02)
+    assert sum(uneven) / 2 == pytest.approx(0.5)
     assert macro_interval(values, np.zeros(40, dtype=np.intp), groups) == (0.0, 1.0)
+    assert macro_interval(np.ones(40), ALONE, groups)[0] < 0.95, "equal scores leave room for doubt"
