@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types performance clips clean
+.PHONY: demo test lint types performance simulation clips clean
 
 demo: .venv/light  ## run the embedded clips offline; wrong answers (exit code 1) are the point, anything else is an error
 	$(BIN)/pytest --tb=no || test $$? -eq 1
@@ -20,6 +20,9 @@ types: .venv/full
 
 performance: .venv/full  ## how fast the engine is beside a reference; some ten minutes, needs ffmpeg
 	$(BIN)/python -m tests.performance
+
+simulation: .venv/full  ## the tables of docs/statistics.md; some twenty minutes, needs the published annotations
+	$(BIN)/python -m tests.performance.simulation
 
 clips: .venv/light  ## draw the demo clips anew (needs espeak-ng)
 	$(BIN)/python -m benchmark.demo.make_clips

@@ -4,14 +4,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from evaluators.check import ATTACKS, Checked
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import RunError
 from benchmark.usage import Usage
+from evaluators.check import ATTACKS, Checked
 from evaluators.rating import Ratings
 from reports.gate import JudgeHealth
-from reports.record import Spent
+from reports.record import Spent, spent_of
 from reports.table import percent
 
 CHECKS = "judge-checks.jsonl"
@@ -83,7 +83,7 @@ def health_of(judge: str, checked: Sequence[Checked], *, short: bool) -> Health:
         resistance=_rate(sum(one.resisted for one in attacks), len(attacks)),
         kinds={kind: _faultless([one for one in checked if one.anchor.kind == kind]) for kind in kinds},
         ratings={one.anchor.id: _written(one.ratings) for one in checked},
-        usage=_spent(judge, sum((one.usage for one in checked), Usage())),
+        usage=spent_of(judge, sum((one.usage for one in checked), Usage())),
     )
 
 
@@ -109,17 +109,6 @@ def _written(ratings: Ratings | None) -> str:
     if ratings is None:
         return NOTHING
     return " ".join(str(rating.value) for rating in (*ratings.reasoning, ratings.recognition))
-
-
-def _spent(judge: str, usage: Usage) -> Spent:
-    return Spent(
-        model=judge,
-        requests=usage.requests,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        seconds=round(usage.seconds, 3),
-        cost_usd=usage.cost_usd,
-    )
 
 
 def shortfalls(health: Health, limits: JudgeHealth) -> list[str]:

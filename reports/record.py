@@ -138,7 +138,7 @@ def _scored(outcome: Scored) -> Record:
 
 
 def _unscored(outcome: Unscored) -> Record:
-    usage = {"unscored": _spent(None, outcome.usage)} if outcome.usage != Usage() else {}
+    usage = {"unscored": spent_of(None, outcome.usage)} if outcome.usage != Usage() else {}
     return _asked(
         outcome.sample,
         outcome="error",
@@ -184,14 +184,15 @@ def _fraction(value: Fraction) -> str:
 
 
 def _answered(answer: Answer) -> Spent:
-    return _spent(answer.model, answer.usage)
+    return spent_of(answer.model, answer.usage)
 
 
 def _traced(trace: Trace) -> Spent:
-    return _spent(trace.model, trace.usage)
+    return spent_of(trace.model, trace.usage)
 
 
-def _spent(model: str | None, usage: Usage) -> Spent:
+def spent_of(model: str | None, usage: Usage) -> Spent:
+    """What was taken, as it is kept."""
     return Spent(
         model=model,
         requests=usage.requests,
