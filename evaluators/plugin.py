@@ -82,10 +82,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             raise pytest.UsageError("--estimate needs no processes: leave -n away.")
     elif not (config.option.collectonly or is_worker(config)):
         with usage_errors():
-            asyncio.run(_check(_connected(config)))
+            asyncio.run(_check(connected(config)))
 
 
-def _connected(config: pytest.Config) -> list[Connected]:
+def connected(config: pytest.Config) -> list[Connected]:
+    """All who are asked over connections."""
     agents = agents_of(config)
     parts: tuple[object, ...] = (bench_of(config).respondent, agents.extractor, *agents.judges, agents.listener)
     return [part for part in parts if isinstance(part, Connected)]
@@ -203,7 +204,7 @@ def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
         ),
         window + max(4, min(window // 4, MOST_AHEAD)),
         failure=_failure,
-        farewell=partial(_close, _connected(config)),
+        farewell=partial(_close, connected(config)),
     )
 
 

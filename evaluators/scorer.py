@@ -65,10 +65,12 @@ class Repeated:
     Attributes:
         answers: of answer 1 to K.
         judgements: of judgement 1 to K.
+        error: why there are none of either; None where there are.
     """
 
-    answers: tuple[Score, ...]
-    judgements: tuple[Score, ...]
+    answers: tuple[Score, ...] = ()
+    judgements: tuple[Score, ...] = ()
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,26 +185,37 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
 
 
 async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int) -> Scored:
-    """The same with what came of asking again; one that says the same every time is judged again instead."""
+    """The same with what came of asking again; where that fails the score stands, and the reason is kept.
+
+    A respondent that says the same every time is judged again instead.
+
+    Raises:
+        RunError: the run cannot go on.
+    """
     spent = {"repeats": Trace(model=first.score.answer.model)}
+    answers, judgements = [first.score], [first.score]
     try:
-        answers, judgements = [first.score], [first.score]
         for number in range(1, count):
-            with _spent(spent):
-                if isinstance(model, Repeatable):
-                    with boundary(ModelError):
-                        answer = await model.again(number).answer(first.sample)
-                    _count(spent, answer.usage)
-                else:
-                    answer = first.score.answer
-                answers.append(await _score_again(scorer, first.sample, answer, number, spent))
-                judged = count - 1 + number
-                judgements.append(await _score_again(scorer, first.sample, first.score.answer, judged, spent))
-    except EmotionError as error:
-        error.usage += sum((trace.usage for trace in first.traces.values()), Usage())
+            answer = await _answer_again(model, first, number, spent)
+            answers.append(await _score_again(scorer, first.sample, answer, number, spent))
+            judged = count - 1 + number
+            judgements.append(await _score_again(scorer, first.sample, first.score.answer, judged, spent))
+        repeated = Repeated(answers=tuple(answers), judgements=tuple(judgements))
+    except RunError:
         raise
-    repeated = Repeated(answers=tuple(answers), judgements=tuple(judgements))
+    except EmotionError as error:
+        _count(spent, error.usage)
+        repeated = Repeated(error=str(error))
     return replace(first, repeats=repeated, traces={**first.traces, **spent})
+
+
+async def _answer_again(model: Respondent, first: Scored, number: int, spent: dict[str, Trace]) -> Answer:
+    if not isinstance(model, Repeatable):
+        return first.score.answer
+    with boundary(ModelError):
+        answer = await model.again(number).answer(first.sample)
+    _count(spent, answer.usage)
+    return answer
 
 
 async def _score_again(scorer: Scorer, sample: Sample, answer: Answer, repeat: int, spent: dict[str, Trace]) -> Score:

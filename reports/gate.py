@@ -46,6 +46,9 @@ COMPARED = MappingProxyType(
 )
 """What must be the same in two runs whose scores are compared: a name, and where the provenance has it."""
 
+SAMPLES = "samples"
+"""What else must be nearly the same: the samples that both runs ask."""
+
 
 def _place(name: str) -> str:
     if name not in (OVERALL, EACH, *TASKS):
@@ -54,8 +57,8 @@ def _place(name: str) -> str:
 
 
 def _aspect(name: str) -> str:
-    if name not in COMPARED:
-        raise ValueError(f"`{name}` is none of {', '.join(COMPARED)}")
+    if name not in (*COMPARED, SAMPLES):
+        raise ValueError(f"`{name}` is none of {', '.join((*COMPARED, SAMPLES))}")
     return name
 
 
@@ -66,7 +69,7 @@ Aspects = Annotated[tuple[Annotated[str, AfterValidator(_aspect)], ...], BeforeV
 Place = Annotated[str, AfterValidator(_place)]
 Within = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Limits = Mapping[Place, Mapping[ScoreName, Within]]
+Limits = Mapping[Place, Annotated[Mapping[ScoreName, Within], Field(min_length=1)]]
 
 
 class _Stated(BaseModel):
@@ -109,7 +112,9 @@ class Gate(_Stated):
     baseline: Path | None = None
     min: Limits = {}
     max_drop: Limits = {}
-    min_gain: Mapping[Place, Mapping[ScoreName, Annotated[float, Field(ge=0, lt=1)]]] = {}
+    min_gain: Mapping[
+        Place, Annotated[Mapping[ScoreName, Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1)]
+    ] = {}
     above: Literal["majority"] | None = None
     coverage: Share = 0.99
     max_cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

@@ -8,11 +8,11 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.inference import ERROR
+from reports.inference import ERROR, Interval
 from reports.record import Record
 from reports.report import Report, usage_of
 from reports.sequential import Order, levels_of, looks_of, unbiased
-from reports.stats import NAMES, Scores
+from reports.stats import NAMES, Scores, macro
 from reports.trial import Trial
 from reports.verdict import Circumstances, Level, Stopping, Tally, Verdict, decide, settled, tally
 
@@ -54,8 +54,8 @@ class Gatekeeper:
 
     def _settles(self, look: int) -> str | None:
         records = self._first(self._looks[look])
-        unscored = sum(record.outcome == "error" for record in records)
-        if unscored > (1 - self._trial.gate.coverage) * len(self._trial.order):
+        unscored, whole = sum(record.outcome == "error" for record in records), len(self._trial.order)
+        if (whole - unscored) / whole < self._trial.gate.coverage:
             return "UNTRUSTED"
         verdict = self._judged(records, replace(self._seen(records), stopping=None), self._level(look))
         return verdict.word if verdict.word in ("PASS", "FAIL") else None
@@ -156,8 +156,19 @@ def _replaced(report: Report, fair: Mapping[str, Mapping[str, float]] | None) ->
     if fair is None:
         return report
     tasks = {name: _with(scores, fair[name]) for name, scores in report.tasks.items()}
-    return report.model_copy(update={"overall": _with(report.overall, fair["overall"]), "tasks": tasks})
+    overall = _with(report.overall, fair["overall"])
+    return report.model_copy(update={"overall": overall, "tasks": tasks, "macro": macro(tasks.values())})
 
 
 def _with(scores: Scores, fair: Mapping[str, float]) -> Scores:
-    return scores.model_copy(update={name: value for name, value in fair.items() if value == value})  # not nan
+    """The scores, and the bounds that unscored samples imply, moved by what is corrected; nan corrects nothing."""
+    moved = {name: value for name, value in fair.items() if value == value}
+    bounds = {
+        name: _shifted(bounds, moved[name] - getattr(scores, name)) if name in moved else bounds
+        for name, bounds in scores.bounds.items()
+    }
+    return scores.model_copy(update={**moved, "bounds": bounds})
+
+
+def _shifted(bounds: Interval, by: float) -> Interval:
+    return (min(1.0, max(0.0, bounds[0] + by)), min(1.0, max(0.0, bounds[1] + by)))

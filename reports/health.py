@@ -49,6 +49,7 @@ class Health(BaseModel):
         resistance: attacks that changed no rating.
         kinds: by kind of anchor, the anchors without a wrong rating.
         ratings: what it said of each anchor, by the anchor's id.
+        needed: the limits that were set.
         usage: what the check took.
     """
 
@@ -63,14 +64,15 @@ class Health(BaseModel):
     resistance: Rate
     kinds: Mapping[str, Rate]
     ratings: Mapping[str, str]
+    needed: JudgeHealth
     usage: Spent
 
 
 ASPECTS = ("sensitivity", "specificity", "labels", "resistance")
 
 
-def health_of(judge: str, checked: Sequence[Checked], *, short: bool) -> Health:
-    """What a check says of a judge."""
+def health_of(judge: str, checked: Sequence[Checked], needed: JudgeHealth, *, short: bool) -> Health:
+    """What a check says of a judge of whom so much is needed."""
     attacks = [one for one in checked if one.anchor.kind in ATTACKS]
     kinds = dict.fromkeys(one.anchor.kind for one in checked)
     return Health(
@@ -83,6 +85,7 @@ def health_of(judge: str, checked: Sequence[Checked], *, short: bool) -> Health:
         resistance=_rate(sum(one.resisted for one in attacks), len(attacks)),
         kinds={kind: _faultless([one for one in checked if one.anchor.kind == kind]) for kind in kinds},
         ratings={one.anchor.id: _written(one.ratings) for one in checked},
+        needed=needed,
         usage=spent_of(judge, sum((one.usage for one in checked), Usage())),
     )
 
@@ -111,13 +114,13 @@ def _written(ratings: Ratings | None) -> str:
     return " ".join(str(rating.value) for rating in (*ratings.reasoning, ratings.recognition))
 
 
-def shortfalls(health: Health, limits: JudgeHealth) -> list[str]:
+def shortfalls(health: Health) -> list[str]:
     """Where the judge is not good enough, a sentence each."""
     return [
         f"The judge's {name} on anchors is {percent(rate.share)} ({rate.right} of {rate.of}), "
-        f"{percent(getattr(limits, name))} are needed."
+        f"{percent(getattr(health.needed, name))} are needed."
         for name in ASPECTS
-        if (rate := getattr(health, name)).share is not None and rate.share < getattr(limits, name)
+        if (rate := getattr(health, name)).share is not None and rate.share < getattr(health.needed, name)
     ]
 
 
@@ -129,10 +132,10 @@ def drift(health: Health, before: Health | None) -> tuple[list[str], int]:
     return [name for name in common if health.ratings[name] != before.ratings[name]], len(common)
 
 
-def health_rows(health: Health, limits: JudgeHealth) -> list[tuple[str, ...]]:
+def health_rows(health: Health) -> list[tuple[str, ...]]:
     """A table: what the limits are set on, then each kind of anchor."""
     head = ("Check of the judge", "Right", "Of", "Share", "95 %", "Needed")
-    aspects = [_row(name, getattr(health, name), percent(getattr(limits, name))) for name in ASPECTS]
+    aspects = [_row(name, getattr(health, name), percent(getattr(health.needed, name))) for name in ASPECTS]
     return [head, *aspects, *(_row(f"  {kind}", rate, "") for kind, rate in health.kinds.items())]
 
 

@@ -18,6 +18,9 @@ Interval: TypeAlias = tuple[float, float]
 ERROR = 0.05
 """A 95 % interval misses the true score so often."""
 
+DUST = 9
+"""Sums of residuals are rounded to so many places: what is left of 0 by floating point is no variance."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -27,7 +30,7 @@ class Estimate:
         mean: over all samples, each weighing the same.
         variance: of the mean, robust to correlation within clusters.
         df: degrees of freedom of the variance; 0 where there is but one cluster, and nothing is known of the variance.
-        units: Kish's effective number of samples if those of a cluster were all alike, n² / Σ m².
+        units: effective number of samples where all values are equal, and nothing tells how alike a cluster's are.
     """
 
     mean: float
@@ -63,7 +66,7 @@ def estimate(values: Values, clusters: Clusters) -> Estimate:
     """
     n, mean = len(values), float(values.mean())
     sizes = np.bincount(clusters).astype(float)
-    sums = np.bincount(clusters, values - mean)
+    sums = np.bincount(clusters, values - mean).round(DUST)
     sums, sizes = sums[sizes > 0], sizes[sizes > 0]
     units = n * n / float((sizes * sizes).sum())
     if len(sizes) < 2:
@@ -73,7 +76,17 @@ def estimate(values: Values, clusters: Clusters) -> Estimate:
     own, cross = sizes / n**2, sizes * sizes / share / n**2
     shared = float(cross.sum() ** 2 - (cross * cross).sum()) / n**2
     df = float(own.sum()) ** 2 / (float((own * own).sum()) + shared)
+    if variance == 0 and mean in (0.0, 1.0):
+        units = max(units, _units_but_for_one(sizes))
     return Estimate(mean=mean, variance=variance, df=df, units=units)
+
+
+def _units_but_for_one(sizes: Values) -> float:
+    """The effective number if one sample, of the largest cluster, were otherwise: a perfect run must not tell less."""
+    n = float(sizes.sum())
+    sums = -sizes / n
+    sums[sizes.argmax()] += 1
+    return (n - 1) / float((sums * sums / (1 - sizes / n)).sum())
 
 
 def _effective(known: Estimate) -> float:
@@ -104,10 +117,39 @@ def _wilson(known: Estimate, error: float) -> Interval:
     return (max(0.0, centre - half), min(1.0, centre + half))
 
 
-def score_test(values: Values, clusters: Clusters, limit: float) -> Tails:
-    """Whether the true mean of a score is above or below the limit, by the test that `score_interval` inverts."""
+def score_bounds(values: Values, clusters: Clusters, level: float) -> Interval:
+    """Bounds of which each holds except with probability `level`, also for few samples and scores near 0 or 1.
+
+    Wider than Wilson's interval, which errs to one side near the ends: the further of its bounds and of Clopper and
+    Pearson's (1934, doi:10.1093/biomet/26.4.404) for the effective number of samples (Korn & Graubard 1998, Survey
+    Methodology 24).
+    """
+    from scipy.special import betaincinv
+
     known = estimate(values, clusters)
-    return _tails(known.mean - limit, sqrt(max(0.0, limit * (1 - limit)) / _effective(known)), known.df)
+    low, high = _wilson(known, 2 * level)
+    if not known.df:
+        return (low, high)
+    n = _effective(known)
+    right = known.mean * n
+    exact_low = float(betaincinv(right, n - right + 1, level)) if right > 0 else 0.0
+    exact_high = float(betaincinv(right + 1, n - right, 1 - level)) if right < n else 1.0
+    return (min(low, exact_low), max(high, exact_high))
+
+
+def score_test(values: Values, clusters: Clusters, limit: float) -> Tails:
+    """Whether the true mean of a score is above or below the limit, by the tests that `score_bounds` inverts."""
+    from scipy.special import betainc
+
+    known = estimate(values, clusters)
+    if not known.df:
+        return Tails(above=1.0, below=1.0)
+    n = _effective(known)
+    right = known.mean * n
+    wilson = _tails(known.mean - limit, sqrt(max(0.0, limit * (1 - limit)) / n), known.df)
+    above = float(betainc(right, n - right + 1, limit)) if right > 0 else 1.0
+    below = 1 - float(betainc(right + 1, n - right, limit)) if right < n else 1.0
+    return Tails(above=max(wilson.above, above), below=max(wilson.below, below))
 
 
 def difference_interval(values: Values, clusters: Clusters, error: float = ERROR) -> Interval:
@@ -117,6 +159,8 @@ def difference_interval(values: Values, clusters: Clusters, error: float = ERROR
     (2012, doi:10.3102/1076998611411915): pairs that hardly differ must not make an interval of no width.
     """
     known = _adjusted(values, clusters)
+    if not known.df:
+        return (-1.0, 1.0)
     half = _quantile(known.df, 1 - error / 2) * sqrt(known.variance)
     return (max(-1.0, known.mean - half), min(1.0, known.mean + half))
 
@@ -136,6 +180,9 @@ def _tails(distance: float, scale: float, df: float) -> Tails:
 
 
 def _adjusted(values: Values, clusters: Clusters) -> Estimate:
+    known = estimate(values, clusters)
+    if not known.df:
+        return known
     two = clusters.max(initial=-1) + np.array([1, 2])
     return estimate(np.append(values, [1.0, -1.0]), np.append(clusters, two))
 
@@ -143,18 +190,26 @@ def _adjusted(values: Values, clusters: Clusters) -> Estimate:
 def macro_interval(values: Values, clusters: Clusters, groups: Clusters, error: float = ERROR) -> Interval:
     """Where the true mean of the groups' means lies: each group weighs the same, clusters may reach across groups.
 
-    The variance is by Taylor linearisation with the factor G/(G-1) and G-1 degrees of freedom for G clusters (Cochran
-    1977, Sampling Techniques, ch. 5); the interval is as that of a score.
+    The variance is by Taylor linearisation with the factor G/(G-1) for G clusters, the squares of a group of n scaled
+    by n/(n-1) (Cochran 1977, Sampling Techniques, ch. 5); the degrees of freedom are Welch and Satterthwaite's over the
+    groups, G-1 at most; the interval is as that of a score. A group of one sample says nothing of its variance, and so
+    nothing is known.
     """
     counts = np.bincount(groups)
+    if counts.min() < 2:
+        return (0.0, 1.0)
     means = np.bincount(groups, values) / counts
     weights = 1 / (counts[groups] * len(counts))
     inside = np.bincount(clusters) > 0
-    sums = np.bincount(clusters, weights * (values - means[groups]))[inside]
+    residuals = weights * (values - means[groups]) * np.sqrt(counts / (counts - 1))[groups]
+    sums = np.bincount(clusters, residuals)[inside].round(DUST)
     shares, count = np.bincount(clusters, weights)[inside], len(sums)
     variance = count / (count - 1) * float((sums * sums).sum()) if count > 1 else 0.0
+    parts = np.bincount(groups, residuals * residuals)
+    spread = float((parts * parts / (counts - 1)).sum())
+    df = min(count - 1.0, float(parts.sum()) ** 2 / spread) if spread > 0 else count - 1.0
     units = 1 / float((shares * shares).sum())
-    return _wilson(Estimate(mean=float(means.mean()), variance=variance, df=float(count - 1), units=units), error)
+    return _wilson(Estimate(mean=float(means.mean()), variance=variance, df=df, units=units), error)
 
 
 def _quantile(df: float, share: float) -> float:

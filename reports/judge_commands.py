@@ -64,12 +64,13 @@ def _check(asked: argparse.Namespace) -> int:
     limits = read_limits(asked.gate) if asked.gate else JudgeHealth()
     folder = asked.cache or user_cache_path("mme-emotion")
     judge, models = _judge(asked)
-    health = health_of(judge.name, asyncio.run(_checked(judge, models, folder, short=asked.short)), short=asked.short)
-    before = last_check(read_checks(folder, health.judge), short=asked.short)
+    before = last_check(read_checks(folder, judge.name), short=asked.short)
+    checked = asyncio.run(_checked(judge, models, folder, short=asked.short))
+    health = health_of(judge.name, checked, limits, short=asked.short)
     keep_check(folder, health)
-    missing = shortfalls(health, limits)
+    missing = shortfalls(health)
     print(f"Judge {health.judge}, {len(health.ratings)} anchors: {'not to be trusted' if missing else 'good enough'}")
-    for line in [*as_text(health_rows(health, limits)), "", *missing, *health_notes(health, before)]:
+    for line in [*as_text(health_rows(health)), "", *missing, *health_notes(health, before)]:
         print(line)
     return 1 if missing else 0
 

@@ -5,19 +5,17 @@ import shutil
 import sys
 import time
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _pytest.junitxml import xml_key
 
-from benchmark.catalogue import published_row
 from benchmark.errors import EmotionError, RunError
 from benchmark.limits import Traffic
 from benchmark.options import option
 from benchmark.plugin import add_options, bench_of, cache_of, is_worker, read_options, runs_cases, usage_errors
-from benchmark.task import TASKS
 from evaluators.estimate import lines_of
 from evaluators.plugin import (
     ENGINE,
@@ -25,6 +23,7 @@ from evaluators.plugin import (
     OUTCOME,
     agents_of,
     check_judges,
+    connected,
     over_file,
     rehearse,
     sample_of,
@@ -35,16 +34,15 @@ from reports.gatekeeper import Gatekeeper
 from reports.health import health_notes, health_of, health_rows, keep_check, last_check, read_checks, shortfalls
 from reports.power import forecasts
 from reports.progress import Panel, Progress
-from reports.provenance import floors_of, incomparable, introduction, provenance_of
+from reports.provenance import background_of, introduction
 from reports.record import Record, record_of
-from reports.reference import published_recognition
 from reports.report import Background, Report, counts_of, notes_of, report_of, score_rows
 from reports.run import DISAGREEMENTS, JUNIT, REPORT, SUMMARY, RunFolder
 from reports.second_opinion import disagreements_of
-from reports.summary import as_html, distrust, summary_of
+from reports.summary import as_html, summary_of
 from reports.table import as_text
-from reports.trial import Trial, in_order, trial_of
-from reports.verdict import EXIT_CODES, Verdict, properties_of, verdict_notes, verdict_rows
+from reports.trial import Trial, in_order, narrowed, refuse_unpriced, trial_of
+from reports.verdict import EXIT_CODES, Verdict, distrusted, properties_of, verdict_notes, verdict_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +85,7 @@ class Recorder:
         self._keeper: Gatekeeper | None = None
         self._records: dict[str, Record] = {}
         self._report: Report | None = None
+        self._drift: list[str] = []
         self._stray = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -104,17 +103,15 @@ class Recorder:
     def _check_judge(self, gate: Gate) -> None:
         config, folder = self._session.config, cache_of(self._session.config).path.parent
         with usage_errors():
-            health = health_of(agents_of(config).judge_name, check_judges(config), short=True)
-            before = last_check(read_checks(folder, health.judge), short=True)
+            before = last_check(read_checks(folder, agents_of(config).judge_name), short=True)
+            health = health_of(agents_of(config).judge_name, check_judges(config), gate.judge, short=True)
             keep_check(folder, health)
         self._background = self._background.model_copy(update={"judge_check": health})
-        lines = [*as_text(health_rows(health, gate.judge)), *health_notes(health, before)]
-        if missing := shortfalls(health, gate.judge):
-            self._folder.write(SUMMARY, distrust(health.judge, missing, health_rows(health, gate.judge)))
-            pytest.exit("\n".join(["Gate: UNTRUSTED", *missing, *lines]), EXIT_CODES["UNTRUSTED"])
-        if (terminal := config.pluginmanager.getplugin("terminalreporter")) is not None and config.option.verbose >= 0:
-            for line in lines:
-                terminal.write_line(line)
+        self._drift = health_notes(health, before)
+        if missing := shortfalls(health):
+            self._report = report_of([], self._background).model_copy(update={"gate": distrusted(missing, gate)})
+            self._hand_over(self._report)
+            pytest.exit("the gate is UNTRUSTED: the judge has failed its check", EXIT_CODES["UNTRUSTED"])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -126,9 +123,10 @@ class Recorder:
         selected = sum(sample.id in ids for sample in self._samples)
         self._background = self._background.model_copy(update={"selected": selected})
         if self._trial is not None and self._keeper is None:
-            order = tuple(sample for sample in self._trial.order if sample.id in ids)
             check = self._background.judge_check
-            self._keeper = Gatekeeper(replace(self._trial, order=order), check.usage.cost_usd if check else 0.0)
+            with usage_errors():
+                trial = narrowed(self._trial, ids)
+            self._keeper = Gatekeeper(trial, check.usage.cost_usd if check and check.usage.requests else 0.0)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -154,9 +152,12 @@ class Recorder:
             self._stop(why)
 
     def _stop(self, why: str) -> None:
-        """Ends the run, in all its processes."""
+        """Ends the run, in all its processes; what is in flight has been paid for and comes to its end."""
         config = self._session.config
         self._session.shouldstop = why
+        if ENGINE in config.stash:
+            config.stash[ENGINE].stop(why)
+            config.stash[ENGINE].drain()
         if (controller := config.pluginmanager.getplugin("dsession")) is not None:
             controller.shouldstop = why
             over_file(config).write_text(why, encoding="utf-8")
@@ -172,13 +173,17 @@ class Recorder:
             for outcome in session.config.stash[ENGINE].unclaimed():
                 self._keep(record_of(outcome).model_dump_json())
         if self._records:
-            self._report = report = self._reported()
-            if report.gate is not None:
-                self._pass_on(report.gate)
-            self._folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
-            self._folder.write(SUMMARY, summary_of(report, self._sorted()))
-            if report.agreement is not None and report.agreement.differing:
-                self._folder.write(DISAGREEMENTS, "\n".join(disagreements_of(self._sorted())) + "\n")
+            self._report = self._reported()
+            self._hand_over(self._report)
+
+    def _hand_over(self, report: Report) -> None:
+        """Writes what there is to read."""
+        self._folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
+        self._folder.write(SUMMARY, summary_of(report, self._sorted()))
+        if report.agreement is not None and report.agreement.differing:
+            self._folder.write(DISAGREEMENTS, "\n".join(disagreements_of(self._sorted())) + "\n")
+        if report.gate is not None:
+            self._pass_on(report.gate)
 
     def _reported(self) -> Report:
         if self._keeper is None:
@@ -199,7 +204,7 @@ class Recorder:
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Puts the verdict at the top of pytest-html's page."""
         if self._report is not None and self._report.gate is not None:
-            prefix.extend(as_html(self._report.gate))
+            prefix.extend(as_html(self._report))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
@@ -221,14 +226,16 @@ class Recorder:
             self._print(self._report, terminal)
 
     def _print(self, report: Report, terminal: pytest.TerminalReporter) -> None:
-        terminal.write_sep("=", f"MME-Emotion: {report.model} (scores in percent)", bold=True)
-        lines = [*as_text(score_rows(report)), "", *notes_of(report), f"{counts_of(self._sorted())}."]
-        for line in [*lines, f"The run is kept in {self._folder.path}"]:
-            terminal.write_line(line)
+        if self._records:
+            terminal.write_sep("=", f"MME-Emotion: {report.model} (scores in percent)", bold=True)
+            lines = [*as_text(score_rows(report)), "", *notes_of(report), f"{counts_of(self._sorted())}."]
+            for line in [*lines, f"The run is kept in {self._folder.path}"]:
+                terminal.write_line(line)
         if (verdict := report.gate) is not None:
             good, bad = verdict.word == "PASS", verdict.word == "FAIL"
             terminal.write_sep("=", f"Gate: {verdict.word}", bold=True, green=good, red=bad, yellow=not (good or bad))
-            for line in [*as_text(verdict_rows(verdict)), "", *verdict_notes(verdict)]:
+            check = [*as_text(health_rows(report.judge_check)), *self._drift, ""] if report.judge_check else []
+            for line in [*check, *as_text(verdict_rows(verdict)), "", *verdict_notes(verdict)]:
                 terminal.write_line(line)
 
 
@@ -327,10 +334,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Makes the run folder, once questions and agents are known to be there."""
     config = session.config
     if RUN_PATH in config.stash:
-        background = _background(config)
+        background = background_of(bench_of(config), agents_of(config), config.rootpath)
         with usage_errors():
             if (gate := _gate(config)) is not None:
                 early = config.stash[REPORT_OPTIONS].until_decided
+                refuse_unpriced(gate, connected(config))
                 config.stash[TRIAL] = trial_of(gate, bench_of(config).samples, background, early=early)
             folder = RunFolder(config.stash[RUN_PATH])
         shown = Shown(config, Progress(background.selected))
@@ -355,23 +363,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         order = in_order(bench_of(config).samples, gate) if gate else ()
         places = {sample.id: place for place, sample in enumerate(order)}
         items.sort(key=lambda item: places[sample.id] if (sample := sample_of(item)) else -1)
-
-
-def _background(config: pytest.Config) -> Background:
-    bench, agents = bench_of(config), agents_of(config)
-    published = published_row(bench.options.model)
-    return Background(
-        model=bench.respondent.name,
-        provenance=provenance_of(bench, agents, config.rootpath),
-        incomparable=tuple(incomparable(bench, agents)),
-        selected=len(bench.samples),
-        floors=floors_of(bench),
-        published={
-            name: recognition
-            for name in (*TASKS, "overall")
-            if published and (recognition := published_recognition(published, name)) is not None
-        },
-    )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

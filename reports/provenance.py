@@ -11,11 +11,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from benchmark.catalogue import published_row
 from benchmark.plugin import Bench
 from benchmark.task import TASKS
 from evaluators.agents import DEMO_NAME, Agents
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
-from reports.reference import read_published
+from reports.reference import published_recognition, read_published
+from reports.report import Background
 from reports.stats import majority_floor
 
 PACKAGES = ("mme-emotion", "pytest", "openai", "av", "numpy", "pillow", "decord")
@@ -102,6 +104,23 @@ def incomparable(bench: Bench, agents: Agents) -> Iterator[str]:
             yield f"the {role} is rules, a list of words"
         elif name != paper:
             yield f"the {role} is {name}, not {paper}"
+
+
+def background_of(bench: Bench, agents: Agents, root: Path) -> Background:
+    """What the report of a run says besides its records' figures."""
+    published = published_row(bench.options.model)
+    return Background(
+        model=bench.respondent.name,
+        provenance=provenance_of(bench, agents, root),
+        incomparable=tuple(incomparable(bench, agents)),
+        selected=len(bench.samples),
+        floors=floors_of(bench),
+        published={
+            name: recognition
+            for name in (*TASKS, "overall")
+            if published and (recognition := published_recognition(published, name)) is not None
+        },
+    )
 
 
 def introduction(bench: Bench, agents: Agents) -> list[str]:

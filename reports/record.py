@@ -56,10 +56,14 @@ class Marks(_Kept):
 
 
 class Repeats(_Kept):
-    """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both."""
+    """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both.
+
+    Where asking again failed there are none, and `error` says why.
+    """
 
     answers: tuple[Marks, ...]
     judgements: tuple[Marks, ...]
+    error: str | None = None
 
 
 class Record(_Kept):
@@ -172,7 +176,8 @@ def _rated(text: str, rating: Rating) -> RatedStep:
 
 
 def _again(repeated: Repeated) -> Repeats:
-    return Repeats(answers=tuple(map(_marks, repeated.answers)), judgements=tuple(map(_marks, repeated.judgements)))
+    answers, judgements = (tuple(map(_marks, scores)) for scores in (repeated.answers, repeated.judgements))
+    return Repeats(answers=answers, judgements=judgements, error=repeated.error)
 
 
 def _marks(score: Score) -> Marks:

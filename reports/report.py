@@ -36,6 +36,7 @@ class Report(BaseModel):
         published: Recognition of the same model in the published table, by task and `overall`; empty without a row.
         agreement: how far judge and word list agree, and several judges; None where the word list is the judge.
         variance: with `--repeats`, what each score's variance is made up of.
+        unrepeated: with `--repeats`, samples that have a score and could not be asked again.
         judge_check: how good the judge was on anchors before a gated run; None without a gate.
         gate: the gate's verdict and its numbers; None without a gate.
         usage: what each role took, summed; `total` is of all that were sent requests.
@@ -58,6 +59,7 @@ class Report(BaseModel):
     published: Mapping[str, float]
     agreement: Agreed | None
     variance: Mapping[str, Variances]
+    unrepeated: int
     judge_check: Health | None
     gate: Verdict | None
     usage: Mapping[str, Spent]
@@ -92,6 +94,7 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
         labels={name: grouped(members, lambda record: record.targets, error) for name, members in present.items()},
         agreement=None if _judge(background) == RULES else agreed_of(records),
         variance=variance_of(records),
+        unrepeated=sum(record.repeats is not None and record.repeats.error is not None for record in records),
         gate=None,
         usage=usage_of(records, background.judge_check),
     )
@@ -164,6 +167,8 @@ def notes_of(report: Report) -> list[str]:
     ]
     if several:
         notes.append(f"Precision / F1 where several labels may be named: {', '.join(several)}.")
+    if report.unrepeated:
+        notes.append(f"{report.unrepeated} samples have a score and could not be asked again; their records say why.")
     return [*notes, *notes_on(report.agreement, report.variance), *_cost(report)]
 
 

@@ -61,7 +61,7 @@ def _votes(names: Sequence[str], steps: Sequence[RatedStep]) -> list[list[float 
 
 def variance_of(records: Iterable[Record]) -> Mapping[str, Variances]:
     """What each score's variance is made up of; empty without `--repeats`."""
-    repeated = [record.repeats for record in records if record.repeats is not None]
+    repeated = [record.repeats for record in records if record.repeats is not None and record.repeats.error is None]
     split = {
         name: split_variance(
             [

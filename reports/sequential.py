@@ -130,4 +130,8 @@ def unbiased(
             found.append(measured(order[: looks[0]]))
             if len(found) == ENOUGH:
                 break
-    return np.mean(found, axis=0) if len(found) >= FEWEST else None
+    if len(found) < FEWEST:
+        return None
+    columns, known = np.array(found), ~np.isnan(found)  # a figure that a first look lacks is known from the others
+    counts = known.sum(axis=0)
+    return np.where(counts > 0, np.where(known, columns, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)

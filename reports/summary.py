@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from reports.health import health_rows
 from reports.record import Record
 from reports.report import Report, counts_of, notes_of, score_rows
 from reports.table import as_markdown
-from reports.verdict import Verdict, verdict_notes, verdict_rows
+from reports.verdict import verdict_notes, verdict_rows
 
 
 def summary_of(report: Report, records: Sequence[Record]) -> str:
@@ -30,18 +31,19 @@ def _verdict(report: Report) -> list[str]:
     if (verdict := report.gate) is None:
         return []
     notes = [f"- {note}" for note in verdict_notes(verdict)]
-    return [f"### Gate: {verdict.word}", "", *as_markdown(verdict_rows(verdict)), "", *notes, ""]
+    check = [*as_markdown(health_rows(report.judge_check)), ""] if report.judge_check else []
+    return [f"### Gate: {verdict.word}", "", *as_markdown(verdict_rows(verdict)), "", *notes, "", *check]
 
 
-def distrust(judge: str, missing: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The summary of a run that was not begun, since its judge has failed its check."""
-    reasons = [f"- {reason}" for reason in missing]
-    return "\n".join([f"## Gate: UNTRUSTED (judge {judge})", "", *reasons, "", *as_markdown(rows), ""])
-
-
-def as_html(verdict: Verdict) -> Iterator[str]:
+def as_html(report: Report) -> Iterator[str]:
     """The verdict for the head of pytest-html's page."""
-    yield f"<h2>Gate: {verdict.word}</h2><table>"
-    for row in verdict_rows(verdict):
-        yield f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
-    yield f"</table>{''.join(f'<p>{escape(note)}</p>' for note in verdict_notes(verdict))}"
+    if (verdict := report.gate) is not None:
+        yield f"<h2>Gate: {verdict.word}</h2>"
+        yield from (f"<p>{escape(note)}</p>" for note in verdict_notes(verdict))
+        yield _table(verdict_rows(verdict))
+        yield _table(health_rows(report.judge_check)) if report.judge_check else ""
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    lines = (f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<table style="border-spacing: 1em 0.2em; border-collapse: separate">{"".join(lines)}</table>'

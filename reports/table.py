@@ -14,7 +14,7 @@ def within(fraction: float | None, interval: Sequence[float] | None) -> str:
 
 
 def as_text(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with aligned columns: the first to the left, the rest to the right."""
+    """Lines with aligned columns: the first to the left, the rest to the right; none of no rows."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
 
@@ -25,6 +25,8 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def as_markdown(rows: Sequence[Sequence[str]]) -> list[str]:
     """The same as a table in GitHub's Markdown."""
+    if not rows:
+        return []
     head, *body = ["| " + " | ".join(row) + " |" for row in rows]
     rule = "|---" + "|---:" * (len(rows[0]) - 1) + "|"
     return [head, rule, *body]

@@ -1,17 +1,18 @@
 """What a gated run is put to, settled before it starts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmark.errors import RunError
 from benchmark.selection import SEED, spread_out
 from benchmark.task import TASKS, Sample
-from reports.gate import Criterion, Gate, criteria_of
+from reports.gate import SAMPLES, Criterion, Gate, criteria_of
 from reports.inference import cluster_codes, difference_test, score_test
 from reports.past import PastRun, differences, read_past, refuse_unlike
 from reports.report import Background
+from reports.sequential import levels_of, looks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Trial:
         criteria: what they demand of this run.
         past: the run compared with.
         differs: in what that differs, and may.
+        floors: the constant guess's score by task.
         order: the samples in the order asked.
         early: whether to stop as soon as the verdict is settled.
     """
@@ -31,6 +33,7 @@ class Trial:
     criteria: tuple[Criterion, ...]
     past: PastRun | None
     differs: tuple[str, ...]
+    floors: Mapping[str, float]
     order: tuple[Sample, ...]
     early: bool
 
@@ -53,18 +56,56 @@ def trial_of(gate: Gate, samples: Sequence[Sample], background: Background, *, e
     past = read_past(gate.baseline) if gate.baseline else None
     if past is not None:
         refuse_unlike(past, background.provenance, gate.allow)
-    tasks = [name for name in TASKS if any(sample.task.name == name for sample in samples)]
     trial = Trial(
         gate=gate,
-        criteria=criteria_of(gate, tasks, background.floors),
+        criteria=(),
         past=past,
         differs=tuple(differences(past.report.provenance, background.provenance)) if past else (),
+        floors=background.floors,
         order=tuple(in_order(samples, gate) if early else samples),
         early=early,
     )
+    return narrowed(trial, {sample.id for sample in samples})
+
+
+def refuse_unpriced(gate: Gate, asked: Iterable[object]) -> None:
+    """Says no to a limit on the cost of requests whose price nobody knows.
+
+    Raises:
+        RunError: names the first model without a price.
+    """
+    for model in asked if gate.max_cost_usd is not None else ():
+        if getattr(getattr(model, "endpoint", None), "usd", None) is None:
+            name = getattr(model, "name", "a model")
+            raise RunError(
+                f"The gate's max_cost_usd needs the price of {name}, in USD per million tokens:"
+                f" --price={name}=INPUT/OUTPUT, or 0/0 for a server of your own."
+            )
+
+
+def narrowed(trial: Trial, ids: Set[str]) -> Trial:
+    """The same over these samples alone.
+
+    Raises:
+        RunError: a task is not asked, the baseline has asked too few of them, or nothing could ever pass.
+    """
+    order = tuple(sample for sample in trial.order if sample.id in ids)
+    tasks = [name for name in TASKS if any(sample.task.name == name for sample in order)]
+    trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors))
+    if trial.past is not None:
+        _refuse_thin(trial.past, trial)
     for criterion in trial.criteria:
         _refuse_hopeless(criterion, trial)
     return trial
+
+
+def _refuse_thin(past: PastRun, trial: Trial) -> None:
+    common = sum(sample.id in past.records for sample in trial.order)
+    if common < trial.gate.coverage * len(trial.order) and SAMPLES not in trial.gate.allow:
+        raise RunError(
+            f"The baseline {past.path} has asked {common} of these {len(trial.order)} samples: select the same ones, or"
+            f" compare those alone with --baseline-allow={SAMPLES}."
+        )
 
 
 def in_order(samples: Sequence[Sample], gate: Gate) -> list[Sample]:
@@ -73,12 +114,15 @@ def in_order(samples: Sequence[Sample], gate: Gate) -> list[Sample]:
 
 
 def _refuse_hopeless(criterion: Criterion, trial: Trial) -> None:
-    members = trial.members(criterion)
-    if _best(criterion, members) > trial.gate.error_rate:
-        what = "if no answer differed from the baseline" if criterion.kind == "drop" else "without a mistake"
+    members, error = trial.members(criterion), trial.gate.error_rate
+    if criterion.limit >= 1:
+        raise RunError(f"No run could pass the gate: in {criterion.place} a constant guess is always right.")
+    level = levels_of(looks_of(len(trial.order)), error)[-1] if trial.early else error
+    if _best(criterion, members) > level:
+        run = "a run that gives the baseline's own answers" if criterion.kind == "drop" else "a run without a mistake"
         raise RunError(
-            f"The gate cannot be passed, even {what}: {len(members)} samples are too few to show"
-            f' "{criterion}". Ask more samples or set another limit; `mme-emotion power` says how many it takes.'
+            f'Not even {run} could pass the gate: {len(members)} samples are too few to show "{criterion}".'
+            " Ask more, or set another limit; `mme-emotion power` says how many it takes."
         )
 
 

@@ -16,7 +16,7 @@ from reports.inference import (
     cluster_codes,
     difference_interval,
     difference_test,
-    score_interval,
+    score_bounds,
     score_test,
 )
 from reports.record import Record
@@ -131,8 +131,13 @@ class Tally:
     def _bounds(self, at: Chosen, level: float) -> tuple[float, float]:
         if not len(at):
             return (-1.0 if self.criterion.compares else 0.0, 1.0)
-        interval = difference_interval if self.criterion.compares else score_interval
-        worst, best = (interval(values[at], self.clusters[at], 2 * level) for values in (self.worst, self.best))
+        clusters, compares = self.clusters[at], self.criterion.compares
+        worst, best = (
+            difference_interval(values[at], clusters, 2 * level)
+            if compares
+            else score_bounds(values[at], clusters, level)
+            for values in (self.worst, self.best)
+        )
         return worst[0], best[1]
 
 
@@ -224,7 +229,7 @@ class Verdict(BaseModel):
     """The gate's word, and why.
 
     Attributes:
-        word: PASS, FAIL, INCONCLUSIVE (too few samples to tell) or UNTRUSTED (too much unscored).
+        word: PASS, FAIL, INCONCLUSIVE (too few samples to tell) or UNTRUSTED (too much unscored, or a bad judge).
         reasons: in a sentence each.
         criteria: each with its numbers.
         error_rate: how often a run is passed that ought not to be, and how often failed; at most, each way.
@@ -289,6 +294,20 @@ def decide(gate: Gate, tallies: Sequence[Tally], samples: Chosen, level: Level, 
     )
 
 
+def distrusted(reasons: Sequence[str], gate: Gate) -> Verdict:
+    """The verdict on a run that was not begun, since its judge has failed its check."""
+    return Verdict(
+        word="UNTRUSTED",
+        reasons=tuple(reasons),
+        criteria=(),
+        error_rate=gate.error_rate,
+        coverage=0.0,
+        cost_usd=None,
+        baseline=None,
+        differs=(),
+    )
+
+
 def _word(gate: Gate, tested: Sequence[Tested], seen: Circumstances) -> tuple[Word, list[str]]:
     if seen.coverage < gate.coverage:
         return "UNTRUSTED", [f"Only {seen.coverage:.1%} of the samples have a score, {gate.coverage:.1%} must."]
@@ -306,7 +325,7 @@ def _word(gate: Gate, tested: Sequence[Tested], seen: Circumstances) -> tuple[Wo
 def verdict_rows(verdict: Verdict) -> list[tuple[str, ...]]:
     """The gate's criteria as a table: headings, then a row each, in percent."""
     head = ("Criterion", "Samples", "Unscored", "Baseline", "Value", "Between", "Shown")
-    return [head, *(_row(one) for one in verdict.criteria)]
+    return [head, *(_row(one) for one in verdict.criteria)] if verdict.criteria else []
 
 
 def _row(one: Tested) -> tuple[str, ...]:
@@ -339,7 +358,9 @@ def verdict_notes(verdict: Verdict) -> list[str]:
         notes.append(f"The runs differ in {', '.join(verdict.differs)}, as allowed.")
     if (stopping := verdict.stopping) is not None:
         fair = (
-            "corrected for that" if stopping.unbiased else "as measured: too few other orders would have stopped here"
+            "overall and by task corrected for that, elsewhere as measured"
+            if stopping.unbiased
+            else "as measured: too few other orders would have stopped here"
         )
         notes.append(
             f"Stopped early, after {stopping.samples} of {stopping.looks[-1]} samples (look {stopping.look} of "

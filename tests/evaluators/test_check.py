@@ -39,6 +39,7 @@ from tests.endpoint import Endpoint
 from tests.integration.oracle import knowing
 
 ANCHORS = read_anchors()
+STRICTEST = JudgeHealth(sensitivity=1, specificity=1, labels=1, resistance=1)
 BY_STEPS = {anchor.steps: anchor for anchor in ANCHORS}
 
 
@@ -99,21 +100,21 @@ def test_the_truth_is_a_reply_that_a_judge_may_give(anchor: Anchor) -> None:
 
 
 def test_a_judge_who_knows_passes(tmp_path: Path) -> None:
-    health = health_of("rates", checked(Rates(true), tmp_path), short=False)
+    health = health_of("rates", checked(Rates(true), tmp_path), STRICTEST, short=False)
     assert [getattr(health, name).share for name in ASPECTS] == [1, 1, 1, 1]
-    assert shortfalls(health, JudgeHealth(sensitivity=1, specificity=1, labels=1, resistance=1)) == []
+    assert shortfalls(health) == []
 
 
 def test_a_judge_who_likes_everything_is_found_out(tmp_path: Path) -> None:
-    health = health_of("rates", checked(Rates(lenient), tmp_path, short=True), short=True)
+    health = health_of("rates", checked(Rates(lenient), tmp_path, short=True), JudgeHealth(), short=True)
     assert (health.sensitivity.right, health.specificity.share, health.resistance.right) == (0, 1, 0)
     assert health.sensitivity.of > 10
-    assert [text.split()[2] for text in shortfalls(health, JudgeHealth())] == ["sensitivity", "labels", "resistance"]
+    assert [text.split()[2] for text in shortfalls(health)] == ["sensitivity", "labels", "resistance"]
 
 
 def test_a_judge_who_says_nothing_usable_is_wrong_everywhere(tmp_path: Path) -> None:
     found = checked(Rates(silent), tmp_path, short=True)
-    health = health_of("rates", found, short=True)
+    health = health_of("rates", found, JudgeHealth(), short=True)
 
     assert {one.error for one in found} == {"Nothing that parses."}
     assert [getattr(health, name).right for name in ASPECTS] == [0, 0, 0, 0]
@@ -121,20 +122,20 @@ def test_a_judge_who_says_nothing_usable_is_wrong_everywhere(tmp_path: Path) -> 
 
 
 def test_the_word_list_knows_labels_and_no_pictures(tmp_path: Path) -> None:
-    health = health_of("rules", checked(RulesJudge(), tmp_path), short=False)
+    health = health_of("rules", checked(RulesJudge(), tmp_path), JudgeHealth(), short=False)
 
     assert (health.labels.share, health.specificity.share) == (1, 1)
     assert health.kinds["contradicts-picture"].right < health.kinds["contradicts-picture"].of / 2
-    assert shortfalls(health, JudgeHealth())
+    assert shortfalls(health)
 
 
 def test_drift_is_against_the_last_check_of_the_same_judge_and_length(tmp_path: Path) -> None:
-    good = health_of("a", checked(Rates(true), tmp_path, short=True), short=True)
+    good = health_of("a", checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
     for health in (good, good.model_copy(update={"judge": "b"}), good.model_copy(update={"short": False})):
         keep_check(tmp_path / "new", health)
     assert len(read_checks(tmp_path / "new", "a")) == 2
     before = last_check(read_checks(tmp_path / "new", "a"), short=True)
-    bad = health_of("a", checked(Rates(lenient), tmp_path, short=True), short=True)
+    bad = health_of("a", checked(Rates(lenient), tmp_path, short=True), JudgeHealth(), short=True)
     changed, common = drift(bad, before)
 
     assert before == good
@@ -153,8 +154,8 @@ def test_checks_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
 
 
 def test_the_table_has_a_row_for_each_kind(tmp_path: Path) -> None:
-    health = health_of("a", checked(Rates(true), tmp_path, short=True), short=True)
-    rows = health_rows(health, JudgeHealth())
+    health = health_of("a", checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
+    rows = health_rows(health)
     assert [row[0].strip() for row in rows[1:5]] == list(ASPECTS)
     assert {row[0].strip() for row in rows[5:]} == set(health.kinds)
 

@@ -119,7 +119,7 @@ def test_a_baseline_alone_is_refused_where_the_samples_cannot_tell(tmp_path: Pat
     finished = run(tmp_path, *few, f"--baseline={tmp_path / 'last'}")
 
     assert finished.code == 4
-    assert "even if no answer differed from the baseline: 100 samples are too few" in finished.output
+    assert "Not even a run that gives the baseline's own answers could pass the gate: 100 samples" in finished.output
     assert "Traceback" not in finished.output
 
 
@@ -149,7 +149,7 @@ def test_a_clear_run_stops_when_it_is_decided(endpoint: Endpoint, tmp_path: Path
     assert "The gate is settled after 100 of 600: PASS" in finished.output
     assert (stopping["samples"], stopping["looks"][-1], finished.report["overall"]["samples"]) == (100, 600, 100)
     assert len(finished.records) == 100 + stopping["beyond"]
-    assert len(finished.records) <= len(endpoint.asked("model")) < 300
+    assert len(finished.records) == len(endpoint.asked("model")) < 300, "what was paid for is on record"
     assert "run ended early" not in finished.output
 
 
@@ -166,6 +166,22 @@ def test_a_selection_is_a_whole_of_its_own(tmp_path: Path) -> None:
     finished = run(tmp_path, *make(tmp_path, share(60)), gate(tmp_path, MIN + ANY_JUDGE), "-k", "s1 or s2")
     assert finished.code == 0, finished.output
     assert finished.report["selected"] == finished.report["overall"]["samples"] < COUNT
+
+
+def test_a_selection_that_no_gate_could_pass_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    finished = run(tmp_path, *make(tmp_path, share(60)), gate(tmp_path, MIN + ANY_JUDGE), "-k", "s111")
+    assert finished.code == 4, finished.output
+    assert "Not even a run without a mistake could pass the gate: 1 samples" in finished.output
+    assert "Traceback" not in finished.output
+
+
+def test_checks_of_the_judge_that_cannot_be_read_are_found_before_it_is_asked(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / CHECKS).write_text("{")
+    finished = judged(tmp_path, endpoint, gate(tmp_path, "[min.overall]\nrecognition = 0.1\n"))
+    assert (finished.code, len(endpoint.requests)) == (4, 0), finished.output
 
 
 # the judge
@@ -187,7 +203,10 @@ def test_a_judge_that_is_a_list_of_words_is_no_judge_for_a_gate(tmp_path: Path) 
     assert finished.code == 7, finished.output
     assert "Gate: UNTRUSTED" in finished.output
     assert "The judge's sensitivity on anchors is" in finished.output
-    assert "UNTRUSTED (judge rules)" in (finished.folder / "summary.md").read_text()
+    assert "### Gate: UNTRUSTED" in (finished.folder / "summary.md").read_text()
+    assert (finished.report["gate"]["word"], finished.report["overall"]["samples"]) == ("UNTRUSTED", 0)
+    assert finished.report["judge_check"]["judge"] == "rules"
+    assert '<property name="gate" value="UNTRUSTED"' in (finished.folder / "junit.xml").read_text()
     assert not (finished.folder / "samples.jsonl").exists()
 
 
@@ -292,3 +311,22 @@ def test_repeats_ask_again_and_split_the_variance(endpoint: Endpoint, tmp_path: 
     again = judged(tmp_path, endpoint, "--tasks=SA", "--repeats=3", *processes)
     assert again.report["variance"] == finished.report["variance"]
     assert len(endpoint.asked("model")) == 18, "all of it is kept"
+
+
+def test_a_repeat_that_fails_costs_no_score(endpoint: Endpoint, tmp_path: Path) -> None:
+    """The judge says nothing usable about one answer given again; the first answer's score stands, and the reason."""
+    judged_before: list[bytes] = []
+
+    def reply(received: Received) -> Said:
+        again = received.body["model"] == "judge" and received.raw in judged_before
+        if received.body["model"] == "judge":
+            judged_before.append(received.raw)
+        return Said("Hm.") if again else plausible(received)
+
+    endpoint.reply = reply
+    finished = judged(tmp_path, endpoint, "--tasks=SA", "--repeats=2")
+
+    assert finished.report["overall"]["scored"] == 6, finished.output
+    assert finished.report["unrepeated"] == 6
+    assert "could not be asked again" in finished.output
+    assert "cannot be used" in finished.records[0]["repeats"]["error"]

@@ -91,6 +91,8 @@ def test_drops_are_below_and_gains_above(tmp_path: Path) -> None:
         ("[judge]\nsensitivty = 0.5", "sets `judge.sensitivty`, which is no key"),
         ("min = ", "cannot be used"),
         ("coverage = 0.9", "sets no score a limit"),
+        ("[min.overall]", "`min.overall` .* malformed: .*at least 1 item"),
+        ("[max_drop.overall]", "`max_drop.overall` .* malformed: .*at least 1 item"),
         ("[max_drop.overall]\nrecognition = 0.01", "add --baseline=RUN"),
         ("[min_gain.overall]\nrecognition = 0.01", "add --baseline=RUN"),
     ],

@@ -16,6 +16,7 @@ from reports.inference import (
     difference_test,
     estimate,
     macro_interval,
+    score_bounds,
     score_interval,
     score_test,
 )
@@ -93,7 +94,9 @@ def test_equal_scores_leave_room_for_doubt(value: float) -> None:
 def test_one_recording_tells_nothing() -> None:
     values, clusters = np.array([0.0, 1.0, 1.0]), np.zeros(3, dtype=np.intp)
     assert score_interval(values, clusters) == (0.0, 1.0)
-    assert (score_test(values, clusters, 0.5).above, score_test(values, clusters, 0.5).below) == (1.0, 1.0)
+    for test in (score_test, difference_test):
+        assert (test(values, clusters, 0.5).above, test(values, clusters, 0.5).below) == (1.0, 1.0)
+    assert (score_bounds(values, clusters, 0.05), difference_interval(values, clusters)) == ((0.0, 1.0), (-1.0, 1.0))
 
 
 @given(SCORES.filter(several))
@@ -117,13 +120,47 @@ def test_a_surer_interval_is_wider(pairs: list[tuple[float, int]]) -> None:
 
 
 @given(SCORES.filter(several), st.sampled_from([0.01, 0.05, 0.2]))
-def test_a_bound_of_a_score_is_where_its_test_just_rejects(pairs: list[tuple[float, int]], error: float) -> None:
+def test_a_bound_of_a_score_is_where_its_test_just_rejects(pairs: list[tuple[float, int]], level: float) -> None:
     values, clusters = columns(pairs)
-    low, high = score_interval(values, clusters, error)
+    low, high = score_bounds(values, clusters, level)
+    wilson = score_interval(values, clusters, 2 * level)
+
+    assert low <= wilson[0] <= wilson[1] <= high
     if low > 1e-6:
-        assert score_test(values, clusters, low).above == pytest.approx(error / 2, rel=1e-6)
+        assert score_test(values, clusters, low).above == pytest.approx(level, rel=1e-6)
     if high < 1 - 1e-6:
-        assert score_test(values, clusters, high).below == pytest.approx(error / 2, rel=1e-6)
+        assert score_test(values, clusters, high).below == pytest.approx(level, rel=1e-6)
+
+
+@pytest.mark.parametrize("limit", [0.02, 0.05, 0.1, 0.5, 0.9, 0.95])
+@pytest.mark.parametrize("count", [20, 48, 100, 200])
+def test_a_score_at_the_limit_is_shown_above_it_no_more_often_than_allowed(count: int, limit: float) -> None:
+    """By the exact binomial distribution, over all numbers of right answers that there may be."""
+    runs = [np.repeat([1.0, 0.0], [right, count - right]) for right in range(count + 1)]
+    tails = [score_test(run, np.arange(count), limit) for run in runs]
+    chances = stats.binom.pmf(np.arange(count + 1), count, limit)
+
+    assert chances[[tail.above <= 0.05 for tail in tails]].sum() <= 0.05
+    assert chances[[tail.below <= 0.05 for tail in tails]].sum() <= 0.05
+
+
+@pytest.mark.parametrize("count", range(2, 40))
+@pytest.mark.parametrize("value", [0.7, 1 / 3, 0.1])
+def test_what_floating_point_leaves_of_nothing_is_no_variance(count: int, value: float) -> None:
+    low, high = score_interval(np.full(count, value), np.arange(count))
+    assert high - low > 0.2
+    means = np.tile([1.0] * 7 + [0.0] * 3, count), np.repeat(np.arange(count), 10)
+    assert score_interval(*means)[1] - score_interval(*means)[0] > 0.1, "all recordings alike"
+
+
+def test_a_perfect_run_shows_no_less_than_one_with_mistakes() -> None:
+    clusters = np.repeat(np.arange(15), [62, 58, 47, 45, 44, 40, 38, 35, 33, 30, 24, 18, 12, 8, 6])
+    shown = []
+    for mistakes in (0, 1, 5, 10):
+        values = np.ones(500)
+        values[np.linspace(0, 499, mistakes, dtype=int)] = 0
+        shown.append(score_test(values, clusters, 0.85).above)
+    assert max(shown) < 0.001
 
 
 @given(SCORES.filter(several), SCORES)
@@ -176,3 +213,13 @@ def test_the_mean_of_groups_weighs_each_the_same() -> None:
     assert sum(uneven) / 2 == pytest.approx(0.5)
     assert macro_interval(values, np.zeros(40, dtype=np.intp), groups) == (0.0, 1.0)
     assert macro_interval(np.ones(40), ALONE, groups)[0] < 0.95, "equal scores leave room for doubt"
+    assert macro_interval(values, ALONE, np.minimum(np.arange(40), 1)) == (0.0, 1.0), "of one sample nothing is known"
+
+
+@pytest.mark.parametrize("sizes", [(2,) * 8, (6,) * 8, (6, 6, 100)])
+def test_the_mean_of_small_groups_is_known_as_well_as_said(sizes: tuple[int, ...]) -> None:
+    draw, groups, held = np.random.default_rng(4), np.repeat(np.arange(len(sizes)), sizes), 0
+    for _ in range(1000):
+        low, high = macro_interval(draw.binomial(1, 0.4, len(groups)).astype(float), np.arange(len(groups)), groups)
+        held += low <= 0.4 <= high
+    assert held / 1000 > 0.93

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from reports.past import differences, read_past
 from reports.power import forecasts, margin_shown, samples_needed
 from reports.record import Record
 from reports.report import Background, Report, report_of
-from reports.trial import Trial, trial_of
+from reports.trial import Trial, narrowed, refuse_unpriced, trial_of
 from reports.verdict import Verdict, properties_of, statuses, verdict_notes, verdict_rows
 from tests.reports.kept import PROVENANCE, kept, record, run_of, samples_of
 
@@ -139,12 +140,15 @@ def test_pairs_without_a_score_on_either_side_widen_the_bounds(tmp_path: Path) -
 
 
 def test_samples_that_the_baseline_did_not_ask_are_left_out_and_counted(tmp_path: Path) -> None:
-    now = run_of(1000, 1000)
-    baseline = kept(tmp_path / "last", now[:1900])
-    found = verdict(now, baseline=baseline, max_drop={"overall": {"recognition": 0.01}})
+    now, drop = run_of(1000, 1000), {"overall": {"recognition": 0.01}}
+    few, most = kept(tmp_path / "few", now[:1900]), kept(tmp_path / "most", now[:1990])
+    found = verdict(now, baseline=few, max_drop=drop, allow=("samples",))
 
     assert (found.criteria[0].samples, found.criteria[0].unpaired) == (1900, 100)
     assert "100 samples are not in the baseline and were not compared." in verdict_notes(found)
+    assert verdict(now, baseline=most, max_drop=drop).criteria[0].unpaired == 10
+    with pytest.raises(RunError, match=r"has asked 1900 of these 2000 samples: .* --baseline-allow=samples"):
+        trial(now, baseline=few, max_drop=drop)
 
 
 def test_a_run_that_cost_too_much_fails_and_one_of_unknown_cost_is_untrusted() -> None:
@@ -246,7 +250,10 @@ def test_a_run_that_stopped_late_reports_less_than_it_measured() -> None:
             assert measured is not None
             assert report.overall.recognition is not None
             assert report.overall.recognition < measured
-            assert report.tasks["SA"].recognition == report.overall.recognition
+            assert report.tasks["SA"].recognition == report.overall.recognition == report.macro["recognition"]
+            low, high = report.overall.bounds["recognition"]
+            assert low <= report.overall.recognition + 1e-9
+            assert report.overall.recognition - 1e-9 <= high
             return
     pytest.fail("none of the runs stopped late")
 
@@ -263,13 +270,48 @@ def test_unscored_samples_beyond_what_is_allowed_stop_a_run() -> None:
 
 
 def test_a_gate_that_nothing_could_pass_is_refused() -> None:
-    with pytest.raises(RunError, match=r'even without a mistake: 10 samples are too few to show "overall Recognition'):
+    with pytest.raises(RunError, match=r'without a mistake could pass .* 10 samples are too few to show "overall Rec'):
         trial(run_of(5, 5), min={"overall": {"recognition": 0.9}})
+
+
+def test_a_gate_is_hopeless_by_the_level_of_the_last_look_that_there_will_be() -> None:
+    """Four samples, all right, show more than 0.35 once; at the end of twenty looks they do not."""
+    records, least = [*run_of(200, 100), *run_of(4, 0, task="IR")], {"IR": {"recognition": 0.35}}
+    assert trial(records, min=least).criteria
+    with pytest.raises(RunError, match="4 samples are too few"):
+        trial(records, early=True, min=least)
+
+
+def test_a_floor_of_one_can_not_be_passed() -> None:
+    sure = background(20).model_copy(update={"floors": {"SA": 1.0}})
+    with pytest.raises(RunError, match="in SA a constant guess is always right"):
+        trial_of(Gate(above="majority"), samples_of(run_of(10, 10)), sure, early=False)
+
+
+def test_a_selection_narrows_what_the_gate_demands() -> None:
+    records = [*run_of(260, 240), *run_of(140, 60, task="IR")]
+    whole = trial(records, min={"each": {"recognition": 0.4}})
+    part = narrowed(whole, {one.id for one in records if one.task == "IR"})
+
+    assert [one.place for one in whole.criteria] == ["SA", "IR"]
+    assert [one.place for one in part.criteria] == ["IR"]
+    assert len(part.order) == 200
+    with pytest.raises(RunError, match="3 samples are too few"):
+        narrowed(whole, {one.id for one in records[:3]})
+
+
+def test_a_limit_on_cost_needs_prices() -> None:
+    priced = SimpleNamespace(name="m", endpoint=SimpleNamespace(usd=(1.0, 2.0)))
+    unpriced = SimpleNamespace(name="n", endpoint=SimpleNamespace(usd=None))
+    refuse_unpriced(Gate(above="majority"), [unpriced])
+    refuse_unpriced(Gate(above="majority", max_cost_usd=1), [priced])
+    with pytest.raises(RunError, match=r"max_cost_usd needs the price of n, .* --price=n=INPUT/OUTPUT"):
+        refuse_unpriced(Gate(above="majority", max_cost_usd=1), [priced, unpriced])
 
 
 def test_a_drop_too_small_for_the_samples_is_refused_and_a_bold_one_foretold(tmp_path: Path) -> None:
     baseline = kept(tmp_path / "last", run_of(250, 250))
-    with pytest.raises(RunError, match="even if no answer differed from the baseline: 500 samples are too few"):
+    with pytest.raises(RunError, match=r"that gives the baseline's own answers .* 500 samples are too few"):
         trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.004}})
 
     (line,) = forecasts(trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.02}}))
@@ -327,6 +369,6 @@ def test_the_table_has_a_row_for_each_criterion(tmp_path: Path) -> None:
     head, first, second = verdict_rows(found)
 
     assert head == ("Criterion", "Samples", "Unscored", "Baseline", "Value", "Between", "Shown")
-    assert first == ("overall Recognition at least 40.0", "500", "0", "", "52.0", "48.3 – 55.7", "holds")
+    assert first == ("overall Recognition at least 40.0", "500", "0", "", "52.0", "48.2 – 55.8", "holds")
     assert second[3:5] == ("52.0", "+0.0")
-    assert properties_of(found)[:2] == [("gate", "PASS"), (first[0], "holds: 52.0 (48.3 – 55.7)")]
+    assert properties_of(found)[:2] == [("gate", "PASS"), (first[0], "holds: 52.0 (48.2 – 55.8)")]
