@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -132,11 +133,12 @@ def drift(health: Health, before: Health | None) -> tuple[list[str], int]:
     return [name for name in common if health.ratings[name] != before.ratings[name]], len(common)
 
 
-def health_rows(health: Health) -> list[tuple[str, ...]]:
-    """A table: what the limits are set on, then each kind of anchor."""
+def health_rows(health: Health, *, whole: bool) -> list[tuple[str, ...]]:
+    """A table: what the limits are set on, then each kind of anchor, or only those with a wrong rating."""
     head = ("Check of the judge", "Right", "Of", "Share", "95 %", "Needed")
     aspects = [_row(name, getattr(health, name), percent(getattr(health.needed, name))) for name in ASPECTS]
-    return [head, *aspects, *(_row(f"  {kind}", rate, "") for kind, rate in health.kinds.items())]
+    kinds = {kind: rate for kind, rate in health.kinds.items() if whole or rate.right < rate.of}
+    return [head, *aspects, *(_row(f"anchors: {kind}", rate, "") for kind, rate in kinds.items())]
 
 
 def _row(name: str, rate: Rate, needed: str) -> tuple[str, ...]:
@@ -144,11 +146,14 @@ def _row(name: str, rate: Rate, needed: str) -> tuple[str, ...]:
     return (name, str(rate.right), str(rate.of), percent(rate.share), between, needed)
 
 
-def health_notes(health: Health, before: Health | None) -> list[str]:
+def health_notes(health: Health, past: "PastChecks") -> list[str]:
     """What must be known beside the table, in sentences."""
+    before = past.like(health)
     changed, common = drift(health, before)
     lost = sum(ratings == NOTHING for ratings in health.ratings.values())
     notes = [f"{lost} anchors got no usable reply, which counts as wrong."] if lost else []
+    if past.strange:
+        notes.append(f"{past.strange} lines of {CHECKS} are not what this version of the suite writes, and left alone.")
     if before is not None:
         when = before.checked[:10]
         which = f": {', '.join(changed)}" if changed else ""
@@ -156,23 +161,46 @@ def health_notes(health: Health, before: Health | None) -> list[str]:
     return notes
 
 
-def read_checks(folder: Path, judge: str) -> list[Health]:
-    """A judge's earlier checks, oldest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastChecks:
+    """A judge's earlier checks.
+
+    Attributes:
+        checks: oldest first.
+        strange: how many lines could not be read, as those of another version; whose they are nobody knows.
+    """
+
+    checks: tuple[Health, ...] = ()
+    strange: int = 0
+
+    def like(self, health: Health) -> Health | None:
+        """The one to compare with: the last of the same length, else the last."""
+        alike = [check for check in self.checks if check.short == health.short] or self.checks
+        return alike[-1] if alike else None
+
+
+def read_checks(folder: Path, judge: str) -> PastChecks:
+    """What is kept in the cache folder.
 
     Raises:
-        RunError: they cannot be read.
+        RunError: the file cannot be read.
     """
     try:
         lines = (folder / CHECKS).read_text("utf-8").splitlines()
     except FileNotFoundError:
-        return []
+        return PastChecks()
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{folder / CHECKS} cannot be read ({error}); move it away.") from error
+    found = [_check(line) for line in lines if line.strip()]
+    checks = [check for check in found if check is not None]
+    return PastChecks(checks=tuple(check for check in checks if check.judge == judge), strange=len(found) - len(checks))
+
+
+def _check(line: str) -> Health | None:
     try:
-        checks = [Health.model_validate_json(line) for line in lines if line.strip()]
-    except ValidationError as error:
-        raise RunError(f"{folder / CHECKS} is not what this version of the suite writes; move it away.") from error
-    return [check for check in checks if check.judge == judge]
+        return Health.model_validate_json(line)
+    except ValidationError:
+        return None
 
 
 def keep_check(folder: Path, health: Health) -> None:
@@ -187,9 +215,3 @@ def keep_check(folder: Path, health: Health) -> None:
             kept.write(health.model_dump_json() + "\n")
     except OSError as error:
         raise RunError(f"{folder / CHECKS} cannot be written ({error.strerror}).") from error
-
-
-def last_check(checks: Sequence[Health], *, short: bool) -> Health | None:
-    """The check to compare with: the last of the same length, else the last."""
-    alike = [check for check in checks if check.short == short] or checks
-    return alike[-1] if alike else None

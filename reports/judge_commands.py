@@ -20,7 +20,7 @@ from evaluators.judge import Judge, PromptedJudge
 from evaluators.lookup import find_judge
 from evaluators.panel import Panel
 from reports.gate import JudgeHealth, read_limits
-from reports.health import health_notes, health_of, health_rows, keep_check, last_check, read_checks, shortfalls
+from reports.health import health_notes, health_of, health_rows, keep_check, read_checks, shortfalls
 from reports.past import read_past
 from reports.ratings import agreement_of, judge_ratings, lines_of, notes_of, read_ratings, write_sheet
 from reports.table import as_text
@@ -64,13 +64,13 @@ def _check(asked: argparse.Namespace) -> int:
     limits = read_limits(asked.gate) if asked.gate else JudgeHealth()
     folder = asked.cache or user_cache_path("mme-emotion")
     judge, models = _judge(asked)
-    before = last_check(read_checks(folder, judge.name), short=asked.short)
+    past = read_checks(folder, judge.name)
     checked = asyncio.run(_checked(judge, models, folder, short=asked.short))
     health = health_of(judge.name, checked, limits, short=asked.short)
     keep_check(folder, health)
     missing = shortfalls(health)
     print(f"Judge {health.judge}, {len(health.ratings)} anchors: {'not to be trusted' if missing else 'good enough'}")
-    for line in [*as_text(health_rows(health)), "", *missing, *health_notes(health, before)]:
+    for line in [*as_text(health_rows(health, whole=True)), "", *missing, *health_notes(health, past)]:
         print(line)
     return 1 if missing else 0
 

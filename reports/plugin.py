@@ -31,7 +31,7 @@ from evaluators.plugin import (
 from evaluators.scorer import Unscored
 from reports.gate import COMPARED, Aspects, Gate, read_gate
 from reports.gatekeeper import Gatekeeper
-from reports.health import health_notes, health_of, health_rows, keep_check, last_check, read_checks, shortfalls
+from reports.health import health_notes, health_of, health_rows, keep_check, read_checks, shortfalls
 from reports.power import forecasts
 from reports.progress import Panel, Progress
 from reports.provenance import background_of, introduction
@@ -103,11 +103,11 @@ class Recorder:
     def _check_judge(self, gate: Gate) -> None:
         config, folder = self._session.config, cache_of(self._session.config).path.parent
         with usage_errors():
-            before = last_check(read_checks(folder, agents_of(config).judge_name), short=True)
+            past = read_checks(folder, agents_of(config).judge_name)
             health = health_of(agents_of(config).judge_name, check_judges(config), gate.judge, short=True)
             keep_check(folder, health)
         self._background = self._background.model_copy(update={"judge_check": health})
-        self._drift = health_notes(health, before)
+        self._drift = health_notes(health, past)
         if missing := shortfalls(health):
             self._report = report_of([], self._background).model_copy(update={"gate": distrusted(missing, gate)})
             self._hand_over(self._report)
@@ -234,7 +234,9 @@ class Recorder:
         if (verdict := report.gate) is not None:
             good, bad = verdict.word == "PASS", verdict.word == "FAIL"
             terminal.write_sep("=", f"Gate: {verdict.word}", bold=True, green=good, red=bad, yellow=not (good or bad))
-            check = [*as_text(health_rows(report.judge_check)), *self._drift, ""] if report.judge_check else []
+            check = (
+                [*as_text(health_rows(report.judge_check, whole=False)), *self._drift, ""] if report.judge_check else []
+            )
             for line in [*check, *as_text(verdict_rows(verdict)), "", *verdict_notes(verdict)]:
                 terminal.write_line(line)
 

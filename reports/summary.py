@@ -31,7 +31,7 @@ def _verdict(report: Report) -> list[str]:
     if (verdict := report.gate) is None:
         return []
     notes = [f"- {note}" for note in verdict_notes(verdict)]
-    check = [*as_markdown(health_rows(report.judge_check)), ""] if report.judge_check else []
+    check = [*as_markdown(health_rows(report.judge_check, whole=False)), ""] if report.judge_check else []
     return [f"### Gate: {verdict.word}", "", *as_markdown(verdict_rows(verdict)), "", *notes, "", *check]
 
 
@@ -41,9 +41,11 @@ def as_html(report: Report) -> Iterator[str]:
         yield f"<h2>Gate: {verdict.word}</h2>"
         yield from (f"<p>{escape(note)}</p>" for note in verdict_notes(verdict))
         yield _table(verdict_rows(verdict))
-        yield _table(health_rows(report.judge_check)) if report.judge_check else ""
+        yield _table(health_rows(report.judge_check, whole=False)) if report.judge_check else ""
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    lines = (f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<table style="border-spacing: 1em 0.2em; border-collapse: separate">{"".join(lines)}</table>'
+    cells = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
+    head = "".join(cells[:1]).replace("td>", "th>")
+    style = "border-spacing: 1em 0.2em; border-collapse: separate; color: #222; text-align: left; margin-bottom: 1em"
+    return f'<table style="{style}">{head}{"".join(cells[1:])}</table>'

@@ -26,12 +26,12 @@ from evaluators.steps import Steps
 from reports.gate import JudgeHealth
 from reports.health import (
     ASPECTS,
+    PastChecks,
     drift,
     health_notes,
     health_of,
     health_rows,
     keep_check,
-    last_check,
     read_checks,
     shortfalls,
 )
@@ -118,7 +118,7 @@ def test_a_judge_who_says_nothing_usable_is_wrong_everywhere(tmp_path: Path) -> 
 
     assert {one.error for one in found} == {"Nothing that parses."}
     assert [getattr(health, name).right for name in ASPECTS] == [0, 0, 0, 0]
-    assert f"{len(found)} anchors got no usable reply" in health_notes(health, None)[0]
+    assert f"{len(found)} anchors got no usable reply" in health_notes(health, PastChecks())[0]
 
 
 def test_the_word_list_knows_labels_and_no_pictures(tmp_path: Path) -> None:
@@ -133,31 +133,41 @@ def test_drift_is_against_the_last_check_of_the_same_judge_and_length(tmp_path: 
     good = health_of("a", checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
     for health in (good, good.model_copy(update={"judge": "b"}), good.model_copy(update={"short": False})):
         keep_check(tmp_path / "new", health)
-    assert len(read_checks(tmp_path / "new", "a")) == 2
-    before = last_check(read_checks(tmp_path / "new", "a"), short=True)
+    past = read_checks(tmp_path / "new", "a")
+    before = past.like(good)
     bad = health_of("a", checked(Rates(lenient), tmp_path, short=True), JudgeHealth(), short=True)
     changed, common = drift(bad, before)
 
-    assert before == good
+    assert (len(past.checks), past.strange, before) == (2, 0, good)
     assert drift(good, before) == ([], len(good.ratings))
     assert 0 < len(changed) < common == len(good.ratings)
     said = f"{len(changed)} of {common} anchors are rated otherwise than on {good.checked[:10]}"
-    assert health_notes(bad, before)[-1].startswith(said)
-    assert last_check([], short=True) is None
-    assert read_checks(tmp_path / "none", "a") == []
+    assert health_notes(bad, past)[-1].startswith(said)
+    assert read_checks(tmp_path / "none", "a").like(good) is None
+
+
+def test_checks_of_another_version_are_left_alone_and_said(tmp_path: Path) -> None:
+    good = health_of("a", checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
+    (tmp_path / "judge-checks.jsonl").write_text('{"old": 1}\n')
+    keep_check(tmp_path, good)
+    past = read_checks(tmp_path, "a")
+
+    assert (past.checks, past.strange) == ((good,), 1)
+    assert health_notes(good, past)[0].startswith("1 lines of judge-checks.jsonl are not what this version")
 
 
 def test_checks_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
-    (tmp_path / "judge-checks.jsonl").write_text("{}\n")
-    with pytest.raises(RunError, match=r"judge-checks.jsonl is not what this version .* move it away"):
+    (tmp_path / "judge-checks.jsonl").write_bytes(b"\xff\xfe")
+    with pytest.raises(RunError, match=r"judge-checks.jsonl cannot be read .* move it away"):
         read_checks(tmp_path, "a")
 
 
 def test_the_table_has_a_row_for_each_kind(tmp_path: Path) -> None:
     health = health_of("a", checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
-    rows = health_rows(health)
+    rows = health_rows(health, whole=True)
     assert [row[0].strip() for row in rows[1:5]] == list(ASPECTS)
-    assert {row[0].strip() for row in rows[5:]} == set(health.kinds)
+    assert {row[0].removeprefix("anchors: ") for row in rows[5:]} == set(health.kinds)
+    assert health_rows(health, whole=False) == rows[:5], "none of its kinds has a wrong rating"
 
 
 def test_a_model_is_shown_frames_and_fenced_steps(endpoint: Endpoint, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_checks_of_the_judge_that_cannot_be_read_are_found_before_it_is_asked(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
     (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / CHECKS).write_text("{")
+    (tmp_path / "cache" / CHECKS).write_bytes(b"\xff")
     finished = judged(tmp_path, endpoint, gate(tmp_path, "[min.overall]\nrecognition = 0.1\n"))
     assert (finished.code, len(endpoint.requests)) == (4, 0), finished.output
 
