@@ -29,7 +29,7 @@ from evaluators.plugin import (
     sample_of,
 )
 from evaluators.scorer import Unscored
-from reports.gate import COMPARED, Aspects, Gate, read_gate
+from reports.gate import COMPARED, SAMPLES, Aspects, Gate, read_gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import health_notes, health_of, health_rows, keep_check, read_checks, shortfalls
 from reports.power import forecasts
@@ -54,7 +54,7 @@ class ReportOptions:
     baseline: Path | None = option(
         None, "RUN", "run directory to compare with; without --gate, no score may be worse by more than a point"
     )
-    baseline_allow: Aspects = option((), "LIST", f"in what the runs may differ: {', '.join(COMPARED)}")
+    baseline_allow: Aspects = option((), "LIST", f"in what the runs may differ: {', '.join((*COMPARED, SAMPLES))}")
     until_decided: bool = option(
         default=False, metavar="", text="ask in random order, and stop as soon as the gate's verdict is settled"
     )
@@ -86,7 +86,7 @@ class Recorder:
         self._records: dict[str, Record] = {}
         self._report: Report | None = None
         self._drift: list[str] = []
-        self._stray = False
+        self._stray = self._stopped = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Takes down which samples are asked: `-k` and the like may have left some out."""
@@ -134,27 +134,28 @@ class Recorder:
         line = getattr(report, RECORD, None)
         if line is not None:
             delattr(report, RECORD)  # pytest keeps its reports to the end
-            self._keep(line)
+            if why := self._keep(line):
+                self._stop(why)
         elif report.failed:
             self._stray = True
 
-    def _keep(self, line: str) -> None:
+    def _keep(self, line: str) -> str | None:
+        """Keeps the record; says why the run can stop, once it can."""
         record = Record.model_validate_json(line)
         if record.id in self._records:  # its worker died between reporting it and saying that it was done
-            return
+            return None
         try:
             self._folder.append(line)
         except EmotionError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
         self._records[record.id] = record
         self._progress.add(record)
-        if self._keeper is not None and (why := self._keeper.hear(record)):
-            self._stop(why)
+        return self._keeper.hear(record) if self._keeper is not None else None
 
     def _stop(self, why: str) -> None:
         """Ends the run, in all its processes; what is in flight has been paid for and comes to its end."""
         config = self._session.config
-        self._session.shouldstop = why
+        self._session.shouldstop, self._stopped = why, True
         if ENGINE in config.stash:
             config.stash[ENGINE].stop(why)
             config.stash[ENGINE].drain()
@@ -196,8 +197,8 @@ class Recorder:
         if (xml := self._session.config.stash.get(xml_key, None)) is not None:
             for name, value in properties_of(verdict):
                 xml.add_global_property(name, value)
-        over = self._session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or verdict.stopping
-        if over and not self._stray:
+        over = self._session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if (over or self._stopped) and not self._stray:
             self._session.exitstatus = EXIT_CODES[verdict.word]
 
     @pytest.hookimpl(optionalhook=True)

@@ -154,6 +154,22 @@ def test_ctrl_c_keeps_what_was_finished(tmp_path: Path) -> None:
     assert finished.report["overall"]["samples"] == len(finished.records) > 10
 
 
+def test_ctrl_c_in_a_gated_run_is_no_verdict(tmp_path: Path) -> None:
+    limits = "[min.overall]\nrecognition = 0.5\n[judge]\nsensitivity = 0\nspecificity = 0\nlabels = 0\nresistance = 0\n"
+    (tmp_path / "gate.toml").write_text(limits)
+    gated = (f"--gate={tmp_path / 'gate.toml'}", "--until-decided", "--concurrency=8", data_of(tmp_path, 2000))
+    with served(latency=0.05) as server:
+        process = start(tmp_path, *agents(server.url), *gated)
+        until(lambda: lines(tmp_path) > 10, process)
+        os.killpg(process.pid, signal.SIGINT)
+        output = process.communicate(timeout=30)[0]
+    finished = Finished(process.returncode, output, tmp_path / "run")
+    assert finished.code == 2, output
+    assert "Gate: UNTRUSTED" in output
+    assert "Traceback" not in output
+    assert finished.report["gate"]["coverage"] < 0.5
+
+
 def test_a_wrong_name_stops_the_run_and_is_said_once(tmp_path: Path, endpoint: Endpoint) -> None:
     endpoint.reply = lambda _: Said("no such model", 404)
     asked = ("--model=openai:model", "--extractor=rules", "--judge=rules", f"--base-url={endpoint.url}", "--tb=no")
