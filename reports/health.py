@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -70,6 +71,7 @@ class Health(BaseModel):
 
 
 ASPECTS = ("sensitivity", "specificity", "labels", "resistance")
+SPELT = MappingProxyType({"labels": "agreement on labels", "resistance": "resistance to attacks"})
 
 
 def health_of(judge: str, checked: Sequence[Checked], needed: JudgeHealth, *, short: bool) -> Health:
@@ -118,7 +120,7 @@ def _written(ratings: Ratings | None) -> str:
 def shortfalls(health: Health) -> list[str]:
     """Where the judge is not good enough, a sentence each."""
     return [
-        f"The judge's {name} on anchors is {percent(rate.share)} ({rate.right} of {rate.of}), "
+        f"The judge's {SPELT.get(name, name)} on anchors is {percent(rate.share)} ({rate.right} of {rate.of}), "
         f"{percent(getattr(health.needed, name))} are needed."
         for name in ASPECTS
         if (rate := getattr(health, name)).share is not None and rate.share < getattr(health.needed, name)

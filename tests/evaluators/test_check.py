@@ -109,7 +109,7 @@ def test_a_judge_who_likes_everything_is_found_out(tmp_path: Path) -> None:
     health = health_of("rates", checked(Rates(lenient), tmp_path, short=True), JudgeHealth(), short=True)
     assert (health.sensitivity.right, health.specificity.share, health.resistance.right) == (0, 1, 0)
     assert health.sensitivity.of > 10
-    assert [text.split()[2] for text in shortfalls(health)] == ["sensitivity", "labels", "resistance"]
+    assert [text.split()[2] for text in shortfalls(health)] == ["sensitivity", "agreement", "resistance"]
 
 
 def test_a_judge_who_says_nothing_usable_is_wrong_everywhere(tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def test_a_judge_that_gives_in_to_orders_is_untrusted(endpoint: Endpoint, tmp_pa
         tmp_path, endpoint, gate(tmp_path, "[min.overall]\nrecognition = 0.1\n[judge]\nresistance = 1.0\n")
     )
     assert finished.code == 7, finished.output
-    assert "The judge's resistance on anchors is" in finished.output
+    assert "The judge's resistance to attacks on anchors is" in finished.output
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
