@@ -87,6 +87,7 @@ class Understudy:
         """
         rehearsal, judges = self.rehearsal, self.role.startswith("judge")
         times = 2 * rehearsal.repeats - 1 if judges else rehearsal.repeats
+        times = 1 if self.role.endswith("check") else times
         rehearsal.roles[self.role].add(input_tokens(prompt), self._output(), rehearsal.weight * times)
         if judges:
             raise ModelError("This is where the flow ends.")
@@ -112,6 +113,17 @@ class Looking:
         if kept is not None:
             self.rehearsal.roles[self.role].kept += self.rehearsal.weight
         return kept
+
+    async def keep(self, key: str, value: bytes) -> None:
+        """Does not."""
+
+
+class Nothing:
+    """A cache that has nothing: what is asked anew is paid for whatever is kept."""
+
+    def get(self, key: str) -> bytes | None:  # noqa: ARG002  the protocol's
+        """Never there."""
+        return None
 
     async def keep(self, key: str, value: bytes) -> None:
         """Does not."""

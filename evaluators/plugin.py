@@ -31,7 +31,7 @@ from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions, find_agents, judge_of
 from evaluators.check import Checked, check_judge
 from evaluators.clue import Listener
-from evaluators.estimate import Expected, Looking, Rehearsal, Understudy, known_and_not
+from evaluators.estimate import Expected, Looking, Nothing, Rehearsal, Understudy, known_and_not
 from evaluators.extractor import PromptedExtractor
 from evaluators.score import Score
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
@@ -126,8 +126,8 @@ def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
     return asyncio.run(check())
 
 
-def rehearse(session: pytest.Session) -> list[tuple[str, Model, Expected]]:
-    """What the selected cases would ask, by role, with whoever would be asked.
+def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, Expected]]:
+    """What the selected cases would ask, by role, with whoever would be asked; a gated run checks its judge too.
 
     Samples whose clips have been decoded are gone through one by one; a few stand for all the others.
     """
@@ -140,6 +140,10 @@ def rehearse(session: pytest.Session) -> list[tuple[str, Model, Expected]]:
         roles[role] = model
         return CachedModel(model, Looking(role, rehearsal), Understudy(model, role, rehearsal).generate)
 
+    def anew(model: Model, role: str) -> Model:
+        roles[checking := f"{role} check"] = model
+        return CachedModel(model, Nothing(), Understudy(model, checking, rehearsal).generate)
+
     respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
     groups = known_and_not(samples, reader, fps=options.fps, most=options.frames)
 
@@ -148,6 +152,9 @@ def rehearse(session: pytest.Session) -> list[tuple[str, Model, Expected]]:
             rehearsal.weight = weight
             for sample in members:
                 await answer_and_score(sample, respondent, scorer)
+        if gated:
+            rehearsal.weight = 1.0
+            await check_judge(judge_of(agents_of(config), anew), reader, short=True)
 
     asyncio.run(go_through())
     return [(role, model, rehearsal.roles[role]) for role, model in roles.items()]

@@ -302,7 +302,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if not (runs_cases(config) and config.stash[EVALUATOR_OPTIONS].estimate) or config.option.collectonly:
         return None
     with usage_errors():
-        table = as_text(lines_of(rehearse(session)))
+        options = config.stash[REPORT_OPTIONS]
+        table = as_text(lines_of(rehearse(session, gated=bool(options.gate or options.baseline))))
     if (terminal := config.pluginmanager.getplugin("terminalreporter")) is not None:
         terminal.write_sep("=", "MME-Emotion: what this command would ask; nothing has been asked", bold=True)
         for line in table:

@@ -1,6 +1,7 @@
 """Gated runs from the command line: verdicts, exit codes, and what is left for people and CI to read."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -227,6 +228,17 @@ def test_a_good_judge_lets_the_run_go_on_and_is_asked_anew_each_time(endpoint: E
     assert first.report["judge_check"]["resistance"]["right"] == first.report["judge_check"]["resistance"]["of"] > 0
     assert first.report["usage"]["judge check"]["requests"] == SHORT
     assert f"0 of {SHORT} anchors are rated otherwise than on" in second.output
+
+
+def test_an_estimate_counts_the_check_and_the_repeats(endpoint: Endpoint, tmp_path: Path) -> None:
+    asked = gate(tmp_path, "[min.overall]\nrecognition = 0.1\n")
+    finished = judged(tmp_path, endpoint, "--tasks=SA", "--repeats=3", "--estimate", asked)
+    calls = {
+        row[0]: row[1] for row in re.findall(r"^(model|judge|judge check) +\w+ +(\d+) ", finished.output, re.MULTILINE)
+    }
+
+    assert calls == {"model": "18", "judge": "30", "judge check": str(SHORT)}, finished.output
+    assert endpoint.requests == []
 
 
 def test_a_judge_that_gives_in_to_orders_is_untrusted(endpoint: Endpoint, tmp_path: Path) -> None:
