@@ -85,7 +85,8 @@ class Cache:
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             if batch is self._batch:
                 self._batch = _Batch()
-                await asyncio.get_running_loop().run_in_executor(self._pool, self._write, batch)
+                # shielded: who is called off must not call off the writing, which is many's
+                await asyncio.shield(asyncio.wrap_future(self._pool.submit(self._write, batch)))
         if batch.failure is not None:
             raise batch.failure
 

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +22,24 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 async def keep(cache: Cache, count: int) -> None:
     await asyncio.gather(*(cache.keep(f"reply:{number}", str(number).encode()) for number in range(count)))
+
+
+def test_what_waits_to_be_written_is_written_whoever_is_called_off(cache: Cache) -> None:
+    """The writing thread is held up, and the only one who waits for it is called off."""
+    held = threading.Event()
+
+    async def call_off() -> None:
+        cache._pool.submit(held.wait)
+        task = asyncio.create_task(cache.keep("reply:1", b"paid for"))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(call_off())
+    held.set()
+    cache.close()
+    with closing(Cache(cache.path.parent)) as again:
+        assert again.get("reply:1") == b"paid for"
 
 
 def test_what_many_keep_at_once_is_all_there(cache: Cache, tmp_path: Path) -> None:
