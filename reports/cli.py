@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,10 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         code: int | None = asked.run(asked)
+        sys.stdout.flush()
     except EmotionError as error:
         print(f"mme-emotion: {error}", file=sys.stderr)
         return 2
-    return code or 0
+    except BrokenPipeError:  # whoever read it, as `head` does, has enough; Python must not find out again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        return code or 0
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -274,6 +274,17 @@ def test_judge_check_tells_good_from_bad_and_shows_drift(endpoint: Endpoint, tmp
     assert len((tmp_path / CHECKS).read_text().splitlines()) == 3
 
 
+def test_who_reads_the_beginning_alone_sees_no_traceback(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reports.cli", "judge", "check", "--judge=rules", f"--cache={tmp_path}"],
+        cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 1
+
+
 def test_a_judge_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     found = command("judge", "check", "--judge=nobody", f"--cache={tmp_path}")
     assert (found.returncode, "There is no model nobody" in found.stderr) == (2, True)
