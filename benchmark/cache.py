@@ -25,8 +25,8 @@ LIMIT = 20 * 10**9
 
 OPENING_ATTEMPTS, OPENING_PAUSE_SECONDS = 100, 0.05
 
-KINDS = ("reply", "clip", "file")
-"""How keys begin: replies of models, what a decoded clip holds, the hash of a file's content."""
+KINDS = ("reply", "clip", "wave", "file")
+"""How keys begin: replies of models, what a decoded clip holds, its waveform, the hash of a file's content."""
 
 
 class Cache:
@@ -194,6 +194,11 @@ class Media:
         except OSError as error:
             raise RunError(f"The cache {path} cannot be read ({error.strerror}).") from error
         return content
+
+    def find(self, key: str) -> Path | None:
+        """The file with what is kept under the key, for whoever links it; None where there is none."""
+        path = self._path(key)
+        return path if path.exists() else None
 
     def write(self, key: str, content: bytes) -> None:
         """Keeps the content; what was used least recently goes where the limit is passed.

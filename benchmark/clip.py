@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -28,6 +27,10 @@ from benchmark.errors import DataError
 T = TypeVar("T")
 
 _FULL_SCALE = 32_768
+_WAVEFORM_RATE = 16_000
+STRETCHES = 240
+"""Of a waveform: as many as a drawing of it has room for."""
+
 RECENT_BYTES = 128 * 2**20
 """Pictures that stay in memory between the request to the model and that to the judge."""
 
@@ -45,24 +48,36 @@ class Frame:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where frames come from.
+
+    Attributes:
+        decoder: what decoded them: `pyav`, `decord`, or `ffmpeg` where the library refused the file.
+        key: under which the reader's cache keeps their pictures.
+    """
+
+    decoder: str
+    key: str
+
+
 class Frames(Sequence[Frame]):
-    """A clip's frames in order of time; the pictures are read when somebody looks at them, and encoded once."""
+    """A clip's frames in order of time; the pictures are read when somebody looks at them."""
 
     def __init__(
         self,
         seconds: Sequence[float],
         digest: str,
         load: Callable[[], tuple[bytes, ...]],
-        decoder: str | None = None,
+        source: Source | None = None,
         encoded: tuple[bytes, ...] | None = None,
     ) -> None:
-        """Stands for pictures that `load` gets, one for each time; `digest` stands for what they show.
+        """Stands for pictures that `load` gets in Base64, one for each time; `digest` stands for what they show.
 
-        `decoder` is what decoded them: `pyav`, `decord`, or `ffmpeg` where the library refused the file. `encoded` is
-        in Base64, where that is at hand.
+        `source` is None for frames that no reader has decoded; `encoded` is what `load` would get, where it is at hand.
         """
         self.seconds = tuple(seconds)
-        self.decoder = decoder
+        self.source = source
         self.digest = digest
         self._load = load
         self._encoded = encoded
@@ -91,9 +106,9 @@ class Frames(Sequence[Frame]):
         return self._encoded is not None
 
     def encoded(self) -> tuple[bytes, ...]:
-        """The pictures in Base64; made once."""
+        """The pictures in Base64; read once."""
         if self._encoded is None:
-            self._encoded = tuple(map(base64.b64encode, self._load()))
+            self._encoded = self._load()
         return self._encoded
 
 
@@ -102,7 +117,8 @@ def as_frames(frames: Sequence[Frame]) -> Frames:
     if isinstance(frames, Frames):
         return frames
     pictures = tuple(frame.jpeg for frame in frames)
-    return Frames([frame.seconds for frame in frames], key_of(*pictures), lambda: pictures)
+    encoded = tuple(map(base64.b64encode, pictures))
+    return Frames([frame.seconds for frame in frames], key_of(*pictures), lambda: encoded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,11 +143,47 @@ class Sound:
         return buffer.getvalue()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waveform:
+    """How loud a clip is over time.
+
+    Attributes:
+        peaks: the largest level in each of `STRETCHES` equal stretches, 255 for full scale.
+        seconds: how long the sound is.
+    """
+
+    peaks: bytes
+    seconds: float
+
+
+def waveform_of(levels: NDArray[np.int16], rate: int) -> Waveform:
+    """The waveform of 16-bit levels, of which there must be some; `rate` is samples a second."""
+    starts = np.linspace(0, len(levels), STRETCHES, endpoint=False).astype(int)
+    peaks = np.maximum.reduceat(np.abs(levels.astype(np.int32)), starts) * 255 // _FULL_SCALE
+    return Waveform(peaks=peaks.astype(np.uint8).tobytes(), seconds=round(len(levels) / rate, 3))
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A recording on disk; the file may be missing until somebody reads it."""
 
     path: Path
+
+
+def _script_of(encoded: Sequence[bytes], key: str) -> bytes:
+    """The pictures as they are kept: a call in JavaScript.
+
+    A report that is opened from disk may load scripts but no other files, and shows these very files.
+    """
+    return b'mmeFrames("%s",["%s"]);\n' % (key.encode(), b'","'.join(encoded))
+
+
+def _pictures_in(script: bytes, key: str) -> tuple[bytes, ...]:
+    """The pictures that `_script_of` was given; none where the script is not whole."""
+    start, end = _script_of([b"|"], key).split(b"|")
+    if not (script.startswith(start) and script.endswith(end)):
+        return ()
+    return tuple(script[len(start) : -len(end)].split(b'","'))
 
 
 class ClipReader:
@@ -184,7 +236,7 @@ class ClipReader:
         Raises:
             DataError: the file is missing, or nothing can decode it.
         """
-        key = key_of(decode.VERSION, self._digest(clip.path), "sound", str(rate))
+        key = self._sound_key(self._digest(clip.path), rate)
         with self._lock(key):
             kept = self._cache.media.read(key)
             if kept is None:
@@ -193,6 +245,25 @@ class ClipReader:
                 self._cache.media.write(key, kept)
         heard = np.frombuffer(kept, "<i2")
         return Sound(samples=heard.astype(np.float32) / np.float32(_FULL_SCALE), rate=rate) if len(heard) else None
+
+    def waveform(self, clip: Clip) -> Waveform | None:
+        """How loud the clip is over time, or None where it has no sound; the sound itself is not kept for it.
+
+        Raises:
+            DataError: the file is missing, or nothing can decode it.
+        """
+        digest = self._digest(clip.path)
+        key = f"wave:{key_of(decode.VERSION, digest, str(STRETCHES))}"
+        kept = self._cache.get(key)
+        if kept is None:
+            sound = self._cache.media.read(self._sound_key(digest, _WAVEFORM_RATE))
+            levels = decode.read_sound(clip.path, _WAVEFORM_RATE) if sound is None else np.frombuffer(sound, "<i2")
+            waveform = None if levels is None or not len(levels) else waveform_of(levels, _WAVEFORM_RATE)
+            head = waveform and {"peaks": waveform.peaks.hex(), "seconds": waveform.seconds}
+            self._cache.put(key, json.dumps(head).encode())
+            return waveform
+        head = json.loads(kept)
+        return head and Waveform(peaks=bytes.fromhex(head["peaks"]), seconds=head["seconds"])
 
     def video(self, clip: Clip, *, sound: bool = True) -> bytes:
         """The whole clip as mp4, encoded as it was, without metadata: a file may carry its own name or title there.
@@ -217,6 +288,9 @@ class ClipReader:
         found = self._found_frames(key, clip, pace)
         return await self.soon(partial(self._decoded_frames, key, clip, pace)) if found is None else found
 
+    def _sound_key(self, digest: str, rate: int) -> str:
+        return key_of(decode.VERSION, digest, "sound", str(rate))
+
     def _frames_key(self, clip: Clip, fps: float, most: int) -> str:
         return key_of(decode.VERSION, self._digest(clip.path), "frames", self._decoder, str(fps), str(most))
 
@@ -234,32 +308,30 @@ class ClipReader:
             found = self._found_frames(key, clip, pace)
             if found is not None:
                 return found
-            head, pictures = self._decode(key, clip, pace)
-            return self._remembered(key, clip, pace, head, tuple(map(base64.b64encode, pictures)))
+            return self._remembered(key, clip, pace, *self._decode(key, clip, pace))
 
-    def _pictures(self, key: str, clip: Clip, pace: Pace, sizes: Sequence[int]) -> tuple[bytes, ...]:
+    def _pictures(self, key: str, clip: Clip, pace: Pace, count: int) -> tuple[bytes, ...]:
         """The pictures as kept; decoded again where they had to make room, or only half of them reached the disk."""
-        kept = self._cache.media.read(key)
-        if kept is None or len(kept) != sum(sizes):
-            return self._decode(key, clip, pace)[1]
-        return tuple(kept[start:end] for start, end in pairwise(accumulate(sizes, initial=0)))
+        encoded = _pictures_in(self._cache.media.read(key) or b"", key)
+        return encoded if len(encoded) == count else self._decode(key, clip, pace)[1]
 
     def _decode(self, key: str, clip: Clip, pace: Pace) -> tuple[Mapping[str, Any], tuple[bytes, ...]]:
-        """What the clip holds, and its pictures; both are kept, the pictures first."""
+        """What the clip holds, and its pictures in Base64; both are kept, the pictures first."""
         decoder, pictures = decode.read_frames(clip.path, self._decoder, pace)
         shown = tuple(pictures.values())
-        sizes = [len(picture) for picture in shown]
-        head = {"decoder": decoder, "seconds": list(pictures), "sizes": sizes, "digest": key_of(*shown)}
-        self._cache.media.write(key, b"".join(shown))
+        encoded, size = tuple(map(base64.b64encode, shown)), sum(map(len, shown))
+        head = {"decoder": decoder, "seconds": list(pictures), "size": size, "digest": key_of(*shown)}
+        self._cache.media.write(key, _script_of(encoded, key))
         self._cache.put(f"clip:{key}", json.dumps(head).encode())
-        return head, shown
+        return head, encoded
 
     def _remembered(
         self, key: str, clip: Clip, pace: Pace, head: Mapping[str, Any], encoded: tuple[bytes, ...] | None = None
     ) -> Frames:
         """The frames, in memory until others have been used more recently."""
-        load = partial(self._pictures, key, clip, pace, head["sizes"])
-        frames, size = Frames(head["seconds"], head["digest"], load, head["decoder"], encoded), sum(head["sizes"])
+        load = partial(self._pictures, key, clip, pace, len(head["seconds"]))
+        source, size = Source(decoder=head["decoder"], key=key), head["size"]
+        frames = Frames(head["seconds"], head["digest"], load, source, encoded)
         with self._guard:
             self._recent_bytes += size - self._recent.pop(key, (frames, 0))[1]
             self._recent[key] = frames, size

@@ -1,6 +1,7 @@
 """The samples, from wherever the user keeps them, and all that is wrong with them."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +33,19 @@ class Dataset:
         missing: why a sample's clip cannot be used, by sample id; these samples are among `samples`.
         name: what reports call it.
         fingerprint: a hash of ids, targets and label sets, not of the clips; equal for both layouts of the benchmark.
+        folder: below which the clips lie; those of a user's own file may lie elsewhere.
     """
 
     samples: tuple[Sample, ...]
     missing: Mapping[str, str]
     name: str
     fingerprint: str
+    folder: Path
+
+    def place_of(self, clip: Clip) -> str | None:
+        """The clip's path from the folder; None where it lies elsewhere."""
+        path, folder = os.path.normpath(clip.path.absolute()), f"{self.folder}{os.sep}"
+        return Path(path.removeprefix(folder)).as_posix() if path.startswith(folder) else None
 
 
 def read_samples(where: str) -> Dataset:
@@ -48,18 +56,18 @@ def read_samples(where: str) -> Dataset:
         RunError: a package that the hub needs is not installed.
     """
     if where.startswith("hf:"):
-        return _dataset(where, _gather_hub(where.removeprefix("hf:")))
+        return _dataset(where, *_gather_hub(where.removeprefix("hf:")))
     path = DEMO if where == "demo" else Path(where).expanduser()
     if path.is_dir():
-        return _dataset(where if where == "demo" else path.resolve().name, _gather_folder(path))
+        return _dataset(where if where == "demo" else path.resolve().name, _gather_folder(path), path.resolve())
     if path.is_file() and path.suffix.lower() in FORMATS:
-        return _dataset(path.name, read_own(path))
+        return _dataset(path.name, read_own(path), path.parent.absolute())
     raise DataError(
         f"There is no data at {where}: give a folder, hf:ID, demo, or a file of your own clips ({', '.join(FORMATS)})."
     )
 
 
-def _dataset(name: str, gathered: Gathered) -> Dataset:
+def _dataset(name: str, gathered: Gathered, folder: Path) -> Dataset:
     rows = gathered.rows
     problems = [*gathered.problems, *(flaw for row in rows for flaw in flaws(row)), *duplicates(rows)]
     if not rows and not problems:
@@ -73,6 +81,7 @@ def _dataset(name: str, gathered: Gathered) -> Dataset:
         missing={sample.id: row.flaw for sample, row in zip(samples, rows, strict=True) if row.flaw},
         name=name,
         fingerprint=key_of(json.dumps(asked)),
+        folder=Path(os.path.normpath(folder)),
     )
 
 
@@ -104,13 +113,13 @@ def _gather_folder(path: Path) -> Gathered:
     return gathered
 
 
-def _gather_hub(name: str) -> Gathered:
+def _gather_hub(name: str) -> tuple[Gathered, Path]:
     folder = fetch(name)
     if (gathered := read_folder(folder)) is not None:
-        return gathered
+        return gathered, folder.resolve()
     source = name.partition("@")[0].rpartition("/")[2]
     try:
         placed = [(f"row {number}", row) for number, row in enumerate(read_table(folder), 1)]
     except DataError as error:
         raise DataError(f"hf:{name} holds no MME-Emotion questions ({LAYOUT}) and no table: {error}") from error
-    return gather(placed, Origin(folder=folder, source=source, confined=True))
+    return gather(placed, Origin(folder=folder, source=source, confined=True)), folder.absolute()

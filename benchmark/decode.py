@@ -32,7 +32,7 @@ from benchmark.errors import DataError, RunError
 
 Decoder = Literal["pyav", "decord"]
 
-VERSION = "1"
+VERSION = "2"
 """Part of every cache key: to be raised whenever this module would make something else of the same file."""
 
 LONGEST_SIDE = 768

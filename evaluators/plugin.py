@@ -34,7 +34,7 @@ from evaluators.clue import Listener
 from evaluators.estimate import Expected, Looking, Nothing, Rehearsal, Understudy, known_and_not
 from evaluators.extractor import PromptedExtractor
 from evaluators.score import Score
-from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
+from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, with_waveform
 
 TURN_SECONDS = 0.0005
 """How long pytest's thread may keep the engine's waiting: Python's own 5 ms, after each system call, add up."""
@@ -201,14 +201,15 @@ def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
 
 
 def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
-    window, behind = bench_of(config).limits.window(), partial(cached, config)
+    window, behind, reader = bench_of(config).limits.window(), partial(cached, config), reader_of(config)
+    respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
+    repeats = config.stash[EVALUATOR_OPTIONS].repeats
+
+    async def work(sample: Sample) -> Scored | Unscored:
+        return await with_waveform(await answer_and_score(sample, respondent, scorer, repeats), reader)
+
     return Engine(
-        partial(
-            answer_and_score,
-            model=respondent_of(config, behind),
-            scorer=scorer_of(config, behind),
-            repeats=config.stash[EVALUATOR_OPTIONS].repeats,
-        ),
+        work,
         window + max(4, min(window // 4, MOST_AHEAD)),
         failure=_failure,
         farewell=partial(_close, connected(config)),

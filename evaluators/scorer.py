@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from benchmark.clip import ClipReader, as_frames
-from benchmark.errors import EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
+from benchmark.clip import ClipReader, Frames, Waveform, as_frames
+from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
 from benchmark.model import Answer, Repeatable, Respondent
 from benchmark.task import Sample
 from benchmark.usage import Usage
@@ -36,6 +36,21 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The frames that the judge looked at.
+
+    Attributes:
+        seconds: when each is shown.
+        decoder: what decoded them.
+        key: under which the cache keeps them.
+    """
+
+    seconds: tuple[float, ...]
+    decoder: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
     """A sample that has a score.
 
@@ -43,19 +58,21 @@ class Scored:
         sample: the question.
         score: the answer, its steps, their ratings.
         audio_clue: what the judge was told of the sound.
-        decoder: what the judge's frames were decoded with; None where it looked at none.
+        seen: the frames that the judge looked at; None where it looked at none.
         traces: by role: extractor, judge, and listener where one was asked.
         by_rules: what a list of words makes of the last step, beside the judge's rating.
         repeats: what came of asking again; None where that was not done.
+        waveform: of the clip's sound, for whoever reads the report; None where nobody has looked, or there is none.
     """
 
     sample: Sample
     score: Score
     audio_clue: str | None
-    decoder: str | None
+    seen: Seen | None
     traces: Mapping[str, Trace]
     by_rules: Rating
     repeats: "Repeated | None" = None
+    waveform: Waveform | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +101,7 @@ class Unscored:
         answer: the model's, where it came so far.
         replies: those of the agent that was given up, oldest first.
         usage: what was spent on it besides the answer.
+        waveform: as for `Scored`.
     """
 
     sample: Sample
@@ -92,6 +110,7 @@ class Unscored:
     answer: Answer | None = None
     replies: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    waveform: Waveform | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +155,7 @@ class Scorer:
             sample=sample,
             score=score,
             audio_clue=clue,
-            decoder=frames.decoder,
+            seen=_seen(frames),
             traces=traces,
             by_rules=recognised(steps.value, evidence),
         )
@@ -150,6 +169,12 @@ class Scorer:
         described = await self.listener.describe(sound, sample.task)
         traces["listener"] = Trace(model=described.model, usage=described.usage)
         return described.text
+
+
+def _seen(frames: Frames) -> Seen | None:
+    """What is told of frames: they themselves would stay in memory until the sample's case is run."""
+    source = frames.source
+    return Seen(seconds=frames.seconds, decoder=source.decoder, key=source.key) if source else None
 
 
 @contextmanager
@@ -182,6 +207,15 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
         return Unscored(
             sample=sample, stage=error.stage, error=str(error), answer=answer, replies=error.replies, usage=error.usage
         )
+
+
+async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Scored | Unscored:
+    """The same with the waveform of the clip's sound; no score hangs on it, so what cannot be decoded has none."""
+    try:
+        waveform = await reader.soon(partial(reader.waveform, outcome.sample.clip))
+    except DataError:
+        return outcome
+    return replace(outcome, waveform=waveform)
 
 
 async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int) -> Scored:

@@ -1,21 +1,26 @@
 """What pytest sees of results: the run folder, the table at the end, the properties in junit.xml."""
 
-import os
 import shutil
-import sys
 import time
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from _pytest.junitxml import xml_key
 
 from benchmark.errors import EmotionError, RunError
-from benchmark.limits import Traffic
 from benchmark.options import option
-from benchmark.plugin import add_options, bench_of, cache_of, is_worker, read_options, runs_cases, usage_errors
+from benchmark.plugin import (
+    add_options,
+    bench_of,
+    cache_of,
+    is_worker,
+    read_options,
+    reader_of,
+    runs_cases,
+    usage_errors,
+)
 from evaluators.estimate import lines_of
 from evaluators.plugin import (
     ENGINE,
@@ -28,21 +33,25 @@ from evaluators.plugin import (
     rehearse,
     sample_of,
 )
-from evaluators.scorer import Unscored
+from evaluators.scorer import Scored, Unscored
 from reports.gate import COMPARED, SAMPLES, Aspects, Gate, read_gate
 from reports.gatekeeper import Gatekeeper
-from reports.health import health_notes, health_of, health_rows, keep_check, read_checks, shortfalls
+from reports.health import health_notes, health_of, keep_check, read_checks, shortfalls
+from reports.inference import ERROR
+from reports.live.plugin import TRAFFIC, Shown
+from reports.live.progress import Progress
+from reports.page.media import place_clips, place_frames
+from reports.page.plugin import HtmlRows, path_between
+from reports.page.run_page import Contents, Linked, linked_to
 from reports.power import forecasts
-from reports.progress import Panel, Progress
 from reports.provenance import background_of, introduction
 from reports.record import Record, record_of
-from reports.report import Background, Report, counts_of, notes_of, report_of, score_rows
-from reports.run import DISAGREEMENTS, JUNIT, REPORT, SUMMARY, RunFolder
-from reports.second_opinion import disagreements_of
-from reports.summary import as_html, summary_of
+from reports.report import Background, Report, report_of
+from reports.results import gate_lines, score_lines, tell_github, write_results
+from reports.run import JUNIT, PAGE, PAGE_FOLDER, RunFolder
 from reports.table import as_text
 from reports.trial import Trial, in_order, narrowed, refuse_unpriced, trial_of
-from reports.verdict import EXIT_CODES, Verdict, distrusted, properties_of, verdict_notes, verdict_rows
+from reports.verdict import EXIT_CODES, Verdict, distrusted, properties_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,10 @@ class ReportOptions:
         None, "RUN", "run directory to compare with; without --gate, no score may be worse by more than a point"
     )
     baseline_allow: Aspects = option((), "LIST", f"in what the runs may differ: {', '.join((*COMPARED, SAMPLES))}")
+    report_media: bool = option(
+        default=False, metavar="", text="copy the clips beside the report, playable, and decode frames that are gone"
+    )
+    html_all: bool = option(default=False, metavar="", text="list right answers too in the page that --html writes")
     until_decided: bool = option(
         default=False, metavar="", text="ask in random order, and stop as soon as the gate's verdict is settled"
     )
@@ -65,10 +78,6 @@ REPORT_OPTIONS = pytest.StashKey[ReportOptions]()
 RUN_PATH = pytest.StashKey[Path]()
 RECORD = "mme_emotion_record"
 """The attribute of a report that carries a record from an xdist worker to the controller, as JSON."""
-
-
-TRAFFIC = "mme_emotion_traffic"
-"""The attribute that tells the controller what a worker's requests are about."""
 
 
 class Recorder:
@@ -83,10 +92,12 @@ class Recorder:
         self._samples = bench_of(session.config).samples
         self._trial = session.config.stash.get(TRIAL, None)
         self._keeper: Gatekeeper | None = None
-        self._records: dict[str, Record] = {}
-        self._report: Report | None = None
+        self.records: dict[str, Record] = {}
+        self.report: Report | None = None
         self._drift: list[str] = []
+        self._failure: str | None = None
         self._stray = self._stopped = False
+        self._started = time.monotonic()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Takes down which samples are asked: `-k` and the like may have left some out."""
@@ -109,8 +120,8 @@ class Recorder:
         self._background = self._background.model_copy(update={"judge_check": health})
         self._drift = health_notes(health, past)
         if missing := shortfalls(health):
-            self._report = report_of([], self._background).model_copy(update={"gate": distrusted(missing, gate)})
-            self._hand_over(self._report)
+            self.report = report_of([], self._background).model_copy(update={"gate": distrusted(missing, gate)})
+            self._hand_over(self.report)
             pytest.exit("the gate is UNTRUSTED: the judge has failed its check", EXIT_CODES["UNTRUSTED"])
 
     @pytest.hookimpl(optionalhook=True)
@@ -142,13 +153,13 @@ class Recorder:
     def _keep(self, line: str) -> str | None:
         """Keeps the record; says why the run can stop, once it can."""
         record = Record.model_validate_json(line)
-        if record.id in self._records:  # its worker died between reporting it and saying that it was done
+        if record.id in self.records:  # its worker died between reporting it and saying that it was done
             return None
         try:
             self._folder.append(line)
         except EmotionError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
-        self._records[record.id] = record
+        self.records[record.id] = record
         self._progress.add(record)
         return self._keeper.hear(record) if self._keeper is not None else None
 
@@ -165,32 +176,48 @@ class Recorder:
 
     def _sorted(self) -> list[Record]:
         """In an order of their own: sums of fractions must not depend on who was done first."""
-        return [self._records[name] for name in sorted(self._records)]
+        return [self.records[name] for name in sorted(self.records)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Writes the report and the summary, of whatever was finished, reported to pytest or not."""
         if ENGINE in session.config.stash:
             for outcome in session.config.stash[ENGINE].unclaimed():
-                self._keep(record_of(outcome).model_dump_json())
-        if self._records:
-            self._report = self._reported()
-            self._hand_over(self._report)
+                self._keep(_line_of(outcome, session.config))
+        if self.records:
+            self.report = self._reported()
+            self._hand_over(self.report)
 
     def _hand_over(self, report: Report) -> None:
-        """Writes what there is to read."""
-        self._folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
-        self._folder.write(SUMMARY, summary_of(report, self._sorted()))
-        if report.agreement is not None and report.agreement.differing:
-            self._folder.write(DISAGREEMENTS, "\n".join(disagreements_of(self._sorted())) + "\n")
+        """Writes what there is to read, and puts frames beside it, and clips where that was asked for."""
+        records = self._sorted()
+        counted, error = (self._keeper.counted(), self._keeper.error) if self._keeper else (records, ERROR)
         if report.gate is not None:
             self._pass_on(report.gate)
+        try:
+            linked = self._bring(report, records)
+            contents = Contents(report=report, records=records, counted=counted, error=error, linked=linked)
+            write_results(self._folder, contents)
+            tell_github(report, records)
+        except EmotionError as failure:  # what else there is to end must still come to its end
+            self._failure, self._session.exitstatus = str(failure), pytest.ExitCode.INTERNAL_ERROR
+
+    def _bring(self, report: Report, records: Sequence[Record]) -> Linked:
+        """Puts frames beside the page, and clips where that was asked for; says where clips are."""
+        config, linked, place = self._session.config, linked_to(report), self._folder.path / PAGE_FOLDER
+        if config.stash[REPORT_OPTIONS].report_media:
+            clips = {sample.id: sample.clip for sample in self._samples}
+            linked = replace(linked, urls=place_clips(records, place, clips, reader_of(config)))
+        place_frames(records, place, cache_of(config).media.find)
+        return linked
 
     def _reported(self) -> Report:
+        took = {"retries": self._progress.retries, "seconds": round(time.monotonic() - self._started, 3)}
+        background = self._background.model_copy(update=took)
         if self._keeper is None:
-            return report_of(self._sorted(), self._background)
+            return report_of(self._sorted(), background)
         counted = sorted(self._keeper.counted(), key=lambda record: record.id)
-        return self._keeper.conclude(report_of(counted, self._background, self._keeper.error))
+        return self._keeper.conclude(report_of(counted, background, self._keeper.error))
 
     def _pass_on(self, verdict: Verdict) -> None:
         """The verdict for junit.xml and as exit code, unless the run ended before it was over, or more went wrong."""
@@ -202,97 +229,40 @@ class Recorder:
             self._session.exitstatus = EXIT_CODES[verdict.word]
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """Puts the verdict at the top of pytest-html's page."""
-        if self._report is not None and self._report.gate is not None:
-            prefix.extend(as_html(self._report))
-
-    @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """Makes a record of a sample over which two workers have died."""
         for sample in self._samples:
             if crashitem.endswith(f"[{sample.id}]"):
                 dead = Unscored(sample=sample, stage="run", error="Two worker processes died over this sample.")
-                setattr(report, RECORD, record_of(dead).model_dump_json())
+                setattr(report, RECORD, _line_of(dead, self._session.config))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Prints the table below everything else, brings along a junit.xml written elsewhere, lets go of the folder."""
         terminal = config.pluginmanager.getplugin("terminalreporter")
         written, kept = Path(config.option.xmlpath), self._folder.path / JUNIT
-        if self._records and written.exists() and written.resolve() != kept.resolve():
+        if self.records and written.exists() and written.resolve() != kept.resolve():
             shutil.copyfile(written, kept)
         self._folder.close()
-        if self._report is not None and terminal is not None:
-            self._print(self._report, terminal)
+        if self.report is not None and terminal is not None:
+            self._print(self.report, terminal)
+        if self._failure is not None and terminal is not None:
+            terminal.write_line(self._failure, red=True)
 
     def _print(self, report: Report, terminal: pytest.TerminalReporter) -> None:
-        if self._records:
+        if self.records:
             terminal.write_sep("=", f"MME-Emotion: {report.model} (scores in percent)", bold=True)
-            lines = [*as_text(score_rows(report)), "", *notes_of(report), f"{counts_of(self._sorted())}."]
-            for line in [*lines, f"The run is kept in {self._folder.path}"]:
+            for line in [*score_lines(report, self._sorted()), f"The run is kept in {self._folder.path}"]:
                 terminal.write_line(line)
         if (verdict := report.gate) is not None:
             good, bad = verdict.word == "PASS", verdict.word == "FAIL"
             terminal.write_sep("=", f"Gate: {verdict.word}", bold=True, green=good, red=bad, yellow=not (good or bad))
-            check = (
-                [*as_text(health_rows(report.judge_check, whole=False)), *self._drift, ""] if report.judge_check else []
-            )
-            for line in [*check, *as_text(verdict_rows(verdict)), "", *verdict_notes(verdict)]:
+            for line in gate_lines(report, self._drift):
                 terminal.write_line(line)
 
 
-class Shown:
-    """The pytest plugin that shows how far the run is: a panel on a terminal, else lines, and nothing with `-q`."""
-
-    def __init__(self, config: pytest.Config, progress: Progress) -> None:
-        """Finds out what there is to write on."""
-        self.progress = progress
-        self._limits = bench_of(config).limits
-        self._terminal = config.pluginmanager.getplugin("terminalreporter")
-        self._quiet = self._terminal is None or config.option.verbose < 0
-        plain = self._quiet or config.option.verbose > 0 or config.option.capture == "no" or bool(config.option.usepdb)
-        self._panel = None if plain or not _is_terminal(sys.stdout) else Panel(progress, sys.stdout)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Shows what has changed."""
-        node = getattr(report, "node", None)
-        if node is None:
-            self.progress.hear("", self._limits.traffic)
-        elif (told := getattr(report, TRAFFIC, None)) is not None:
-            self.progress.hear(node.gateway.id, Traffic(**told))
-        if self._panel is not None:
-            self._panel.show()
-        elif not self._quiet and self.progress.is_due():
-            self._terminal.ensure_newline()
-            self._terminal.write_line(f"MME-Emotion: {self.progress.line()}")
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Counts cases without a dot for each: pytest would write it into the middle of the panel."""
-        if self._panel is None or hasattr(report, "wasxfail"):
-            return None
-        if report.failed:
-            return "failed" if report.when == "call" else "error", "", ""
-        return report.outcome if report.skipped or report.when == "call" else "", "", ""
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Makes room for what xdist says of a worker that is gone."""
-        self.progress.forget(node.gateway.id)
-        if self._panel is not None:
-            self._panel.hide()
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Takes the panel away when the cases are over, however they end."""
-        try:
-            return (yield)
-        finally:
-            if self._panel is not None:
-                self._panel.close()
-                self._panel = None
+def _line_of(outcome: Scored | Unscored, config: pytest.Config) -> str:
+    return record_of(outcome, bench_of(config).dataset.place_of(outcome.sample.clip)).model_dump_json()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -309,10 +279,6 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         for line in table:
             terminal.write_line(line)
     return True
-
-
-def _is_terminal(stream: Any) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -338,7 +304,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Makes the run folder, once questions and agents are known to be there."""
     config = session.config
     if RUN_PATH in config.stash:
-        background = background_of(bench_of(config), agents_of(config), config.rootpath)
+        background = background_of(
+            bench_of(config), agents_of(config), config.stash[EVALUATOR_OPTIONS], config.rootpath
+        )
         with usage_errors():
             if (gate := _gate(config)) is not None:
                 early = config.stash[REPORT_OPTIONS].until_decided
@@ -349,6 +317,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.pluginmanager.register(shown, "mme-emotion-progress")
         recorder = Recorder(session, folder, background, shown.progress)
         config.pluginmanager.register(recorder, "mme-emotion-recorder")
+        page = path_between(Path(config.getoption("htmlpath", None) or PAGE).absolute(), folder.path)
+        whole = config.stash[REPORT_OPTIONS].html_all
+        rows = HtmlRows(recorder.records, lambda: recorder.report, page, whole=whole)
+        config.pluginmanager.register(rows, "mme-emotion-html")
 
 
 def _gate(config: pytest.Config) -> Gate | None:
@@ -383,7 +355,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     outcome = item.stash.get(OUTCOME, None)
     if outcome is not None and (report.when == "call" or (report.when == "setup" and report.failed)):
-        setattr(report, RECORD, record_of(outcome).model_dump_json())
+        setattr(report, RECORD, _line_of(outcome, item.config))
         if is_worker(item.config):
             setattr(report, TRAFFIC, asdict(bench_of(item.config).limits.traffic))
     return report

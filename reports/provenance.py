@@ -5,7 +5,7 @@ import platform
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Template
@@ -14,10 +14,11 @@ from typing import Any
 from benchmark.catalogue import published_row
 from benchmark.plugin import Bench
 from benchmark.task import TASKS
-from evaluators.agents import DEMO_NAME, Agents
+from evaluators.agents import DEMO_NAME, Agents, EvaluatorOptions
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
 from reports.reference import published_recognition, read_published
 from reports.report import Background
+from reports.rerun import rerun_of
 from reports.stats import majority_floor
 
 PACKAGES = ("mme-emotion", "pytest", "openai", "av", "numpy", "pillow", "decord")
@@ -64,8 +65,8 @@ def floors_of(bench: Bench) -> Mapping[str, float]:
     return {name: float(floor) for name, members in samples.items() if (floor := majority_floor(members)) is not None}
 
 
-def provenance_of(bench: Bench, agents: Agents, root: Path) -> Mapping[str, Any]:
-    """All that determined the figures; `root` is the suite's checkout."""
+def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Mapping[str, Any]:
+    """All that determined the figures, and how to get them again; `root` is the suite's checkout."""
     options = bench.options
     scheme, colon, rest = options.model.partition(":")
     spec = f"answers:{Path(rest).name}" if scheme == "answers" else f"{scheme}{colon}{rest}"
@@ -80,25 +81,37 @@ def provenance_of(bench: Bench, agents: Agents, root: Path) -> Mapping[str, Any]
             "identity": "\n\n".join(judge.identity for judge in agents.judges),
         },
         "listener": agents.listener.name if agents.listener else None,
-        "data": {"name": bench.dataset.name, "fingerprint": bench.dataset.fingerprint},
+        "data": {
+            "name": bench.dataset.name,
+            "fingerprint": bench.dataset.fingerprint,
+            "folder": str(bench.dataset.folder),
+            "samples": Counter(sample.task.name for sample in bench.dataset.samples),
+        },
         "prompts": digest_of({"question": bench.template, **agents.templates}),
         "settings": {
             name: getattr(options, name)
             for name in ("frames", "fps", "modalities", "decoder", "tasks", "limit", "shard")
         },
+        "arguments": rerun_of(bench, asked),
     }
 
 
-def incomparable(bench: Bench, agents: Agents) -> Iterator[str]:
-    """Why the scores do not compare with published ones, a reason each."""
-    counts = Counter(sample.task.name for sample in bench.samples)
-    if bench.dataset.name == DEMO_NAME:
+def incomparable(data: str, counts: Counter[str], extractor: str, judges: Iterable[str]) -> Iterator[str]:
+    """Why scores do not compare with published ones, a reason each.
+
+    Args:
+        data: the data's name.
+        counts: how many samples of each task are asked.
+        extractor: the extractor's name.
+        judges: the judges' names.
+    """
+    if data == DEMO_NAME:
         yield "the clips are drawn and the voices synthetic; they test the path and measure nothing"
     elif counts != read_published()["samples"]:
         yield f"the run asks {counts.total()} samples, not the benchmark's {sum(read_published()['samples'].values())}"
     for role, name, paper in (
-        ("extractor", agents.extractor.name, PAPER_EXTRACTOR),
-        *(("judge", judge.name, PAPER_JUDGE) for judge in agents.judges),
+        ("extractor", extractor, PAPER_EXTRACTOR),
+        *(("judge", judge, PAPER_JUDGE) for judge in judges),
     ):
         if name == RULES:
             yield f"the {role} is rules, a list of words"
@@ -106,13 +119,20 @@ def incomparable(bench: Bench, agents: Agents) -> Iterator[str]:
             yield f"the {role} is {name}, not {paper}"
 
 
-def background_of(bench: Bench, agents: Agents, root: Path) -> Background:
+def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Background:
     """What the report of a run says besides its records' figures."""
     published = published_row(bench.options.model)
     return Background(
         model=bench.respondent.name,
-        provenance=provenance_of(bench, agents, root),
-        incomparable=tuple(incomparable(bench, agents)),
+        provenance=provenance_of(bench, agents, asked, root),
+        incomparable=tuple(
+            incomparable(
+                bench.dataset.name,
+                Counter(sample.task.name for sample in bench.samples),
+                agents.extractor.name,
+                (judge.name for judge in agents.judges),
+            )
+        ),
         selected=len(bench.samples),
         floors=floors_of(bench),
         published={

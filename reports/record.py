@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.model import Answer
-from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.rating import Rating
 from evaluators.score import Score
@@ -47,6 +46,30 @@ class Spent(_Kept):
     cost_usd: float | None
 
 
+class Shown(_Kept):
+    """The frames that the judge saw.
+
+    Attributes:
+        seconds: when each is shown in the clip.
+        key: the name of the file with them: in the cache, and in the report's folder `frames`.
+    """
+
+    seconds: tuple[float, ...]
+    key: str
+
+
+class Loudness(_Kept):
+    """How loud the clip is over time.
+
+    Attributes:
+        peaks: the largest level of equal stretches, two hexadecimal digits each, `ff` for full scale.
+        seconds: how long the sound is.
+    """
+
+    peaks: str
+    seconds: float
+
+
 class Marks(_Kept):
     """The scores of one answer, judged once."""
 
@@ -79,7 +102,10 @@ class Record(_Kept):
         precision: for tasks with several labels, and so F1.
         by_rules: what a list of words makes of the last step, beside the judge's rating.
         repeats: what came of asking again, with `--repeats`.
-        decoder: what decoded the frames that the judge saw.
+        clip: where the clip lies, as a path from the data folder; None where it lies elsewhere.
+        waveform: of the clip's sound; None where it has none.
+        frames: those that the judge saw; None where it looks at none.
+        decoder: what decoded them.
         stage: where an unscored sample ended.
         rejected: replies that had to be asked again, by role.
         usage: by role: model, extractor, judge, listener; `unscored` sums the agents' where there is no score.
@@ -105,6 +131,9 @@ class Record(_Kept):
     by_rules: str | None = None
     repeats: Repeats | None = None
     audio_clue: str | None = None
+    clip: str | None = None
+    waveform: Loudness | None = None
+    frames: Shown | None = None
     decoder: str | None = None
     stage: str | None = None
     error: str | None = None
@@ -112,16 +141,17 @@ class Record(_Kept):
     usage: Mapping[str, Spent] = {}
 
 
-def record_of(outcome: Scored | Unscored) -> Record:
-    """What is kept of a sample."""
-    return _scored(outcome) if isinstance(outcome, Scored) else _unscored(outcome)
+def record_of(outcome: Scored | Unscored, clip: str | None = None) -> Record:
+    """What is kept of a sample; `clip` is its clip's path from the data folder."""
+    return _scored(outcome, clip) if isinstance(outcome, Scored) else _unscored(outcome, clip)
 
 
-def _scored(outcome: Scored) -> Record:
+def _scored(outcome: Scored, clip: str | None) -> Record:
     sample, score = outcome.sample, outcome.score
     several = sample.task.several
     return _asked(
-        sample,
+        outcome,
+        clip,
         outcome="passed" if score.recognition == 1 else "failed",
         answer=score.answer.text,
         steps=tuple(map(_rated, score.steps.reasoning, score.ratings.reasoning)),
@@ -135,16 +165,18 @@ def _scored(outcome: Scored) -> Record:
         by_rules=_fraction(outcome.by_rules.value),
         repeats=_again(outcome.repeats) if outcome.repeats else None,
         audio_clue=outcome.audio_clue,
-        decoder=outcome.decoder,
+        frames=outcome.seen and Shown(seconds=outcome.seen.seconds, key=outcome.seen.key),
+        decoder=outcome.seen and outcome.seen.decoder,
         rejected={role: trace.rejected for role, trace in outcome.traces.items() if trace.rejected},
         usage={"model": _answered(score.answer), **{role: _traced(trace) for role, trace in outcome.traces.items()}},
     )
 
 
-def _unscored(outcome: Unscored) -> Record:
+def _unscored(outcome: Unscored, clip: str | None) -> Record:
     usage = {"unscored": spent_of(None, outcome.usage)} if outcome.usage != Usage() else {}
     return _asked(
-        outcome.sample,
+        outcome,
+        clip,
         outcome="error",
         answer=outcome.answer.text if outcome.answer else None,
         audio_clue=outcome.sample.audio_clue,
@@ -155,7 +187,8 @@ def _unscored(outcome: Unscored) -> Record:
     )
 
 
-def _asked(sample: Sample, **rest: object) -> Record:
+def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record:
+    sample, heard = of.sample, of.waveform
     return Record.model_validate(
         {
             "id": sample.id,
@@ -165,6 +198,8 @@ def _asked(sample: Sample, **rest: object) -> Record:
             "question": sample.task.question,
             "label_set": sample.label_set,
             "targets": sample.targets,
+            "clip": clip,
+            "waveform": heard and {"peaks": heard.peaks.hex(), "seconds": heard.seconds},
             **rest,
         }
     )

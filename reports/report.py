@@ -40,6 +40,8 @@ class Report(BaseModel):
         judge_check: how good the judge was on anchors before a gated run; None without a gate.
         gate: the gate's verdict and its numbers; None without a gate.
         usage: what each role took, summed; `total` is of all that were sent requests.
+        retries: requests that were sent again, after 429, a timeout, a broken connection.
+        seconds: how long the run took, from its first case on; of several processes or parts, the longest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,8 @@ class Report(BaseModel):
     judge_check: Health | None
     gate: Verdict | None
     usage: Mapping[str, Spent]
+    retries: int
+    seconds: float
 
 
 class Background(BaseModel):
@@ -77,6 +81,8 @@ class Background(BaseModel):
     floors: Mapping[str, float]
     published: Mapping[str, float]
     judge_check: Health | None = None
+    retries: int = 0
+    seconds: float = 0.0
 
 
 def report_of(records: Sequence[Record], background: Background, error: float = ERROR) -> Report:
@@ -151,6 +157,11 @@ def _row(name: str, scores: Scores, report: Report) -> tuple[str, ...]:
 
 def notes_of(report: Report) -> list[str]:
     """What a reader must know beside the table."""
+    return [*doubts_of(report), *notes_on(report.agreement, report.variance), *remarks_on(report)]
+
+
+def doubts_of(report: Report) -> list[str]:
+    """Why the figures may not be what they seem, a sentence each."""
     overall = report.overall
     notes = [f"Not comparable with published scores: {reason}." for reason in report.incomparable]
     if overall.samples < report.selected and not (report.gate and report.gate.stopping):
@@ -162,6 +173,12 @@ def notes_of(report: Report) -> list[str]:
         notes.append(
             f"{overall.unscored} have no score; with them Recognition lies between {percent(low)} and {percent(high)}."
         )
+    return notes
+
+
+def remarks_on(report: Report) -> list[str]:
+    """What else there is to know, a sentence each."""
+    notes = []
     several = [
         f"{name} {percent(s.precision)} / {percent(s.f1)}" for name, s in report.tasks.items() if s.f1 is not None
     ]
@@ -169,7 +186,7 @@ def notes_of(report: Report) -> list[str]:
         notes.append(f"Precision / F1 where several labels may be named: {', '.join(several)}.")
     if report.unrepeated:
         notes.append(f"{report.unrepeated} samples have a score and could not be asked again; their records say why.")
-    return [*notes, *notes_on(report.agreement, report.variance), *_cost(report)]
+    return [*notes, *_cost(report)]
 
 
 def _cost(report: Report) -> list[str]:

@@ -13,6 +13,9 @@ SUMMARY = "summary.md"
 JUNIT = "junit.xml"
 DISAGREEMENTS = "disagreements.md"
 """A list of where judge and word list differ."""
+PAGE = "report.html"
+PAGE_FOLDER = "report"
+"""What the page loads: records, frames, clips."""
 
 
 class RunFolder:
@@ -54,10 +57,12 @@ class RunFolder:
         Raises:
             RunError: it cannot be written.
         """
-        passing = self.path / f".{name}.part"
+        target = self.path / name
+        passing = target.with_name(f".{target.name}.part")
         try:
+            target.parent.mkdir(exist_ok=True)
             passing.write_text(text, encoding="utf-8")
-            passing.replace(self.path / name)
+            passing.replace(target)
         except OSError as error:
             raise RunError(f"{self.path / name} cannot be written ({error.strerror}).") from error
 
@@ -74,7 +79,11 @@ class RunFolder:
 
 
 def _set_aside(path: Path) -> None:
-    earlier = [path / name for name in (SAMPLES, REPORT, SUMMARY, JUNIT, DISAGREEMENTS) if (path / name).exists()]
+    earlier = [
+        path / name
+        for name in (SAMPLES, REPORT, SUMMARY, JUNIT, DISAGREEMENTS, PAGE, PAGE_FOLDER)
+        if (path / name).exists()
+    ]
     if not earlier:
         return
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(earlier[0].stat().st_mtime))

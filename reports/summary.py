@@ -36,12 +36,15 @@ def _verdict(report: Report) -> list[str]:
 
 
 def as_html(report: Report) -> Iterator[str]:
-    """The verdict for the head of pytest-html's page."""
+    """The verdict, the scores and what must be known beside them, for the head of pytest-html's page."""
     if (verdict := report.gate) is not None:
         yield f"<h2>Gate: {verdict.word}</h2>"
         yield from (f"<p>{escape(note)}</p>" for note in verdict_notes(verdict))
         yield _table(verdict_rows(verdict))
         yield _table(health_rows(report.judge_check, whole=False)) if report.judge_check else ""
+    yield "<h2>Scores in percent</h2>"
+    yield _table(score_rows(report))
+    yield from (f"<p>{escape(note)}</p>" for note in notes_of(report))
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -47,7 +47,7 @@ def test_what_many_keep_at_once_is_all_there(cache: Cache, tmp_path: Path) -> No
         asyncio.run(keep(cache, 300))
     with closing(Cache(tmp_path)) as other:
         assert [other.get(f"reply:{number}") for number in range(300)] == [str(n).encode() for n in range(300)]
-        assert other.counts() == {"reply": 300, "clip": 0, "file": 0}
+        assert other.counts() == {"reply": 300, "clip": 0, "wave": 0, "file": 0}
 
 
 def test_what_is_called_off_in_the_last_moment_is_kept(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from unittest.mock import ANY
 
 import av
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader, Frame, Sound
+from benchmark.clip import Clip, ClipReader, Frame, Sound, Source
 from benchmark.decode import JPEG_QUALITY, LONGEST_SIDE
 from benchmark.errors import DataError
 from tests.benchmark.clips import Recipe, make_clip, number_of
@@ -63,7 +64,7 @@ def fully_decoded(path: Path) -> list[bytes]:
 def test_one_frame_a_second_from_zero_on(tmp_path: Path, reader: ClipReader, suffix: str) -> None:
     clip = Clip(make_clip(tmp_path / f"clip{suffix}"))
     assert shown(reader.frames(clip)) == [(0, 0.0), (25, 1.0), (50, 2.0)]
-    assert reader.frames(clip).decoder == "pyav"
+    assert reader.frames(clip).source == Source(decoder="pyav", key=ANY)
 
 
 def test_fps_and_most_change_the_protocol(tmp_path: Path, reader: ClipReader) -> None:
@@ -316,7 +317,7 @@ def test_ffmpeg_rescues_what_the_library_refuses(tmp_path: Path, reader: ClipRea
     pictures = clip.path.read_bytes().split(signature)
     clip.path.write_bytes(signature.join(pictures[:31]) + bytes(4) + signature.join(pictures[31:]))
     assert shown(reader.frames(clip)) == [(0, 0.0), (25, 1.0), (50, 2.0)]
-    assert reader.frames(clip).decoder == "ffmpeg"
+    assert reader.frames(clip).source == Source(decoder="ffmpeg", key=ANY)
 
 
 def test_without_ffmpeg_the_refusal_says_so(
@@ -416,7 +417,7 @@ def test_decord_equals_pyav_on_a_plain_clip(tmp_path: Path, cache: Cache, suffix
     clip = Clip(make_clip(tmp_path / f"clip{suffix}"))
     by_decord = ClipReader(cache, decoder="decord")
     assert by_decord.frames(clip) == ClipReader(cache).frames(clip)
-    assert by_decord.frames(clip).decoder == "decord"
+    assert by_decord.frames(clip).source == Source(decoder="decord", key=ANY)
     assert decoded(cache) == 2
 
 

@@ -9,7 +9,7 @@ from benchmark.task import TASKS, Sample
 from benchmark.usage import Usage
 from evaluators.rating import Rating, Ratings
 from evaluators.score import Score
-from evaluators.scorer import Scored, Trace, Unscored
+from evaluators.scorer import Scored, Seen, Trace, Unscored
 from evaluators.steps import Steps
 
 LABELS = ("joy", "anger", "fear")
@@ -52,7 +52,7 @@ def scored(
         sample=asked,
         score=score,
         audio_clue=asked.audio_clue,
-        decoder="pyav",
+        seen=Seen(seconds=(0.0, 1.0), decoder="pyav", key="f" * 64),
         traces=traces,
         by_rules=Rating(value=recognition),
     )

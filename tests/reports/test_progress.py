@@ -5,7 +5,7 @@ from rich.console import Console
 
 from benchmark.limits import Traffic
 from evaluators.scorer import Unscored
-from reports.progress import LINE_EVERY_SECONDS, Progress
+from reports.live.progress import LINE_EVERY_SECONDS, Progress
 from reports.record import record_of
 from tests.reports.outcomes import sample, scored
 

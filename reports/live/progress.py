@@ -46,6 +46,11 @@ class Progress:
             self._scored[record.task] += 1
             self._recognition[record.task] += record.recognition
 
+    @property
+    def retries(self) -> int:
+        """How many requests were sent again, as far as is known."""
+        return _sum(self._traffic.values()).retries
+
     def hear(self, process: str, traffic: Traffic) -> None:
         """Takes down what a process has said of its requests."""
         self._traffic[process] = traffic

@@ -1,0 +1,231 @@
+"use strict";
+
+/* What all our pages are made with. Text never becomes markup: `el` makes nodes, strings become text nodes. */
+
+const ALPHA_STEPS = 20;
+
+function el(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name.startsWith("--")) node.style.setProperty(name, value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+function svg(tag, properties = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(properties)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+const byId = (id) => document.getElementById(id);
+const put = (place, ...children) => byId(place).replaceChildren(...children.flat(Infinity).filter(Boolean));
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const mean = (values) => (values.length ? sum(values) / values.length : null);
+
+function percent(fraction) {
+  return fraction === null || fraction === undefined || Number.isNaN(fraction) ? "–" : (100 * fraction).toFixed(1);
+}
+
+function points(fraction) {
+  return `${fraction < 0 ? "−" : "+"}${Math.abs(100 * fraction).toFixed(1)}`;
+}
+
+const count = (number) => (number === null || number === undefined ? "unknown" : number.toLocaleString("en"));
+const many = (number, one, several = `${one}s`) => `${count(number)} ${number === 1 ? one : several}`;
+
+function span(seconds) {
+  if (seconds < 90) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/* Data: deflated JSON in Base64, which cannot break out of a script whatever it holds. */
+
+async function unpack(packed) {
+  const bytes = Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+const expected = new Map();
+
+/* A page opened from disk may not fetch its neighbours, but it may load scripts: each calls one of the two below. */
+function load(source, name) {
+  if (!expected.has(name)) {
+    expected.set(name, new Promise((resolve, reject) => {
+      const script = el("script", { src: source });
+      const done = (settle) => (value) => { script.remove(); expected.delete(name); settle(value); };
+      expected.set(`${name} came`, done(resolve));
+      script.addEventListener("error", () => done(reject)(new Error(`${source} is not beside this page.`)));
+      document.head.append(script);
+    }));
+  }
+  return expected.get(name);
+}
+
+function came(name, value) {
+  expected.get(`${name} came`)?.(value);
+  expected.delete(`${name} came`);
+}
+
+globalThis.mmeShard = (name, packed) => came(name, packed);
+globalThis.mmeFrames = (key, pictures) => came(key, pictures);
+
+/* Records in shards: the last few looked at stay, the others are loaded again. */
+class Shards {
+  #recent = new Map();
+
+  constructor({ folder, name, size, records }) {
+    Object.assign(this, { folder, name, size, records });
+  }
+
+  get count() { return Math.ceil(this.records / this.size); }
+
+  async shard(number) {
+    const name = `${this.name}-${String(number).padStart(3, "0")}`;
+    const found = this.#recent.get(name) ?? load(`${this.folder}/${name}.js`, name).then(unpack);
+    this.#recent.delete(name);
+    this.#recent.set(name, found);
+    if (this.#recent.size > 4) this.#recent.delete(this.#recent.keys().next().value);
+    found.catch(() => this.#recent.delete(name));
+    return found;
+  }
+
+  async record(place) {
+    return (await this.shard(Math.floor(place / this.size)))[place % this.size];
+  }
+
+  /* All records in turn, a shard at a time, without keeping the page from anything else. */
+  async eachShard(visit) {
+    for (let number = 0; number < this.count; number += 1) {
+      const name = `${this.name}-${String(number).padStart(3, "0")}`;
+      const records = await (this.#recent.get(name) ?? load(`${this.folder}/${name}.js`, name).then(unpack));
+      visit(records, number * this.size);
+      await new Promise((go) => setTimeout(go));
+    }
+  }
+}
+
+/* What the page shows is in its address, so that it can be linked, and Back goes back. */
+
+const state = () => new URLSearchParams(location.hash.slice(1));
+
+function address(changes) {
+  const next = state();
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null || value === "" || value === undefined) next.delete(name);
+    else next.set(name, value);
+  }
+  return `#${next}`;
+}
+
+function go(changes, { replace = false } = {}) {
+  const target = address(changes);
+  if (target === (location.hash || "#")) return;
+  if (replace) history.replaceState(null, "", target);
+  else history.pushState(null, "", target);
+  dispatchEvent(new Event("change of address"));
+}
+
+function whenAddressChanges(render) {
+  addEventListener("change of address", render);
+  addEventListener("hashchange", render);
+  addEventListener("popstate", render);
+}
+
+/* Tables of strings and nodes; a first row of headings. */
+function plainTable(rows, { caption, numeric = 1 } = {}) {
+  const [head, ...body] = rows;
+  const kind = (column) => (column >= numeric ? "number" : null);
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption ?? "table" },
+    el("table", {},
+      caption && el("caption", {}, caption),
+      el("thead", {}, el("tr", {}, head.map((cell, column) => el("th", { scope: "col", class: kind(column) }, cell)))),
+      el("tbody", {}, body.map((row) => el("tr", {}, row.map((cell, column) =>
+        el(column ? "td" : "th", { scope: column ? null : "row", class: kind(column) }, cell)))))));
+}
+
+/* Searching: every word, or "words in quotes", must be there. */
+function wordsOf(text) {
+  return [...text.toLowerCase().matchAll(/"([^"]+)"?|(\S+)/g)].map((found) => found[1] ?? found[2]);
+}
+
+/* A paginated table of samples: `columns` are {key, title, value, node, numeric, narrow}. */
+class Listing {
+  constructor(place, columns, { pageSize = 50, link }) {
+    Object.assign(this, { place, columns, pageSize, link });
+  }
+
+  sorted(places) {
+    const asked = state().get("sort") ?? "";
+    const column = this.columns.find(({ key }) => key === asked.replace(/^-/, ""));
+    if (!column) return places;
+    const sign = asked.startsWith("-") ? -1 : 1;
+    const values = new Map(places.map((place) => [place, column.value(place)]));
+    return [...places].sort((one, other) => sign * compareValues(values.get(one), values.get(other)) || one - other);
+  }
+
+  show(places) {
+    const pages = Math.max(1, Math.ceil(places.length / this.pageSize));
+    const page = Math.min(pages, Math.max(1, Number(state().get("page")) || 1));
+    const shown = places.slice((page - 1) * this.pageSize, page * this.pageSize);
+    put(this.place,
+      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Samples" },
+        el("table", { class: "listing" },
+          el("thead", {}, el("tr", {}, this.columns.map((column) => this.heading(column)))),
+          el("tbody", {}, shown.map((place) => this.row(place))))),
+      !shown.length && el("p", { class: "empty" }, "No sample is like that."),
+      this.pager(page, pages, places.length));
+  }
+
+  heading({ key, title, numeric, narrow }) {
+    const asked = state().get("sort") ?? "";
+    const active = asked.replace(/^-/, "") === key;
+    const next = asked === key ? `-${key}` : asked === `-${key}` ? null : key;
+    const order = active ? (asked.startsWith("-") ? "descending" : "ascending") : "none";
+    const arrow = { ascending: " ▲", descending: " ▼", none: "" }[order];
+    return el("th", { scope: "col", "aria-sort": order, class: [numeric && "number", narrow].filter(Boolean).join(" ") },
+      el("button", { type: "button", class: "plain", onclick: () => go({ sort: next, page: null }) }, title + arrow));
+  }
+
+  row(place) {
+    return el("tr", { "data-place": place }, this.columns.map(({ node, value, numeric, narrow }) =>
+      el("td", { class: [numeric && "number", narrow].filter(Boolean).join(" ") }, node ? node(place) : value(place) ?? "–")));
+  }
+
+  pager(page, pages, total) {
+    const to = (target, text, label) => el("button",
+      { type: "button", "aria-label": label, disabled: target < 1 || target > pages || target === page,
+        onclick: () => { go({ page: target }); byId(this.place).scrollIntoView(); } }, text);
+    return el("nav", { class: "pager", "aria-label": "Pages" },
+      to(1, "«", "First page"), to(page - 1, "‹", "Previous page"),
+      el("span", {}, `Page ${count(page)} of ${count(pages)}, ${many(total, "sample")}`),
+      to(page + 1, "›", "Next page"), to(pages, "»", "Last page"));
+  }
+}
+
+function compareValues(one, other) {
+  const lacking = (value) => value === null || value === undefined || value === "";
+  if (lacking(one) || lacking(other)) return Number(lacking(one)) - Number(lacking(other));
+  return typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other));
+}
+
+function picker(label, name, choices, titles = {}) {
+  return el("label", {}, el("span", {}, label),
+    el("select", { name, onchange: ({ target }) => go({ [name]: target.value, page: null }) },
+      el("option", { value: "" }, "all"),
+      choices.map((choice) => el("option", { value: choice, selected: state().get(name) === choice }, titles[choice] ?? choice))));
+}
+
+const OUTCOMES = { passed: "✓ right", failed: "✗ wrong", error: "! unscored" };
+const outcomeMark = (outcome) => el("span", { class: `outcome ${outcome}` }, OUTCOMES[outcome]);
+
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,91 @@
+"""What lies beside a page: the frames that the judge saw and, if asked for, the clips."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+from benchmark.clip import Clip, ClipReader
+from benchmark.errors import DataError, RunError
+from reports.record import Record
+
+FRAMES, CLIPS = "frames", "clips"
+PLAYABLE = frozenset({".mp4", ".m4v", ".webm"})
+"""Containers that browsers play; what is in another one is put into an mp4, not encoded anew."""
+
+
+def place_frames(records: Sequence[Record], folder: Path, found: Callable[[str], Path | None]) -> None:
+    """Puts the frames of all records into the folder, as links to files that exist anyway where the disk allows it.
+
+    `found` says where the file of that key is; what is nowhere any more is left out, and the page says so.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    for key in {record.frames.key for record in records if record.frames}:
+        source = found(key)
+        if source is not None:
+            _place(source, folder / FRAMES / f"{key}.js")
+
+
+def place_clips(
+    records: Sequence[Record], folder: Path, clips: Mapping[str, Clip], reader: ClipReader
+) -> Mapping[str, str]:
+    """Puts the clips into the folder, playable where that takes no encoding; returns each one's URL from the page.
+
+    Frames that are no longer kept are decoded anew, so that they can be placed.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+
+    def place(numbered: tuple[int, Record]) -> tuple[str, str] | None:
+        number, record = numbered
+        try:
+            if record.frames:
+                reader.frames(clips[record.id]).encoded()
+            return record.id, _placed_clip(clips[record.id], folder / CLIPS / f"{number:05}", reader)
+        except DataError:  # the page has no clip then, as the run had none
+            return None
+
+    known = [(number, record) for number, record in enumerate(records) if record.id in clips]
+    with ThreadPoolExecutor(os.cpu_count(), "mme-emotion clips") as pool:
+        return dict(filter(None, pool.map(place, known)))
+
+
+def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:
+    if not clip.path.is_file():
+        raise DataError(f"The clip {clip.path} does not exist.")
+    target = stem.with_suffix(".mp4")
+    try:
+        content = None if clip.path.suffix.lower() in PLAYABLE else reader.video(clip)
+    except DataError:  # its codec has no place in an mp4; some browsers may play it as it is
+        content = None
+    if content is not None:
+        _write(target, content)
+    else:
+        target = stem.with_suffix(clip.path.suffix.lower())
+        _place(clip.path, target)
+    return quote(f"{target.parent.parent.name}/{CLIPS}/{target.name}")
+
+
+def _place(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(source.resolve(), target)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(source, target)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written ({error.strerror}).") from error
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written ({error.strerror}).") from error

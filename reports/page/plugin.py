@@ -1,0 +1,83 @@
+"""What pytest-html's page shows of a run: scores as columns, the score table, links into our own page."""
+
+import os
+from collections.abc import Callable, Mapping, MutableSequence
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from reports.record import Record
+from reports.report import Report
+from reports.run import PAGE
+from reports.summary import as_html
+from reports.table import percent
+
+COLUMNS = ("Task", "Label", "Prediction", "Recognition", "Reasoning", "CoT")
+PLACE = 2
+"""Where they go: behind the result and the case's name."""
+
+
+class HtmlRows:
+    """The pytest plugin of one run that fills pytest-html's page; of thousands of rows a browser shows too few."""
+
+    def __init__(self, records: Mapping[str, Record], report: Callable[[], Report | None], page: str, *, whole: bool):
+        """Shows records, by id, as they come; `page` is the path of ours from theirs; `whole` lists right ones too."""
+        self._records, self._report, self._page, self._whole = records, report, page, whole
+        self._left_out: set[str] = set()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: MutableSequence[str]) -> None:
+        """Adds the columns."""
+        for at, name in enumerate(COLUMNS):
+            cells.insert(PLACE + at, f'<th class="sortable" data-column-type="{name.lower()}">{name}</th>')
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: MutableSequence[str]) -> None:
+        """Adds the case's own cells, or takes the row away."""
+        record = self._records.get(report.nodeid.partition("[")[2].removesuffix("]"))
+        if record is not None and record.outcome == "passed" and not (self._whole or report.failed):
+            self._left_out.add(record.id)
+            cells.clear()
+            return
+        for at, (name, text) in enumerate(zip(COLUMNS, _cells(record), strict=True)):
+            cells.insert(PLACE + at, f'<td class="col-{name.lower()}">{escape(text)}</td>')
+        if record is not None:
+            link = f'<a href="{escape(self._page)}#sample={quote(record.id, safe="")}">frames, steps, ratings</a>'
+            cells[-1] = cells[-1].replace("</td>", f"{link}</td>")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str], session: pytest.Session) -> None:
+        """Puts the verdict and the scores at the top, and says what is not listed."""
+        report = self._report()
+        if report is None:
+            return
+        prefix.extend(as_html(report))
+        prefix.append(f'<p><a href="{escape(self._page)}">The whole report</a></p>')
+        if self._left_out:
+            prefix.append(f"<p>{len(self._left_out)} right answers are not listed; --html-all lists them.</p>")
+            _count_passed(session.config, len(self._left_out))
+
+
+def _cells(record: Record | None) -> tuple[str, ...]:
+    if record is None:
+        return ("",) * len(COLUMNS)
+    said = record.prediction.text if record.prediction else ""
+    scores = (percent(score) for score in (record.recognition, record.reasoning, record.cot))
+    return (record.task, ", ".join(record.targets), ", ".join(record.predicted) or said, *scores)
+
+
+def _count_passed(config: pytest.Config, number: int) -> None:
+    """Lets the page count rows that it does not list: by itself it says that there were none."""
+    theirs = getattr(config.pluginmanager.getplugin("html"), "_report", None)
+    if theirs is not None:
+        theirs.outcomes["passed"]["value"] += number
+
+
+def path_between(theirs: Path, run_dir: Path) -> str:
+    """The path of a run's page as a URL from a page elsewhere."""
+    try:
+        return quote(Path(os.path.relpath(run_dir / PAGE, theirs.parent)).as_posix())
+    except ValueError:  # on another drive
+        return (run_dir / PAGE).as_uri()

@@ -1,0 +1,211 @@
+"""`report.html`: a run, from the release decision down to the frames that the judge saw."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from benchmark.task import TASKS
+from reports.agreement import spearman
+from reports.health import health_rows
+from reports.inference import ERROR, Clusters, Interval, cluster_codes, macro_interval, score_interval
+from reports.page.bundle import page, shard
+from reports.record import Record
+from reports.reference import read_published
+from reports.report import Report, doubts_of, remarks_on
+from reports.rerun import CASE
+from reports.run import PAGE, PAGE_FOLDER, RunFolder
+from reports.second_opinion import notes_on
+from reports.verdict import verdict_notes, verdict_rows
+
+T = TypeVar("T")
+
+SCRIPTS = ("kit.js", "sample.js", "charts.js", "run.js")
+SHARD = 100
+"""Records in a shard: one is loaded where a sample is opened."""
+
+ALPHAS = tuple(step / 20 for step in range(21))
+"""The weights for which the page has intervals of CoT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What the page shows.
+
+    Attributes:
+        report: the figures.
+        records: the samples, in the order in which they are listed.
+        counted: those that the figures are of: a run that was stopped early has more.
+        error: how often intervals miss the true score.
+        linked: where clips are found.
+    """
+
+    report: Report
+    records: Sequence[Record]
+    counted: Sequence[Record]
+    error: float
+    linked: "Linked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """Where the page finds clips.
+
+    Attributes:
+        base: the URL of the folder that the others start from; None where clips are not linked.
+        urls: by sample id; where a sample is absent, its record's path from the data folder serves.
+    """
+
+    base: str | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_run_page(folder: RunFolder, contents: Contents) -> None:
+    """Writes the page and the shards beside it.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    records = contents.records
+    for number, first in enumerate(range(0, len(records), SHARD)):
+        name = f"records-{number:03}"
+        lines = (record.model_dump_json() for record in records[first : first + SHARD])
+        folder.write(f"{PAGE_FOLDER}/{name}.js", shard(name, lines))
+    title = f"{contents.report.model} · MME-Emotion"
+    folder.write(PAGE, page(title, "run.html", SCRIPTS, _data(contents)))
+
+
+def linked_to(report: Report) -> Linked:
+    """The clips where the run found them, below its data folder."""
+    data = report.provenance.get("data", {}).get("folder")
+    return Linked(base=f"{Path(data).as_uri()}/" if data else None)
+
+
+def _data(contents: Contents) -> Mapping[str, Any]:
+    report, records, linked = contents.report, contents.records, contents.linked
+    provenance, gate, check = report.provenance, report.gate, report.judge_check
+    judge = provenance.get("judge", {}).get("name", "the judge")
+    return {
+        "report": report.model_dump(mode="json", exclude={"agreement", "variance", "judge_check"}),
+        "about": list(_about(report)),
+        "banners": doubts_of(report),
+        "notes": remarks_on(report),
+        "agreement_notes": notes_on(report.agreement, report.variance),
+        "length_note": length_note(records),
+        "gate_notes": verdict_notes(gate) if gate else [],
+        "gate_rows": verdict_rows(gate) if gate else [],
+        "check_rows": health_rows(check, whole=False) if check else [],
+        "cot_intervals": cot_intervals(contents.counted, contents.error),
+        "published": read_published(),
+        "tasks": {name: {"title": t.title, "question": t.question, "several": t.several} for name, t in TASKS.items()},
+        "index": index_of(records),
+        "shards": {"folder": PAGE_FOLDER, "name": "records", "size": SHARD, "records": len(records)},
+        "clips": {"base": linked.base, "urls": linked.urls},
+        "command": {"case": CASE, "arguments": provenance.get("arguments", "")},
+        "judge": judge,
+    }
+
+
+def _about(report: Report) -> Iterator[tuple[str, str]]:
+    provenance = report.provenance
+    named = {name: provenance.get(name) or {} for name in ("data", "judge", "extractor", "versions")}
+    yield "Run", str(provenance.get("started", "")).replace("T", " ")
+    yield "Data", f"{named['data'].get('name')}, {report.selected} samples"
+    yield "Judge", str(named["judge"].get("name"))
+    yield "Extractor", str(named["extractor"].get("name"))
+    if provenance.get("listener"):
+        yield "Listener", str(provenance["listener"])
+    yield "Suite", " ".join(filter(None, (named["versions"].get("mme-emotion"), provenance.get("commit"))))
+
+
+def length_note(records: Iterable[Record]) -> str:
+    """How far scores follow the length of answers, in a sentence."""
+    scored = [record for record in records if record.recognition is not None and record.reasoning is not None]
+    lengths = [float(len(record.answer or "")) for record in scored]
+    figures = {
+        name: spearman([getattr(record, name) for record in scored], lengths) for name in ("reasoning", "recognition")
+    }
+    said = [f"{name} {figure:+.2f}" for name, figure in figures.items() if figure is not None]
+    if not said:
+        return "Scores or lengths do not vary."
+    return (
+        f"Spearman's correlation with the number of characters: {', '.join(said)}. A longer answer is not a truer one."
+    )
+
+
+def index_of(records: Sequence[Record]) -> Mapping[str, Any]:
+    """What the table of samples holds, a column each; names as places in lists."""
+    count = len(records)
+    tasks, task = _as_places([record.task for record in records])
+    sources, source = _as_places([record.source for record in records])
+    outcomes, outcome = _as_places([record.outcome for record in records])
+    labels, named = _as_places([*(record.targets for record in records), *(record.predicted for record in records)])
+    return {
+        "tasks": tasks,
+        "sources": sources,
+        "outcomes": outcomes,
+        "labels": labels,
+        "id": [record.id for record in records],
+        "task": task,
+        "source": source,
+        "outcome": outcome,
+        "targets": named[:count],
+        "predicted": named[count:],
+        "recognition": [_short(record.recognition) for record in records],
+        "reasoning": [_short(record.reasoning) for record in records],
+        "steps": [len(record.steps) + 1 if record.prediction else None for record in records],
+        "tokens": [record.usage["model"].output_tokens if "model" in record.usage else None for record in records],
+        "signs": [None if record.answer is None else len(record.answer) for record in records],
+        "again": [sum(map(len, record.rejected.values())) for record in records],
+    }
+
+
+def _as_places(values: Sequence[T]) -> tuple[list[T], list[int]]:
+    names = list(dict.fromkeys(values))
+    place = {name: at for at, name in enumerate(names)}
+    return names, [place[value] for value in values]
+
+
+def _short(score: float | None) -> float | None:
+    return None if score is None else round(score, 6)
+
+
+def cot_intervals(records: Iterable[Record], error: float = ERROR) -> Mapping[str, Sequence[Interval]]:
+    """Where CoT truly lies for each of `ALPHAS`, missed with probability `error`; by place, its parts a line each.
+
+    Places are `overall`, `macro`, `tasks` with a task, `sources` and `labels` with a task and a name.
+    """
+    groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+    for record in records:
+        if record.outcome != "error":
+            for place in _places_of(record):
+                groups[place].append(record)
+    found = {"\n".join(place): _intervals(members, error) for place, members in groups.items()}
+    if everyone := groups.get(("overall",)):
+        found["macro"] = _intervals(everyone, error, cluster_codes(record.task for record in everyone))
+    return found
+
+
+def _places_of(record: Record) -> Iterator[tuple[str, ...]]:
+    yield ("overall",)
+    yield ("tasks", record.task)
+    yield ("sources", record.task, record.source)
+    yield from (("labels", record.task, label) for label in record.targets)
+
+
+def _intervals(members: Sequence[Record], error: float, tasks: Clusters | None = None) -> Sequence[Interval]:
+    clusters = cluster_codes(record.recording for record in members)
+    recognition, reasoning = (
+        np.array([getattr(record, name) for record in members], dtype=float) for name in ("recognition", "reasoning")
+    )
+    mixed = (alpha * recognition + (1 - alpha) * reasoning for alpha in ALPHAS)
+    if tasks is None:
+        return [_rounded(score_interval(cot, clusters, error)) for cot in mixed]
+    return [_rounded(macro_interval(cot, clusters, tasks, error)) for cot in mixed]
+
+
+def _rounded(interval: Interval) -> Interval:
+    return round(interval[0], 5), round(interval[1], 5)

@@ -1,0 +1,61 @@
+"""What is left when a run is over: files in its folder, lines in the terminal."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmark.errors import RunError
+from reports.health import health_rows
+from reports.page.run_page import Contents, write_run_page
+from reports.record import Record
+from reports.report import Report, counts_of, notes_of, score_rows
+from reports.run import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
+from reports.second_opinion import disagreements_of
+from reports.summary import summary_of
+from reports.table import as_text
+from reports.verdict import verdict_notes, verdict_rows
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The environment variable by which GitHub names the file whose Markdown it shows with a job."""
+
+
+def write_results(folder: RunFolder, contents: Contents) -> None:
+    """Writes what there is to read: `report.json` first, the page last.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    report, records = contents.report, contents.records
+    folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
+    folder.write(SUMMARY, summary_of(report, records))
+    if report.agreement is not None and report.agreement.differing:
+        folder.write(DISAGREEMENTS, "\n".join(disagreements_of(records)) + "\n")
+    write_run_page(folder, contents)
+
+
+def tell_github(report: Report, records: Sequence[Record]) -> None:
+    """Adds the summary to the job's, where GitHub runs it.
+
+    Raises:
+        RunError: its file cannot be written.
+    """
+    if name := os.environ.get(STEP_SUMMARY):
+        try:
+            with Path(name).open("a", encoding="utf-8") as summary:
+                summary.write(summary_of(report, records) + "\n")
+        except OSError as error:
+            raise RunError(f"{STEP_SUMMARY} names {name}, which cannot be written ({error.strerror}).") from error
+
+
+def score_lines(report: Report, records: Sequence[Record]) -> list[str]:
+    """The scores and what must be known beside them, for a terminal."""
+    return [*as_text(score_rows(report)), "", *notes_of(report), f"{counts_of(records)}."]
+
+
+def gate_lines(report: Report, drift: Sequence[str] = ()) -> Iterator[str]:
+    """The gate's verdict and the check of its judge, for a terminal; `drift` is how that differs from the last one."""
+    if report.gate is None:
+        return
+    if report.judge_check is not None:
+        yield from (*as_text(health_rows(report.judge_check, whole=False)), *drift, "")
+    yield from (*as_text(verdict_rows(report.gate)), "", *verdict_notes(report.gate))
