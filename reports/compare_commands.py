@@ -7,6 +7,7 @@ from benchmark.errors import RunError
 from benchmark.options import split
 from reports.compare import compare, difference_rows
 from reports.gate import COMPARED
+from reports.page.compare_page import write_compare_page
 from reports.past import read_past, refuse_unlike
 from reports.power import CHANGED, POWER, Pilot, pilot_of, power_rows
 from reports.table import as_text
@@ -18,6 +19,7 @@ def add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     compared.add_argument("first", type=Path, metavar="RUN", help="the earlier run")
     compared.add_argument("second", type=Path, metavar="OTHER", help="the later run")
     compared.add_argument("--allow", default="", metavar="LIST", help=f"in what they may differ: {', '.join(COMPARED)}")
+    compared.add_argument("--html", type=Path, metavar="OUT.html", help="write a page: what changed, side by side")
     compared.set_defaults(run=_compare)
     power = commands.add_parser("power", help="how many samples a verdict needs")
     power.add_argument(
@@ -49,6 +51,9 @@ def _compare(asked: argparse.Namespace) -> None:
         raise RunError(f"{asked.first} and {asked.second} have no scored sample in common.")
     print(f"First {first.report.model} ({asked.first}), second {second.report.model} ({asked.second}); in percent")
     print("\n".join(as_text(difference_rows(differences))))
+    if asked.html:
+        write_compare_page(asked.html, first, second, differences)
+        print(f"\nThe page is {asked.html}")
     print("\np: no difference, two-sided; for tasks adjusted among all tasks of the score (Holm)")
 
 

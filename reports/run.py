@@ -57,14 +57,7 @@ class RunFolder:
         Raises:
             RunError: it cannot be written.
         """
-        target = self.path / name
-        passing = target.with_name(f".{target.name}.part")
-        try:
-            target.parent.mkdir(exist_ok=True)
-            passing.write_text(text, encoding="utf-8")
-            passing.replace(target)
-        except OSError as error:
-            raise RunError(f"{self.path / name} cannot be written ({error.strerror}).") from error
+        write_whole(self.path / name, text)
 
     def close(self) -> None:
         """Lets go of the folder, and removes it where the run left nothing in it."""
@@ -76,6 +69,21 @@ class RunFolder:
 
     def _samples_kept(self) -> bool:
         return (self.path / SAMPLES).stat().st_size > 0
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Puts a file in place in one go, and its folder where that is absent.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    passing = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        passing.write_text(text, encoding="utf-8")
+        passing.replace(target)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written ({error.strerror}).") from error
 
 
 def _set_aside(path: Path) -> None:

@@ -24,7 +24,7 @@ function publishedChart({ models, doubtful }, place, score, alpha, ours) {
     .map(([name, scores]) => ({ name, value: 100 * withAlpha(scores, alpha)[score], doubt: doubts.some((cell) => cell.model === name) }));
   const us = { name: `▸ ${ours.name}`, value: 100 * ours.value, low: 100 * (ours.interval?.[0] ?? ours.value), high: 100 * (ours.interval?.[1] ?? ours.value), us: true };
   const all = [...rows, us].sort((one, other) => other.value - one.value);
-  const rank = all.indexOf(us) + 1;
+  const rank = ours.comparable ? ` Rank ${all.indexOf(us) + 1} of ${all.length}.` : " The run does not compare with them; the top of the page says why.";
   const drawn = plot({
     width: 640, height: 60 + 21 * all.length, marginLeft: 190, marginRight: 50,
     x: { label: `${SCORE_TITLES[score]}, percent`, domain: [0, Math.max(70, ...all.map((row) => row.high ?? row.value)) + 3], grid: true, nice: true },
@@ -34,11 +34,11 @@ function publishedChart({ models, doubtful }, place, score, alpha, ours) {
       Plot.dot(all, { x: "value", y: "name", r: (row) => (row.us ? 6 : 4), fill: (row) => (row.us ? OURS : row.doubt ? "var(--paper)" : THEIRS), stroke: (row) => (row.us ? OURS : THEIRS), strokeWidth: 1.5 }),
       Plot.text(all, { x: (row) => row.high ?? row.value, y: "name", text: (row) => row.value.toFixed(1) + (row.doubt ? " ?" : ""), dx: 9, textAnchor: "start", fill: "currentColor" }),
     ],
-  }, `${SCORE_TITLES[score]} of ${ours.name} among the published models: rank ${rank} of ${all.length}`);
+  }, `${SCORE_TITLES[score]} of ${ours.name} among the published models.${rank}`);
   const said = doubts.map(({ model, printed, implied }) => Object.keys(printed).filter((name) => name === score || score === "cot").map((name) =>
     `${model}: ${SCORE_TITLES[name]} is printed as ${percent(printed[name])}, its other figures imply ${percent(implied[name])}.`)).flat();
   return [drawn,
-    el("p", { class: "note" }, `Rank ${rank} of ${all.length}.`, said.length > 0 && ` Hollow, with a question mark, are printed cells that the paper's other figures contradict: ${said.join(" ")}`)];
+    el("p", { class: "note" }, rank.trim(), said.length > 0 && ` Hollow, with a question mark, are printed cells that the paper's other figures contradict: ${said.join(" ")}`)];
 }
 
 /* How scores go with the length of an answer: a tenth of the samples a point. */

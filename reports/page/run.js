@@ -6,15 +6,22 @@ const app = {};
 
 async function start() {
   const page = await unpack(byId("page-data").textContent);
-  Object.assign(app, page, { shards: new Shards(page.shards), rows: rowsOf(page.index), texts: [], read: 0 });
+  Object.assign(app, page, { drawn: {}, shards: new Shards(page.shards), rows: rowsOf(page.index) });
   document.title = `${app.report.model} · MME-Emotion`;
-  app.listing = new Listing("listing", columns(), { pageSize: 50 });
+  app.browser = new Browser({ rows: app.rows, shards: app.shards, columns: columns(), filters: filters(), textOf, heading, body });
   drawFixed();
   whenAddressChanges(render);
-  addEventListener("keydown", onKey);
   render();
   document.body.dataset.ready = "true";
-  (globalThis.requestIdleCallback ?? setTimeout)(readTexts);
+  app.browser.readTexts();
+}
+
+const heading = (row) => [outcomeMark(row.outcome), " ", row.id];
+
+function body(record, row) {
+  const about = `${row.task} · ${row.source} · true ${row.targets.join(", ")} · predicted ${row.predicted.join(", ") || "nothing"}`;
+  return [el("p", { class: "note" }, about),
+    sampleNode(record, { shards: app.shards, clip: clipOf(record), command: app.command, judge: app.judge, alpha: alpha() })];
 }
 
 /* Columns of the index as objects, a sample each. */
@@ -143,7 +150,7 @@ function drawPublished() {
   const value = score === "cot" ? cotOf(ours) : ours?.[score];
   if (value === null || value === undefined) return put("published-chart", el("p", { class: "empty" }, "There is no score."));
   const interval = score === "cot" ? cotInterval(place === "overall" ? ["overall"] : ["tasks", place]) : ours.intervals[score];
-  put("published-chart", ...publishedChart(app.published, place, score, alpha(), { name: app.report.model, value, interval }));
+  put("published-chart", ...publishedChart(app.published, place, score, alpha(), { name: app.report.model, value, interval, comparable: app.report.incomparable.length === 0 }));
 }
 
 function drawDetail() {
@@ -231,136 +238,44 @@ function columns() {
   ];
 }
 
-/* The places of the samples that the address asks for, in its order. */
-function chosen() {
-  const asked = state();
-  const equals = (name, value) => !asked.get(name) || asked.get(name) === value;
-  const outcome = asked.get("outcome");
-  const words = wordsOf(asked.get("q") ?? "");
-  const label = asked.get("label");
-  const predicted = asked.get("predicted");
-  const fits = (row) => equals("task", row.task) && equals("source", row.source)
-    && (!outcome || row.outcome === outcome || (outcome === "notright" && row.outcome !== "passed"))
-    && (!label || row.targets.includes(label))
-    && (!predicted || (predicted === "(none)" ? row.outcome !== "error" && row.predicted.length === 0 : row.predicted.includes(predicted)))
-    && (!asked.get("again") || row.again > 0)
-    && words.every((word) => row.words.includes(word) || app.texts[row.at]?.includes(word));
-  return app.listing.sorted(app.rows.filter(fits).map((row) => row.at));
+/* What the address may ask for; `fits` says whether a row is it. */
+function filters() {
+  const kinds = (pick) => () => [...new Set(app.rows.filter((row) => !state().get("task") || row.task === state().get("task")).flatMap(pick))].sort();
+  const said = (row, value) => (value === "(none)" ? row.outcome !== "error" && row.predicted.length === 0 : row.predicted.includes(value));
+  return [
+    { name: "task", label: "Task", choices: () => Object.keys(app.report.tasks), fits: (row, value) => row.task === value },
+    { name: "source", label: "Source", choices: kinds((row) => [row.source]), fits: (row, value) => row.source === value },
+    { name: "label", label: "True label", choices: kinds((row) => row.targets), fits: (row, value) => row.targets.includes(value) },
+    { name: "predicted", label: "Predicted", choices: () => [...kinds((row) => row.predicted)(), "(none)"], fits: said },
+    { name: "outcome", label: "Outcome", choices: () => [...Object.keys(OUTCOMES), "notright"], titles: { ...OUTCOMES, notright: "not right" },
+      fits: (row, value) => row.outcome === value || (value === "notright" && row.outcome !== "passed") },
+    { name: "again", label: "Asked again", choices: () => ["1"], titles: { 1: "yes" }, fits: (row) => row.again > 0 },
+  ];
 }
 
-/* Answers and steps are brought in behind the first view, for the search. */
-async function readTexts() {
-  try {
-    await app.shards.eachShard((records, first) => {
-      records.forEach((record, at) => {
-        app.texts[first + at] = [record.answer ?? "", ...record.steps.map((step) => `${step.text} ${step.reason ?? ""}`), record.prediction?.text ?? "", record.prediction?.reason ?? "", record.error ?? ""].join("\n").toLowerCase();
-      });
-      app.read += records.length;
-      showReading();
-    });
-  } catch (error) {
-    app.unread = error.message;
-  }
-  showReading();
-  document.body.dataset.searchable = "true";
-  if (state().get("q")) renderList();
-}
-
-function showReading() {
-  const reading = app.read < app.rows.length;
-  byId("search-note").textContent = app.unread ? `Answers and steps cannot be searched: ${app.unread}` : reading ? `reading answers: ${percent(app.read / app.rows.length)} %` : "";
-}
-
-function renderFilters() {
-  const asked = state();
-  const within = app.rows.filter((row) => !asked.get("task") || row.task === asked.get("task"));
-  const kinds = (pick) => [...new Set(within.flatMap(pick))].sort();
-  const active = ["task", "source", "label", "predicted", "outcome", "again", "q", "sort"].filter((name) => asked.get(name));
-  put("filters",
-    picker("Task", "task", Object.keys(app.report.tasks)),
-    picker("Source", "source", kinds((row) => [row.source])),
-    picker("True label", "label", kinds((row) => row.targets)),
-    picker("Predicted", "predicted", [...kinds((row) => row.predicted), "(none)"]),
-    picker("Outcome", "outcome", [...Object.keys(OUTCOMES), "notright"], { ...OUTCOMES, notright: "not right" }),
-    asked.get("again") && el("span", { class: "chip" }, "asked again"),
-    active.length > 0 && el("button", { type: "button", onclick: () => go(Object.fromEntries([...active, "page"].map((name) => [name, null]))) }, "Clear"));
-  const search = byId("search");
-  if (document.activeElement !== search) search.value = asked.get("q") ?? "";
-}
-
-function renderList() {
-  app.chosen = chosen();
-  app.listing.show(app.chosen);
-}
-
-async function renderSample(id) {
-  const row = app.rows.find((one) => one.id === id);
-  const place = app.chosen.indexOf(row?.at);
-  const to = (other, text, label) => el("button", { type: "button", "aria-label": label, disabled: other === undefined, onclick: () => go({ sample: app.rows[other].id }) }, text);
-  put("sample-bar",
-    el("button", { type: "button", onclick: () => go({ sample: null }) }, "✕ Close"),
-    to(app.chosen[place - 1], "‹ Previous", "Previous sample"), to(place < 0 ? undefined : app.chosen[place + 1], "Next ›", "Next sample"),
-    el("span", { class: "note" }, place < 0 ? "not among the samples chosen" : `${count(place + 1)} of ${count(app.chosen.length)}`, el("span", { class: "keys" }, " · keys: ← → or k j, space plays, Esc closes")));
-  if (!row) return put("sample-body", el("h2", {}, id), el("p", { class: "empty" }, "This run has no such sample."));
-  const heading = el("h2", { tabindex: "-1", id: "sample-title" }, outcomeMark(row.outcome), " ", id);
-  try {
-    const record = await app.shards.record(row.at);
-    if (state().get("sample") !== id) return undefined;
-    put("sample-body", heading, el("p", { class: "note" }, `${row.task} · ${row.source} · true ${row.targets.join(", ")} · predicted ${row.predicted.join(", ") || "nothing"}`),
-      sampleNode(record, { shards: app.shards, clip: clipOf(record), command: app.command, judge: app.judge, alpha: alpha() }));
-  } catch (error) {
-    put("sample-body", heading, el("p", { class: "banner bad" }, `${error.message} Keep report.html and the folder report together.`));
-  }
-  heading.focus({ preventScroll: true });
-  return undefined;
-}
+const textOf = (record) => [record.answer ?? "", ...record.steps.map((step) => `${step.text} ${step.reason ?? ""}`),
+  record.prediction?.text ?? "", record.prediction?.reason ?? "", record.error ?? ""].join("\n");
 
 function clipOf({ id, clip }) {
   const { base, urls } = app.clips;
   return urls[id] ?? (base && clip ? base + clip.split("/").map(encodeURIComponent).join("/") : null);
 }
 
-/* --- address and keys --------------------------------------------------------------------------------------- */
+/* --- address ------------------------------------------------------------------------------------------------ */
 
 function render() {
   const asked = state();
-  const id = asked.get("sample");
-  const opened = byId("sample").hidden === false;
   drawScores();
-  const drawn = `${asked.get("alpha")}`;
-  if (app.drawnTasks !== drawn) { drawTasks(); app.drawnTasks = drawn; }
-  const published = `${drawn} ${asked.get("place")} ${asked.get("score")}`;
-  if (app.drawnPublished !== published) { drawPublished(); app.drawnPublished = published; }
-  const detail = `${drawn} ${asked.get("detail")}`;
-  if (app.drawnDetail !== detail) { drawDetail(); app.drawnDetail = detail; }
-  renderFilters();
-  renderList();
-  byId("sample").hidden = !id;
-  byId("overview").hidden = Boolean(id);
-  if (id) {
-    if (!opened) app.scrolled = scrollY;
-    renderSample(id);
-    scrollTo(0, 0);
-  } else if (opened) {
-    put("sample-body");
-    scrollTo(0, app.scrolled ?? 0);
+  const parts = { drawTasks: [], drawPublished: ["place", "score"], drawDetail: ["detail"] };
+  for (const [name, depends] of Object.entries(parts)) {
+    const drawn = [alpha(), ...depends.map((part) => asked.get(part))].join(" ");
+    if (app.drawn[name] !== drawn) DRAWN[name]();
+    app.drawn[name] = drawn;
   }
-  if (!id && asked.get("at")) { byId(asked.get("at"))?.scrollIntoView(); go({ at: null }, { replace: true }); }
+  app.browser.render();
 }
 
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const typing = event.target.closest?.("input, select, textarea");
-  if (event.key === "/" && !typing && !state().get("sample")) { event.preventDefault(); byId("search").focus(); return; }
-  if (!state().get("sample") || typing) return;
-  const video = document.querySelector("#sample video");
-  const step = (by) => document.querySelector(`#sample-bar [aria-label="${by > 0 ? "Next" : "Previous"} sample"]:not(:disabled)`)?.click();
-  const onControl = event.target.closest?.("button, a, video, summary");
-  if (event.key === "Escape") go({ sample: null });
-  else if (["ArrowRight", "j"].includes(event.key) && event.target.tagName !== "VIDEO") step(1);
-  else if (["ArrowLeft", "k"].includes(event.key) && event.target.tagName !== "VIDEO") step(-1);
-  else if (event.key === " " && video && !onControl) { event.preventDefault(); if (video.paused) video.play(); else video.pause(); }
-}
+const DRAWN = { drawTasks, drawPublished, drawDetail };
 
 function originNode(provenance) {
   const flat = (value) => (value !== null && typeof value === "object" ? (Array.isArray(value) ? value.join(", ") || "all" : Object.entries(value).map(([name, one]) => `${name} ${flat(one)}`).join(", ")) : String(value ?? "–"));
@@ -368,15 +283,5 @@ function originNode(provenance) {
   return el("dl", { class: "origin" }, shown.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 
-function listen() {
-  let waiting;
-  byId("search").addEventListener("input", ({ target }) => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => go({ q: target.value.trim() || null, page: null }, { replace: true }), 60);
-  });
-  byId("search").addEventListener("keydown", (event) => { if (event.key === "Escape") event.target.blur(); });
-  byId("alpha").addEventListener("input", ({ target }) => go({ alpha: target.value === "0.5" ? null : target.value }, { replace: true }));
-}
-
-listen();
+byId("alpha").addEventListener("input", ({ target }) => go({ alpha: target.value === "0.5" ? null : target.value }, { replace: true }));
 start().catch((error) => put("banners", el("p", { class: "banner bad" }, `This page cannot be shown: ${error.message}`)));

@@ -23,7 +23,7 @@ from reports.verdict import verdict_notes, verdict_rows
 
 T = TypeVar("T")
 
-SCRIPTS = ("kit.js", "sample.js", "charts.js", "run.js")
+SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "run.js")
 SHARD = 100
 """Records in a shard: one is loaded where a sample is opened."""
 
@@ -139,10 +139,10 @@ def length_note(records: Iterable[Record]) -> str:
 def index_of(records: Sequence[Record]) -> Mapping[str, Any]:
     """What the table of samples holds, a column each; names as places in lists."""
     count = len(records)
-    tasks, task = _as_places([record.task for record in records])
-    sources, source = _as_places([record.source for record in records])
-    outcomes, outcome = _as_places([record.outcome for record in records])
-    labels, named = _as_places([*(record.targets for record in records), *(record.predicted for record in records)])
+    tasks, task = as_places([record.task for record in records])
+    sources, source = as_places([record.source for record in records])
+    outcomes, outcome = as_places([record.outcome for record in records])
+    labels, named = as_places([*(record.targets for record in records), *(record.predicted for record in records)])
     return {
         "tasks": tasks,
         "sources": sources,
@@ -154,8 +154,8 @@ def index_of(records: Sequence[Record]) -> Mapping[str, Any]:
         "outcome": outcome,
         "targets": named[:count],
         "predicted": named[count:],
-        "recognition": [_short(record.recognition) for record in records],
-        "reasoning": [_short(record.reasoning) for record in records],
+        "recognition": [short(record.recognition) for record in records],
+        "reasoning": [short(record.reasoning) for record in records],
         "steps": [len(record.steps) + 1 if record.prediction else None for record in records],
         "tokens": [record.usage["model"].output_tokens if "model" in record.usage else None for record in records],
         "signs": [None if record.answer is None else len(record.answer) for record in records],
@@ -163,13 +163,15 @@ def index_of(records: Sequence[Record]) -> Mapping[str, Any]:
     }
 
 
-def _as_places(values: Sequence[T]) -> tuple[list[T], list[int]]:
+def as_places(values: Sequence[T]) -> tuple[list[T], list[int]]:
+    """The values without repetition, and for each value its place among them."""
     names = list(dict.fromkeys(values))
     place = {name: at for at, name in enumerate(names)}
     return names, [place[value] for value in values]
 
 
-def _short(score: float | None) -> float | None:
+def short(score: float | None) -> float | None:
+    """The score with as many digits as a page shows and then some."""
     return None if score is None else round(score, 6)
 
 

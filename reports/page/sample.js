@@ -100,10 +100,14 @@ function repliesNode(record) {
     el("details", { open: replies.length < 3 }, el("summary", {}, ROLES[role] ?? role), el("pre", {}, text))));
 }
 
+function spentCells(spent) {
+  if (!spent.requests) return ["0", "–", "–", "–", "–"]; // asked nobody, or had the reply already
+  const cost = spent.cost_usd === null ? "unknown" : spent.cost_usd.toFixed(4);
+  return [count(spent.requests), count(spent.input_tokens), count(spent.output_tokens), `${spent.seconds.toFixed(2)} s`, cost];
+}
+
 function usageNode(record) {
-  const rows = Object.entries(record.usage).map(([role, spent]) => [ROLES[role] ?? role, spent.model ?? "–", count(spent.requests),
-    count(spent.input_tokens), count(spent.output_tokens), `${spent.seconds.toFixed(2)} s`,
-    spent.cost_usd === null ? "unknown" : `${spent.cost_usd.toFixed(4)}`]);
+  const rows = Object.entries(record.usage).map(([role, spent]) => [ROLES[role] ?? role, spent.model ?? "–", ...spentCells(spent)]);
   const head = ["Role", "Answered by", "Requests", "Tokens in", "Tokens out", "Latency", "USD"];
   return rows.length ? section("Tokens, time, cost", plainTable([head, ...rows], { numeric: 2 })) : null;
 }

@@ -1,0 +1,97 @@
+"""The page of two runs beside each other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmark.task import TASKS
+from reports.compare import Difference, difference_rows
+from reports.page.bundle import page, shard
+from reports.page.media import FRAMES, place_frames
+from reports.page.run_page import SHARD, as_places, linked_to, short
+from reports.past import PastRun, differences
+from reports.record import Record
+from reports.run import PAGE_FOLDER, write_whole
+
+SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "compare.js")
+Pair = tuple[Record, Record]
+
+
+def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Sequence[Difference]) -> None:
+    """Writes the page, and beside it a folder of its stem's name with the samples that both runs have asked.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    pairs = [(one, second.records[name]) for name, one in sorted(first.records.items()) if name in second.records]
+    beside = f"{file.stem}-files"
+    for number, start in enumerate(range(0, len(pairs), SHARD)):
+        name = f"pairs-{number:03}"
+        lines = (f"[{one.model_dump_json()},{two.model_dump_json()}]" for one, two in pairs[start : start + SHARD])
+        write_whole(file.parent / beside / f"{name}.js", shard(name, lines))
+    kept = [run.path / PAGE_FOLDER / FRAMES for run in (first, second)]
+    place_frames(
+        [one if one.frames else two for one, two in pairs],
+        file.parent / beside,
+        lambda key: next((path for place in kept if (path := place / f"{key}.js").exists()), None),
+    )
+    shards = {"folder": beside, "name": "pairs", "size": SHARD, "records": len(pairs)}
+    data = {**_data(first, second, found), "index": _index(pairs), "shards": shards}
+    write_whole(file, page("Two runs · MME-Emotion", "compare.html", SCRIPTS, data))
+
+
+def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mapping[str, Any]:
+    asked = {record.task for run in (first, second) for record in run.records.values()}
+    return {
+        "names": [first.report.model, second.report.model],
+        "about": list(_about(first, second)),
+        "banners": list(_banners(first, second)),
+        "differences": [asdict(one) for one in found],
+        "difference_rows": difference_rows(found),
+        "places": [name for name in TASKS if name in asked],
+        "clips": linked_to(second.report).base,
+    }
+
+
+def _about(first: PastRun, second: PastRun) -> Iterator[tuple[str, str]]:
+    for name, run in (("First", first), ("Second", second)):
+        yield name, f"{run.report.model}, {run.report.provenance.get('started', '')}, {run.path.name}"
+
+
+def _banners(first: PastRun, second: PastRun) -> Iterator[str]:
+    if found := differences(first.report.provenance, second.report.provenance):
+        yield f"The runs differ in {'; '.join(found.values())}, as allowed."
+    for run, other in ((first, second), (second, first)):
+        if alone := sum(name not in other.records for name in run.records):
+            yield f"{alone} samples are in {run.path.name} alone and not shown."
+
+
+def _index(pairs: Sequence[Pair]) -> Mapping[str, Any]:
+    count = len(pairs)
+    tasks, task = as_places([one.task for one, _ in pairs])
+    sources, source = as_places([one.source for one, _ in pairs])
+    labels, named = as_places(
+        [
+            *(one.targets for one, _ in pairs),
+            *(one.predicted for one, _ in pairs),
+            *(two.predicted for _, two in pairs),
+        ]
+    )
+    scores = {
+        f"{name}_{score}": [short(getattr(pair[at], score)) for pair in pairs]
+        for at, name in enumerate(("first", "second"))
+        for score in ("recognition", "reasoning")
+    }
+    return {
+        "tasks": tasks,
+        "sources": sources,
+        "labels": labels,
+        "id": [one.id for one, _ in pairs],
+        "task": task,
+        "source": source,
+        "targets": named[:count],
+        "first_labels": named[count : 2 * count],
+        "second_labels": named[2 * count :],
+        **scores,
+    }
