@@ -16,6 +16,7 @@ from benchmark.task import TASKS
 from evaluators.official import Counts, Rescored, read_evaluations, rescore_official, rescore_strict
 from reports.compare_commands import add_comparisons
 from reports.judge_commands import add_judge
+from reports.run_commands import add_runs
 from reports.table import as_text, percent
 
 
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     rescore.set_defaults(run=_rescore)
     add_judge(commands)
     add_comparisons(commands)
+    add_runs(commands)
     cache = commands.add_parser("cache", help="what is kept of replies and decoded clips: how much, and away with it")
     actions = cache.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (

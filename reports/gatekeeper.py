@@ -20,9 +20,13 @@ from reports.verdict import Circumstances, Level, Stopping, Tally, Verdict, deci
 class Gatekeeper:
     """Follows a run and says when its verdict is settled, and at the end what it is."""
 
-    def __init__(self, trial: Trial, check_usd: float | None = 0.0) -> None:
-        """Nothing has been heard yet; the check of the judge has cost so much."""
+    def __init__(self, trial: Trial, check_usd: float | None = 0.0, selected: int = 0) -> None:
+        """Nothing has been heard yet; the check of the judge has cost so much.
+
+        `selected` is how many samples were to be asked, where that is more than the trial knows of.
+        """
         self._trial, self._check_usd = trial, check_usd
+        self._selected = max(selected, len(trial.order))
         self._looks = looks_of(len(trial.order)) if trial.early else (len(trial.order),)
         self._records: dict[str, Record] = {}
         self._prefix = 0
@@ -99,7 +103,7 @@ class Gatekeeper:
         """The report with the verdict, and without the optimism of stopping when the scores looked good."""
         records = self.counted()
         look = self._look - 1 if self._decided else len(self._looks) - 1
-        seen = self._seen(records, None if self._decided else len(self._trial.order))
+        seen = self._seen(records, None if self._decided else self._selected)
         if self._decided:
             fair = self._fair(records)
             report, seen = _replaced(report, fair), replace(seen, stopping=self._stopping(fair is not None))

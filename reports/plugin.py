@@ -48,9 +48,9 @@ from reports.provenance import background_of, introduction
 from reports.record import Record, record_of
 from reports.report import Background, Report, report_of
 from reports.results import gate_lines, score_lines, tell_github, write_results
-from reports.run import JUNIT, PAGE, PAGE_FOLDER, RunFolder
+from reports.run import JUNIT, PAGE, PAGE_FOLDER, RunFolder, usual_place
 from reports.table import as_text
-from reports.trial import Trial, in_order, narrowed, refuse_unpriced, trial_of
+from reports.trial import Trial, in_order, narrowed, past_of, refuse_unpriced, trial_of
 from reports.verdict import EXIT_CODES, Verdict, distrusted, properties_of
 
 
@@ -74,6 +74,8 @@ class ReportOptions:
 
 
 TRIAL = pytest.StashKey[Trial]()
+GATE = pytest.StashKey[Gate]()
+"""The gate, of a shard too, which is no trial of its own: it is decided when all shards are merged."""
 REPORT_OPTIONS = pytest.StashKey[ReportOptions]()
 RUN_PATH = pytest.StashKey[Path]()
 RECORD = "mme_emotion_record"
@@ -91,6 +93,7 @@ class Recorder:
         self._progress = progress
         self._samples = bench_of(session.config).samples
         self._trial = session.config.stash.get(TRIAL, None)
+        self._gate = session.config.stash.get(GATE, None)
         self._keeper: Gatekeeper | None = None
         self.records: dict[str, Record] = {}
         self.report: Report | None = None
@@ -107,8 +110,8 @@ class Recorder:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
         """Before a gated run asks anything, looks whether its judge can be trusted."""
-        if self._trial is not None:
-            self._check_judge(self._trial.gate)
+        if self._gate is not None:
+            self._check_judge(self._gate)
         return (yield)
 
     def _check_judge(self, gate: Gate) -> None:
@@ -192,7 +195,7 @@ class Recorder:
         """Writes what there is to read, and puts frames beside it, and clips where that was asked for."""
         records = self._sorted()
         counted, error = (self._keeper.counted(), self._keeper.error) if self._keeper else (records, ERROR)
-        if report.gate is not None:
+        if self._gate is not None:
             self._pass_on(report.gate)
         try:
             linked = self._bring(report, records)
@@ -219,14 +222,17 @@ class Recorder:
         counted = sorted(self._keeper.counted(), key=lambda record: record.id)
         return self._keeper.conclude(report_of(counted, background, self._keeper.error))
 
-    def _pass_on(self, verdict: Verdict) -> None:
-        """The verdict for junit.xml and as exit code, unless the run ended before it was over, or more went wrong."""
-        if (xml := self._session.config.stash.get(xml_key, None)) is not None:
+    def _pass_on(self, verdict: Verdict | None) -> None:
+        """The verdict for junit.xml and as exit code, unless the run ended before it was over, or more went wrong.
+
+        A shard has none, and has done its part.
+        """
+        if verdict is not None and (xml := self._session.config.stash.get(xml_key, None)) is not None:
             for name, value in properties_of(verdict):
                 xml.add_global_property(name, value)
         over = self._session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if (over or self._stopped) and not self._stray:
-            self._session.exitstatus = EXIT_CODES[verdict.word]
+            self._session.exitstatus = EXIT_CODES[verdict.word] if verdict else pytest.ExitCode.OK
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
@@ -292,9 +298,8 @@ def pytest_configure(config: pytest.Config) -> None:
     options = config.stash[REPORT_OPTIONS] = read_options(config, ReportOptions)
     if not runs_cases(config) or config.option.collectonly or config.getoption("--estimate") or is_worker(config):
         return
-    name = "".join(c if c.isalnum() or c in "-._" else "-" for c in config.getoption("--model") or "signal")
-    default = config.rootpath / "reports" / "runs" / f"{name[:60]}-{time.strftime('%Y%m%d-%H%M%S')}"
-    config.stash[RUN_PATH] = (options.run_dir or default).absolute()
+    usual = config.rootpath / usual_place(config.getoption("--model") or "signal")
+    config.stash[RUN_PATH] = (options.run_dir or usual).absolute()
     if not config.option.xmlpath:
         config.option.xmlpath = str(config.stash[RUN_PATH] / JUNIT)
 
@@ -309,9 +314,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         )
         with usage_errors():
             if (gate := _gate(config)) is not None:
-                early = config.stash[REPORT_OPTIONS].until_decided
-                refuse_unpriced(gate, connected(config))
-                config.stash[TRIAL] = trial_of(gate, bench_of(config).samples, background, early=early)
+                _put_to(gate, background, config)
             folder = RunFolder(config.stash[RUN_PATH])
         shown = Shown(config, Progress(background.selected))
         config.pluginmanager.register(shown, "mme-emotion-progress")
@@ -323,8 +326,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.pluginmanager.register(rows, "mme-emotion-html")
 
 
+def _put_to(gate: Gate, background: Background, config: pytest.Config) -> None:
+    refuse_unpriced(gate, connected(config))
+    config.stash[GATE] = gate
+    if bench_of(config).options.shard:
+        past_of(gate, background)
+    else:
+        early = config.stash[REPORT_OPTIONS].until_decided
+        config.stash[TRIAL] = trial_of(gate, bench_of(config).samples, background, early=early)
+
+
 def _gate(config: pytest.Config) -> Gate | None:
     options = config.stash[REPORT_OPTIONS]
+    if options.until_decided and bench_of(config).options.shard:
+        raise RunError("--until-decided needs all samples in one run: leave --shard away.")
     if options.until_decided and not (options.gate or options.baseline):
         raise RunError("--until-decided stops when a gate is settled: add --gate=FILE.toml or --baseline=RUN.")
     return read_gate(options.gate, options.baseline, options.baseline_allow)
@@ -346,6 +361,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if not runs_cases(config):
         return []
     doubts = forecasts(config.stash[TRIAL]) if TRIAL in config.stash else []
+    if GATE in config.stash and TRIAL not in config.stash:
+        doubts = ["of a shard it checks the judge alone; `mme-emotion merge` decides it, over all shards"]
     return [*introduction(bench_of(config), agents_of(config)), *(f"gate: {doubt}" for doubt in doubts)]
 
 

@@ -115,16 +115,16 @@ def usage_of(records: Iterable[Record], check: Health | None) -> Mapping[str, Sp
     """What each role took for these samples and the check of the judge, and all together."""
     records = list(records)
     roles = dict.fromkeys(role for record in records for role in record.usage)
-    spent = {role: _total([record.usage[role] for record in records if role in record.usage]) for role in roles}
+    spent = {role: total_of([record.usage[role] for record in records if role in record.usage]) for role in roles}
     if check is not None:
         spent[CHECK] = check.usage
     # a role that has sent nothing knows its cost, nothing, whatever its tokens
     sent = [part for part in spent.values() if part.requests]
-    return {**spent, TOTAL: _total(sent).model_copy(update={"model": None})} if sent else spent
+    return {**spent, TOTAL: total_of(sent).model_copy(update={"model": None})} if sent else spent
 
 
-def _total(parts: Sequence[Spent]) -> Spent:
-    """The sum; a figure that one part does not know is unknown."""
+def total_of(parts: Sequence[Spent]) -> Spent:
+    """What was spent in all; a figure that one part does not know is unknown."""
     sums: dict[str, Any] = {}
     for name in ("requests", "input_tokens", "output_tokens", "seconds", "cost_usd"):
         values = [getattr(part, name) for part in parts]

@@ -30,7 +30,7 @@ def write_results(folder: RunFolder, contents: Contents) -> None:
     folder.write(SUMMARY, summary_of(report, records))
     if report.agreement is not None and report.agreement.differing:
         folder.write(DISAGREEMENTS, "\n".join(disagreements_of(records)) + "\n")
-    write_run_page(folder, contents)
+    write_run_page(folder.path, contents)
 
 
 def tell_github(report: Report, records: Sequence[Record]) -> None:

@@ -71,6 +71,12 @@ class RunFolder:
         return (self.path / SAMPLES).stat().st_size > 0
 
 
+def usual_place(model: str) -> Path:
+    """Where a run of the model is kept unless somebody says otherwise, from the project's root."""
+    name = "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in model)
+    return Path("reports", "runs", f"{name[:60]}-{time.strftime('%Y%m%d-%H%M%S')}")
+
+
 def write_whole(target: Path, text: str) -> None:
     """Puts a file in place in one go, and its folder where that is absent.
 

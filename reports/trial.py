@@ -53,9 +53,7 @@ def trial_of(gate: Gate, samples: Sequence[Sample], background: Background, *, e
     Raises:
         RunError: the baseline cannot be read or compared with, a task is not asked, or nothing could ever pass.
     """
-    past = read_past(gate.baseline) if gate.baseline else None
-    if past is not None:
-        refuse_unlike(past, background.provenance, gate.allow)
+    past = past_of(gate, background)
     trial = Trial(
         gate=gate,
         criteria=(),
@@ -66,6 +64,18 @@ def trial_of(gate: Gate, samples: Sequence[Sample], background: Background, *, e
         early=early,
     )
     return narrowed(trial, {sample.id for sample in samples})
+
+
+def past_of(gate: Gate, background: Background) -> PastRun | None:
+    """The run compared with; None where the gate names none.
+
+    Raises:
+        RunError: it cannot be read or compared with.
+    """
+    past = read_past(gate.baseline) if gate.baseline else None
+    if past is not None:
+        refuse_unlike(past, background.provenance, gate.allow)
+    return past
 
 
 def refuse_unpriced(gate: Gate, asked: Iterable[object]) -> None:

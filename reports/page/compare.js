@@ -115,8 +115,7 @@ const textOf = (pair) => pair.map(said).join("\n");
 const heading = (row) => [changeMark(row.change), " ", row.id];
 
 function body([first, second], row) {
-  const clip = app.clips && first.clip ? app.clips + first.clip.split("/").map(encodeURIComponent).join("/") : null;
-  const [video, note] = videoNode(first, clip);
+  const [video, note] = videoNode(first, clipOf(first, app.clips));
   const seen = first.frames ? first : second;
   const side = (record, name) => el("div", {}, el("h3", {}, name), scoresNode(record, 0.5),
     record.error && el("p", { class: "banner bad" }, el("strong", {}, `No score (${record.stage}): `), record.error),

@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.task import TASKS
 from reports.compare import Difference, difference_rows
 from reports.page.bundle import page, shard
-from reports.page.media import FRAMES, place_frames
+from reports.page.media import bring_along
 from reports.page.run_page import SHARD, as_places, linked_to, short
 from reports.past import PastRun, differences
 from reports.record import Record
@@ -30,14 +30,11 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
         name = f"pairs-{number:03}"
         lines = (f"[{one.model_dump_json()},{two.model_dump_json()}]" for one, two in pairs[start : start + SHARD])
         write_whole(file.parent / beside / f"{name}.js", shard(name, lines))
-    kept = [run.path / PAGE_FOLDER / FRAMES for run in (first, second)]
-    place_frames(
-        [one if one.frames else two for one, two in pairs],
-        file.parent / beside,
-        lambda key: next((path for place in kept if (path := place / f"{key}.js").exists()), None),
-    )
+    shown = [one if one.frames else two for one, two in pairs]
+    urls = bring_along(shown, [run.path / PAGE_FOLDER for run in (first, second)], file.parent / beside)
     shards = {"folder": beside, "name": "pairs", "size": SHARD, "records": len(pairs)}
-    data = {**_data(first, second, found), "index": _index(pairs), "shards": shards}
+    clips = {"base": linked_to(second.report).base, "urls": urls}
+    data = {**_data(first, second, found), "clips": clips, "index": _index(pairs), "shards": shards}
     write_whole(file, page("Two runs · MME-Emotion", "compare.html", SCRIPTS, data))
 
 
@@ -50,7 +47,6 @@ def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mappi
         "differences": [asdict(one) for one in found],
         "difference_rows": difference_rows(found),
         "places": [name for name in TASKS if name in asked],
-        "clips": linked_to(second.report).base,
     }
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
+from benchmark.cache import key_of
 from benchmark.clip import Clip, ClipReader
 from benchmark.errors import DataError, RunError
 from reports.record import Record
@@ -41,18 +42,43 @@ def place_clips(
         RunError: the folder cannot be written.
     """
 
-    def place(numbered: tuple[int, Record]) -> tuple[str, str] | None:
-        number, record = numbered
+    def place(record: Record) -> tuple[str, str] | None:
         try:
             if record.frames:
                 reader.frames(clips[record.id]).encoded()
-            return record.id, _placed_clip(clips[record.id], folder / CLIPS / f"{number:05}", reader)
+            return record.id, _placed_clip(clips[record.id], folder / CLIPS / clip_name(record), reader)
         except DataError:  # the page has no clip then, as the run had none
             return None
 
-    known = [(number, record) for number, record in enumerate(records) if record.id in clips]
+    known = [record for record in records if record.id in clips]
     with ThreadPoolExecutor(os.cpu_count(), "mme-emotion clips") as pool:
         return dict(filter(None, pool.map(place, known)))
+
+
+def bring_along(records: Sequence[Record], sources: Sequence[Path], folder: Path) -> Mapping[str, str]:
+    """Puts the frames and clips that lie in other pages' folders into this one; returns the clips' URLs.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    place_frames(records, folder, lambda key: _first(sources, f"{FRAMES}/{key}.js"))
+    urls = {}
+    for record in records:
+        for suffix in sorted(PLAYABLE | {Path(record.clip or "").suffix.lower()} - {""}):
+            name = f"{CLIPS}/{clip_name(record)}{suffix}"
+            if (source := _first(sources, name)) is not None:
+                _place(source, folder / name)
+                urls[record.id] = quote(f"{folder.name}/{name}")
+    return urls
+
+
+def clip_name(record: Record) -> str:
+    """What a sample's copied clip is called, without its suffix: ids may hold what file names may not."""
+    return key_of(record.id)[:24]
+
+
+def _first(folders: Sequence[Path], name: str) -> Path | None:
+    return next((path for folder in folders if (path := folder / name).exists()), None)
 
 
 def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:

@@ -21,7 +21,7 @@ const heading = (row) => [outcomeMark(row.outcome), " ", row.id];
 function body(record, row) {
   const about = `${row.task} · ${row.source} · true ${row.targets.join(", ")} · predicted ${row.predicted.join(", ") || "nothing"}`;
   return [el("p", { class: "note" }, about),
-    sampleNode(record, { shards: app.shards, clip: clipOf(record), command: app.command, judge: app.judge, alpha: alpha() })];
+    sampleNode(record, { shards: app.shards, clip: clipOf(record, app.clips), command: app.command, judge: app.judge, alpha: alpha() })];
 }
 
 /* Columns of the index as objects, a sample each. */
@@ -255,11 +255,6 @@ function filters() {
 
 const textOf = (record) => [record.answer ?? "", ...record.steps.map((step) => `${step.text} ${step.reason ?? ""}`),
   record.prediction?.text ?? "", record.prediction?.reason ?? "", record.error ?? ""].join("\n");
-
-function clipOf({ id, clip }) {
-  const { base, urls } = app.clips;
-  return urls[id] ?? (base && clip ? base + clip.split("/").map(encodeURIComponent).join("/") : null);
-}
 
 /* --- address ------------------------------------------------------------------------------------------------ */
 

@@ -17,7 +17,7 @@ from reports.record import Record
 from reports.reference import read_published
 from reports.report import Report, doubts_of, remarks_on
 from reports.rerun import CASE
-from reports.run import PAGE, PAGE_FOLDER, RunFolder
+from reports.run import PAGE, PAGE_FOLDER, write_whole
 from reports.second_opinion import notes_on
 from reports.verdict import verdict_notes, verdict_rows
 
@@ -63,7 +63,7 @@ class Linked:
     urls: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_run_page(folder: RunFolder, contents: Contents) -> None:
+def write_run_page(folder: Path, contents: Contents) -> None:
     """Writes the page and the shards beside it.
 
     Raises:
@@ -73,9 +73,9 @@ def write_run_page(folder: RunFolder, contents: Contents) -> None:
     for number, first in enumerate(range(0, len(records), SHARD)):
         name = f"records-{number:03}"
         lines = (record.model_dump_json() for record in records[first : first + SHARD])
-        folder.write(f"{PAGE_FOLDER}/{name}.js", shard(name, lines))
+        write_whole(folder / PAGE_FOLDER / f"{name}.js", shard(name, lines))
     title = f"{contents.report.model} · MME-Emotion"
-    folder.write(PAGE, page(title, "run.html", SCRIPTS, _data(contents)))
+    write_whole(folder / PAGE, page(title, "run.html", SCRIPTS, _data(contents)))
 
 
 def linked_to(report: Report) -> Linked:

@@ -57,6 +57,11 @@ function waveformNode(waveform, frames, video) {
   return drawing;
 }
 
+/* The clip beside the page, or where the run found it. */
+function clipOf({ id, clip }, { base, urls }) {
+  return urls[id] ?? (base && clip ? base + clip.split("/").map(encodeURIComponent).join("/") : null);
+}
+
 function videoNode(record, source) {
   const note = el("p", { class: "note", role: "status" });
   const video = el("video", { controls: true, preload: "metadata", src: source, "aria-label": `Clip of ${record.id}` });

@@ -1,0 +1,89 @@
+"""`mme-emotion view`, `show` and `merge`: runs that are over."""
+
+import argparse
+import sys
+import webbrowser
+from dataclasses import replace
+from pathlib import Path
+
+from benchmark.options import split
+from reports.gate import COMPARED, SAMPLES, read_gate
+from reports.inference import ERROR
+from reports.merge import judged, merge
+from reports.page.media import bring_along
+from reports.page.run_page import Contents, linked_to, write_run_page
+from reports.past import PastRun, read_past
+from reports.report import report_of
+from reports.results import gate_lines, score_lines, tell_github, write_results
+from reports.run import PAGE, PAGE_FOLDER, RunFolder, usual_place
+from reports.verdict import EXIT_CODES
+
+
+def add_runs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declares the three."""
+    view = commands.add_parser("view", help="open a run's report in the browser")
+    view.add_argument("run_dir", type=Path, metavar="RUN")
+    view.set_defaults(run=_view)
+    show = commands.add_parser("show", help="print a run's tables")
+    show.add_argument("run_dir", type=Path, metavar="RUN")
+    show.set_defaults(run=_show)
+    merged = commands.add_parser("merge", help="put runs together that asked a part of the samples each, and gate them")
+    merged.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    merged.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="where the whole is kept (default: reports/runs/<model>-<time>)"
+    )
+    merged.add_argument("--partial", action="store_true", help="though shards are missing")
+    merged.add_argument("--gate", type=Path, metavar="FILE.toml", help="as for pytest; the exit code is the verdict's")
+    merged.add_argument("--baseline", type=Path, metavar="RUN", help="as for pytest")
+    allowed = ", ".join((*COMPARED, SAMPLES))
+    merged.add_argument("--baseline-allow", default="", metavar="LIST", help=f"in what the runs may differ: {allowed}")
+    merged.set_defaults(run=_merge)
+
+
+def _view(asked: argparse.Namespace) -> None:
+    page: Path = asked.run_dir / PAGE
+    if not page.exists():  # kept by a version that wrote none
+        run = read_past(asked.run_dir)
+        write_run_page(asked.run_dir, _contents(run))
+    print(page.absolute().as_uri())
+    if not webbrowser.open(page.absolute().as_uri()):
+        print("No browser was found; open that address in one.", file=sys.stderr)
+
+
+def _contents(run: PastRun) -> Contents:
+    records = [run.records[name] for name in sorted(run.records)]
+    return Contents(report=run.report, records=records, counted=records, error=ERROR, linked=linked_to(run.report))
+
+
+def _show(asked: argparse.Namespace) -> None:
+    run = read_past(asked.run_dir)
+    print(f"MME-Emotion: {run.report.model} (scores in percent)")
+    print("\n".join(score_lines(run.report, list(run.records.values()))))
+    if run.report.gate is not None:
+        print(f"\nGate: {run.report.gate.word}")
+        print("\n".join(gate_lines(run.report)))
+
+
+def _merge(asked: argparse.Namespace) -> int:
+    allowed = split(asked.baseline_allow)
+    gate = read_gate(asked.gate, asked.baseline, allowed if isinstance(allowed, tuple) else ())
+    runs = [read_past(path) for path in asked.runs]
+    background, records = merge(runs, partial=asked.partial)
+    report = report_of(records, background)
+    if gate is not None:
+        report = judged(report, records, gate)
+    folder = RunFolder(asked.run_dir or usual_place(report.model))
+    try:
+        for record in records:
+            folder.append(record.model_dump_json())
+        urls = bring_along(records, [run.path / PAGE_FOLDER for run in runs], folder.path / PAGE_FOLDER)
+        linked = replace(linked_to(report), urls=urls)
+        write_results(folder, Contents(report=report, records=records, counted=records, error=ERROR, linked=linked))
+    finally:
+        folder.close()
+    tell_github(report, records)
+    print("\n".join([*score_lines(report, records), f"The run is kept in {folder.path}"]))
+    if report.gate is None:
+        return 0
+    print("\n".join([f"\nGate: {report.gate.word}", *gate_lines(report)]))
+    return EXIT_CODES[report.gate.word]
