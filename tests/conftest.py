@@ -29,5 +29,5 @@ def pytest_runtest_makereport() -> Iterator[None]:
 
 def pytest_report_header() -> str:
     """Which of the programs that tests use are here."""
-    programs = ("ffmpeg", "espeak-ng")
+    programs = ("ffmpeg", "espeak-ng", "chromium")
     return "programs: " + ", ".join(f"{name} {'found' if shutil.which(name) else 'absent'}" for name in programs)

@@ -14,7 +14,7 @@ class Listing {
     if (!column) return places;
     const sign = asked.startsWith("-") ? -1 : 1;
     const values = new Map(places.map((place) => [place, column.value(place)]));
-    return [...places].sort((one, other) => sign * compareValues(values.get(one), values.get(other)) || one - other);
+    return [...places].sort((one, other) => compareValues(values.get(one), values.get(other), sign) || one - other);
   }
 
   show(places) {
@@ -56,10 +56,11 @@ class Listing {
   }
 }
 
-function compareValues(one, other) {
+/* What is lacking goes last, whichever way the others go. */
+function compareValues(one, other, sign) {
   const lacking = (value) => value === null || value === undefined || value === "";
   if (lacking(one) || lacking(other)) return Number(lacking(one)) - Number(lacking(other));
-  return typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other));
+  return sign * (typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other)));
 }
 
 function picker({ label, name, choices, titles = {} }) {

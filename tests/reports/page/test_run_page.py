@@ -1,0 +1,295 @@
+"""The page of a run, in a real browser without a network."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import Watched, browsing, needs_chromium, watched
+from tests.endpoint import Endpoint
+from tests.integration.runs import ROOT, Finished, run
+from tests.reports.page.judging import REASON, REFUSED, explaining
+
+pytestmark = needs_chromium
+JUDGED = ("--extractor=rules", "--judge=openai:judge")
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Endpoint]:
+    server = Endpoint()
+    server.reply = explaining()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, judge: Endpoint) -> Finished:
+    folder = tmp_path_factory.mktemp("run")
+    done = run(folder, "-q", "--tb=no", *JUDGED, f"--judge-base-url={judge.url}", f"--html={folder / 'theirs.html'}")
+    assert done.code == 1, done.output
+    return done
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as opened:
+        yield opened
+
+
+@pytest.fixture
+def seen(browser: Browser) -> Iterator[Watched]:
+    with watched(browser) as page:
+        yield page
+        assert page.troubles == []
+
+
+def shown(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def open_sample(seen: Watched, finished: Finished, record: dict[str, Any]) -> Page:
+    return seen.open(finished.folder / "report.html", f"#sample={quote(record['id'], safe='')}")
+
+
+def test_it_opens_without_a_network_and_asks_for_nothing_but_its_own_files(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html")
+    page.wait_for_selector("body[data-searchable]")
+    own = finished.folder.as_uri()
+    assert [url for url in seen.requests if not url.startswith((own, "about:", "data:"))] == []
+
+
+def test_the_top_says_what_the_run_was_and_how_it_did(seen: Watched, finished: Finished) -> None:
+    page, overall = seen.open(finished.folder / "report.html"), finished.report["overall"]
+    expect(page.locator("h1")).to_have_text("signal")
+    expect(page.locator("#about")).to_contain_text("demo, 48 samples")
+    expect(page.locator("#about")).to_contain_text("Judge judge")
+    expect(page.locator("#banners")).to_contain_text("the extractor is rules")
+    for at, name in enumerate(("recognition", "reasoning", "cot")):
+        tile = page.locator(".tile").nth(at)
+        expect(tile.locator(".big")).to_have_text(shown(overall[name]))
+        expect(tile).to_contain_text(" – ".join(map(shown, overall["intervals"][name])))
+    again = sum(bool(record["rejected"]) for record in finished.records)
+    assert again
+    expect(page.locator("#facts")).to_contain_text(f"Asked again{again} replies refused")
+
+
+def test_tasks_have_scores_intervals_floors_and_a_confusion_matrix(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html", "#detail=SA")
+    row = page.locator("#task-table tr", has=page.locator("th", has_text=re.compile("^SA$")))
+    scores = finished.report["tasks"]["SA"]
+    for text in (shown(scores["recognition"]), shown(scores["cot"]), shown(finished.report["floors"]["SA"])):
+        expect(row).to_contain_text(text)
+    cells = [int(text) for text in page.locator(".confusion .cell a").all_inner_texts()]
+    assert sum(cells) == 6
+    page.locator(".confusion .diagonal a").first.click()
+    expect(page.locator("#listing tbody tr").first).to_contain_text("SA/Drawn")
+
+
+def test_the_weight_of_cot_changes_it_everywhere(seen: Watched, finished: Finished) -> None:
+    page, overall = seen.open(finished.folder / "report.html"), finished.report["overall"]
+    slider = page.locator("#alpha")
+    for weight in (1.0, 0.0, 0.25):
+        slider.fill(str(weight))
+        mixed = weight * overall["recognition"] + (1 - weight) * overall["reasoning"]
+        expect(page.locator(".tile").nth(2).locator(".big")).to_have_text(shown(mixed))
+        first = min(finished.records, key=lambda record: record["id"])
+        own = weight * first["recognition"] + (1 - weight) * first["reasoning"]
+        expect(page.locator("#listing tbody tr").first.locator("td").nth(8)).to_have_text(shown(own))
+    slider.fill("1")
+    interval = " – ".join(map(shown, overall["intervals"]["recognition"]))
+    expect(page.locator(".tile").nth(2)).to_contain_text(interval)
+    assert "alpha=1" in page.url
+
+
+def test_a_view_is_in_the_address_and_back_goes_back(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html")
+    page.locator("select[name=outcome]").select_option("failed")
+    page.locator("select[name=task]").select_option("IR")
+    wrong = [r for r in finished.records if r["task"] == "IR" and r["outcome"] == "failed"]
+    expect(page.locator(".pager")).to_contain_text(f"{len(wrong)} sample")
+    address = page.url.partition("#")[2]
+    page.go_back()
+    assert page.locator("#listing tbody tr").count() > len(wrong)
+    page = seen.open(finished.folder / "report.html", f"#{address}")
+    expect(page.locator("#listing tbody tr")).to_have_count(len(wrong))
+
+
+def test_answers_and_steps_are_searched(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html")
+    page.wait_for_selector("body[data-searchable]")
+    words = '"its pitch is low" fast'
+    fitting = [
+        r for r in finished.records if "its pitch is low" in r["answer"].lower() and "fast" in r["answer"].lower()
+    ]
+    assert 0 < len(fitting) < 48
+    page.keyboard.press("/")
+    page.keyboard.type(words)
+    expect(page.locator(".pager")).to_contain_text(f"{len(fitting)} sample")
+    page.locator("#search").fill("there is no such word")
+    expect(page.locator("#listing")).to_contain_text("No sample is like that.")
+
+
+def test_columns_sort(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html")
+    page.get_by_role("button", name="Reason.").click()
+    reasoning = [record["reasoning"] for record in finished.records if record["reasoning"] is not None]
+    lowest, highest = min(reasoning), max(reasoning)
+    expect(page.locator("#listing tbody tr").first.locator("td").nth(7)).to_have_text(shown(lowest))
+    page.get_by_role("button", name="Reason.").click()
+    expect(page.locator("#listing tbody tr").first.locator("td").nth(7)).to_have_text(shown(highest))
+    expect(page.locator("#listing th").nth(7)).to_have_attribute("aria-sort", "descending")
+
+
+def test_a_sample_shows_all_that_was_seen_said_and_judged(seen: Watched, finished: Finished) -> None:
+    record = next(record for record in finished.records if record["rejected"] and record["outcome"] == "failed")
+    page = open_sample(seen, finished, record)
+    sample = page.locator("#sample")
+    expect(sample.locator("h2")).to_contain_text(record["id"])
+    expect(sample.locator(".frames img")).to_have_count(len(record["frames"]["seconds"]))
+    assert sample.locator(".frames img").evaluate_all("pictures => pictures.every((one) => one.naturalWidth > 0)")
+    for second in record["frames"]["seconds"]:
+        expect(sample.locator(".frames")).to_contain_text(f"{second:.1f} s")
+    expect(sample.locator(".steps > li")).to_have_count(len(record["steps"]) + 1)
+    expect(sample.locator(".steps")).to_contain_text(REASON)
+    for text in (record["question"], record["answer"], record["audio_clue"], REFUSED, record["targets"][0]):
+        expect(sample).to_contain_text(text)
+    expect(sample.locator(".waveform")).to_be_visible()
+    expect(sample.locator(".waveform .seen")).to_have_count(len(record["frames"]["seconds"]))
+
+
+def test_the_frames_are_those_that_the_judge_was_sent(seen: Watched, finished: Finished, judge: Endpoint) -> None:
+    record = finished.records[0]
+    page = open_sample(seen, finished, record)
+    page.wait_for_selector(".frames img")
+    pictures = page.locator(".frames img").evaluate_all("pictures => pictures.map((one) => one.src)")
+    sent = [[part["url"] for part in request.parts("image_url")] for request in judge.asked("judge")]
+    assert pictures in sent
+
+
+def test_the_clip_plays_and_a_frame_leads_to_its_time(seen: Watched, finished: Finished) -> None:
+    page = open_sample(seen, finished, finished.records[0])
+    video = page.locator("#sample video")
+    video.evaluate("video => video.readyState || new Promise((go) => video.addEventListener('loadedmetadata', go))")
+    page.locator(".frames .time").nth(1).click()
+    assert video.evaluate("video => video.currentTime") == pytest.approx(1.0, abs=0.05)
+    page.locator("#sample-title").focus()
+    page.keyboard.press(" ")
+    played = "video => new Promise((go) => video.addEventListener('timeupdate', () => video.currentTime > 1.1 && go()))"
+    video.evaluate(played)
+    page.keyboard.press(" ")
+    assert video.evaluate("video => video.paused")
+
+
+def test_the_keyboard_goes_through_the_samples_chosen(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html", "#task=SA")
+    ids = page.locator("#listing tbody a").all_inner_texts()
+    page.locator("#listing tbody a").first.focus()
+    page.keyboard.press("Enter")
+    for press, at in (("j", 1), ("ArrowRight", 2), ("k", 1)):
+        page.keyboard.press(press)
+        expect(page.locator("#sample-title")).to_contain_text(ids[at])
+    page.keyboard.press("Escape")
+    expect(page.locator("#sample")).to_be_hidden()
+    expect(page.locator("#listing tbody tr")).to_have_count(6)
+
+
+def test_a_frame_is_enlarged_and_closed_again(seen: Watched, finished: Finished) -> None:
+    page = open_sample(seen, finished, finished.records[0])
+    page.get_by_role("button", name="Enlarge the frame at 0.0 seconds").click()
+    expect(page.locator("dialog img")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.locator("#sample")).to_be_visible()
+
+
+def test_its_command_runs_the_case_again(seen: Watched, finished: Finished, tmp_path: Path) -> None:
+    record = next(record for record in finished.records if record["outcome"] == "failed")
+    page = open_sample(seen, finished, record)
+    program, *arguments = shlex.split(page.locator(".command code").inner_text())
+    assert program == "pytest"
+    assert str(ROOT) not in " ".join(arguments)
+    again = run(tmp_path, *arguments, "-q", "--tb=no")
+    assert [(one["id"], one["outcome"]) for one in again.records] == [(record["id"], "failed")], again.output
+
+
+def test_failures_are_grouped_and_lead_to_their_samples(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html")
+    rows = page.locator("#failures tbody tr")
+    wrong = int(rows.first.locator("td").nth(0).inner_text())
+    rows.first.locator("a").click()
+    expect(page.locator("#listing tbody tr")).to_have_count(wrong)
+
+
+def test_published_models_stand_beside_the_run_and_doubtful_cells_are_named(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html", "#place=FG-ER&score=reasoning")
+    chart = page.locator("#published-chart")
+    expect(chart).to_contain_text("Gemini-2.5-Pro")
+    expect(chart).to_contain_text("Video-LLaMA: Reasoning is printed as 4.3, its other figures imply 35.0.")
+    expect(chart).to_contain_text("The run does not compare")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (390, "light")])
+def test_nothing_hangs_over_the_edge(browser: Browser, finished: Finished, width: int, scheme: str) -> None:
+    with watched(browser, width, 844, scheme) as seen:
+        page = seen.open(finished.folder / "report.html")
+        for address in ("", f"#sample={quote(finished.records[0]['id'], safe='')}"):
+            page = seen.open(finished.folder / "report.html", address)
+            page.wait_for_selector("#listing tbody tr" if not address else ".frames img")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert seen.troubles == []
+
+
+def test_every_control_has_a_name_and_colours_have_contrast(browser: Browser, finished: Finished) -> None:
+    nameless = """() => [...document.querySelectorAll('button, a, input, select, video, svg[role=img]')].filter((one) =>
+        one.checkVisibility() && !(one.innerText || one.ariaLabel || one.labels?.length || one.textContent.trim())).length"""
+    faint = Path(__file__).with_name("contrast.js").read_text("utf-8")
+    for scheme in ("light", "dark"):
+        with watched(browser, scheme=scheme) as seen:
+            for address in ("", f"#sample={quote(finished.records[0]['id'], safe='')}"):
+                page = seen.open(finished.folder / "report.html", address)
+                page.wait_for_selector("#listing tbody tr" if not address else ".frames img")
+                assert page.evaluate(nameless) == 0
+                assert page.evaluate(faint) == []
+
+
+def test_without_its_folder_it_says_what_is_missing(browser: Browser, finished: Finished, tmp_path: Path) -> None:
+    alone = tmp_path / "report.html"
+    alone.write_bytes((finished.folder / "report.html").read_bytes())
+    with watched(browser) as seen:
+        page = seen.open(alone, f"#sample={quote(finished.records[0]['id'], safe='')}")
+        expect(page.locator("#sample")).to_contain_text("Keep the page and its folder together")
+        page = seen.open(alone)
+        expect(page.locator("#search-note")).to_contain_text("cannot be searched")
+        expect(page.locator("#task-table tbody tr")).to_have_count(10)
+
+
+def test_pytest_html_lists_failures_with_scores_and_leads_here(seen: Watched, finished: Finished) -> None:
+    page = seen.page
+    page.goto((finished.folder.parent / "theirs.html").as_uri())
+    wrong = sum(record["outcome"] != "passed" for record in finished.records)
+    expect(page.locator(".results-table-row")).to_have_count(wrong)
+    heads = page.locator("#results-table-head th").all_inner_texts()
+    assert [
+        head for head in heads if head in ("Task", "Label", "Prediction", "Recognition", "Reasoning", "CoT")
+    ] == heads[2:8]
+    expect(page.locator("body")).to_contain_text(f"{48 - wrong} Passed")
+    expect(page.locator("body")).to_contain_text("Scores in percent")
+    page.locator(".results-table-row .col-links a").first.click()
+    expect(page.locator("#sample-title")).to_contain_text("wrong")
+
+
+def test_no_file_of_the_run_names_a_place_beyond_the_data(finished: Finished) -> None:
+    data = str(ROOT / "benchmark" / "demo" / "clips")
+    secrets = (str(finished.folder.parent), str(Path.home() / ".cache"), str(ROOT))
+    for file in finished.folder.rglob("*"):
+        text = file.read_text("utf-8").replace(data, "") if file.is_file() else ""
+        if file.name != "junit.xml":  # pytest's own, of its own options
+            assert [secret for secret in secrets if secret in text] == [], file
+    page = json.dumps(finished.report["provenance"]).replace(data, "")
+    assert not any(secret in page for secret in secrets)
