@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="the chromium program is not installed")
 
 
-@dataclass(slots=True)
+@dataclass
 class Watched:
     """A page and all that went on in it.
 
@@ -26,6 +26,11 @@ class Watched:
     page: Page
     troubles: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+
+    def dismiss(self, dialog: Dialog) -> None:
+        """Closes a dialog, which nothing of ours opens."""
+        self.troubles.append(f"dialog {dialog.message}")
+        dialog.dismiss()
 
     def open(self, file: Path, address: str = "") -> Page:
         """Opens a file of ours at an address within it, and waits until it is shown."""
@@ -59,7 +64,7 @@ def watched(browser: Browser, width: int = 1280, height: int = 900, scheme: str 
     seen = Watched(context.new_page())
     seen.page.on("console", lambda said: seen.troubles.append(said.text) if said.type in ("error", "warning") else None)
     seen.page.on("pageerror", lambda error: seen.troubles.append(str(error)))
-    seen.page.on("dialog", lambda dialog: (seen.troubles.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    seen.page.on("dialog", seen.dismiss)
     seen.page.on("request", lambda request: seen.requests.append(request.url))
     yield seen
     context.close()

@@ -77,7 +77,9 @@ function framesNode(record, shards, video, judge) {
   if (!record.frames) return el("p", { class: "note" }, record.prediction ? `${judge} looked at no frames.` : "The judge saw no frames of it.");
   const strip = el("ol", { class: "frames", "aria-label": "Frames that the judge saw" });
   const show = (pictures) => strip.replaceChildren(...pictures.map((picture, at) => frameNode(picture, record.frames.seconds[at], video)));
-  load(`${shards.folder}/frames/${record.frames.key}.js`, record.frames.key).then(show, () => strip.replaceChildren(
+  const known = /^[0-9a-f]{64}$/.test(record.frames.key); // no other name may lead anywhere
+  const pictures = known ? load(`${shards.folder}/frames/${record.frames.key}.js`, record.frames.key) : Promise.reject(new Error("no such file"));
+  pictures.then(show, () => strip.replaceChildren(
     el("li", { class: "note" }, `The judge saw ${many(record.frames.seconds.length, "frame")}, at ${record.frames.seconds.map((at) => at.toFixed(1)).join(", ")} s; they are not beside this page. Run again with --report-media to decode them anew.`)));
   return strip;
 }
