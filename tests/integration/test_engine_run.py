@@ -267,7 +267,7 @@ def test_a_full_disk_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
     with served() as server:
         run(tmp_path, *at(server, data, "--limit=20"))
         before = (tmp_path / "run" / "samples.jsonl").read_text()
-        limited = ["prlimit", "--fsize=600000", *command(tmp_path, *at(server, data))]
+        limited = ["prlimit", "--fsize=1500000", *command(tmp_path, *at(server, data))]
         done = subprocess.run(limited, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode in (2, 3), done.stdout + done.stderr
     assert "cannot be written" in done.stdout + done.stderr

@@ -16,6 +16,7 @@ from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader
 from tests.integration.runs import agents, make_samples
 from tests.performance.harness import make_clips, process, suite
+from tests.performance.page import page
 from tests.performance.reference import frames_of
 from tests.server import Served, served
 
@@ -78,7 +79,7 @@ def cpu() -> Iterator[Row]:
         idle = suite(folder, data, *options, "-k", "s999]")
         run = suite(folder, data, *options)
         command = [sys.executable, "-m", "tests.performance.reference", "client"]
-        client = float(process([*command, server.url, "3000", str(round(pictures * 4 / 3 / 1000))]).output)
+        client = float(process([*command, server.url, "3000", str(round(pictures / 1000))]).output)
     yield (
         "our CPU time a sample, beyond decoding and the HTTP client",
         f"{run.cpu - idle.cpu - client:.1f} ms",
@@ -119,7 +120,7 @@ def official() -> Iterator[Row]:
 
 
 MEASUREMENTS: Mapping[str, Callable[[], Iterator[Row]]] = {
-    function.__name__: function for function in (throughput, two, first, cpu, cached, collect, official)
+    function.__name__: function for function in (throughput, two, first, cpu, cached, collect, official, page)
 }
 
 

@@ -1,0 +1,119 @@
+"""Runs of a part of the samples, put together."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.errors import RunError
+from reports.cli import main
+from reports.merge import merge
+from reports.past import PastRun, read_past
+from reports.record import Record
+from reports.report import report_of
+from tests.reports.kept import PROVENANCE, kept, run_of
+
+WHOLE = [*run_of(200, 150, 5), *run_of(60, 80, 0, "IR")]
+DATA = {"name": "data", "fingerprint": "f", "samples": {"SA": 355, "IR": 140}}
+
+
+def shards(folder: Path, parts: int, records: Sequence[Record] = WHOLE, **provenance: Any) -> list[Path]:
+    """The run directories of all shards."""
+    return [
+        kept(
+            folder / str(part),
+            records[part - 1 :: parts],
+            settings={**PROVENANCE["settings"], "shard": f"{part}/{parts}"},
+            data=DATA,
+            **provenance,
+        )
+        for part in range(1, parts + 1)
+    ]
+
+
+def read(paths: Sequence[Path]) -> list[PastRun]:
+    return [read_past(path) for path in paths]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_the_figures_are_those_of_one_run(tmp_path: Path, parts: int) -> None:
+    alone = read_past(kept(tmp_path / "whole", WHOLE)).report
+    background, records = merge(read(shards(tmp_path, parts)))
+    merged = report_of(records, background)
+    for name in ("overall", "macro", "macro_intervals", "tasks", "sources", "labels", "usage"):
+        assert getattr(merged, name) == getattr(alone, name)
+    assert merged.selected == len(WHOLE)
+    assert merged.provenance["settings"]["shard"] is None
+    assert len(merged.provenance["parts"]) == parts
+
+
+def test_the_order_of_the_parts_does_not_matter(tmp_path: Path) -> None:
+    runs = read(shards(tmp_path, 3))
+    assert merge(runs)[1] == merge(runs[::-1])[1]
+
+
+def test_a_missing_shard_is_named_unless_that_is_meant(tmp_path: Path) -> None:
+    runs = read(shards(tmp_path, 4))
+    with pytest.raises(RunError, match=r"Shards are missing: 2/4, 4/4\..*--partial"):
+        merge([runs[0], runs[2]])
+    assert len(merge([runs[0], runs[2]], partial=True)[1]) < len(WHOLE)
+
+
+def test_a_sample_in_two_runs_is_refused(tmp_path: Path) -> None:
+    runs = read(shards(tmp_path, 2))
+    with pytest.raises(RunError, match=r"in more than one of these runs, e\.g\. IR/own/1"):
+        merge([*runs, runs[0]])
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"judge": {"name": "k", "identity": "k"}}, r"differ in judge \(j there, k here\)"),
+        ({"model": {"identity": "n"}}, r"differ in model \(m there, m here\)"),
+    ],
+    ids=["judge", "model"],
+)
+def test_what_is_not_of_one_run_is_refused(tmp_path: Path, other: dict[str, Any], said: str) -> None:
+    first, _ = read(shards(tmp_path / "a", 2))
+    _, second = read(shards(tmp_path / "b", 2, **other))
+    with pytest.raises(RunError, match=said):
+        merge([first, second])
+
+
+def test_the_command_keeps_a_run_like_any_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = map(str, shards(tmp_path, 2))
+    assert main(["merge", *paths, f"--run-dir={tmp_path / 'whole'}"]) == 0
+    printed = capsys.readouterr().out
+    assert "260 right, 230 wrong, 5 without a score." in printed
+    assert f"The run is kept in {tmp_path / 'whole'}" in printed
+    assert {path.name for path in (tmp_path / "whole").iterdir()} >= {"report.html", "report.json", "samples.jsonl"}
+    assert main(["show", str(tmp_path / "whole")]) == 0
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("SA")] == [
+        line for line in printed.splitlines() if line.startswith("SA")
+    ]
+
+
+def test_a_gate_needs_a_judge_that_was_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gate.toml").write_text("[min.overall]\nrecognition = 0.4\n")
+    paths = map(str, shards(tmp_path, 2))
+    asked = ["merge", *paths, f"--run-dir={tmp_path / 'whole'}", f"--gate={tmp_path / 'gate.toml'}"]
+    assert main(asked) == 7
+    printed = capsys.readouterr().out
+    assert "Gate: UNTRUSTED" in printed
+    assert "Nobody has checked the judge" in printed
+    assert json.loads((tmp_path / "whole" / "report.json").read_text())["gate"]["word"] == "UNTRUSTED"
+
+
+def test_samples_that_a_part_never_asked_lower_the_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = shards(tmp_path, 2)
+    report = json.loads((second / "report.json").read_text())
+    (second / "report.json").write_text(json.dumps({**report, "selected": 500}))
+    (tmp_path / "gate.toml").write_text("[min.overall]\nrecognition = 0.4\n")
+    gate = f"--gate={tmp_path / 'gate.toml'}"
+    assert main(["merge", str(first), str(second), f"--run-dir={tmp_path / 'whole'}", gate]) == 7
+    printed = capsys.readouterr().out
+    assert "Only 65.5% of the samples have a score" in printed
+    assert "The run ended early: 253 of 748 samples not asked." in printed

@@ -1,0 +1,63 @@
+"""What the documents tell people to type exists."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reports.cli import main
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OURS = (
+    "rescore",
+    "compare",
+    "power",
+    "view",
+    "show",
+    "merge",
+    "judge check",
+    "judge agree",
+    "judge sheet",
+    "cache prune",
+)
+EXAMPLES = {"--option"}
+"""What stands for any option."""
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    helped = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(re.findall(r"--[a-z][a-z-]+", helped.stdout))
+
+
+def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    return set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_option_that_is_named_exists(document: Path, known: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    all_known = known.union(*(options_of(command, capsys) for command in OURS))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+\b(?!-)", document.read_text("utf-8")))
+    assert sorted(named - all_known - EXAMPLES) == []
+
+
+def test_every_link_leads_to_a_file() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_workflows_are_yaml_with_the_jobs_they_need() -> None:
+    yaml = pytest.importorskip("yaml")
+    github, gitlab = map(
+        yaml.safe_load, re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "ci.md").read_text("utf-8"), re.DOTALL)
+    )
+    assert github["jobs"]["verdict"]["needs"] == "shard"
+    assert set(gitlab) == {"stages", ".suite", "shard", "verdict"}
