@@ -56,7 +56,7 @@ function lengthChart(rows, unit) {
     x: { label: `Length of the answer, ${unit}`, nice: true }, y: { label: "percent", domain: [0, 100], grid: true },
     color: { domain: ["Recognition", "Reasoning"], range: ["var(--accent)", "var(--second)"] },
     marks: [
-      Plot.lineY(bins, { x: "length", y: "value", stroke: "name", strokeWidth: 2 }),
+      Plot.lineY(bins, { x: "length", y: "value", z: "name", stroke: "name", strokeWidth: 2 }),
       Plot.dot(bins, { x: "length", y: "value", fill: "name", r: 3.5, symbol: "name", title: (bin) => `${bin.name} ${bin.value.toFixed(1)} over ${bin.members} samples` }),
       Plot.text(bins, Plot.selectLast({ x: "length", y: "value", z: "name", text: "name", fill: "name", textAnchor: "start", dx: 8 })),
     ],
@@ -93,8 +93,8 @@ function confusionTable(rows, task) {
     const found = counts.get(`${truth}\n${said}`) ?? 0;
     const share = found / totals.get(truth);
     return el("td", { class: `cell ${truth === said ? "diagonal" : ""}`, "--share": share.toFixed(3) },
-      found > 0 && el("a", { href: address({ task, label: truth, predicted: said || "(none)", page: null, sample: null, outcome: null, q: null, source: null, at: "samples" }),
-        title: `${truth} taken for ${said || "no label of the set"}: ${found} of ${totals.get(truth)}` }, String(found)));
+      found > 0 && samplesLink({ task, label: truth, predicted: said || "(none)" }, String(found),
+        `${truth} taken for ${said || "no label of the set"}: ${found} of ${totals.get(truth)}`));
   };
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Confusion matrix of ${task}` },
     el("table", { class: "confusion" },

@@ -42,7 +42,7 @@ function changeOf([before, after], [why, whyNow]) {
 
 function facts() {
   return Object.entries(CHANGES).map(([change, title]) => el("div", {}, el("dt", {}, title),
-    el("dd", {}, el("a", { href: address({ change, at: "samples" }) }, count(app.rows.filter((row) => row.change === change).length)))));
+    el("dd", {}, samplesLink({ change }, count(app.rows.filter((row) => row.change === change).length)))));
 }
 
 function differenceChart(differences) {
@@ -74,7 +74,7 @@ function placesTable() {
     .sort((one, other) => Math.abs(other.better - other.worse) - Math.abs(one.better - one.worse) || other.worse - one.worse);
   if (!moved.length) return el("p", { class: "empty" }, "No sample got better or worse.");
   const line = (group) => {
-    const link = (change) => el("a", { href: address({ task: group.task, label: group.label, source: group.source, change, at: "samples" }) }, count(group[change]));
+    const link = (change) => samplesLink({ task: group.task, label: group.label, source: group.source, change }, count(group[change]));
     return [`${group.task} · ${group.label} · ${group.source}`, link("better"), link("worse"), `${group.better < group.worse ? "−" : "+"}${Math.abs(group.better - group.worse)}`, count(group.of)];
   };
   const head = ["Task · true label · source", "Better", "Worse", "Net", "Of"];

@@ -135,6 +135,17 @@ function go(changes, { replace = false } = {}) {
   dispatchEvent(new Event("change of address"));
 }
 
+/* A link to the samples that are like that, whatever else was asked for before. */
+function samplesLink(filters, text, title) {
+  const nothing = Object.fromEntries(["task", "source", "label", "predicted", "outcome", "again", "change", "q", "page", "sample"].map((name) => [name, null]));
+  const follow = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go({ ...nothing, ...filters, at: "samples" });
+  };
+  return el("a", { href: `#${new URLSearchParams({ ...filters, at: "samples" })}`, onclick: follow, title }, text);
+}
+
 function whenAddressChanges(render) {
   addEventListener("change of address", render);
   addEventListener("hashchange", render);

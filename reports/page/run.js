@@ -50,7 +50,7 @@ const cotInterval = (path) => app.cot_intervals[path.join("\n")]?.[Math.round(al
 /* --- top ---------------------------------------------------------------------------------------------------- */
 
 function drawFixed() {
-  const { report, texts } = app;
+  const { report } = app;
   put("model", report.model);
   put("about", app.about.map(([name, value]) => el("span", {}, el("b", {}, `${name} `), value)));
   put("banners", app.banners.map((banner) => el("p", { class: "banner" }, el("span", { "aria-hidden": "true" }, "⚠ "), banner)));
@@ -77,12 +77,14 @@ function facts(report) {
   const { overall, usage, retries, seconds } = report;
   const total = usage.total;
   const outcomes = Object.keys(OUTCOMES).map((name) => [name, app.rows.filter((row) => row.outcome === name).length]);
-  const again = app.rows.filter((row) => row.again).length;
+  const [again, refused] = [app.rows.filter((row) => row.again).length, sum(app.rows.map((row) => row.again))];
+  const asked = report.gate?.stopping?.samples ?? report.selected;
+  const early = asked < report.selected ? `, stopped early of ${count(report.selected)}` : "";
   const fact = (name, value, more) => el("div", {}, el("dt", {}, name), el("dd", {}, value, more && el("small", {}, more)));
   return [
-    ...outcomes.map(([name, number]) => fact(OUTCOMES[name], el("a", { href: address({ outcome: name, at: "samples" }) }, count(number)))),
-    fact("Coverage", `${percent(overall.scored / Math.max(1, report.selected))} %`, ` ${count(overall.scored)} of ${count(report.selected)} scored`),
-    fact("Asked again", el("a", { href: address({ again: "1", at: "samples" }) }, count(again)), ` replies refused; ${many(retries, "request")} sent again`),
+    ...outcomes.map(([name, number]) => fact(OUTCOMES[name], samplesLink({ outcome: name }, count(number)))),
+    fact("Coverage", `${percent(overall.scored / Math.max(1, asked))} %`, ` ${count(overall.scored)} of ${count(asked)} scored${early}`),
+    fact("Asked again", samplesLink({ again: "1" }, count(again)), ` ${again === 1 ? "sample" : "samples"}, ${many(refused, "reply", "replies")} refused; ${many(retries, "request")} sent again`),
     fact("Cost", !total || !total.requests ? "nothing asked" : total.cost_usd === null ? "unknown" : `${total.cost_usd.toFixed(2)} USD`),
     fact("Tokens", total?.requests ? count(total.input_tokens) : "0", total?.requests ? ` in, ${count(total.output_tokens)} out` : " sent"),
     fact("Time", span(seconds)),
@@ -99,7 +101,7 @@ function drawScores() {
     tile("Reasoning", overall.reasoning, overall.intervals.reasoning, `mean of tasks ${percent(macro.reasoning)}`),
     tile("CoT", cotOf(overall), cotInterval(["overall"]), `${alpha()} Recognition + ${(1 - alpha()).toFixed(2).replace(/\.?0+$/, "")} Reasoning`));
   byId("alpha").value = alpha();
-  byId("alpha-value").textContent = alpha() === 0.5 ? "0.5, as published" : String(alpha());
+  byId("alpha-value").textContent = alpha() === 0.5 ? "0.5, as published" : `${alpha()}${app.report.gate ? "; the gate goes by 0.5" : ""}`;
 }
 
 /* --- tasks -------------------------------------------------------------------------------------------------- */
@@ -113,7 +115,7 @@ function scoreCell(value, interval, floor) {
 function scoreRow(name, scores, path, { floor, published, link } = {}) {
   const cot = cotOf(scores);
   const dense = scores.avg_tokens && cot !== null ? (10000 * cot) / scores.avg_tokens : null;
-  return el("tr", {}, el("th", { scope: "row" }, link ? el("a", { href: link }, name) : name),
+  return el("tr", {}, el("th", { scope: "row" }, link ? samplesLink(link, name) : name),
     el("td", { class: "number" }, count(scores.samples), scores.unscored > 0 && el("small", { class: "bad" }, ` ${scores.unscored} unscored`)),
     scoreCell(scores.recognition, scores.intervals.recognition, floor), scoreCell(scores.reasoning, scores.intervals.reasoning), scoreCell(cot, cotInterval(path)),
     floor !== null && el("td", { class: "number" }, percent(floor)), published !== null && el("td", { class: "number" }, percent(published)),
@@ -133,7 +135,7 @@ function drawTasks() {
   const { tasks, overall, floors, published, macro, macro_intervals: intervals } = app.report;
   const shown = Object.keys(published).length > 0;
   const row = (name, scores, path, link) => scoreRow(name, scores, path, { floor: floors[name] ?? undefined, published: shown ? published[name] ?? undefined : null, link });
-  const rows = Object.entries(tasks).map(([name, scores]) => row(name, scores, ["tasks", name], address({ task: name, at: "samples" })));
+  const rows = Object.entries(tasks).map(([name, scores]) => row(name, scores, ["tasks", name], { task: name }));
   const mixed = el("tr", {}, el("th", { scope: "row" }, "mean of tasks"), el("td"), scoreCell(macro.recognition, intervals.recognition), scoreCell(macro.reasoning, intervals.reasoning),
     scoreCell(cotOf(macro), cotInterval(["macro"])), el("td"), shown && el("td"), el("td", { class: "wide" }), el("td", { class: "wide" }), el("td", { class: "wide" }));
   put("task-table", scoreTable("Task", [...rows, row("overall", overall, ["overall"]), mixed], { floors: true, published: shown }));
@@ -157,7 +159,7 @@ function drawDetail() {
   const names = Object.keys(app.report.tasks);
   const chosen = state().get("detail") ?? names[0];
   if (!names.includes(chosen)) return;
-  const { sources, labels, floors } = app.report;
+  const { sources, labels } = app.report;
   put("detail-controls", el("div", { class: "tabs", role: "group", "aria-label": "Task" }, names.map((name) =>
     el("button", { type: "button", "aria-pressed": String(name === chosen), onclick: () => go({ detail: name }, { replace: true }) }, name))));
   const rows = app.rows.filter((row) => row.task === chosen && row.outcome !== "error");
@@ -166,8 +168,8 @@ function drawDetail() {
     el("p", {}, `${app.tasks[chosen].title}: ${app.tasks[chosen].question}`),
     el("h4", {}, "Confusion"), confusionTable(rows, chosen),
     app.tasks[chosen].several && el("p", { class: "note" }, "Answers and clips may carry several labels here: each true label counts once for each label named."),
-    el("h4", {}, "By source"), part("sources", sources, "Source", (name) => address({ task: chosen, source: name, at: "samples" })),
-    el("h4", {}, "By true label"), part("labels", labels, "Label", (name) => address({ task: chosen, label: name, at: "samples" })));
+    el("h4", {}, "By source"), part("sources", sources, "Source", (name) => ({ task: chosen, source: name })),
+    el("h4", {}, "By true label"), part("labels", labels, "Label", (name) => ({ task: chosen, label: name })));
 }
 
 function drawLengths() {
@@ -207,15 +209,15 @@ function drawFailures() {
   const worst = [...groups.values()].filter((group) => group.failed + group.error).sort((one, other) => other.failed + other.error - one.failed - one.error);
   const shown = worst.slice(0, 12);
   const rest = worst.slice(12);
-  put("failures", worst.length ? failureTable(shown) : el("p", { class: "empty" }, "Every answer was right."),
+  put("failures", worst.length ? failureTable(shown) : el("p", { class: "empty" }, app.rows.length ? "Every answer was right." : "No sample was asked."),
     rest.length > 0 && el("details", {}, el("summary", {}, `${many(rest.length, "smaller group")}`), failureTable(rest)));
 }
 
 function failureTable(groups) {
   const line = (group) => {
     const [[said, times] = []] = [...group.named].sort((one, other) => other[1] - one[1]);
-    const link = address({ task: group.task, label: group.label, source: group.source, outcome: "notright", at: "samples" });
-    return [el("a", { href: link }, `${group.task} · ${group.label} · ${group.source}`), count(group.failed), count(group.error), count(group.of), `${percent((group.failed + group.error) / group.of)} %`, `${said} (${times})`];
+    const { task, label, source } = group;
+    return [samplesLink({ task, label, source, outcome: "notright" }, `${task} · ${label} · ${source}`), count(group.failed), count(group.error), count(group.of), `${percent((group.failed + group.error) / group.of)} %`, `${said} (${times})`];
   };
   return plainTable([["Task · true label · source", "Wrong", "Unscored", "Of", "Share", "Mostly answered"], ...groups.map(line)]);
 }
