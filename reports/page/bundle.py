@@ -41,7 +41,7 @@ def page(title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any])
 
     Args:
         title: shown until the script sets its own.
-        body: the name of the file with its skeleton.
+        body: the name of the file with what it has above its samples.
         scripts: the names of its scripts, in order.
         data: what the scripts find in the element `page-data`.
     """
@@ -50,7 +50,7 @@ def page(title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any])
         policy=_policy(sources),
         title=escape(title),
         style=_asset("page.css"),
-        body=_asset(body),
+        body=Template(_asset("frame.html")).substitute(own=_asset(body)),
         data=packed(data),
         scripts="\n".join(f"<script>{source}</script>" for source in sources),
     )

@@ -22,7 +22,9 @@ PLACE = 2
 class HtmlRows:
     """The pytest plugin of one run that fills pytest-html's page; of thousands of rows a browser shows too few."""
 
-    def __init__(self, records: Mapping[str, Record], report: Callable[[], Report | None], page: str, *, whole: bool):
+    def __init__(
+        self, records: Mapping[str, Record], report: Callable[[], Report | None], page: str, *, whole: bool
+    ) -> None:
         """Shows records, by id, as they come; `page` is the path of ours from theirs; `whole` lists right ones too."""
         self._records, self._report, self._page, self._whole = records, report, page, whole
         self._left_out: set[str] = set()

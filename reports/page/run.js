@@ -57,7 +57,7 @@ function drawFixed() {
   drawGate(report);
   put("facts", facts(report));
   put("notes", app.notes.map((note) => el("li", {}, note)));
-  put("origin", originNode(report.provenance));
+  byId("overview").append(el("section", { id: "origin-part" }, el("h2", {}, "Settings of the run"), originNode(report.provenance)));
   drawFailures();
   drawLengths();
   drawAgreement();

@@ -7,19 +7,13 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from reports.cli import main
-from tests.browser import Watched, browsing, needs_chromium, watched
+from tests.browser import Watched, needs_chromium, watched
 from tests.endpoint import Endpoint
 from tests.integration.runs import run
 from tests.reports.kept import kept, record, run_of
 from tests.reports.page.judging import explaining
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
 
 
 @pytest.fixture

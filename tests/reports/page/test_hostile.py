@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from reports.page.compare_page import write_compare_page
 from reports.page.run_page import Contents, linked_to, write_run_page
 from reports.past import PastRun, read_past
 from reports.record import Loudness, RatedStep, Record, Shown, Spent
-from tests.browser import browsing, needs_chromium, watched
+from tests.browser import needs_chromium, watched
 from tests.reports.kept import kept, record
 
 ATTACKS = (
@@ -87,12 +86,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[PastRun, PastRun]:
         read_past(kept(folder / "a", [*records, *unscored], **provenance)),
         read_past(kept(folder / "b", records, **provenance)),
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
 
 
 def unharmed(browser: Browser, page: Path, ids: list[str]) -> None:

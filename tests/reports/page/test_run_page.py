@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Watched, browsing, needs_chromium, watched
+from tests.browser import Watched, needs_chromium, watched
 from tests.endpoint import Endpoint
 from tests.integration.runs import ROOT, Finished, run
 from tests.reports.page.judging import REASON, REFUSED, explaining
@@ -34,12 +34,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory, judge: Endpoint) -> Finis
     done = run(folder, "-q", "--tb=no", *JUDGED, f"--judge-base-url={judge.url}", f"--html={folder / 'theirs.html'}")
     assert done.code == 1, done.output
     return done
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
 
 
 @pytest.fixture
