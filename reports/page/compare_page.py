@@ -41,7 +41,7 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
 def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mapping[str, Any]:
     asked = {record.task for run in (first, second) for record in run.records.values()}
     return {
-        "names": [first.report.model, second.report.model],
+        "names": [f"{run.report.model} ({run.path.name})" for run in (first, second)],
         "about": list(_about(first, second)),
         "banners": list(_banners(first, second)),
         "differences": [asdict(one) for one in found],
