@@ -1,6 +1,6 @@
 """Runs that asked a part of the samples each, put together as if one had asked all."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -90,13 +90,21 @@ def _model(run: PastRun) -> tuple[str, object]:
 
 
 def _refuse_missing(runs: Sequence[PastRun]) -> None:
-    shards = [shard for run in runs if (shard := (run.report.provenance.get("settings") or {}).get("shard"))]
-    for parts in {shard.partition("/")[2] for shard in shards}:
-        there = {int(shard.partition("/")[0]) for shard in shards if shard.partition("/")[2] == parts}
-        if missing := [f"{part}/{parts}" for part in range(1, int(parts) + 1) if part not in there]:
-            raise RunError(
-                f"Shards are missing: {', '.join(missing)}. Run them, or add --partial to merge what there is."
-            )
+    """Shards belong together where they are of the same selection."""
+    found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    for run in runs:
+        settings = run.report.provenance.get("settings") or {}
+        if settings.get("shard"):
+            part, _, parts = settings["shard"].partition("/")
+            found[parts, str(settings.get("tasks")), str(settings.get("limit"))].add(int(part))
+    lacking = {
+        f"{part}/{parts}"
+        for (parts, _, _), there in found.items()
+        for part in range(1, int(parts) + 1)
+        if part not in there
+    }
+    if lacking:
+        raise RunError(f"Shards are missing: {', '.join(sorted(lacking))}. Run them, or merge the rest with --partial.")
 
 
 def _background(runs: Sequence[PastRun], records: Sequence[Record]) -> Background:

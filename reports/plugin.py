@@ -42,7 +42,7 @@ from reports.live.plugin import TRAFFIC, Shown
 from reports.live.progress import Progress
 from reports.page.media import place_clips, place_frames
 from reports.page.plugin import HtmlRows, path_between
-from reports.page.run_page import Contents, Linked, linked_to
+from reports.page.run_page import Contents, Linked, linked_to, write_run_page
 from reports.power import forecasts
 from reports.provenance import background_of, introduction
 from reports.record import Record, record_of
@@ -198,9 +198,10 @@ class Recorder:
         if self._gate is not None:
             self._pass_on(report.gate)
         try:
+            write_results(self._folder, report, records)
             linked = self._bring(report, records)
             contents = Contents(report=report, records=records, counted=counted, error=error, linked=linked)
-            write_results(self._folder, contents)
+            write_run_page(self._folder.path, contents)
             tell_github(report, records)
         except EmotionError as failure:  # what else there is to end must still come to its end
             self._failure, self._session.exitstatus = str(failure), pytest.ExitCode.INTERNAL_ERROR

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from reports.health import health_rows
-from reports.page.run_page import Contents, write_run_page
 from reports.record import Record
 from reports.report import Report, counts_of, notes_of, score_rows
 from reports.run import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
@@ -19,18 +18,16 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """The environment variable by which GitHub names the file whose Markdown it shows with a job."""
 
 
-def write_results(folder: RunFolder, contents: Contents) -> None:
-    """Writes what there is to read: `report.json` first, the page last.
+def write_results(folder: RunFolder, report: Report, records: Sequence[Record]) -> None:
+    """Writes the figures: for scripts, for people, and what people should look at.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    report, records = contents.report, contents.records
     folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
     folder.write(SUMMARY, summary_of(report, records))
     if report.agreement is not None and report.agreement.differing:
         folder.write(DISAGREEMENTS, "\n".join(disagreements_of(records)) + "\n")
-    write_run_page(folder.path, contents)
 
 
 def tell_github(report: Report, records: Sequence[Record]) -> None:

@@ -6,6 +6,7 @@ import webbrowser
 from dataclasses import replace
 from pathlib import Path
 
+from benchmark.errors import RunError
 from benchmark.options import split
 from reports.gate import COMPARED, SAMPLES, read_gate
 from reports.inference import ERROR
@@ -67,6 +68,8 @@ def _show(asked: argparse.Namespace) -> None:
 def _merge(asked: argparse.Namespace) -> int:
     allowed = split(asked.baseline_allow)
     gate = read_gate(asked.gate, asked.baseline, allowed if isinstance(allowed, tuple) else ())
+    if asked.run_dir and asked.run_dir.resolve() in [path.resolve() for path in asked.runs]:
+        raise RunError(f"--run-dir={asked.run_dir} is one of the runs to merge: choose another.")
     runs = [read_past(path) for path in asked.runs]
     background, records = merge(runs, partial=asked.partial)
     report = report_of(records, background)
@@ -76,12 +79,14 @@ def _merge(asked: argparse.Namespace) -> int:
     try:
         for record in records:
             folder.append(record.model_dump_json())
+        write_results(folder, report, records)
         urls = bring_along(records, [run.path / PAGE_FOLDER for run in runs], folder.path / PAGE_FOLDER)
         linked = replace(linked_to(report), urls=urls)
-        write_results(folder, Contents(report=report, records=records, counted=records, error=ERROR, linked=linked))
+        contents = Contents(report=report, records=records, counted=records, error=ERROR, linked=linked)
+        write_run_page(folder.path, contents)
+        tell_github(report, records)
     finally:
         folder.close()
-    tell_github(report, records)
     print("\n".join([*score_lines(report, records), f"The run is kept in {folder.path}"]))
     if report.gate is None:
         return 0

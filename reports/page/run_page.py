@@ -80,8 +80,8 @@ def write_run_page(folder: Path, contents: Contents) -> None:
 
 def linked_to(report: Report) -> Linked:
     """The clips where the run found them, below its data folder."""
-    data = report.provenance.get("data", {}).get("folder")
-    return Linked(base=f"{Path(data).as_uri()}/" if data else None)
+    folder = Path(report.provenance.get("data", {}).get("folder") or "")
+    return Linked(base=f"{folder.as_uri()}/" if folder.is_absolute() else None)
 
 
 def _data(contents: Contents) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from tests.endpoint import Endpoint
 from tests.integration.oracle import knowing
 from tests.integration.runs import ROOT, Finished, environment, run
+from tests.integration.runs import command as called
 
 GATE = "[min.overall]\nrecognition = 0.05\n"
 JUDGED = ("-q", "--tb=no", "--extractor=rules", "--judge=openai:judge")
@@ -94,3 +95,20 @@ def test_a_summary_that_cannot_be_written_is_told_and_loses_nothing(tmp_path: Pa
     assert "Traceback" not in finished.output
     assert finished.report["overall"]["samples"] == 8
     assert (finished.folder / "report.html").exists()
+
+
+def test_a_page_that_cannot_be_written_costs_no_figure(tmp_path: Path) -> None:
+    limited = ["prlimit", "--fsize=500000", *called(tmp_path, "-q", "--tb=no", "--limit=8")]
+    done = subprocess.run(limited, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stdout
+    assert re.search(r"report\.html cannot be written \(File too large\)", done.stdout)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["overall"]["samples"] == 8
+    assert (tmp_path / "run" / "junit.xml").exists()
+
+
+def test_a_run_is_not_merged_into_itself(tmp_path: Path) -> None:
+    finished = run(tmp_path, "-q", "--tb=no", "--limit=8")
+    done = command("merge", str(finished.folder), f"--run-dir={finished.folder}")
+    assert (done.returncode, "choose another" in done.stderr) == (2, True)
+    assert (finished.folder / "report.json").exists()

@@ -19,13 +19,15 @@ WHOLE = [*run_of(200, 150, 5), *run_of(60, 80, 0, "IR")]
 DATA = {"name": "data", "fingerprint": "f", "samples": {"SA": 355, "IR": 140}}
 
 
-def shards(folder: Path, parts: int, records: Sequence[Record] = WHOLE, **provenance: Any) -> list[Path]:
+def shards(
+    folder: Path, parts: int, records: Sequence[Record] = WHOLE, tasks: Sequence[str] = (), **provenance: Any
+) -> list[Path]:
     """The run directories of all shards."""
     return [
         kept(
             folder / str(part),
             records[part - 1 :: parts],
-            settings={**PROVENANCE["settings"], "shard": f"{part}/{parts}"},
+            settings={**PROVENANCE["settings"], "shard": f"{part}/{parts}", "tasks": list(tasks)},
             data=DATA,
             **provenance,
         )
@@ -59,6 +61,15 @@ def test_a_missing_shard_is_named_unless_that_is_meant(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"Shards are missing: 2/4, 4/4\..*--partial"):
         merge([runs[0], runs[2]])
     assert len(merge([runs[0], runs[2]], partial=True)[1]) < len(WHOLE)
+
+
+def test_shards_of_another_selection_do_not_fill_a_gap(tmp_path: Path) -> None:
+    sa, ir = ([one for one in WHOLE if one.task == task] for task in ("SA", "IR"))
+    first = read(shards(tmp_path / "sa", 2, sa, ("SA",)))
+    second = read(shards(tmp_path / "ir", 2, ir, ("IR",)))
+    with pytest.raises(RunError, match=r"Shards are missing: 2/2\."):
+        merge([*first, second[0]])
+    assert len(merge([*first, *second])[1]) == len(WHOLE)
 
 
 def test_a_sample_in_two_runs_is_refused(tmp_path: Path) -> None:
