@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from statsmodels.stats.inter_rater import cohens_kappa  # type: ignore[import-untyped]
 
 from reports.agreement import Repeats, alpha, icc, kappa, kendall, spearman, split_variance
@@ -61,6 +62,13 @@ def test_rank_correlations_worked_out_by_hand() -> None:
     assert spearman([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(1 - 6 * 2 / (4 * 15))
     assert kendall([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx((5 - 1) / 6)
     assert kendall([0, 0, 1], [0, 1, 1]) == pytest.approx(1 / 2)  # one pair in order, of two untied on either side
+
+
+@given(st.lists(st.tuples(*[st.integers(-3, 3) | st.floats(-1e6, 1e6)] * 2), min_size=2, max_size=40))
+def test_spearman_is_scipy_s(pairs: list[tuple[float, float]]) -> None:
+    first, second = zip(*pairs, strict=True)
+    if (ours := spearman(first, second)) is not None:
+        assert ours == pytest.approx(spearmanr(first, second).statistic, abs=1e-9)
 
 
 @pytest.mark.parametrize("level", LEVELS)
