@@ -204,9 +204,15 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
     except RunError:
         raise
     except EmotionError as error:
+        why = _public(error, sample)
         return Unscored(
-            sample=sample, stage=error.stage, error=str(error), answer=answer, replies=error.replies, usage=error.usage
+            sample=sample, stage=error.stage, error=why, answer=answer, replies=error.replies, usage=error.usage
         )
+
+
+def _public(error: EmotionError, sample: Sample) -> str:
+    """What went wrong, without where the clip lies: that is not for reports that people hand on."""
+    return str(error).replace(str(sample.clip.path), sample.id)
 
 
 async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Scored | Unscored:
@@ -239,7 +245,7 @@ async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int
         raise
     except EmotionError as error:
         _count(spent, error.usage)
-        repeated = Repeated(error=str(error))
+        repeated = Repeated(error=_public(error, first.sample))
     return replace(first, repeats=repeated, traces={**first.traces, **spent})
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,47 +16,47 @@ from reports.health import Health, shortfalls
 from reports.past import PastRun, differences
 from reports.provenance import incomparable
 from reports.record import Record
-from reports.report import Background, Report, total_of
+from reports.report import Background, Report, report_of, total_of
 from reports.trial import trial_of
 from reports.verdict import Verdict
 
-UNCHECKED = "Nobody has checked the judge: run the parts with --gate, so that each checks it before it begins."
+UNCHECKED = "The judge was not checked in every part: run all of them with --gate, so that each checks it first."
 
 
-def merge(runs: Sequence[PastRun], *, partial: bool = False) -> tuple[Background, list[Record]]:
-    """The runs as one: what its report says besides figures, and all records, by id.
+def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = False) -> tuple[Report, list[Record]]:
+    """The runs as one: the report, with the gate's verdict where there is a gate, and all records, by id.
 
-    With `partial` shards may be missing.
+    With `partial` shards may be missing; their samples count as not asked.
 
     Raises:
         RunError: they are not parts of one run: of another model, of other data, judged otherwise; a sample is in two
-            of them, or a shard in none.
+            of them, or a shard in none. The baseline cannot be compared with, or no run could pass the gate.
     """
     first, *others = runs
     for other in others:
         _refuse_unlike(first, other)
-    if not partial:
-        _refuse_missing(runs)
+    selections = _selections(runs)
+    lacking = sorted(name for selection in selections for name in selection.lacking)
+    if lacking and not partial:
+        raise RunError(f"Shards are missing: {', '.join(lacking)}. Run them, or merge the rest with --partial.")
     records = sorted(chain.from_iterable(run.records.values() for run in runs), key=lambda record: record.id)
     if twice := [name for name, times in Counter(record.id for record in records).items() if times > 1]:
         raise RunError(f"{len(twice)} samples are in more than one of these runs, e.g. {twice[0]}: leave one run away.")
-    return _background(runs, records), records
+    background = _background(runs, records, _check([run.report.judge_check for run in runs], gate))
+    whole = background.selected + sum(selection.unasked for selection in selections)
+    background = background.model_copy(update={"selected": whole})
+    report = report_of(records, background)
+    return (report if gate is None else _judged(report, records, gate, background)), records
 
 
-def judged(report: Report, records: Sequence[Record], gate: Gate) -> Report:
-    """The merged report with the gate's verdict.
-
-    Raises:
-        RunError: the baseline cannot be read or compared with, or no run could pass the gate.
-    """
-    background = Background.model_validate({name: getattr(report, name) for name in Background.model_fields})
-    check = report.judge_check
+def _judged(report: Report, records: Sequence[Record], gate: Gate, background: Background) -> Report:
+    check = background.judge_check
     trial = trial_of(gate, [_sample(record) for record in records], background, early=False)
     keeper = Gatekeeper(trial, check.usage.cost_usd if check and check.usage.requests else 0.0, report.selected)
     for record in records:
         keeper.hear(record)
     report = keeper.conclude(report)
-    doubts = [UNCHECKED] if check is None else shortfalls(check.model_copy(update={"needed": gate.judge}))
+    doubts = [UNCHECKED] if check is None else shortfalls(check)
     return report.model_copy(update={"gate": _doubted(report.gate, doubts)}) if doubts and report.gate else report
 
 
@@ -89,25 +90,60 @@ def _model(run: PastRun) -> tuple[str, object]:
     return run.report.model, (run.report.provenance.get("model") or {}).get("identity")
 
 
-def _refuse_missing(runs: Sequence[PastRun]) -> None:
-    """Shards belong together where they are of the same selection."""
-    found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    """Shards of the same samples.
+
+    Attributes:
+        parts: into how many these were dealt.
+        there: which of them there are.
+        whole: how many samples they are together.
+        asked: how many of them the shards that there are were to ask.
+    """
+
+    parts: int
+    there: frozenset[int]
+    whole: int
+    asked: int
+
+    @property
+    def lacking(self) -> list[str]:
+        """The shards that are not there; those beyond the last sample have nothing to ask."""
+        return [f"{n}/{self.parts}" for n in range(1, min(self.parts, self.whole) + 1) if n not in self.there]
+
+    @property
+    def unasked(self) -> int:
+        """How many samples they would have asked."""
+        return max(0, self.whole - self.asked) if self.lacking else 0
+
+
+def _selections(runs: Sequence[PastRun]) -> list[_Selection]:
+    """Shards belong together where they are of the same tasks and the same limit."""
+    groups: dict[tuple[str, tuple[str, ...], int | None], list[PastRun]] = defaultdict(list)
     for run in runs:
         settings = run.report.provenance.get("settings") or {}
         if settings.get("shard"):
-            part, _, parts = settings["shard"].partition("/")
-            found[parts, str(settings.get("tasks")), str(settings.get("limit"))].add(int(part))
-    lacking = {
-        f"{part}/{parts}"
-        for (parts, _, _), there in found.items()
-        for part in range(1, int(parts) + 1)
-        if part not in there
-    }
-    if lacking:
-        raise RunError(f"Shards are missing: {', '.join(sorted(lacking))}. Run them, or merge the rest with --partial.")
+            parts = settings["shard"].partition("/")[2]
+            groups[parts, tuple(settings.get("tasks") or ()), settings.get("limit")].append(run)
+    return [
+        _Selection(
+            parts=int(parts),
+            there=frozenset(int(run.report.provenance["settings"]["shard"].partition("/")[0]) for run in members),
+            whole=_whole(members[0], tasks, limit),
+            asked=sum(run.report.selected for run in members),
+        )
+        for (parts, tasks, limit), members in groups.items()
+    ]
 
 
-def _background(runs: Sequence[PastRun], records: Sequence[Record]) -> Background:
+def _whole(run: PastRun, tasks: Sequence[str], limit: int | None) -> int:
+    """How many samples were dealt out."""
+    sizes: Mapping[str, int] = (run.report.provenance.get("data") or {}).get("samples") or {}
+    whole = sum(size for name, size in sizes.items() if not tasks or name in tasks)
+    return whole if limit is None else min(limit, whole)
+
+
+def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Health | None) -> Background:
     reports = [run.report for run in runs]
     provenance = reports[0].provenance
     data, judges = provenance["data"], provenance["judge"]["name"].split(" + ")
@@ -119,7 +155,7 @@ def _background(runs: Sequence[PastRun], records: Sequence[Record]) -> Backgroun
         selected=sum(report.selected for report in reports),
         floors=_floors(reports, data.get("samples") or {}),
         published={name: score for report in reports for name, score in report.published.items()},
-        judge_check=_check([report.judge_check for report in reports if report.judge_check is not None]),
+        judge_check=check,
         retries=sum(report.retries for report in reports),
         seconds=max(report.seconds for report in reports),
     )
@@ -138,7 +174,7 @@ def _provenance(runs: Sequence[PastRun]) -> Mapping[str, Any]:
 def _parts(runs: Sequence[PastRun]) -> Iterator[str]:
     for run in runs:
         shard = (run.report.provenance.get("settings") or {}).get("shard")
-        yield f"{run.path.name}{f' ({shard})' if shard else ''}: {len(run.records)} samples"
+        yield f"{run.name}{f' ({shard})' if shard else ''}: {len(run.records)} samples"
 
 
 def _floors(reports: Sequence[Report], sizes: Mapping[str, int]) -> Mapping[str, float]:
@@ -150,9 +186,13 @@ def _floors(reports: Sequence[Report], sizes: Mapping[str, int]) -> Mapping[str,
     return floors
 
 
-def _check(checks: Sequence[Health]) -> Health | None:
-    """The check that stands for all: the first that falls short, else the first; it has cost what all have."""
-    if not checks:
+def _check(checks: Sequence[Health | None], gate: Gate | None) -> Health | None:
+    """The check that stands for all: the first that falls short, else the first; it has cost what all have.
+
+    None where one part's judge was not checked: it may have been another day's.
+    """
+    done = [check.model_copy(update={"needed": gate.judge}) if gate else check for check in checks if check is not None]
+    if not done or len(done) < len(checks):
         return None
-    worst = next((check for check in checks if shortfalls(check)), checks[0])
-    return worst.model_copy(update={"usage": total_of([check.usage for check in checks])})
+    worst = next((check for check in done if shortfalls(check)), done[0])
+    return worst.model_copy(update={"usage": total_of([check.usage for check in done])})

@@ -28,6 +28,11 @@ class PastRun:
     report: Report
     records: Mapping[str, Record]
 
+    @property
+    def name(self) -> str:
+        """The folder's own name, however it was named."""
+        return self.path.resolve().name
+
 
 def read_past(path: Path) -> PastRun:
     """The run kept in a folder.
@@ -35,7 +40,10 @@ def read_past(path: Path) -> PastRun:
     Raises:
         RunError: the folder holds no run, or one of another version of the suite.
     """
-    return PastRun(path=path, report=_report(path), records={record.id: record for record in _records(path)})
+    report = _report(path)
+    begun = report.overall.samples > 0 or (path / SAMPLES).exists()  # else the judge has failed its check before
+    records = {record.id: record for record in _records(path)} if begun else {}
+    return PastRun(path=path, report=report, records=records)
 
 
 def _report(path: Path) -> Report:

@@ -44,7 +44,7 @@ from reports.page.media import place_clips, place_frames
 from reports.page.plugin import HtmlRows, path_between
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
 from reports.power import forecasts
-from reports.provenance import background_of, introduction
+from reports.provenance import background_of, facts_of, introduction
 from reports.record import Record, record_of
 from reports.report import Background, Report, report_of
 from reports.results import gate_lines, score_lines, tell_github, write_results
@@ -65,7 +65,7 @@ class ReportOptions:
     )
     baseline_allow: Aspects = option((), "LIST", f"in what the runs may differ: {', '.join((*COMPARED, SAMPLES))}")
     report_media: bool = option(
-        default=False, metavar="", text="copy the clips beside the report, playable, and decode frames that are gone"
+        default=False, metavar="", text="put the clips beside the report, playable, and decode frames that are gone"
     )
     html_all: bool = option(default=False, metavar="", text="list right answers too in the page that --html writes")
     until_decided: bool = option(
@@ -91,7 +91,8 @@ class Recorder:
         self._folder = folder
         self._background = background
         self._progress = progress
-        self._samples = bench_of(session.config).samples
+        self._bench, self._agents = bench_of(session.config), agents_of(session.config)
+        self._samples = self._bench.samples
         self._trial = session.config.stash.get(TRIAL, None)
         self._gate = session.config.stash.get(GATE, None)
         self._keeper: Gatekeeper | None = None
@@ -134,8 +135,9 @@ class Recorder:
 
     def _take(self, cases: Iterable[str]) -> None:
         ids = {case.partition("[")[2].removesuffix("]") for case in cases}
-        selected = sum(sample.id in ids for sample in self._samples)
-        self._background = self._background.model_copy(update={"selected": selected})
+        selected = tuple(sample for sample in self._samples if sample.id in ids)
+        if len(selected) < self._background.selected:  # `-k` and the like come after all else
+            self._background = self._background.model_copy(update=facts_of(self._bench, self._agents, selected))
         if self._trial is not None and self._keeper is None:
             check = self._background.judge_check
             with usage_errors():

@@ -5,7 +5,7 @@ import platform
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Template
@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmark.catalogue import published_row
 from benchmark.plugin import Bench
-from benchmark.task import TASKS
+from benchmark.task import TASKS, Sample
 from evaluators.agents import DEMO_NAME, Agents, EvaluatorOptions
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
 from reports.reference import published_recognition, read_published
@@ -57,10 +57,10 @@ def digest_of(templates: Mapping[str, Template]) -> Mapping[str, str]:
     return {name: hashlib.sha256(template.template.encode()).hexdigest()[:12] for name, template in templates.items()}
 
 
-def floors_of(bench: Bench) -> Mapping[str, float]:
+def floors_of(bench: Bench, asked: Iterable[Sample]) -> Mapping[str, float]:
     """By task and overall, of the whole data: of the selection a constant guess would profit from hindsight."""
-    asked = {sample.task.name for sample in bench.samples}
-    samples = {name: [s for s in bench.dataset.samples if s.task.name == name] for name in TASKS if name in asked}
+    tasks = {sample.task.name for sample in asked}
+    samples = {name: [s for s in bench.dataset.samples if s.task.name == name] for name in TASKS if name in tasks}
     samples["overall"] = [sample for members in samples.values() for sample in members]
     return {name: float(floor) for name, members in samples.items() if (floor := majority_floor(members)) is not None}
 
@@ -119,22 +119,24 @@ def incomparable(data: str, counts: Counter[str], extractor: str, judges: Iterab
             yield f"the {role} is {name}, not {paper}"
 
 
+def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[str, Any]:
+    """What a report says that hangs on which samples are asked, by field."""
+    counts = Counter(sample.task.name for sample in asked)
+    judges = [judge.name for judge in agents.judges]
+    return {
+        "selected": len(asked),
+        "incomparable": tuple(incomparable(bench.dataset.name, counts, agents.extractor.name, judges)),
+        "floors": floors_of(bench, asked),
+    }
+
+
 def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Background:
     """What the report of a run says besides its records' figures."""
     published = published_row(bench.options.model)
     return Background(
         model=bench.respondent.name,
         provenance=provenance_of(bench, agents, asked, root),
-        incomparable=tuple(
-            incomparable(
-                bench.dataset.name,
-                Counter(sample.task.name for sample in bench.samples),
-                agents.extractor.name,
-                (judge.name for judge in agents.judges),
-            )
-        ),
-        selected=len(bench.samples),
-        floors=floors_of(bench),
+        **facts_of(bench, agents, bench.samples),
         published={
             name: recognition
             for name in (*TASKS, "overall")

@@ -181,7 +181,7 @@ def _unscored(outcome: Unscored, clip: str | None) -> Record:
         answer=outcome.answer.text if outcome.answer else None,
         audio_clue=outcome.sample.audio_clue,
         stage=outcome.stage,
-        error=outcome.error.replace(str(outcome.sample.clip.path), outcome.sample.video_id),
+        error=outcome.error,
         rejected={outcome.stage: outcome.replies} if outcome.replies else {},
         usage={"model": _answered(outcome.answer), **usage} if outcome.answer else usage,
     )

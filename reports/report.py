@@ -65,8 +65,8 @@ class Report(BaseModel):
     judge_check: Health | None
     gate: Verdict | None
     usage: Mapping[str, Spent]
-    retries: int
-    seconds: float
+    retries: int = 0
+    seconds: float = 0.0
 
 
 class Background(BaseModel):

@@ -10,11 +10,10 @@ from benchmark.errors import RunError
 from benchmark.options import split
 from reports.gate import COMPARED, SAMPLES, read_gate
 from reports.inference import ERROR
-from reports.merge import judged, merge
+from reports.merge import merge
 from reports.page.media import bring_along
 from reports.page.run_page import Contents, linked_to, write_run_page
 from reports.past import PastRun, read_past
-from reports.report import report_of
 from reports.results import gate_lines, score_lines, tell_github, write_results
 from reports.run import PAGE, PAGE_FOLDER, RunFolder, usual_place
 from reports.verdict import EXIT_CODES
@@ -59,7 +58,8 @@ def _contents(run: PastRun) -> Contents:
 def _show(asked: argparse.Namespace) -> None:
     run = read_past(asked.run_dir)
     print(f"MME-Emotion: {run.report.model} (scores in percent)")
-    print("\n".join(score_lines(run.report, list(run.records.values()))))
+    if run.records:
+        print("\n".join(score_lines(run.report, list(run.records.values()))))
     if run.report.gate is not None:
         print(f"\nGate: {run.report.gate.word}")
         print("\n".join(gate_lines(run.report)))
@@ -71,10 +71,7 @@ def _merge(asked: argparse.Namespace) -> int:
     if asked.run_dir and asked.run_dir.resolve() in [path.resolve() for path in asked.runs]:
         raise RunError(f"--run-dir={asked.run_dir} is one of the runs to merge: choose another.")
     runs = [read_past(path) for path in asked.runs]
-    background, records = merge(runs, partial=asked.partial)
-    report = report_of(records, background)
-    if gate is not None:
-        report = judged(report, records, gate)
+    report, records = merge(runs, gate, partial=asked.partial)
     folder = RunFolder(asked.run_dir or usual_place(report.model))
     try:
         for record in records:
@@ -84,11 +81,13 @@ def _merge(asked: argparse.Namespace) -> int:
         linked = replace(linked_to(report), urls=urls)
         contents = Contents(report=report, records=records, counted=records, error=ERROR, linked=linked)
         write_run_page(folder.path, contents)
-        tell_github(report, records)
     finally:
         folder.close()
     print("\n".join([*score_lines(report, records), f"The run is kept in {folder.path}"]))
-    if report.gate is None:
-        return 0
-    print("\n".join([f"\nGate: {report.gate.word}", *gate_lines(report)]))
-    return EXIT_CODES[report.gate.word]
+    if report.gate is not None:
+        print("\n".join([f"\nGate: {report.gate.word}", *gate_lines(report)]))
+    try:
+        tell_github(report, records)
+    except RunError as error:  # the verdict stands, and is the exit code
+        print(f"mme-emotion: {error}", file=sys.stderr)
+    return EXIT_CODES[report.gate.word] if report.gate is not None else 0

@@ -64,10 +64,13 @@ function compareValues(one, other, sign) {
 }
 
 function picker({ label, name, choices, titles = {} }) {
+  const asked = state().get(name);
+  const offered = choices();
+  const title = (choice) => (Object.hasOwn(titles, choice) ? titles[choice] : choice);
   return el("label", {}, el("span", {}, label),
     el("select", { name, onchange: ({ target }) => go({ [name]: target.value, page: null }) },
       el("option", { value: "" }, "all"),
-      choices().map((choice) => el("option", { value: choice, selected: state().get(name) === choice }, titles[choice] ?? choice))));
+      [...offered, ...(asked && !offered.includes(asked) ? [asked] : [])].map((choice) => el("option", { value: choice, selected: asked === choice }, title(choice)))));
 }
 
 /* `rows` have at, id and words; `textOf` gives a record's text to search, `heading` and `body` what is shown of one. */
@@ -86,12 +89,12 @@ class Browser {
   render() {
     const id = state().get("sample");
     const opened = !byId("sample").hidden;
+    if (id && !opened) this.#scrolled = scrollY;
     this.#drawFilters();
     this.#drawList();
     byId("sample").hidden = !id;
     byId("overview").hidden = byId("banners").hidden = Boolean(id);
     if (id) {
-      if (!opened) this.#scrolled = scrollY;
       this.#open(id);
       scrollTo(0, 0);
     } else if (opened) {
@@ -179,6 +182,7 @@ class Browser {
     });
     byId("search").addEventListener("keydown", (event) => event.key === "Escape" && event.target.blur());
     addEventListener("keydown", (event) => this.#press(event));
+    addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
     for (const link of document.querySelectorAll(".contents a")) {
       link.addEventListener("click", (event) => { event.preventDefault(); byId(link.hash.slice(4)).scrollIntoView(); });
     }

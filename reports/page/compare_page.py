@@ -41,7 +41,7 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
 def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mapping[str, Any]:
     asked = {record.task for run in (first, second) for record in run.records.values()}
     return {
-        "names": [f"{run.report.model} ({run.path.name})" for run in (first, second)],
+        "names": [f"{run.report.model} ({run.name})" for run in (first, second)],
         "about": list(_about(first, second)),
         "banners": list(_banners(first, second)),
         "differences": [asdict(one) for one in found],
@@ -52,7 +52,7 @@ def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mappi
 
 def _about(first: PastRun, second: PastRun) -> Iterator[tuple[str, str]]:
     for name, run in (("First", first), ("Second", second)):
-        yield name, f"{run.report.model}, {run.report.provenance.get('started', '')}, {run.path.name}"
+        yield name, f"{run.report.model}, {run.report.provenance.get('started', '')}, {run.name}"
 
 
 def _banners(first: PastRun, second: PastRun) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _banners(first: PastRun, second: PastRun) -> Iterator[str]:
         yield f"The runs differ in {'; '.join(found.values())}, as allowed."
     for run, other in ((first, second), (second, first)):
         if alone := sum(name not in other.records for name in run.records):
-            yield f"{alone} samples are in {run.path.name} alone and not shown."
+            yield f"{alone} samples are in {run.name} alone and not shown."
 
 
 def _index(pairs: Sequence[Pair]) -> Mapping[str, Any]:

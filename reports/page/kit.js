@@ -24,7 +24,15 @@ function svg(tag, properties = {}, ...children) {
 }
 
 const byId = (id) => document.getElementById(id);
-const put = (place, ...children) => byId(place).replaceChildren(...children.flat(Infinity).filter(Boolean));
+
+/* Fills a place anew; where the keyboard was in it, it stays with what has the same name. */
+function put(place, ...children) {
+  const holder = byId(place);
+  const named = (node) => `${node.tagName} ${node.name || node.ariaLabel || node.textContent.replace(/[▲▼\s]/g, "")}`;
+  const held = holder.contains(document.activeElement) ? named(document.activeElement) : null;
+  holder.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  if (held) [...holder.querySelectorAll("button, select, a, summary")].find((node) => named(node) === held)?.focus({ preventScroll: true });
+}
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => (values.length ? sum(values) / values.length : null);
 
@@ -65,6 +73,7 @@ function load(source, name) {
       const done = (settle) => (value) => { script.remove(); expected.delete(name); settle(value); };
       expected.set(`${name} came`, done(resolve));
       script.addEventListener("error", () => done(reject)(new Error(`${source} is not beside this page.`)));
+      script.addEventListener("load", () => expected.has(name) && done(reject)(new Error(`${source} is damaged.`)));
       document.head.append(script);
     }));
   }
@@ -135,9 +144,13 @@ function go(changes, { replace = false } = {}) {
   dispatchEvent(new Event("change of address"));
 }
 
+/* What every link to samples asks for besides. */
+const standing = {};
+
 /* A link to the samples that are like that, whatever else was asked for before. */
-function samplesLink(filters, text, title) {
-  const nothing = Object.fromEntries(["task", "source", "label", "predicted", "outcome", "again", "change", "q", "page", "sample"].map((name) => [name, null]));
+function samplesLink(like, text, title) {
+  const filters = { ...like, ...standing };
+  const nothing = Object.fromEntries(["task", "source", "label", "predicted", "outcome", "again", "counted", "change", "q", "page", "sample"].map((name) => [name, null]));
   const follow = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();

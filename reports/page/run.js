@@ -7,6 +7,8 @@ const app = {};
 async function start() {
   const page = await unpack(byId("page-data").textContent);
   Object.assign(app, page, { drawn: {}, shards: new Shards(page.shards), rows: rowsOf(page.index) });
+  app.counted = app.rows.filter((row) => row.counted);
+  if (app.counted.length < app.rows.length) standing.counted = "1";
   document.title = `${app.report.model} · MME-Emotion`;
   app.browser = new Browser({ rows: app.rows, shards: app.shards, columns: columns(), filters: filters(), textOf, heading, body });
   drawFixed();
@@ -32,7 +34,7 @@ function rowsOf(index) {
     return {
       at, id, targets, predicted, task: index.tasks[index.task[at]], source: index.sources[index.source[at]],
       outcome: index.outcomes[index.outcome[at]], r: index.recognition[at], s: index.reasoning[at],
-      steps: index.steps[at], tokens: index.tokens[at], signs: index.signs[at], again: index.again[at],
+      counted: index.counted[at], steps: index.steps[at], tokens: index.tokens[at], signs: index.signs[at], again: index.again[at],
       words: `${id}\n${targets.join("\n")}\n${predicted.join("\n")}`.toLowerCase(),
     };
   });
@@ -76,8 +78,8 @@ function drawGate({ gate }) {
 function facts(report) {
   const { overall, usage, retries, seconds } = report;
   const total = usage.total;
-  const outcomes = Object.keys(OUTCOMES).map((name) => [name, app.rows.filter((row) => row.outcome === name).length]);
-  const [again, refused] = [app.rows.filter((row) => row.again).length, sum(app.rows.map((row) => row.again))];
+  const outcomes = Object.keys(OUTCOMES).map((name) => [name, app.counted.filter((row) => row.outcome === name).length]);
+  const [again, refused] = [app.counted.filter((row) => row.again).length, sum(app.counted.map((row) => row.again))];
   const asked = report.gate?.stopping?.samples ?? report.selected;
   const early = asked < report.selected ? `, stopped early of ${count(report.selected)}` : "";
   const fact = (name, value, more) => el("div", {}, el("dt", {}, name), el("dd", {}, value, more && el("small", {}, more)));
@@ -142,10 +144,10 @@ function drawTasks() {
 }
 
 function drawPublished() {
-  const place = state().get("place") ?? "overall";
-  const score = state().get("score") ?? "recognition";
-  const ours = place === "overall" ? app.report.overall : app.report.tasks[place];
   const choices = ["overall", ...Object.keys(app.report.tasks)];
+  const place = choices.find((name) => name === state().get("place")) ?? "overall";
+  const score = Object.keys(SCORE_TITLES).find((name) => name === state().get("score")) ?? "recognition";
+  const ours = place === "overall" ? app.report.overall : app.report.tasks[place];
   const choose = (label, name, values, chosen, titles = {}) => el("label", {}, el("span", {}, label), el("select", { onchange: ({ target }) => go({ [name]: target.value }, { replace: true }) },
     values.map((value) => el("option", { value, selected: value === chosen }, titles[value] ?? value))));
   put("published-controls", choose("Task", "place", choices, place), choose("Score", "score", Object.keys(SCORE_TITLES), score, SCORE_TITLES));
@@ -157,12 +159,13 @@ function drawPublished() {
 
 function drawDetail() {
   const names = Object.keys(app.report.tasks);
-  const chosen = state().get("detail") ?? names[0];
-  if (!names.includes(chosen)) return;
+  const chosen = names.find((name) => name === state().get("detail")) ?? names[0];
+  byId("detail-part").hidden = !chosen;
+  if (!chosen) return;
   const { sources, labels } = app.report;
   put("detail-controls", el("div", { class: "tabs", role: "group", "aria-label": "Task" }, names.map((name) =>
     el("button", { type: "button", "aria-pressed": String(name === chosen), onclick: () => go({ detail: name }, { replace: true }) }, name))));
-  const rows = app.rows.filter((row) => row.task === chosen && row.outcome !== "error");
+  const rows = app.counted.filter((row) => row.task === chosen && row.outcome !== "error");
   const part = (kind, group, first, link) => scoreTable(first, Object.entries(group[chosen]).map(([name, scores]) => scoreRow(name, scores, [kind, chosen, name], { floor: null, published: null, link: link(name) })));
   put("detail",
     el("p", {}, `${app.tasks[chosen].title}: ${app.tasks[chosen].question}`),
@@ -173,7 +176,7 @@ function drawDetail() {
 }
 
 function drawLengths() {
-  const rows = app.rows.filter((row) => row.r !== null);
+  const rows = app.counted.filter((row) => row.r !== null);
   if (rows.length < 5) return put("lengths", el("p", { class: "empty" }, "Fewer than five samples have a score."));
   const known = rows.every((row) => row.tokens !== null);
   const lengths = rows.map((row) => ({ ...row, length: known ? row.tokens : row.signs }));
@@ -194,7 +197,7 @@ function drawAgreement() {
 
 function drawFailures() {
   const groups = new Map();
-  for (const row of app.rows) {
+  for (const row of app.counted) {
     for (const label of row.targets) {
       const key = `${row.task}\n${label}\n${row.source}`;
       const group = groups.get(key) ?? { task: row.task, label, source: row.source, failed: 0, error: 0, of: 0, named: new Map() };
@@ -209,7 +212,7 @@ function drawFailures() {
   const worst = [...groups.values()].filter((group) => group.failed + group.error).sort((one, other) => other.failed + other.error - one.failed - one.error);
   const shown = worst.slice(0, 12);
   const rest = worst.slice(12);
-  put("failures", worst.length ? failureTable(shown) : el("p", { class: "empty" }, app.rows.length ? "Every answer was right." : "No sample was asked."),
+  put("failures", worst.length ? failureTable(shown) : el("p", { class: "empty" }, app.counted.length ? "Every answer was right." : "No sample was asked."),
     rest.length > 0 && el("details", {}, el("summary", {}, `${many(rest.length, "smaller group")}`), failureTable(rest)));
 }
 
@@ -252,6 +255,7 @@ function filters() {
     { name: "outcome", label: "Outcome", choices: () => [...Object.keys(OUTCOMES), "notright"], titles: { ...OUTCOMES, notright: "not right" },
       fits: (row, value) => row.outcome === value || (value === "notright" && row.outcome !== "passed") },
     { name: "again", label: "Asked again", choices: () => ["1"], titles: { 1: "yes" }, fits: (row) => row.again > 0 },
+    ...(standing.counted ? [{ name: "counted", label: "Counted", choices: () => ["1"], titles: { 1: "yes" }, fits: (row) => row.counted }] : []),
   ];
 }
 

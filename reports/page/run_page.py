@@ -1,7 +1,7 @@
 """`report.html`: a run, from the release decision down to the frames that the judge saw."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,14 +94,14 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         "banners": doubts_of(report),
         "notes": remarks_on(report),
         "agreement_notes": notes_on(report.agreement, report.variance),
-        "length_note": length_note(records),
+        "length_note": length_note(contents.counted),
         "gate_notes": verdict_notes(gate) if gate else [],
         "gate_rows": verdict_rows(gate) if gate else [],
         "check_rows": health_rows(check, whole=False) if check else [],
         "cot_intervals": cot_intervals(contents.counted, contents.error),
         "published": read_published(),
         "tasks": {name: {"title": t.title, "question": t.question, "several": t.several} for name, t in TASKS.items()},
-        "index": index_of(records),
+        "index": index_of(records, {record.id for record in contents.counted}),
         "shards": {"folder": PAGE_FOLDER, "name": "records", "size": SHARD, "records": len(records)},
         "clips": {"base": linked.base, "urls": linked.urls},
         "command": {"case": CASE, "arguments": provenance.get("arguments", "")},
@@ -136,8 +136,8 @@ def length_note(records: Iterable[Record]) -> str:
     )
 
 
-def index_of(records: Sequence[Record]) -> Mapping[str, Any]:
-    """What the table of samples holds, a column each; names as places in lists."""
+def index_of(records: Sequence[Record], counted: Set[str]) -> Mapping[str, Any]:
+    """What the table of samples holds, a column each; names as places in lists. `counted` are ids."""
     count = len(records)
     tasks, task = as_places([record.task for record in records])
     sources, source = as_places([record.source for record in records])
@@ -152,6 +152,7 @@ def index_of(records: Sequence[Record]) -> Mapping[str, Any]:
         "task": task,
         "source": source,
         "outcome": outcome,
+        "counted": [int(record.id in counted) for record in records],
         "targets": named[:count],
         "predicted": named[count:],
         "recognition": [short(record.recognition) for record in records],

@@ -59,7 +59,7 @@ function waveformNode(waveform, frames, video) {
 
 /* The clip beside the page, or where the run found it. */
 function clipOf({ id, clip }, { base, urls }) {
-  return urls[id] ?? (base && clip ? base + clip.split("/").map(encodeURIComponent).join("/") : null);
+  return Object.hasOwn(urls, id) ? urls[id] : (base && clip ? base + clip.split("/").map(encodeURIComponent).join("/") : null);
 }
 
 function videoNode(record, source) {

@@ -110,12 +110,17 @@ def test_given_answers_are_judged(endpoint: Endpoint, tmp_path: Path, layout: st
 
 
 def test_a_missing_clip_is_an_error_of_its_own_case(tmp_path: Path) -> None:
-    row = {"video": "gone.mp4", "label": "happy", "label_set": ["happy", "sad"], "task": "ER-Wild"}
-    (tmp_path / "own.jsonl").write_text(json.dumps(row))
-    finished = run(tmp_path, f"--data={tmp_path / 'own.jsonl'}", *RULES)
+    row = {"video": "../gone.mp4", "label": "happy", "label_set": ["happy", "sad"], "task": "ER-Wild", "id": "mine"}
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "own.jsonl").write_text(json.dumps(row))
+    finished = run(
+        tmp_path, f"--data={tmp_path / 'own' / 'own.jsonl'}", f"--html={tmp_path / 'run' / 't.html'}", *RULES
+    )
     assert finished.outcomes() == {"error": 1}, finished.output
     assert "1 clips cannot be used" in finished.output
-    assert str(tmp_path) not in (tmp_path / "run" / "samples.jsonl").read_text()
+    for name in ("samples.jsonl", "junit.xml", "t.html", "summary.md"):
+        assert str(tmp_path) not in (tmp_path / "run" / name).read_text(), name
+    assert "The clip mine does not exist" in (tmp_path / "run" / "junit.xml").read_text()
 
 
 BAD = {

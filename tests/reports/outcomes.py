@@ -60,6 +60,6 @@ def scored(
 
 def unscored(asked: Sample, usage: Usage = KNOWN) -> Unscored:
     """An answer whose judge gave up."""
-    error = f"{asked.clip.path} could not be rated."
+    error = f"{asked.id} could not be rated."
     answer = Answer(text="It is joy.", model="m-2026", usage=KNOWN)
     return Unscored(sample=asked, stage="judge", error=error, answer=answer, replies=("Hm.",), usage=usage)

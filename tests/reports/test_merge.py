@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 
 from benchmark.errors import RunError
 from reports.cli import main
+from reports.gate import Gate, JudgeHealth
+from reports.health import ASPECTS, Health, Rate
 from reports.merge import merge
 from reports.past import PastRun, read_past
-from reports.record import Record
-from reports.report import report_of
+from reports.record import Record, Spent
+from reports.report import Report, notes_of
 from tests.reports.kept import PROVENANCE, kept, run_of
 
 WHOLE = [*run_of(200, 150, 5), *run_of(60, 80, 0, "IR")]
@@ -42,8 +45,7 @@ def read(paths: Sequence[Path]) -> list[PastRun]:
 @pytest.mark.parametrize("parts", [1, 2, 7])
 def test_the_figures_are_those_of_one_run(tmp_path: Path, parts: int) -> None:
     alone = read_past(kept(tmp_path / "whole", WHOLE)).report
-    background, records = merge(read(shards(tmp_path, parts)))
-    merged = report_of(records, background)
+    merged, _ = merge(read(shards(tmp_path, parts)))
     for name in ("overall", "macro", "macro_intervals", "tasks", "sources", "labels", "usage"):
         assert getattr(merged, name) == getattr(alone, name)
     assert merged.selected == len(WHOLE)
@@ -60,7 +62,44 @@ def test_a_missing_shard_is_named_unless_that_is_meant(tmp_path: Path) -> None:
     runs = read(shards(tmp_path, 4))
     with pytest.raises(RunError, match=r"Shards are missing: 2/4, 4/4\..*--partial"):
         merge([runs[0], runs[2]])
-    assert len(merge([runs[0], runs[2]], partial=True)[1]) < len(WHOLE)
+    report, records = merge([runs[0], runs[2]], partial=True)
+    assert (report.selected, len(records)) == (len(WHOLE), 248)
+    assert f"{len(WHOLE) - 248} of {len(WHOLE)} samples not asked." in " ".join(notes_of(report))
+
+
+def test_a_shard_beyond_the_last_sample_is_not_missed(tmp_path: Path) -> None:
+    limit = {"settings": {**PROVENANCE["settings"], "limit": 2}}
+    runs = [
+        kept(tmp_path / str(n), [WHOLE[n]], data=DATA, settings={**limit["settings"], "shard": f"{n + 1}/3"})
+        for n in range(2)
+    ]
+    assert merge(read(runs))[0].selected == 2
+
+
+def health(right: int, needed: JudgeHealth) -> Health:
+    """Of a judge who is right so often of ten, in everything."""
+    rate = Rate(right=right, of=10, low=0.0, high=1.0)
+    spent = Spent(model="j", requests=10, input_tokens=1, output_tokens=1, seconds=1.0, cost_usd=0.5)
+    aspects = dict.fromkeys(ASPECTS, rate)
+    return Health(judge="j", checked="now", short=True, **aspects, kinds={}, ratings={}, needed=needed, usage=spent)
+
+
+def test_every_part_must_have_checked_its_judge_and_by_the_limits_of_this_gate(tmp_path: Path) -> None:
+    runs = read(shards(tmp_path, 2))
+    gate = Gate(min={"overall": {"recognition": 0.4}}, coverage=0.9)
+    lax = JudgeHealth(sensitivity=0, specificity=0, labels=0, resistance=0)
+
+    def merged(*checks: Health | None) -> Report:
+        parts = [
+            replace(run, report=run.report.model_copy(update={"judge_check": check}))
+            for run, check in zip(runs, checks, strict=True)
+        ]
+        return merge(parts, gate)[0]
+
+    good, poor = health(10, lax), health(5, lax)
+    words = [found.gate.word for found in map(merged, (good, good, poor), (good, None, good)) if found.gate]
+    assert words == ["PASS", "UNTRUSTED", "UNTRUSTED"]
+    assert merged(good, good).usage["judge check"].cost_usd == 1.0
 
 
 def test_shards_of_another_selection_do_not_fill_a_gap(tmp_path: Path) -> None:
@@ -114,7 +153,7 @@ def test_a_gate_needs_a_judge_that_was_checked(tmp_path: Path, capsys: pytest.Ca
     assert main(asked) == 7
     printed = capsys.readouterr().out
     assert "Gate: UNTRUSTED" in printed
-    assert "Nobody has checked the judge" in printed
+    assert "The judge was not checked in every part" in printed
     assert json.loads((tmp_path / "whole" / "report.json").read_text())["gate"]["word"] == "UNTRUSTED"
 
 

@@ -47,10 +47,6 @@ def test_an_unscored_sample_is_no_zero() -> None:
     assert record.usage["unscored"].cost_usd == KNOWN.cost_usd
 
 
-def test_an_error_names_the_clip_as_the_data_does_and_not_where_it_lies() -> None:
-    assert record_of(unscored(sample())).error == "MELD/video/a.mp4 could not be rated."
-
-
 def test_a_sample_without_an_answer_has_spent_nothing() -> None:
     record = record_of(Unscored(sample=sample(), stage="data", error="The clip is gone."))
 

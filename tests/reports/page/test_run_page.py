@@ -322,3 +322,72 @@ def test_a_run_that_was_not_begun_has_a_page_too(seen: Watched, tmp_path: Path) 
     expect(page.locator("#gate")).to_contain_text("UNTRUSTED")
     expect(page.locator("#gate")).to_contain_text("sensitivity")
     expect(page.locator("#failures")).to_contain_text("No sample was asked.")
+
+
+def test_a_selection_by_name_has_the_floors_of_its_tasks(tmp_path: Path) -> None:
+    done = run(tmp_path, "-q", "--tb=no", "-k", "ER_Lab_01 or IR_02")
+    assert done.report["selected"] == 2
+    assert done.report["floors"] == dict.fromkeys(("ER-Lab", "IR", "overall"), pytest.approx(1 / 6))
+
+
+def test_a_run_that_stopped_early_counts_what_its_figures_count(seen: Watched, judge: Endpoint, tmp_path: Path) -> None:
+    lax = "coverage = 0.5\n[judge]\nsensitivity = 0\nspecificity = 0\nlabels = 0\nresistance = 0\n[min.overall]\nreasoning = 0.05\n"
+    (tmp_path / "gate.toml").write_text(lax)
+    clip = next((ROOT / "benchmark" / "demo").rglob("*.mp4"))
+    asks = {"video": str(clip), "label": "happy", "task": "SA"}
+    rows = [{**asks, "id": f"s{n}", "recording": f"r{n}", "label_set": ["happy", f"{n}"]} for n in range(600)]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    data = f"--data={tmp_path / 'own.jsonl'}"
+    asked = (data, "--model=openai:m", f"--base-url={judge.url}", *JUDGED, f"--gate={tmp_path / 'gate.toml'}")
+    done = run(tmp_path, "-q", "--tb=no", *asked, "--until-decided")
+    assert done.code == 0, done.output
+    stopping = done.report["gate"]["stopping"]
+    page = seen.open(done.folder / "report.html")
+    expect(page.locator("#facts")).to_contain_text(f"of {stopping['samples']} scored, stopped early of 600")
+    right = done.report["overall"]["samples"] - done.report["overall"]["unscored"]
+    shown = [int(page.locator("#facts a").nth(at).inner_text()) for at in (0, 1)]
+    assert sum(shown) == right
+    page.locator("#facts a").nth(1).click()
+    expect(page.locator(".pager")).to_contain_text(f"{shown[1]} sample")
+
+
+def test_the_keyboard_stays_where_it_was(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html")
+    focused = "document.activeElement.name || document.activeElement.textContent"
+    page.locator("select[name=task]").focus()
+    page.keyboard.press("I")
+    expect(page.locator("#listing tbody tr")).to_have_count(6)
+    assert page.evaluate(focused) == "task"
+    page.get_by_role("button", name="Reason.").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused) == "Reason. ▲"
+
+
+def test_closing_a_sample_goes_back_to_where_it_was_opened(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html")
+    page.locator("#listing tbody a").nth(30).scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    assert before > 1000
+    page.locator("#listing tbody a").nth(30).click()
+    page.wait_for_selector("#sample-title")
+    page.keyboard.press("Escape")
+    assert page.evaluate("scrollY") == before
+
+
+def test_an_address_that_makes_no_sense_shows_the_usual(seen: Watched, finished: Finished) -> None:
+    page = seen.open(finished.folder / "report.html", "#place=Nope&score=bogus&detail=constructor&alpha=9&label=nobody")
+    expect(page.locator("#published-chart svg")).to_be_visible()
+    expect(page.locator(".confusion")).to_be_visible()
+    expect(page.locator("select[name=label]")).to_have_value("nobody")
+    expect(page.locator("#listing")).to_contain_text("No sample is like that.")
+
+
+def test_a_damaged_shard_is_named(browser: Browser, finished: Finished, tmp_path: Path) -> None:
+    for source in ("report.html", "report/records-000.js"):
+        (tmp_path / source).parent.mkdir(exist_ok=True)
+        content = (finished.folder / source).read_bytes()
+        (tmp_path / source).write_bytes(content if source.endswith("html") else content[: len(content) // 2])
+    with watched(browser) as seen:
+        page = seen.open(tmp_path / "report.html", f"#sample={quote(finished.records[0]['id'], safe='')}")
+        expect(page.locator("#sample")).to_contain_text("report/records-000.js is damaged.")
+        expect(page.locator("#search-note")).to_contain_text("cannot be searched")

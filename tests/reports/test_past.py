@@ -1,0 +1,41 @@
+"""Runs read back, those of earlier versions too."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reports.cli import main
+from reports.past import read_past
+from tests.reports.kept import kept, run_of
+
+
+def test_a_run_that_an_earlier_version_kept_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = kept(tmp_path / "run", run_of(4, 4))
+    report = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(
+        json.dumps({name: value for name, value in report.items() if name not in ("retries", "seconds")})
+    )
+    lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    for line in lines:
+        for name in ("clip", "waveform", "frames"):
+            del line[name]
+    (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert main(["show", str(folder)]) == 0
+    assert "4 right, 4 wrong" in capsys.readouterr().out
+    assert main(["compare", str(folder), str(folder), f"--html={tmp_path / 'page.html'}"]) == 0
+
+
+def test_a_run_that_was_not_begun_has_no_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = kept(tmp_path / "run", [])
+    (folder / "samples.jsonl").unlink()
+    assert read_past(folder).records == {}
+    assert main(["show", str(folder)]) == 0
+    assert "MME-Emotion: m" in capsys.readouterr().out
+
+
+def test_a_run_that_has_lost_its_records_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = kept(tmp_path / "run", run_of(4, 4))
+    (folder / "samples.jsonl").unlink()
+    assert main(["show", str(folder)]) == 2
+    assert "samples.jsonl cannot be read" in capsys.readouterr().err
