@@ -331,7 +331,8 @@ def test_a_selection_by_name_has_the_floors_of_its_tasks(tmp_path: Path) -> None
 
 
 def test_a_run_that_stopped_early_counts_what_its_figures_count(seen: Watched, judge: Endpoint, tmp_path: Path) -> None:
-    lax = "coverage = 0.5\n[judge]\nsensitivity = 0\nspecificity = 0\nlabels = 0\nresistance = 0\n[min.overall]\nreasoning = 0.05\n"
+    judge_limits = "[judge]\nsensitivity = 0\nspecificity = 0\nlabels = 0\nresistance = 0\n"
+    lax = f"coverage = 0.5\n{judge_limits}[min.overall]\nreasoning = 0.05\n"
     (tmp_path / "gate.toml").write_text(lax)
     clip = next((ROOT / "benchmark" / "demo").rglob("*.mp4"))
     asks = {"video": str(clip), "label": "happy", "task": "SA"}
