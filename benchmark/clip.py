@@ -163,6 +163,15 @@ def waveform_of(levels: NDArray[np.int16], rate: int) -> Waveform:
     return Waveform(peaks=peaks.astype(np.uint8).tobytes(), seconds=round(len(levels) / rate, 3))
 
 
+def _wave_key(digest: str) -> str:
+    return f"wave:{key_of(decode.VERSION, digest, str(STRETCHES))}"
+
+
+def _waveform_in(kept: bytes) -> Waveform | None:
+    head = json.loads(kept)
+    return head and Waveform(peaks=bytes.fromhex(head["peaks"]), seconds=head["seconds"])
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A recording on disk; the file may be missing until somebody reads it."""
@@ -253,17 +262,29 @@ class ClipReader:
             DataError: the file is missing, or nothing can decode it.
         """
         digest = self._digest(clip.path)
-        key = f"wave:{key_of(decode.VERSION, digest, str(STRETCHES))}"
-        kept = self._cache.get(key)
+        kept = self._cache.get(_wave_key(digest))
         if kept is None:
             sound = self._cache.media.read(self._sound_key(digest, _WAVEFORM_RATE))
             levels = decode.read_sound(clip.path, _WAVEFORM_RATE) if sound is None else np.frombuffer(sound, "<i2")
             waveform = None if levels is None or not len(levels) else waveform_of(levels, _WAVEFORM_RATE)
             head = waveform and {"peaks": waveform.peaks.hex(), "seconds": waveform.seconds}
-            self._cache.put(key, json.dumps(head).encode())
-            return waveform
-        head = json.loads(kept)
-        return head and Waveform(peaks=bytes.fromhex(head["peaks"]), seconds=head["seconds"])
+            kept = json.dumps(head).encode()
+            self._cache.put(_wave_key(digest), kept)
+        return _waveform_in(kept)
+
+    async def waveform_soon(self, clip: Clip) -> Waveform | None:
+        """As `waveform`, of a clip that somebody has read for its frames or its sound; else None, as none is read for this.
+
+        What is kept is looked up at once: the clip's state has been looked at a moment ago.
+
+        Raises:
+            DataError: as for `waveform`.
+        """
+        digest = self._cache.get(self._file_key(clip.path))
+        if digest is None:
+            return None
+        kept = self._cache.get(_wave_key(digest.decode()))
+        return await self.soon(partial(self.waveform, clip)) if kept is None else _waveform_in(kept)
 
     def video(self, clip: Clip, *, sound: bool = True) -> bytes:
         """The whole clip as mp4, encoded as it was, without metadata: a file may carry its own name or title there.

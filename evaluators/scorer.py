@@ -218,7 +218,7 @@ def _public(error: EmotionError, sample: Sample) -> str:
 async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Scored | Unscored:
     """The same with the waveform of the clip's sound; no score hangs on it, so what cannot be decoded has none."""
     try:
-        waveform = await reader.soon(partial(reader.waveform, outcome.sample.clip))
+        waveform = await reader.waveform_soon(outcome.sample.clip)
     except DataError:
         return outcome
     return replace(outcome, waveform=waveform)

@@ -143,7 +143,7 @@ function sampleNode(record, { shards, clip, command, judge, alpha }) {
     el("div", { class: "beside" },
       el("div", { class: "material" },
         video, note,
-        record.waveform ? waveformNode(record.waveform, record.frames, video) : el("p", { class: "note" }, "No waveform: the clip has no sound, or it was not read."),
+        record.waveform ? waveformNode(record.waveform, record.frames, video) : el("p", { class: "note" }, "No waveform: the clip has no sound, or nobody had to read it."),
         el("h3", {}, "What the judge saw"), framesNode(record, shards, video, judge),
         section("Audio clue", record.audio_clue ? el("p", { class: "said" }, record.audio_clue) : el("p", { class: "note" }, "Nobody has described the sound of this clip."))),
       el("div", { class: "text" },

@@ -1,3 +1,4 @@
+import asyncio
 import io
 import os
 import shutil
@@ -219,6 +220,15 @@ def test_a_waveform_follows_the_sound(tmp_path: Path, cache: Cache, monkeypatch:
     assert peaks[STRETCHES * 6 // 10 : STRETCHES * 9 // 10].min() > 100
     monkeypatch.setattr("benchmark.decode.av.open", None)  # whoever decodes now, fails
     assert ClipReader(cache).waveform(clip) == waveform
+
+
+def test_no_clip_is_read_for_its_waveform_alone(tmp_path: Path, cache: Cache) -> None:
+    reader, clip = ClipReader(cache), Clip(make_clip(tmp_path / "clip.mp4", Recipe(sound=(0, 2.0))))
+    assert asyncio.run(reader.waveform_soon(clip)) is None
+    reader.frames(clip)
+    waveform = asyncio.run(reader.waveform_soon(clip))
+    assert waveform is not None
+    assert asyncio.run(reader.waveform_soon(clip)) == waveform
 
 
 def test_no_sound_has_no_waveform(tmp_path: Path, cache: Cache) -> None:
