@@ -273,9 +273,9 @@ class ClipReader:
         return _waveform_in(kept)
 
     async def waveform_soon(self, clip: Clip) -> Waveform | None:
-        """As `waveform`, of a clip that somebody has read for its frames or its sound; else None, as none is read for this.
+        """As `waveform`, of a clip that somebody has read for its frames or its sound; else None.
 
-        What is kept is looked up at once: the clip's state has been looked at a moment ago.
+        None is read for this alone. What is kept is looked up at once: the file's state is known from a moment ago.
 
         Raises:
             DataError: as for `waveform`.
