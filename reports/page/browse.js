@@ -21,13 +21,33 @@ class Listing {
     const pages = Math.max(1, Math.ceil(places.length / this.pageSize));
     const page = Math.min(pages, Math.max(1, Number(state().get("page")) || 1));
     const shown = places.slice((page - 1) * this.pageSize, page * this.pageSize);
-    put(this.place,
-      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Samples" },
-        el("table", { class: "listing" },
-          el("thead", {}, el("tr", {}, this.columns.map((column) => this.heading(column)))),
-          el("tbody", {}, shown.map((place) => this.row(place))))),
+    put(
+      this.place,
+      el(
+        "div",
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": "Samples" },
+        el(
+          "table",
+          { class: "listing" },
+          el(
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              this.columns.map((column) => this.heading(column)),
+            ),
+          ),
+          el(
+            "tbody",
+            {},
+            shown.map((place) => this.row(place)),
+          ),
+        ),
+      ),
       !shown.length && el("p", { class: "empty" }, "No sample is like that."),
-      this.pager(page, pages, places.length));
+      this.pager(page, pages, places.length),
+    );
   }
 
   heading({ key, title, numeric, narrow }) {
@@ -36,23 +56,51 @@ class Listing {
     const next = asked === key ? `-${key}` : asked === `-${key}` ? null : key;
     const order = active ? (asked.startsWith("-") ? "descending" : "ascending") : "none";
     const arrow = { ascending: " ▲", descending: " ▼", none: "" }[order];
-    return el("th", { scope: "col", "aria-sort": order, class: [numeric && "number", narrow].filter(Boolean).join(" ") },
-      el("button", { type: "button", class: "plain", onclick: () => go({ sort: next, page: null }) }, title + arrow));
+    return el(
+      "th",
+      { scope: "col", "aria-sort": order, class: [numeric && "number", narrow].filter(Boolean).join(" ") },
+      el("button", { type: "button", class: "plain", onclick: () => go({ sort: next, page: null }) }, title + arrow),
+    );
   }
 
   row(place) {
-    return el("tr", { "data-place": place }, this.columns.map(({ node, value, numeric, narrow }) =>
-      el("td", { class: [numeric && "number", narrow].filter(Boolean).join(" ") }, node ? node(place) : value(place) ?? "–")));
+    return el(
+      "tr",
+      { "data-place": place },
+      this.columns.map(({ node, value, numeric, narrow }) =>
+        el(
+          "td",
+          { class: [numeric && "number", narrow].filter(Boolean).join(" ") },
+          node ? node(place) : (value(place) ?? "–"),
+        ),
+      ),
+    );
   }
 
   pager(page, pages, total) {
-    const to = (target, text, label) => el("button",
-      { type: "button", "aria-label": label, disabled: target < 1 || target > pages || target === page,
-        onclick: () => { go({ page: target }); byId(this.place).scrollIntoView(); } }, text);
-    return el("nav", { class: "pager", "aria-label": "Pages" },
-      to(1, "«", "First page"), to(page - 1, "‹", "Previous page"),
+    const to = (target, text, label) =>
+      el(
+        "button",
+        {
+          type: "button",
+          "aria-label": label,
+          disabled: target < 1 || target > pages || target === page,
+          onclick: () => {
+            go({ page: target });
+            byId(this.place).scrollIntoView();
+          },
+        },
+        text,
+      );
+    return el(
+      "nav",
+      { class: "pager", "aria-label": "Pages" },
+      to(1, "«", "First page"),
+      to(page - 1, "‹", "Previous page"),
       el("span", {}, `Page ${count(page)} of ${count(pages)}, ${many(total, "sample")}`),
-      to(page + 1, "›", "Next page"), to(pages, "»", "Last page"));
+      to(page + 1, "›", "Next page"),
+      to(pages, "»", "Last page"),
+    );
   }
 }
 
@@ -60,17 +108,29 @@ class Listing {
 function compareValues(one, other, sign) {
   const lacking = (value) => value === null || value === undefined || value === "";
   if (lacking(one) || lacking(other)) return Number(lacking(one)) - Number(lacking(other));
-  return sign * (typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other)));
+  return (
+    sign *
+    (typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other)))
+  );
 }
 
 function picker({ label, name, choices, titles = {} }) {
   const asked = state().get(name);
   const offered = choices();
   const title = (choice) => (Object.hasOwn(titles, choice) ? titles[choice] : choice);
-  return el("label", {}, el("span", {}, label),
-    el("select", { name, onchange: ({ target }) => go({ [name]: target.value, page: null }) },
+  return el(
+    "label",
+    {},
+    el("span", {}, label),
+    el(
+      "select",
+      { name, onchange: ({ target }) => go({ [name]: target.value, page: null }) },
       el("option", { value: "" }, "all"),
-      [...offered, ...(asked && !offered.includes(asked) ? [asked] : [])].map((choice) => el("option", { value: choice, selected: asked === choice }, title(choice)))));
+      [...offered, ...(asked && !offered.includes(asked) ? [asked] : [])].map((choice) =>
+        el("option", { value: choice, selected: asked === choice }, title(choice)),
+      ),
+    ),
+  );
 }
 
 /* `rows` have at, id and words; `textOf` gives a record's text to search, `heading` and `body` what is shown of one. */
@@ -113,7 +173,9 @@ class Browser {
     await new Promise((go) => (globalThis.requestIdleCallback ?? setTimeout)(go));
     try {
       await this.shards.eachShard((records, first) => {
-        records.forEach((record, at) => { this.#texts[first + at] = this.textOf(record).toLowerCase(); });
+        records.forEach((record, at) => {
+          this.#texts[first + at] = this.textOf(record).toLowerCase();
+        });
         this.#read += records.length;
         this.#tellReading();
       });
@@ -131,10 +193,13 @@ class Browser {
   }
 
   #choose() {
-    const asked = this.filters.filter(({ name }) => state().get(name)).map(({ name, fits }) => [fits, state().get(name)]);
+    const asked = this.filters
+      .filter(({ name }) => state().get(name))
+      .map(({ name, fits }) => [fits, state().get(name)]);
     const words = wordsOf(state().get("q") ?? "");
-    const fits = (row) => asked.every(([test, value]) => test(row, value))
-      && words.every((word) => row.words.includes(word) || this.#texts[row.at]?.includes(word));
+    const fits = (row) =>
+      asked.every(([test, value]) => test(row, value)) &&
+      words.every((word) => row.words.includes(word) || this.#texts[row.at]?.includes(word));
     return this.listing.sorted(this.rows.filter(fits).map((row) => row.at));
   }
 
@@ -146,17 +211,39 @@ class Browser {
   #drawFilters() {
     const active = [...this.filters.map(({ name }) => name), "q", "sort"].filter((name) => state().get(name));
     const nothing = Object.fromEntries([...active, "page"].map((name) => [name, null]));
-    put("filters", this.filters.map(picker), active.length > 0 && el("button", { type: "button", onclick: () => go(nothing) }, "Clear"));
+    put(
+      "filters",
+      this.filters.map(picker),
+      active.length > 0 && el("button", { type: "button", onclick: () => go(nothing) }, "Clear"),
+    );
     if (document.activeElement !== byId("search")) byId("search").value = state().get("q") ?? "";
   }
 
   #drawBar(place) {
-    const to = (other, text, label) => el("button",
-      { type: "button", "aria-label": label, disabled: other === undefined, onclick: () => go({ sample: this.rows[other].id }) }, text);
+    const to = (other, text, label) =>
+      el(
+        "button",
+        {
+          type: "button",
+          "aria-label": label,
+          disabled: other === undefined,
+          onclick: () => go({ sample: this.rows[other].id }),
+        },
+        text,
+      );
     const where = place < 0 ? "not among the samples chosen" : `${count(place + 1)} of ${count(this.chosen.length)}`;
-    put("sample-bar", el("button", { type: "button", onclick: () => go({ sample: null }) }, "✕ Close"),
-      to(this.chosen[place - 1], "‹ Previous", "Previous sample"), to(place < 0 ? undefined : this.chosen[place + 1], "Next ›", "Next sample"),
-      el("span", { class: "note" }, where, el("span", { class: "keys" }, " · keys: ← → or k j, space plays, Esc closes")));
+    put(
+      "sample-bar",
+      el("button", { type: "button", onclick: () => go({ sample: null }) }, "✕ Close"),
+      to(this.chosen[place - 1], "‹ Previous", "Previous sample"),
+      to(place < 0 ? undefined : this.chosen[place + 1], "Next ›", "Next sample"),
+      el(
+        "span",
+        { class: "note" },
+        where,
+        el("span", { class: "keys" }, " · keys: ← → or k j, space plays, Esc closes"),
+      ),
+    );
   }
 
   async #open(id) {
@@ -182,9 +269,16 @@ class Browser {
     });
     byId("search").addEventListener("keydown", (event) => event.key === "Escape" && event.target.blur());
     addEventListener("keydown", (event) => this.#press(event));
-    addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
+    addEventListener("beforeprint", () =>
+      document.querySelectorAll("details").forEach((one) => {
+        one.open = true;
+      }),
+    );
     for (const link of document.querySelectorAll(".contents a")) {
-      link.addEventListener("click", (event) => { event.preventDefault(); byId(link.hash.slice(4)).scrollIntoView(); });
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        byId(link.hash.slice(4)).scrollIntoView();
+      });
     }
   }
 
@@ -199,7 +293,8 @@ class Browser {
     const video = document.querySelector("#sample video");
     const step = (name) => document.querySelector(`#sample-bar [aria-label="${name} sample"]:not(:disabled)`)?.click();
     if (event.key === "Escape") go({ sample: null });
-    else if (event.target === video) return; // a player has arrow keys and a space bar of its own
+    else if (event.target === video)
+      return; // a player has arrow keys and a space bar of its own
     else if (["ArrowRight", "j"].includes(event.key)) step("Next");
     else if (["ArrowLeft", "k"].includes(event.key)) step("Previous");
     else if (event.key === " " && video && !event.target.closest?.("button, a, summary")) {

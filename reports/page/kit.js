@@ -31,7 +31,10 @@ function put(place, ...children) {
   const named = (node) => `${node.tagName} ${node.name || node.ariaLabel || node.textContent.replace(/[▲▼\s]/g, "")}`;
   const held = holder.contains(document.activeElement) ? named(document.activeElement) : null;
   holder.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  if (held) [...holder.querySelectorAll("button, select, a, summary")].find((node) => named(node) === held)?.focus({ preventScroll: true });
+  if (held)
+    [...holder.querySelectorAll("button, select, a, summary")]
+      .find((node) => named(node) === held)
+      ?.focus({ preventScroll: true });
 }
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => (values.length ? sum(values) / values.length : null);
@@ -68,14 +71,21 @@ const expected = new Map();
 /* A page opened from disk may not fetch its neighbours, but it may load scripts: each calls one of the two below. */
 function load(source, name) {
   if (!expected.has(name)) {
-    expected.set(name, new Promise((resolve, reject) => {
-      const script = el("script", { src: source });
-      const done = (settle) => (value) => { script.remove(); expected.delete(name); settle(value); };
-      expected.set(`${name} came`, done(resolve));
-      script.addEventListener("error", () => done(reject)(new Error(`${source} is not beside this page.`)));
-      script.addEventListener("load", () => expected.has(name) && done(reject)(new Error(`${source} is damaged.`)));
-      document.head.append(script);
-    }));
+    expected.set(
+      name,
+      new Promise((resolve, reject) => {
+        const script = el("script", { src: source });
+        const done = (settle) => (value) => {
+          script.remove();
+          expected.delete(name);
+          settle(value);
+        };
+        expected.set(`${name} came`, done(resolve));
+        script.addEventListener("error", () => done(reject)(new Error(`${source} is not beside this page.`)));
+        script.addEventListener("load", () => expected.has(name) && done(reject)(new Error(`${source} is damaged.`)));
+        document.head.append(script);
+      }),
+    );
   }
   return expected.get(name);
 }
@@ -96,7 +106,9 @@ class Shards {
     Object.assign(this, { folder, name, size, records });
   }
 
-  get count() { return Math.ceil(this.records / this.size); }
+  get count() {
+    return Math.ceil(this.records / this.size);
+  }
 
   async shard(number) {
     const name = `${this.name}-${String(number).padStart(3, "0")}`;
@@ -150,7 +162,11 @@ const standing = {};
 /* A link to the samples that are like that, whatever else was asked for before. */
 function samplesLink(like, text, title) {
   const filters = { ...like, ...standing };
-  const nothing = Object.fromEntries(["task", "source", "label", "predicted", "outcome", "again", "counted", "change", "q", "page", "sample"].map((name) => [name, null]));
+  const nothing = Object.fromEntries(
+    ["task", "source", "label", "predicted", "outcome", "again", "counted", "change", "q", "page", "sample"].map(
+      (name) => [name, null],
+    ),
+  );
   const follow = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -169,12 +185,37 @@ function whenAddressChanges(render) {
 function plainTable(rows, { caption, numeric = 1 } = {}) {
   const [head, ...body] = rows;
   const kind = (column) => (column >= numeric ? "number" : null);
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption ?? "table" },
-    el("table", {},
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption ?? "table" },
+    el(
+      "table",
+      {},
       caption && el("caption", {}, caption),
-      el("thead", {}, el("tr", {}, head.map((cell, column) => el("th", { scope: "col", class: kind(column) }, cell)))),
-      el("tbody", {}, body.map((row) => el("tr", {}, row.map((cell, column) =>
-        el(column ? "td" : "th", { scope: column ? null : "row", class: kind(column) }, cell)))))));
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          head.map((cell, column) => el("th", { scope: "col", class: kind(column) }, cell)),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        body.map((row) =>
+          el(
+            "tr",
+            {},
+            row.map((cell, column) =>
+              el(column ? "td" : "th", { scope: column ? null : "row", class: kind(column) }, cell),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /* Searching: every word, or "words in quotes", must be there. */

@@ -23,7 +23,7 @@ from reports.verdict import verdict_notes, verdict_rows
 
 T = TypeVar("T")
 
-SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "run.js")
+SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "tasks.js", "run.js")
 SHARD = 100
 """Records in a shard: one is loaded where a sample is opened."""
 

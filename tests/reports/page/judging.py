@@ -11,15 +11,13 @@ REASON = "the frames show it"
 
 
 def explaining() -> Callable[[Received], Said]:
-    """An endpoint's reply: rates steps by chance, with a reason each; every fifth request it refuses once."""
-    refused: set[int] = set()
+    """An endpoint's reply: rates steps by chance, with a reason each; every fifth sample it refuses to at first."""
 
     def reply(received: Received) -> Said:
         if "judge" not in str(received.body["model"]):
             return plausible(received)
         seen = crc32(received.raw)
-        if seen % 5 == 0 and seen not in refused:
-            refused.add(seen)
+        if seen % 5 == 0 and "Reply again" not in received.text:
             return Said(REFUSED)
         steps = int(re.findall(r"There are (\d+) steps", received.text)[-1])
         scale = int(re.findall(r"Step 2: 1/(\d+)</score>", received.text)[-1])
