@@ -2,10 +2,48 @@
 
 /* Looking through samples: a table that is filtered, searched and sorted by the address, and one sample opened from it. */
 
+/* Which sample a row is about; columns have a row's value to sort by, and a node where that is not what is shown. */
+const WHICH = [
+  {
+    key: "id",
+    title: "Sample",
+    value: (row) => row.id,
+    node: (row) => el("a", { href: address({ sample: row.id }) }, row.id),
+  },
+  { key: "task", title: "Task", value: (row) => row.task, narrow: "wide" },
+  { key: "source", title: "Source", value: (row) => row.source, narrow: "wide" },
+  { key: "label", title: "True label", value: (row) => row.targets.join(", ") },
+];
+
+/* What there is of a kind among the rows of the task that the address asks for. */
+function kindsOf(rows, pick) {
+  const task = state().get("task");
+  return [...new Set(rows.filter((row) => !task || row.task === task).flatMap(pick))].sort();
+}
+
+/* What the address may ask for; `fits` says whether a row is it. */
+function whichFilters(rows, tasks) {
+  return [
+    { name: "task", label: "Task", choices: () => tasks, fits: (row, value) => row.task === value },
+    {
+      name: "source",
+      label: "Source",
+      choices: () => kindsOf(rows, (row) => [row.source]),
+      fits: (row, value) => row.source === value,
+    },
+    {
+      name: "label",
+      label: "True label",
+      choices: () => kindsOf(rows, (row) => row.targets),
+      fits: (row, value) => row.targets.includes(value),
+    },
+  ];
+}
+
 /* A paginated table of samples: `columns` are {key, title, value, node, numeric, narrow}. */
 class Listing {
-  constructor(place, columns, { pageSize = 50, link }) {
-    Object.assign(this, { place, columns, pageSize, link });
+  constructor(place, rows, columns, { pageSize = 50 }) {
+    Object.assign(this, { place, rows, columns, pageSize });
   }
 
   sorted(places) {
@@ -13,7 +51,7 @@ class Listing {
     const column = this.columns.find(({ key }) => key === asked.replace(/^-/, ""));
     if (!column) return places;
     const sign = asked.startsWith("-") ? -1 : 1;
-    const values = new Map(places.map((place) => [place, column.value(place)]));
+    const values = new Map(places.map((place) => [place, column.value(this.rows[place])]));
     return [...places].sort((one, other) => compareValues(values.get(one), values.get(other), sign) || one - other);
   }
 
@@ -71,7 +109,7 @@ class Listing {
         el(
           "td",
           { class: [numeric && "number", narrow].filter(Boolean).join(" ") },
-          node ? node(place) : (value(place) ?? "–"),
+          node ? node(this.rows[place]) : (value(this.rows[place]) ?? "–"),
         ),
       ),
     );
@@ -142,7 +180,7 @@ class Browser {
 
   constructor({ rows, shards, columns, filters, textOf, heading, body }) {
     Object.assign(this, { rows, shards, filters, textOf, heading, body, chosen: [] });
-    this.listing = new Listing("listing", columns, { pageSize: 50 });
+    this.listing = new Listing("listing", rows, columns, { pageSize: 50 });
     this.#listen();
   }
 

@@ -27,7 +27,7 @@ async function start() {
   app.browser = new Browser({
     rows: app.rows,
     shards: app.shards,
-    columns: columns(),
+    columns: COLUMNS,
     filters: filters(),
     textOf,
     heading,
@@ -166,72 +166,28 @@ function placesTable() {
   ];
 }
 
-function columns() {
-  const names = (labels) => labels.join(", ") || "–";
-  const by = (pair) => (pair[0] === null || pair[1] === null ? null : pair[1] - pair[0]);
-  const shown = (difference) => (difference === null ? "–" : points(difference));
-  return [
-    {
-      key: "change",
-      title: "Change",
-      value: (at) => app.rows[at].change,
-      node: (at) => changeMark(app.rows[at].change),
-    },
-    {
-      key: "id",
-      title: "Sample",
-      value: (at) => app.rows[at].id,
-      node: (at) => el("a", { href: address({ sample: app.rows[at].id }) }, app.rows[at].id),
-    },
-    { key: "task", title: "Task", value: (at) => app.rows[at].task, narrow: "wide" },
-    { key: "source", title: "Source", value: (at) => app.rows[at].source, narrow: "wide" },
-    { key: "label", title: "True label", value: (at) => names(app.rows[at].targets) },
-    { key: "first", title: "First named", value: (at) => names(app.rows[at].first) },
-    { key: "second", title: "Second named", value: (at) => names(app.rows[at].second) },
-    {
-      key: "recognition",
-      title: "Recog.",
-      numeric: true,
-      value: (at) => by(app.rows[at].r),
-      node: (at) => shown(by(app.rows[at].r)),
-    },
-    {
-      key: "reasoning",
-      title: "Reason.",
-      numeric: true,
-      value: (at) => by(app.rows[at].s),
-      node: (at) => shown(by(app.rows[at].s)),
-    },
-  ];
-}
+const listed = (labels) => labels.join(", ") || "–";
+const moved = (pair) => (pair[0] === null || pair[1] === null ? null : pair[1] - pair[0]);
+const movedNode = (pair) => (moved(pair) === null ? "–" : points(moved(pair)));
+
+const COLUMNS = [
+  { key: "change", title: "Change", value: (row) => row.change, node: (row) => changeMark(row.change) },
+  ...WHICH,
+  { key: "first", title: "First named", value: (row) => listed(row.first) },
+  { key: "second", title: "Second named", value: (row) => listed(row.second) },
+  { key: "recognition", title: "Recog.", numeric: true, value: (row) => moved(row.r), node: (row) => movedNode(row.r) },
+  { key: "reasoning", title: "Reason.", numeric: true, value: (row) => moved(row.s), node: (row) => movedNode(row.s) },
+];
 
 function filters() {
-  const kinds = (pick) => () =>
-    [
-      ...new Set(app.rows.filter((row) => !state().get("task") || row.task === state().get("task")).flatMap(pick)),
-    ].sort();
-  return [
-    {
-      name: "change",
-      label: "Change",
-      choices: () => Object.keys(CHANGES),
-      titles: CHANGES,
-      fits: (row, value) => row.change === value,
-    },
-    { name: "task", label: "Task", choices: () => app.places, fits: (row, value) => row.task === value },
-    {
-      name: "source",
-      label: "Source",
-      choices: kinds((row) => [row.source]),
-      fits: (row, value) => row.source === value,
-    },
-    {
-      name: "label",
-      label: "True label",
-      choices: kinds((row) => row.targets),
-      fits: (row, value) => row.targets.includes(value),
-    },
-  ];
+  const change = {
+    name: "change",
+    label: "Change",
+    choices: () => Object.keys(CHANGES),
+    titles: CHANGES,
+    fits: (row, value) => row.change === value,
+  };
+  return [change, ...whichFilters(app.rows, app.places)];
 }
 
 const said = (record) =>

@@ -13,7 +13,7 @@ async function start() {
   app.browser = new Browser({
     rows: app.rows,
     shards: app.shards,
-    columns: columns(),
+    columns: COLUMNS,
     filters: filters(),
     textOf,
     heading,
@@ -197,87 +197,29 @@ function drawScores() {
 
 /* --- samples ------------------------------------------------------------------------------------------------ */
 
-function columns() {
-  return [
-    {
-      key: "outcome",
-      title: "Outcome",
-      value: (at) => app.rows[at].outcome,
-      node: (at) => outcomeMark(app.rows[at].outcome),
-    },
-    {
-      key: "id",
-      title: "Sample",
-      value: (at) => app.rows[at].id,
-      node: (at) => el("a", { href: address({ sample: app.rows[at].id }) }, app.rows[at].id),
-    },
-    { key: "task", title: "Task", value: (at) => app.rows[at].task, narrow: "wide" },
-    { key: "source", title: "Source", value: (at) => app.rows[at].source, narrow: "wide" },
-    { key: "label", title: "True label", value: (at) => app.rows[at].targets.join(", ") },
-    {
-      key: "predicted",
-      title: "Predicted",
-      value: (at) => app.rows[at].predicted.join(", ") || (app.rows[at].outcome === "error" ? null : "(none)"),
-    },
-    {
-      key: "recognition",
-      title: "Recog.",
-      numeric: true,
-      value: (at) => app.rows[at].r,
-      node: (at) => percent(app.rows[at].r),
-    },
-    {
-      key: "reasoning",
-      title: "Reason.",
-      numeric: true,
-      value: (at) => app.rows[at].s,
-      node: (at) => percent(app.rows[at].s),
-    },
-    {
-      key: "cot",
-      title: "CoT",
-      numeric: true,
-      value: (at) => rowCot(app.rows[at]),
-      node: (at) => percent(rowCot(app.rows[at])),
-    },
-    { key: "steps", title: "Steps", numeric: true, narrow: "wide", value: (at) => app.rows[at].steps },
-    { key: "tokens", title: "Tokens", numeric: true, narrow: "wide", value: (at) => app.rows[at].tokens },
-  ];
-}
+const COLUMNS = [
+  { key: "outcome", title: "Outcome", value: (row) => row.outcome, node: (row) => outcomeMark(row.outcome) },
+  ...WHICH,
+  {
+    key: "predicted",
+    title: "Predicted",
+    value: (row) => row.predicted.join(", ") || (row.outcome === "error" ? null : "(none)"),
+  },
+  { key: "recognition", title: "Recog.", numeric: true, value: (row) => row.r, node: (row) => percent(row.r) },
+  { key: "reasoning", title: "Reason.", numeric: true, value: (row) => row.s, node: (row) => percent(row.s) },
+  { key: "cot", title: "CoT", numeric: true, value: rowCot, node: (row) => percent(rowCot(row)) },
+  { key: "steps", title: "Steps", numeric: true, narrow: "wide", value: (row) => row.steps },
+  { key: "tokens", title: "Tokens", numeric: true, narrow: "wide", value: (row) => row.tokens },
+];
 
-/* What the address may ask for; `fits` says whether a row is it. */
 function filters() {
-  const kinds = (pick) => () =>
-    [
-      ...new Set(app.rows.filter((row) => !state().get("task") || row.task === state().get("task")).flatMap(pick)),
-    ].sort();
+  const names = (row) => row.predicted;
   const said = (row, value) =>
     value === "(none)" ? row.outcome !== "error" && row.predicted.length === 0 : row.predicted.includes(value);
+  const yes = { choices: () => ["1"], titles: { 1: "yes" } };
   return [
-    {
-      name: "task",
-      label: "Task",
-      choices: () => Object.keys(app.report.tasks),
-      fits: (row, value) => row.task === value,
-    },
-    {
-      name: "source",
-      label: "Source",
-      choices: kinds((row) => [row.source]),
-      fits: (row, value) => row.source === value,
-    },
-    {
-      name: "label",
-      label: "True label",
-      choices: kinds((row) => row.targets),
-      fits: (row, value) => row.targets.includes(value),
-    },
-    {
-      name: "predicted",
-      label: "Predicted",
-      choices: () => [...kinds((row) => row.predicted)(), "(none)"],
-      fits: said,
-    },
+    ...whichFilters(app.rows, Object.keys(app.report.tasks)),
+    { name: "predicted", label: "Predicted", choices: () => [...kindsOf(app.rows, names), "(none)"], fits: said },
     {
       name: "outcome",
       label: "Outcome",
@@ -285,10 +227,8 @@ function filters() {
       titles: { ...OUTCOMES, notright: "not right" },
       fits: (row, value) => row.outcome === value || (value === "notright" && row.outcome !== "passed"),
     },
-    { name: "again", label: "Asked again", choices: () => ["1"], titles: { 1: "yes" }, fits: (row) => row.again > 0 },
-    ...(standing.counted
-      ? [{ name: "counted", label: "Counted", choices: () => ["1"], titles: { 1: "yes" }, fits: (row) => row.counted }]
-      : []),
+    { name: "again", label: "Asked again", ...yes, fits: (row) => row.again > 0 },
+    ...(standing.counted ? [{ name: "counted", label: "Counted", ...yes, fits: (row) => row.counted }] : []),
   ];
 }
 

@@ -1,4 +1,3 @@
-import asyncio
 import io
 import os
 import shutil
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmark.cache import Cache
-from benchmark.clip import STRETCHES, Clip, ClipReader, Frame, Sound, Source, waveform_of
+from benchmark.clip import Clip, ClipReader, Frame, Sound, Source
 from benchmark.decode import JPEG_QUALITY, LONGEST_SIDE
 from benchmark.errors import DataError
 from tests.benchmark.clips import Recipe, make_clip, number_of
@@ -207,41 +206,6 @@ def test_no_sound_is_none(tmp_path: Path, reader: ClipReader) -> None:
     clip = Clip(make_clip(tmp_path / "clip.mp4"))
     assert reader.sound(clip) is None
     assert reader.sound(clip) is None
-
-
-def test_a_waveform_follows_the_sound(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = Clip(make_clip(tmp_path / "clip.mp4", Recipe(sound=(1.0, 2.0))))
-    waveform = ClipReader(cache).waveform(clip)
-    assert waveform is not None
-    assert waveform.seconds == pytest.approx(2.0, abs=0.1)
-    peaks = np.frombuffer(waveform.peaks, np.uint8)
-    assert len(peaks) == STRETCHES
-    assert peaks[: STRETCHES * 4 // 10].max() < 10
-    assert peaks[STRETCHES * 6 // 10 : STRETCHES * 9 // 10].min() > 100
-    monkeypatch.setattr("benchmark.decode.av.open", None)  # whoever decodes now, fails
-    assert ClipReader(cache).waveform(clip) == waveform
-
-
-def test_no_clip_is_read_for_its_waveform_alone(tmp_path: Path, cache: Cache) -> None:
-    reader, clip = ClipReader(cache), Clip(make_clip(tmp_path / "clip.mp4", Recipe(sound=(0, 2.0))))
-    assert asyncio.run(reader.waveform_soon(clip)) is None
-    reader.frames(clip)
-    waveform = asyncio.run(reader.waveform_soon(clip))
-    assert waveform is not None
-    assert asyncio.run(reader.waveform_soon(clip)) == waveform
-
-
-def test_no_sound_has_no_waveform(tmp_path: Path, cache: Cache) -> None:
-    clip = Clip(make_clip(tmp_path / "clip.mp4"))
-    assert ClipReader(cache).waveform(clip) is None
-    assert ClipReader(cache).waveform(clip) is None  # and this is known from then on
-
-
-@given(levels=st.lists(st.integers(-32768, 32767), min_size=1, max_size=1000))
-def test_a_waveform_has_the_largest_level(levels: list[int]) -> None:
-    waveform = waveform_of(np.array(levels, dtype=np.int16), 16_000)
-    assert len(waveform.peaks) == STRETCHES
-    assert max(waveform.peaks) == min(255, max(map(abs, levels)) * 255 // 32768)
 
 
 def test_no_picture_leaves_the_sound(tmp_path: Path, reader: ClipReader) -> None:

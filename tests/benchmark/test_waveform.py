@@ -1,0 +1,56 @@
+"""How loud a clip is over time."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.cache import Cache
+from benchmark.clip import STRETCHES, Clip, ClipReader, waveform_of
+from tests.benchmark.clips import Recipe, make_clip
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    with closing(Cache(tmp_path / "cache")) as opened:
+        yield opened
+
+
+def test_a_waveform_follows_the_sound(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = Clip(make_clip(tmp_path / "clip.mp4", Recipe(sound=(1.0, 2.0))))
+    waveform = ClipReader(cache).waveform(clip)
+    assert waveform is not None
+    assert waveform.seconds == pytest.approx(2.0, abs=0.1)
+    peaks = np.frombuffer(waveform.peaks, np.uint8)
+    assert len(peaks) == STRETCHES
+    assert peaks[: STRETCHES * 4 // 10].max() < 10
+    assert peaks[STRETCHES * 6 // 10 : STRETCHES * 9 // 10].min() > 100
+    monkeypatch.setattr("benchmark.decode.av.open", None)  # whoever decodes now, fails
+    assert ClipReader(cache).waveform(clip) == waveform
+
+
+def test_no_clip_is_read_for_its_waveform_alone(tmp_path: Path, cache: Cache) -> None:
+    reader, clip = ClipReader(cache), Clip(make_clip(tmp_path / "clip.mp4", Recipe(sound=(0, 2.0))))
+    assert asyncio.run(reader.waveform_soon(clip)) is None
+    reader.frames(clip)
+    waveform = asyncio.run(reader.waveform_soon(clip))
+    assert waveform is not None
+    assert asyncio.run(reader.waveform_soon(clip)) == waveform
+
+
+def test_no_sound_has_no_waveform(tmp_path: Path, cache: Cache) -> None:
+    clip = Clip(make_clip(tmp_path / "clip.mp4"))
+    assert ClipReader(cache).waveform(clip) is None
+    assert ClipReader(cache).waveform(clip) is None  # and this is known from then on
+
+
+@given(levels=st.lists(st.integers(-32768, 32767), min_size=1, max_size=1000))
+def test_a_waveform_has_the_largest_level(levels: list[int]) -> None:
+    waveform = waveform_of(np.array(levels, dtype=np.int16), 16_000)
+    assert len(waveform.peaks) == STRETCHES
+    assert max(waveform.peaks) == min(255, max(map(abs, levels)) * 255 // 32768)
