@@ -32,7 +32,12 @@ def split(value: object) -> object:
     """Comma-separated text, or several of them, as a tuple; anything else as it is."""
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         value = ",".join(value)
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    return parts_of(value) if isinstance(value, str) else value
+
+
+def parts_of(text: str) -> tuple[str, ...]:
+    """What stands between the commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 Listed = Annotated[tuple[str, ...], BeforeValidator(split)]

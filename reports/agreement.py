@@ -1,6 +1,6 @@
 """How far raters agree, and how much of the scores' variance each source of chance makes up.
 
-The libraries that compute are imported where they are used: they are slow to import, and most commands need none.
+scipy and krippendorff are imported where they are used: they are slow to import, and most commands need neither.
 """
 
 from collections import Counter

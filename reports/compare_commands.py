@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from benchmark.errors import RunError
-from benchmark.options import split
+from benchmark.options import parts_of
 from reports.compare import compare, difference_rows
 from reports.gate import COMPARED
 from reports.page.compare_page import write_compare_page
@@ -44,8 +44,7 @@ def _share(text: str) -> float:
 
 def _compare(asked: argparse.Namespace) -> None:
     first, second = read_past(asked.first), read_past(asked.second)
-    allowed = split(asked.allow)
-    refuse_unlike(first, second.report.provenance, allowed if isinstance(allowed, tuple) else ())
+    refuse_unlike(first, second.report.provenance, parts_of(asked.allow))
     differences = compare(first, second)
     if not differences:
         raise RunError(f"{asked.first} and {asked.second} have no scored sample in common.")

@@ -93,6 +93,11 @@ def health_of(judge: str, checked: Sequence[Checked], needed: JudgeHealth, *, sh
     )
 
 
+def cost_of(check: Health | None) -> float | None:
+    """What a check has cost in USD; nothing where nobody was asked, None where that is not known."""
+    return check.usage.cost_usd if check is not None and check.usage.requests else 0.0
+
+
 def _faultless(checked: Sequence[Checked]) -> Rate:
     return _rate(sum(one.resisted for one in checked), len(checked))
 

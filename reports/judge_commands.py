@@ -13,6 +13,7 @@ from benchmark.clip import ClipReader
 from benchmark.errors import RunError
 from benchmark.limits import Limits
 from benchmark.model import Connected, Model, ModelOptions
+from benchmark.options import parts_of
 from benchmark.prompt import read_templates
 from evaluators.agents import PROMPTS
 from evaluators.check import Checked, check_judge
@@ -77,7 +78,7 @@ def _check(asked: argparse.Namespace) -> int:
 
 def _judge(asked: argparse.Namespace) -> tuple[Judge, list[Connected]]:
     options = ModelOptions(
-        base_urls=tuple(url.strip() for url in asked.judge_base_url.split(",") if url.strip()),
+        base_urls=parts_of(asked.judge_base_url),
         api_key_env=asked.judge_api_key_env,
         modalities=("video",),
         limits=Limits(asked.concurrency),

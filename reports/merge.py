@@ -12,7 +12,7 @@ from benchmark.errors import RunError
 from benchmark.task import TASKS, Sample
 from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
-from reports.health import Health, shortfalls
+from reports.health import Health, cost_of, shortfalls
 from reports.past import PastRun, differences
 from reports.provenance import incomparable
 from reports.record import Record
@@ -52,7 +52,7 @@ def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = 
 def _judged(report: Report, records: Sequence[Record], gate: Gate, background: Background) -> Report:
     check = background.judge_check
     trial = trial_of(gate, [_sample(record) for record in records], background, early=False)
-    keeper = Gatekeeper(trial, check.usage.cost_usd if check and check.usage.requests else 0.0, report.selected)
+    keeper = Gatekeeper(trial, cost_of(check), report.selected)
     for record in records:
         keeper.hear(record)
     report = keeper.conclude(report)

@@ -36,7 +36,7 @@ from evaluators.plugin import (
 from evaluators.scorer import Scored, Unscored
 from reports.gate import COMPARED, SAMPLES, Aspects, Gate, read_gate
 from reports.gatekeeper import Gatekeeper
-from reports.health import health_notes, health_of, keep_check, read_checks, shortfalls
+from reports.health import cost_of, health_notes, health_of, keep_check, read_checks, shortfalls
 from reports.inference import ERROR
 from reports.live.plugin import TRAFFIC, Shown
 from reports.live.progress import Progress
@@ -118,8 +118,8 @@ class Recorder:
     def _check_judge(self, gate: Gate) -> None:
         config, folder = self._session.config, cache_of(self._session.config).path.parent
         with usage_errors():
-            past = read_checks(folder, agents_of(config).judge_name)
-            health = health_of(agents_of(config).judge_name, check_judges(config), gate.judge, short=True)
+            past = read_checks(folder, self._agents.judge_name)
+            health = health_of(self._agents.judge_name, check_judges(config), gate.judge, short=True)
             keep_check(folder, health)
         self._background = self._background.model_copy(update={"judge_check": health})
         self._drift = health_notes(health, past)
@@ -139,10 +139,9 @@ class Recorder:
         if len(selected) < self._background.selected:  # `-k` and the like come after all else
             self._background = self._background.model_copy(update=facts_of(self._bench, self._agents, selected))
         if self._trial is not None and self._keeper is None:
-            check = self._background.judge_check
             with usage_errors():
                 trial = narrowed(self._trial, ids)
-            self._keeper = Gatekeeper(trial, check.usage.cost_usd if check and check.usage.requests else 0.0)
+            self._keeper = Gatekeeper(trial, cost_of(self._background.judge_check))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

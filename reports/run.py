@@ -77,7 +77,7 @@ def usual_place(model: str) -> Path:
     return Path("reports", "runs", f"{name[:60]}-{time.strftime('%Y%m%d-%H%M%S')}")
 
 
-def write_whole(target: Path, text: str) -> None:
+def write_whole(target: Path, content: str | bytes) -> None:
     """Puts a file in place in one go, and its folder where that is absent.
 
     Raises:
@@ -86,7 +86,7 @@ def write_whole(target: Path, text: str) -> None:
     passing = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        passing.write_text(text, encoding="utf-8")
+        passing.write_bytes(content.encode() if isinstance(content, str) else content)
         passing.replace(target)
     except OSError as error:
         raise RunError(f"{target} cannot be written ({error.strerror}).") from error

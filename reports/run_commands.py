@@ -3,17 +3,20 @@
 import argparse
 import sys
 import webbrowser
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import RunError
-from benchmark.options import split
+from benchmark.options import parts_of
 from reports.gate import COMPARED, SAMPLES, read_gate
 from reports.inference import ERROR
 from reports.merge import merge
 from reports.page.media import bring_along
-from reports.page.run_page import Contents, linked_to, write_run_page
-from reports.past import PastRun, read_past
+from reports.page.run_page import Contents, Linked, linked_to, write_run_page
+from reports.past import read_past
+from reports.record import Record
+from reports.report import Report
 from reports.results import gate_lines, score_lines, tell_github, write_results
 from reports.run import PAGE, PAGE_FOLDER, RunFolder, usual_place
 from reports.verdict import EXIT_CODES
@@ -44,15 +47,15 @@ def _view(asked: argparse.Namespace) -> None:
     page: Path = asked.run_dir / PAGE
     if not page.exists():  # kept by a version that wrote none
         run = read_past(asked.run_dir)
-        write_run_page(asked.run_dir, _contents(run))
+        records = [run.records[name] for name in sorted(run.records)]
+        write_run_page(asked.run_dir, _contents(run.report, records, linked_to(run.report)))
     print(page.absolute().as_uri())
     if not webbrowser.open(page.absolute().as_uri()):
         print("No browser was found; open that address in one.", file=sys.stderr)
 
 
-def _contents(run: PastRun) -> Contents:
-    records = [run.records[name] for name in sorted(run.records)]
-    return Contents(report=run.report, records=records, counted=records, error=ERROR, linked=linked_to(run.report))
+def _contents(report: Report, records: Sequence[Record], linked: Linked) -> Contents:
+    return Contents(report=report, records=records, counted=records, error=ERROR, linked=linked)
 
 
 def _show(asked: argparse.Namespace) -> None:
@@ -66,8 +69,7 @@ def _show(asked: argparse.Namespace) -> None:
 
 
 def _merge(asked: argparse.Namespace) -> int:
-    allowed = split(asked.baseline_allow)
-    gate = read_gate(asked.gate, asked.baseline, allowed if isinstance(allowed, tuple) else ())
+    gate = read_gate(asked.gate, asked.baseline, parts_of(asked.baseline_allow))
     if asked.run_dir and asked.run_dir.resolve() in [path.resolve() for path in asked.runs]:
         raise RunError(f"--run-dir={asked.run_dir} is one of the runs to merge: choose another.")
     runs = [read_past(path) for path in asked.runs]
@@ -78,9 +80,7 @@ def _merge(asked: argparse.Namespace) -> int:
             folder.append(record.model_dump_json())
         write_results(folder, report, records)
         urls = bring_along(records, [run.path / PAGE_FOLDER for run in runs], folder.path / PAGE_FOLDER)
-        linked = replace(linked_to(report), urls=urls)
-        contents = Contents(report=report, records=records, counted=records, error=ERROR, linked=linked)
-        write_run_page(folder.path, contents)
+        write_run_page(folder.path, _contents(report, records, replace(linked_to(report), urls=urls)))
     finally:
         folder.close()
     print("\n".join([*score_lines(report, records), f"The run is kept in {folder.path}"]))

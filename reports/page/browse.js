@@ -2,6 +2,56 @@
 
 /* Looking through samples: a table that is filtered, searched and sorted by the address, and one sample opened from it. */
 
+/* Shows a page: `draw` fills what hangs on the data alone, `render` what hangs on the address too. */
+async function openPage(app, { rowsOf, draw, render, filters, ...browsed }) {
+  const page = await unpack(byId("page-data").textContent);
+  Object.assign(app, page, { shards: new Shards(page.shards), rows: rowsOf(page.index) });
+  put(
+    "about",
+    app.about.map(([name, value]) => el("span", {}, el("b", {}, `${name} `), value)),
+  );
+  put(
+    "banners",
+    app.banners.map((banner) => el("p", { class: "banner" }, el("span", { "aria-hidden": "true" }, "⚠ "), banner)),
+  );
+  draw();
+  app.browser = new Browser({ rows: app.rows, shards: app.shards, filters: filters(), ...browsed });
+  whenAddressChanges(render);
+  render();
+  document.body.dataset.ready = "true";
+  app.browser.readTexts();
+}
+
+function startPage(app, parts) {
+  openPage(app, parts).catch((error) =>
+    put("banners", el("p", { class: "banner bad" }, `This page cannot be shown: ${error.message}`)),
+  );
+}
+
+/* Rows by task, true label and source, a group for each label that a row has; `add` counts a row into its group. */
+function groupsOf(rows, empty, add) {
+  const groups = new Map();
+  for (const row of rows) {
+    for (const label of row.targets) {
+      const key = `${row.task}\n${label}\n${row.source}`;
+      if (!groups.has(key)) groups.set(key, { task: row.task, label, source: row.source, of: 0, ...empty() });
+      groups.get(key).of += 1;
+      add(groups.get(key), row);
+    }
+  }
+  return [...groups.values()];
+}
+
+/* The first groups in a table, the others in one that is folded. */
+function groupTables(groups, shown, [head, line]) {
+  const table = (part) => plainTable([["Task · true label · source", ...head], ...part.map(line)]);
+  const rest = groups.slice(shown);
+  return [
+    table(groups.slice(0, shown)),
+    rest.length > 0 && el("details", {}, el("summary", {}, many(rest.length, "smaller group")), table(rest)),
+  ];
+}
+
 /* Which sample a row is about; columns have a row's value to sort by, and a node where that is not what is shown. */
 const WHICH = [
   {

@@ -20,36 +20,13 @@ const changeMark = (change) =>
     CHANGES[change],
   );
 
-async function start() {
-  const page = await unpack(byId("page-data").textContent);
-  Object.assign(app, page, { shards: new Shards(page.shards), rows: rowsOf(page.index) });
+function draw() {
   document.title = "Two runs · MME-Emotion";
-  app.browser = new Browser({
-    rows: app.rows,
-    shards: app.shards,
-    columns: COLUMNS,
-    filters: filters(),
-    textOf,
-    heading,
-    body,
-  });
   put("model", `${app.names[0]} → ${app.names[1]}`);
-  put(
-    "about",
-    app.about.map(([name, value]) => el("span", {}, el("b", {}, `${name} `), value)),
-  );
-  put(
-    "banners",
-    app.banners.map((banner) => el("p", { class: "banner" }, el("span", { "aria-hidden": "true" }, "⚠ "), banner)),
-  );
   put("facts", facts());
   put("chart", differenceChart(app.differences));
   put("differences", plainTable(app.difference_rows, { numeric: 2 }));
   put("places", placesTable());
-  whenAddressChanges(() => app.browser.render());
-  app.browser.render();
-  document.body.dataset.ready = "true";
-  app.browser.readTexts();
 }
 
 function rowsOf(index) {
@@ -129,41 +106,31 @@ function differenceChart(differences) {
 }
 
 function placesTable() {
-  const groups = new Map();
-  for (const row of app.rows) {
-    for (const label of row.targets) {
-      const key = `${row.task}\n${label}\n${row.source}`;
-      const group = groups.get(key) ?? { task: row.task, label, source: row.source, better: 0, worse: 0, of: 0 };
-      groups.set(key, group);
-      group.of += 1;
-      if (row.change in group) group[row.change] += 1;
-    }
-  }
-  const moved = [...groups.values()]
+  const groups = groupsOf(
+    app.rows,
+    () => ({ better: 0, worse: 0 }),
+    (group, { change }) => {
+      if (change in group) group[change] += 1;
+    },
+  );
+  const net = (group) => group.better - group.worse;
+  const changed = groups
     .filter((group) => group.better + group.worse)
-    .sort(
-      (one, other) =>
-        Math.abs(other.better - other.worse) - Math.abs(one.better - one.worse) || other.worse - one.worse,
-    );
-  if (!moved.length) return el("p", { class: "empty" }, "No sample got better or worse.");
+    .sort((one, other) => Math.abs(net(other)) - Math.abs(net(one)) || other.worse - one.worse);
+  if (!changed.length) return el("p", { class: "empty" }, "No sample got better or worse.");
   const line = (group) => {
-    const link = (change) =>
-      samplesLink({ task: group.task, label: group.label, source: group.source, change }, count(group[change]));
+    const { task, label, source } = group;
+    const link = (change) => samplesLink({ task, label, source, change }, count(group[change]));
+    const sign = net(group) < 0 ? "−" : "+";
     return [
-      `${group.task} · ${group.label} · ${group.source}`,
+      `${task} · ${label} · ${source}`,
       link("better"),
       link("worse"),
-      `${group.better < group.worse ? "−" : "+"}${Math.abs(group.better - group.worse)}`,
+      sign + Math.abs(net(group)),
       count(group.of),
     ];
   };
-  const head = ["Task · true label · source", "Better", "Worse", "Net", "Of"];
-  const rest = moved.slice(15);
-  return [
-    plainTable([head, ...moved.slice(0, 15).map(line)]),
-    rest.length > 0 &&
-      el("details", {}, el("summary", {}, many(rest.length, "smaller group")), plainTable([head, ...rest.map(line)])),
-  ];
+  return groupTables(changed, 15, [["Better", "Worse", "Net", "Of"], line]);
 }
 
 const listed = (labels) => labels.join(", ") || "–";
@@ -190,13 +157,7 @@ function filters() {
   return [change, ...whichFilters(app.rows, app.places)];
 }
 
-const said = (record) =>
-  [
-    record.answer ?? "",
-    ...record.steps.map((step) => `${step.text} ${step.reason ?? ""}`),
-    record.prediction?.text ?? "",
-  ].join("\n");
-const textOf = (pair) => pair.map(said).join("\n");
+const textOfBoth = (pair) => pair.map(textOf).join("\n");
 const heading = (row) => [changeMark(row.change), " ", row.id];
 
 function body([first, second], row) {
@@ -208,7 +169,7 @@ function body([first, second], row) {
       {},
       el("h3", {}, name),
       scoresNode(record, 0.5),
-      record.error && el("p", { class: "banner bad" }, el("strong", {}, `No score (${record.stage}): `), record.error),
+      errorNode(record),
       el("p", { class: "said answer" }, record.answer ?? "There is no answer."),
       stepsNode(record),
     );
@@ -223,16 +184,12 @@ function body([first, second], row) {
         {},
         section("Question", el("p", {}, first.question), labelsNode({ ...first, predicted: [] })),
         section("What the judge saw", framesNode(seen, app.shards, video, "The judge")),
-        section(
-          "Audio clue",
-          el("p", { class: "said" }, first.audio_clue ?? "Nobody has described the sound of this clip."),
-        ),
+        clueNode(first),
       ),
     ),
     el("div", { class: "sides" }, side(first, `First: ${app.names[0]}`), side(second, `Second: ${app.names[1]}`)),
   ];
 }
 
-start().catch((error) =>
-  put("banners", el("p", { class: "banner bad" }, `This page cannot be shown: ${error.message}`)),
-);
+const render = () => app.browser.render();
+startPage(app, { rowsOf, draw, render, filters, columns: COLUMNS, textOf: textOfBoth, heading, body });

@@ -2,8 +2,6 @@
 
 /* What all our pages are made with. Text never becomes markup: `el` makes nodes, strings become text nodes. */
 
-const ALPHA_STEPS = 20;
-
 function el(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {

@@ -11,6 +11,7 @@ from benchmark.cache import key_of
 from benchmark.clip import Clip, ClipReader
 from benchmark.errors import DataError, RunError
 from reports.record import Record
+from reports.run import write_whole
 
 FRAMES, CLIPS = "frames", "clips"
 PLAYABLE = frozenset({".mp4", ".m4v", ".webm"})
@@ -61,14 +62,13 @@ def bring_along(records: Sequence[Record], sources: Sequence[Path], folder: Path
     Raises:
         RunError: the folder cannot be written.
     """
-    place_frames(records, folder, lambda key: _first(sources, f"{FRAMES}/{key}.js"))
+    place_frames(records, folder, _by_stem(sources, FRAMES).get)
+    there = _by_stem(sources, CLIPS)
     urls = {}
     for record in records:
-        for suffix in sorted(PLAYABLE | {Path(record.clip or "").suffix.lower()} - {""}):
-            name = f"{CLIPS}/{clip_name(record)}{suffix}"
-            if (source := _first(sources, name)) is not None:
-                _place(source, folder / name)
-                urls[record.id] = quote(f"{folder.name}/{name}")
+        if (clip := there.get(clip_name(record))) is not None:
+            _place(clip, folder / CLIPS / clip.name)
+            urls[record.id] = quote(f"{folder.name}/{CLIPS}/{clip.name}")
     return urls
 
 
@@ -77,8 +77,9 @@ def clip_name(record: Record) -> str:
     return key_of(record.id)[:24]
 
 
-def _first(folders: Sequence[Path], name: str) -> Path | None:
-    return next((path for folder in folders if (path := folder / name).exists()), None)
+def _by_stem(sources: Sequence[Path], kind: str) -> Mapping[str, Path]:
+    """The files of that kind by name without suffix, those of the first source where several have one."""
+    return {path.stem: path for source in reversed(sources) for path in (source / kind).glob("*")}
 
 
 def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:
@@ -90,7 +91,7 @@ def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:
     except DataError:  # its codec has no place in an mp4; some browsers may play it as it is
         content = None
     if content is not None:
-        _write(target, content)
+        write_whole(target, content)
     else:
         target = stem.with_suffix(clip.path.suffix.lower())
         _place(clip.path, target)
@@ -105,13 +106,5 @@ def _place(source: Path, target: Path) -> None:
             os.link(source.resolve(), target)
         except OSError:  # another disk, or one without links
             shutil.copyfile(source, target)
-    except OSError as error:
-        raise RunError(f"{target} cannot be written ({error.strerror}).") from error
-
-
-def _write(target: Path, content: bytes) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
     except OSError as error:
         raise RunError(f"{target} cannot be written ({error.strerror}).") from error

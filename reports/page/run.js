@@ -4,28 +4,6 @@
 
 const app = {};
 
-async function start() {
-  const page = await unpack(byId("page-data").textContent);
-  Object.assign(app, page, { drawn: {}, shards: new Shards(page.shards), rows: rowsOf(page.index) });
-  app.counted = app.rows.filter((row) => row.counted);
-  if (app.counted.length < app.rows.length) standing.counted = "1";
-  document.title = `${app.report.model} · MME-Emotion`;
-  app.browser = new Browser({
-    rows: app.rows,
-    shards: app.shards,
-    columns: COLUMNS,
-    filters: filters(),
-    textOf,
-    heading,
-    body,
-  });
-  drawFixed();
-  whenAddressChanges(render);
-  render();
-  document.body.dataset.ready = "true";
-  app.browser.readTexts();
-}
-
 const heading = (row) => [outcomeMark(row.outcome), " ", row.id];
 
 function body(record, row) {
@@ -69,27 +47,23 @@ function rowsOf(index) {
 
 function alpha() {
   const asked = Number(state().get("alpha") ?? 0.5);
-  return asked >= 0 && asked <= 1 ? Math.round(ALPHA_STEPS * asked) / ALPHA_STEPS : 0.5;
+  return asked >= 0 && asked <= 1 ? Math.round(app.alpha_steps * asked) / app.alpha_steps : 0.5;
 }
 
 const cotOf = (scores) =>
   scores.recognition === null ? null : alpha() * scores.recognition + (1 - alpha()) * scores.reasoning;
 const rowCot = (row) => (row.r === null ? null : alpha() * row.r + (1 - alpha()) * row.s);
-const cotInterval = (path) => app.cot_intervals[path.join("\n")]?.[Math.round(alpha() * ALPHA_STEPS)];
+const cotInterval = (path) => app.cot_intervals[path.join("\n")]?.[Math.round(alpha() * app.alpha_steps)];
 
 /* --- top ---------------------------------------------------------------------------------------------------- */
 
 function drawFixed() {
   const { report } = app;
+  app.drawn = {};
+  app.counted = app.rows.filter((row) => row.counted);
+  if (app.counted.length < app.rows.length) standing.counted = "1";
+  document.title = `${report.model} · MME-Emotion`;
   put("model", report.model);
-  put(
-    "about",
-    app.about.map(([name, value]) => el("span", {}, el("b", {}, `${name} `), value)),
-  );
-  put(
-    "banners",
-    app.banners.map((banner) => el("p", { class: "banner" }, el("span", { "aria-hidden": "true" }, "⚠ "), banner)),
-  );
   drawGate(report);
   put("facts", facts(report));
   put(
@@ -190,6 +164,7 @@ function drawScores() {
       `${alpha()} Recognition + ${(1 - alpha()).toFixed(2).replace(/\.?0+$/, "")} Reasoning`,
     ),
   );
+  byId("alpha").step = 1 / app.alpha_steps;
   byId("alpha").value = alpha();
   byId("alpha-value").textContent =
     alpha() === 0.5 ? "0.5, as published" : `${alpha()}${app.report.gate ? "; the gate goes by 0.5" : ""}`;
@@ -232,15 +207,6 @@ function filters() {
   ];
 }
 
-const textOf = (record) =>
-  [
-    record.answer ?? "",
-    ...record.steps.map((step) => `${step.text} ${step.reason ?? ""}`),
-    record.prediction?.text ?? "",
-    record.prediction?.reason ?? "",
-    record.error ?? "",
-  ].join("\n");
-
 /* --- address ------------------------------------------------------------------------------------------------ */
 
 function render() {
@@ -280,6 +246,4 @@ function originNode(provenance) {
 byId("alpha").addEventListener("input", ({ target }) =>
   go({ alpha: target.value === "0.5" ? null : target.value }, { replace: true }),
 );
-start().catch((error) =>
-  put("banners", el("p", { class: "banner bad" }, `This page cannot be shown: ${error.message}`)),
-);
+startPage(app, { rowsOf, draw: drawFixed, render, filters, columns: COLUMNS, textOf, heading, body });

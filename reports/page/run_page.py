@@ -27,8 +27,22 @@ SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "tasks.js", "run.js"
 SHARD = 100
 """Records in a shard: one is loaded where a sample is opened."""
 
-ALPHAS = tuple(step / 20 for step in range(21))
+ALPHA_STEPS = 20
+ALPHAS = tuple(step / ALPHA_STEPS for step in range(ALPHA_STEPS + 1))
 """The weights for which the page has intervals of CoT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """Where the page finds clips.
+
+    Attributes:
+        base: the URL of the folder that the others start from; None where clips are not linked.
+        urls: by sample id; where a sample is absent, its record's path from the data folder serves.
+    """
+
+    base: str | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +61,7 @@ class Contents:
     records: Sequence[Record]
     counted: Sequence[Record]
     error: float
-    linked: "Linked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linked:
-    """Where the page finds clips.
-
-    Attributes:
-        base: the URL of the folder that the others start from; None where clips are not linked.
-        urls: by sample id; where a sample is absent, its record's path from the data folder serves.
-    """
-
-    base: str | None = None
-    urls: Mapping[str, str] = field(default_factory=dict)
+    linked: Linked
 
 
 def write_run_page(folder: Path, contents: Contents) -> None:
@@ -98,6 +99,7 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         "gate_notes": verdict_notes(gate) if gate else [],
         "gate_rows": verdict_rows(gate) if gate else [],
         "check_rows": health_rows(check, whole=False) if check else [],
+        "alpha_steps": ALPHA_STEPS,
         "cot_intervals": cot_intervals(contents.counted, contents.error),
         "published": read_published(),
         "tasks": {name: {"title": t.title, "question": t.question, "several": t.several} for name, t in TASKS.items()},

@@ -258,6 +258,27 @@ function section(title, ...content) {
   return el("section", {}, el("h3", {}, title), ...content);
 }
 
+function errorNode({ stage, error }) {
+  return error && el("p", { class: "banner bad" }, el("strong", {}, `No score (${stage}): `), error);
+}
+
+function clueNode({ audio_clue: clue }) {
+  return section(
+    "Audio clue",
+    clue
+      ? el("p", { class: "said" }, clue)
+      : el("p", { class: "note" }, "Nobody has described the sound of this clip."),
+  );
+}
+
+/* What is searched of a record. */
+function textOf(record) {
+  const steps = [...record.steps, ...(record.prediction ? [record.prediction] : [])];
+  return [record.answer ?? "", ...steps.map((step) => `${step.text} ${step.reason ?? ""}`), record.error ?? ""].join(
+    "\n",
+  );
+}
+
 function commandNode(record, command) {
   const text = `pytest ${quoted(`${command.case}[${record.id}]`)} ${command.arguments}`;
   const copy = el(
@@ -292,19 +313,13 @@ function sampleNode(record, { shards, clip, command, judge, alpha }) {
           : el("p", { class: "note" }, "No waveform: the clip has no sound, or nobody had to read it."),
         el("h3", {}, "What the judge saw"),
         framesNode(record, shards, video, judge),
-        section(
-          "Audio clue",
-          record.audio_clue
-            ? el("p", { class: "said" }, record.audio_clue)
-            : el("p", { class: "note" }, "Nobody has described the sound of this clip."),
-        ),
+        clueNode(record),
       ),
       el(
         "div",
         { class: "text" },
         scoresNode(record, alpha),
-        record.error &&
-          el("p", { class: "banner bad" }, el("strong", {}, `No score (${record.stage}): `), record.error),
+        errorNode(record),
         section("Question", el("p", {}, record.question), labelsNode(record)),
         section(
           "Answer",

@@ -241,57 +241,34 @@ function drawAgreement() {
 /* --- failures ----------------------------------------------------------------------------------------------- */
 
 function drawFailures() {
-  const groups = new Map();
-  for (const row of app.counted) {
-    for (const label of row.targets) {
-      const key = `${row.task}\n${label}\n${row.source}`;
-      const group = groups.get(key) ?? {
-        task: row.task,
-        label,
-        source: row.source,
-        failed: 0,
-        error: 0,
-        of: 0,
-        named: new Map(),
-      };
-      groups.set(key, group);
-      group.of += 1;
-      if (row.outcome === "passed") continue;
+  const groups = groupsOf(
+    app.counted,
+    () => ({ failed: 0, error: 0, named: new Map() }),
+    (group, row) => {
+      if (row.outcome === "passed") return;
       group[row.outcome] += 1;
       const said = row.outcome === "error" ? "no score" : row.predicted.join(" + ") || "no label";
       group.named.set(said, (group.named.get(said) ?? 0) + 1);
-    }
-  }
-  const worst = [...groups.values()]
-    .filter((group) => group.failed + group.error)
-    .sort((one, other) => other.failed + other.error - one.failed - one.error);
-  const shown = worst.slice(0, 12);
-  const rest = worst.slice(12);
-  put(
-    "failures",
-    worst.length
-      ? failureTable(shown)
-      : el("p", { class: "empty" }, app.counted.length ? "Every answer was right." : "No sample was asked."),
-    rest.length > 0 &&
-      el("details", {}, el("summary", {}, `${many(rest.length, "smaller group")}`), failureTable(rest)),
+    },
   );
-}
-
-function failureTable(groups) {
+  const lost = (group) => group.failed + group.error;
+  const worst = groups.filter(lost).sort((one, other) => lost(other) - lost(one));
+  if (!worst.length)
+    return put(
+      "failures",
+      el("p", { class: "empty" }, app.counted.length ? "Every answer was right." : "No sample was asked."),
+    );
   const line = (group) => {
-    const [[said, times] = []] = [...group.named].sort((one, other) => other[1] - one[1]);
     const { task, label, source } = group;
+    const [said, times] = [...group.named].sort((one, other) => other[1] - one[1])[0];
     return [
       samplesLink({ task, label, source, outcome: "notright" }, `${task} · ${label} · ${source}`),
       count(group.failed),
       count(group.error),
       count(group.of),
-      `${percent((group.failed + group.error) / group.of)} %`,
+      `${percent(lost(group) / group.of)} %`,
       `${said} (${times})`,
     ];
   };
-  return plainTable([
-    ["Task · true label · source", "Wrong", "Unscored", "Of", "Share", "Mostly answered"],
-    ...groups.map(line),
-  ]);
+  return put("failures", groupTables(worst, 12, [["Wrong", "Unscored", "Of", "Share", "Mostly answered"], line]));
 }
