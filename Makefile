@@ -34,7 +34,7 @@ clips: .venv/light  ## draw the demo clips anew (needs espeak-ng)
 	touch $@
 
 .venv/full: .venv/light
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[hub,decord,local,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[hub,decord,local,ray,dev]'
 	touch $@
 
 clean:

@@ -2,14 +2,14 @@
 
 import asyncio
 import base64
-import hashlib
 import json
 import os
 import threading
 import wave
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from benchmark import decode
 from benchmark.cache import Cache, key_of
+from benchmark.contents import Contents
 from benchmark.decode import Decoder, Pace
 from benchmark.errors import DataError
 
@@ -209,7 +210,7 @@ class ClipReader:
         """
         if decoder == "decord":
             decode.import_decord()
-        self._cache = cache
+        self._cache, self._contents = cache, Contents(cache)
         self._decoder = decoder
         self._recent: OrderedDict[str, tuple[Frames, int]] = OrderedDict()
         self._recent_bytes = 0
@@ -235,7 +236,7 @@ class ClipReader:
         Raises:
             DataError: the file is missing or cannot be read.
         """
-        if self._cache.get(self._file_key(clip.path)) is None:
+        if self._known(clip.path) is None:
             return False
         return self._cache.get(f"clip:{self._frames_key(clip, fps, most)}") is not None
 
@@ -280,10 +281,10 @@ class ClipReader:
         Raises:
             DataError: as for `waveform`.
         """
-        digest = self._cache.get(self._file_key(clip.path))
+        digest = self._known(clip.path)
         if digest is None:
             return None
-        kept = self._cache.get(_wave_key(digest.decode()))
+        kept = self._cache.get(_wave_key(digest))
         return await self.soon(partial(self.waveform, clip)) if kept is None else _waveform_in(kept)
 
     def video(self, clip: Clip, *, sound: bool = True) -> bytes:
@@ -363,27 +364,24 @@ class ClipReader:
     def _lock(self, key: str) -> threading.Lock:
         return self._locks[int(key, 16) % len(self._locks)]
 
-    def _file_key(self, path: Path) -> str:
-        try:
-            state = path.stat()
-        except FileNotFoundError as error:
-            raise DataError(f"The clip {path} does not exist; check the data folder.") from error
-        except OSError as error:
-            raise DataError(f"The clip {path} cannot be read ({error.strerror}).") from error
-        if state.st_size == 0:
-            raise DataError(f"The clip {path} is empty; copy it again.")
-        marks = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
-        return f"file:{key_of(os.fsencode(path.absolute()), *map(str, marks))}"
-
     def _digest(self, path: Path) -> str:
-        """SHA-256 of the file, read again only where the file's size, its times or its place on disk differ."""
-        key = self._file_key(path)
-        known = self._cache.get(key)
-        if known is None:
-            try:
-                with path.open("rb") as file:
-                    known = hashlib.file_digest(file, "sha256").hexdigest().encode()
-            except OSError as error:
-                raise DataError(f"The clip {path} cannot be read ({error.strerror}).") from error
-            self._cache.put(key, known)
-        return known.decode()
+        with _reading(path):
+            return self._contents.digest(path)
+
+    def _known(self, path: Path) -> str | None:
+        """As `_digest`, where the file has been read in this state before."""
+        with _reading(path):
+            return self._contents.known(path)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Says in the suite's own words why a clip cannot be read."""
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(f"The clip {path} is empty; copy it again.")
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"The clip {path} does not exist; check the data folder.") from error
+    except OSError as error:
+        raise DataError(f"The clip {path} cannot be read ({error.strerror}).") from error

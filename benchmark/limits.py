@@ -212,6 +212,7 @@ class Limits:
         self.halted: str | None = None
         self._ceiling, self._share, self._backoff = ceiling, share, backoff
         self._accounts: dict[str, Account] = {}
+        self._own: list[Account] = []
         self._gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
 
     def elsewhere(self) -> "Limits":
@@ -219,16 +220,21 @@ class Limits:
         budget = self.budget.elsewhere() if self.budget else None
         return Limits(self._ceiling, share=self._share, timeout=self.timeout, backoff=self._backoff, budget=budget)
 
-    def account(self, name: str, usual: int) -> Account:
-        """The account of that name, made where it is new; `usual` is the provider's default ceiling."""
+    def account(self, name: str, usual: int, *, own: bool = False) -> Account:
+        """The account of that name, made where it is new; `usual` is the provider's default ceiling.
+
+        A process has its `own` where whoever is asked is in it, and not elsewhere for all to share.
+        """
         if name not in self._accounts:
-            ceiling = self._part(self._ceiling or usual)
-            self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff)
+            ceiling = usual if own and not self._ceiling else self._part(self._ceiling or usual)
+            account = self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff)
+            self._own += [account] if own else []
         return self._accounts[name]
 
-    def window(self) -> int:
-        """How many requests there may be in flight together."""
+    def window(self, processes: int = 1) -> int:
+        """How many requests there may be in flight together, in so many processes that share these limits."""
         asked = sum(account.ceiling for account in self._accounts.values())
+        asked += (processes - 1) * sum(account.ceiling for account in self._own)
         return self._part(self._ceiling) if self._ceiling else asked or self._part(OFFLINE_WINDOW)
 
     @asynccontextmanager

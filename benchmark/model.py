@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
+
+# Python's own, before 3.12, computes every property of an object to tell whether it is one of a protocol
+from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.catalogue import BUILT_IN
 from benchmark.errors import RunError
@@ -17,6 +20,9 @@ from benchmark.limits import Limits
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.usage import Usage
+
+if TYPE_CHECKING:
+    from benchmark.local.run import LocalRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +129,7 @@ class ModelOptions:
         prices: of models by name, in USD per million input and output tokens, over those of the catalogue.
         limits: the accounts of the run.
         urgent: whether its requests go before those that are not: what ends samples, before what begins others.
+        local: where models of `hf:` are loaded; None where none can be.
     """
 
     base_urls: tuple[str, ...] = ()
@@ -132,6 +139,7 @@ class ModelOptions:
     prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     urgent: bool = False
+    local: "LocalRun | None" = None
 
 
 Build = Callable[[str, ModelOptions, Sequence[Sample]], object]
@@ -140,6 +148,7 @@ Build = Callable[[str, ModelOptions, Sequence[Sample]], object]
 _SCHEMES = MappingProxyType(
     {
         "openai": "benchmark.models.endpoint:build",
+        "hf": "benchmark.models.local:build",
         "answers": "benchmark.models.answers:build",
         "signal": "benchmark.models.signal:build",
         "random": "benchmark.models.floors:build_random",

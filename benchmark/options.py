@@ -1,6 +1,7 @@
 """Options: the fields of a frozen dataclass, given on the command line, in a file or in pytest's ini section."""
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, field, fields
@@ -40,6 +41,9 @@ def parts_of(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+_BETWEEN_PAIRS = re.compile(r",(?=[^,=\"{}\[\]]+=)|,\s*$")
+"""Commas before a name and `=`; JSON has none of its own that are followed so."""
+
 Listed = Annotated[tuple[str, ...], BeforeValidator(split)]
 """Several values, comma-separated on the command line."""
 
@@ -47,8 +51,9 @@ Listed = Annotated[tuple[str, ...], BeforeValidator(split)]
 def _pairs(value: object) -> object:
     if isinstance(value, Mapping):
         return tuple(value.items())
-    parts = split(value)
-    return tuple(map(_pair, parts)) if isinstance(parts, tuple) else parts
+    if isinstance(value, str):
+        value = [part.strip() for part in _BETWEEN_PAIRS.split(value) if part.strip()]
+    return tuple(map(_pair, value)) if isinstance(value, list) else value
 
 
 def _pair(text: str) -> tuple[str, object]:

@@ -17,9 +17,11 @@ from pydantic import BeforeValidator, Field
 
 from benchmark.cache import Cache
 from benchmark.clip import ClipReader
+from benchmark.contents import Contents
 from benchmark.dataset import Dataset, read_samples
 from benchmark.errors import EmotionError
 from benchmark.limits import Limits
+from benchmark.local.run import LocalRun, Site
 from benchmark.model import Answer, Connected, Model, ModelOptions, Respondent, find_respondent
 from benchmark.models.cached import CachedModel
 from benchmark.money import Budget
@@ -54,12 +56,22 @@ class BenchmarkOptions:
     """Which questions, and who answers them."""
 
     model: str = option(
-        "signal", "SPEC", "model under test: a catalogued name, openai:NAME, answers:FILE, signal, random, majority"
-        " or python:MODULE:ATTR (default: signal)"
+        "signal", "SPEC", "model under test: a catalogued name, openai:NAME, hf:FOLDER_OR_ID, answers:FILE, signal,"
+        " random, majority or python:MODULE:ATTR (default: signal)"
     )  # fmt: skip
     base_url: Listed = option((), "URL", "endpoint of openai:NAME; several, comma-separated, share the load")
     api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
-    model_option: Parameters = option((), "K=V,…", "request parameters for the model: temperature=0.2,max_tokens=900")
+    model_option: Parameters = option(
+        (),
+        "K=V,…",
+        "request parameters for the model: temperature=0.2,max_tokens=900; for hf: how it is loaded as well",
+    )
+    gpus_per_worker: Annotated[int, Field(ge=1)] = option(
+        1, "N", "GPUs that each process takes for models of hf:; a model is spread over them (default: 1)"
+    )
+    engine: str | None = option(
+        None, "ray[:ADDRESS]", "where models of hf: are loaded: on a Ray cluster, else on this machine"
+    )
     data: str | None = option(
         None, "WHERE", "samples: a folder, hf:ID, demo, or a JSONL or CSV file (default: $MME_EMOTION_DATA, else demo)"
     )
@@ -104,6 +116,7 @@ class Bench:
     respondent: Model | Respondent
     template: Template
     limits: Limits
+    local: LocalRun
 
 
 OPTIONS = pytest.StashKey[BenchmarkOptions]()
@@ -193,8 +206,24 @@ def bench_of(config: pytest.Config) -> Bench:
     """
     if BENCH not in config.stash:
         with usage_errors():
-            config.stash[BENCH] = _prepare(config.stash[OPTIONS], _limits(config))
+            config.stash[BENCH] = _prepare(config.stash[OPTIONS], _limits(config), _local_run(config))
     return config.stash[BENCH]
+
+
+def _local_run(config: pytest.Config) -> LocalRun:
+    """Where models of `hf:` are loaded: in each worker on its own devices, or on a cluster."""
+    options, worker = config.stash[OPTIONS], getattr(config, "workerinput", {})
+    processes = worker.get("workercount") or len(config.getoption("tx", None) or ()) or 1
+    site = Site(
+        folder=common_folder(config),
+        worker=int(worker.get("workerid", "gw0").removeprefix("gw")),
+        workers=processes,
+        gpus=options.gpus_per_worker,
+        digest=lambda path: Contents(cache_of(config)).digest(path),
+    )
+    run = LocalRun(site, None)
+    config.add_cleanup(run.close)
+    return run
 
 
 def _limits(config: pytest.Config) -> Limits:
@@ -209,7 +238,7 @@ def _limits(config: pytest.Config) -> Limits:
     )
 
 
-def _prepare(options: BenchmarkOptions, limits: Limits) -> Bench:
+def _prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun) -> Bench:
     dataset = read_samples(options.data or "demo")
     shard = parse_shard(options.shard) if options.shard else None
     samples = select(dataset.samples, tasks=options.tasks, limit=options.limit, shard=shard)
@@ -220,11 +249,18 @@ def _prepare(options: BenchmarkOptions, limits: Limits) -> Bench:
         modalities=options.modalities,
         prices=dict(options.price),
         limits=limits,
+        local=local,
     )
     respondent = find_respondent(options.model, settings, dataset.samples)
     template = read_templates(PROMPTS, options.prompts)["question"]
     return Bench(
-        options=options, dataset=dataset, samples=samples, respondent=respondent, template=template, limits=limits
+        options=options,
+        dataset=dataset,
+        samples=samples,
+        respondent=respondent,
+        template=template,
+        limits=limits,
+        local=local,
     )
 
 
@@ -253,7 +289,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for source in sorted({sample.source for sample in bench_of(config).dataset.samples}):
         config.addinivalue_line("markers", f"{source}: clips from {source}")
     if not config.option.collectonly:
-        config.stash[CACHE] = _open_cache(config)
+        cache_of(config)
 
 
 def _open_cache(config: pytest.Config) -> Cache:
@@ -285,7 +321,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> Dealing | None:
     if not runs_cases(config) or config.getvalue("dist") != "load":
         return None
     workers = config.stash[WORKERS]
-    depth = DEPTH * -(-bench_of(config).limits.window() // workers)
+    depth = DEPTH * -(-bench_of(config).limits.window(workers) // workers)
     return Dealing(workers, depth, lambda node, cases: deal_of(config, node.gateway.id).tell(cases), pytest.UsageError)
 
 
@@ -311,6 +347,8 @@ def _marks(*names: str) -> tuple[pytest.MarkDecorator, ...]:
 
 def cache_of(config: pytest.Config) -> Cache:
     """What has been decoded and answered before."""
+    if CACHE not in config.stash:
+        config.stash[CACHE] = _open_cache(config)
     return config.stash[CACHE]
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from benchmark.catalogue import BUILT_IN
 from benchmark.model import Model, ModelOptions
-from benchmark.options import Listed, option
+from benchmark.options import Listed, Parameters, option
 from benchmark.plugin import Bench
 from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
 from benchmark.prompt import check_replacements, read_templates
@@ -34,12 +34,14 @@ class EvaluatorOptions:
     )
     extractor_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
     extractor_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
+    extractor_option: Parameters = option((), "K=V,…", "its request parameters, as --model-option")
     judge: Listed = option(
         (), "SPEC", f"judge: a model as for --model, or rules (default: {PAPER_JUDGE}; demo: rules); of several, "
         "the majority rates", repeated=True,
     )  # fmt: skip
     judge_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
     judge_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
+    judge_option: Parameters = option((), "K=V,…", "request parameters of every judge, as --model-option")
     estimate: bool = option(
         default=False, metavar="", text="only say what would be asked and what that costs; nothing is asked"
     )
@@ -49,6 +51,7 @@ class EvaluatorOptions:
     clue_model: str | None = option(None, "SPEC", "model that describes the sound of clips without an audio clue")
     clue_model_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
     clue_model_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
+    clue_model_option: Parameters = option((), "K=V,…", "its request parameters, as --model-option")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,14 @@ def _settings(
         urls, key_env = bench.options.base_url, key_env or bench.options.api_key_env
     prices = dict(bench.options.price)
     return ModelOptions(
-        base_urls=urls, api_key_env=key_env, modalities=modalities, prices=prices, limits=bench.limits, urgent=True
+        base_urls=urls,
+        api_key_env=key_env,
+        parameters=dict(getattr(options, f"{role}_option")),
+        modalities=modalities,
+        prices=prices,
+        limits=bench.limits,
+        urgent=True,
+        local=bench.local,
     )
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from string import Template
-from typing import Protocol, runtime_checkable
+
+from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.errors import ExtractorError
 from benchmark.model import Answer, Model

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 from string import Template
-from typing import Protocol, runtime_checkable
+
+from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.errors import JudgeError
 from benchmark.model import Model

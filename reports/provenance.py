@@ -21,7 +21,7 @@ from reports.report import Background
 from reports.rerun import rerun_of
 from reports.stats import majority_floor
 
-PACKAGES = ("mme-emotion", "pytest", "openai", "av", "numpy", "pillow", "decord")
+PACKAGES = ("mme-emotion", "pytest", "openai", "av", "numpy", "pillow", "decord", "torch", "transformers")
 
 
 def versions() -> Mapping[str, str]:
@@ -65,16 +65,21 @@ def floors_of(bench: Bench, asked: Iterable[Sample]) -> Mapping[str, float]:
     return {name: float(floor) for name, members in samples.items() if (floor := majority_floor(members)) is not None}
 
 
+def _spec(model: str) -> str:
+    """The model as it was named, without the folders that a file lies in."""
+    scheme, _, rest = model.partition(":")
+    is_file = scheme == "answers" or (scheme == "hf" and Path(rest).expanduser().exists())
+    return f"{scheme}:{Path(rest).name}" if is_file else model
+
+
 def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Mapping[str, Any]:
     """All that determined the figures, and how to get them again; `root` is the suite's checkout."""
     options = bench.options
-    scheme, colon, rest = options.model.partition(":")
-    spec = f"answers:{Path(rest).name}" if scheme == "answers" else f"{scheme}{colon}{rest}"
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "commit": commit_of(root),
         "versions": versions(),
-        "model": {"spec": spec, "identity": getattr(bench.respondent, "identity", None)},
+        "model": {"spec": _spec(options.model), "identity": getattr(bench.respondent, "identity", None)},
         "extractor": {"name": agents.extractor.name, "identity": agents.extractor.identity},
         "judge": {
             "name": agents.judge_name,

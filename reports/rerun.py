@@ -46,13 +46,13 @@ def _spelt(name: str, value: Any) -> str:
         return ",".join(map(_public, value))
     if name == "price":
         return ",".join(f"{model}={given:g}/{back:g}" for model, (given, back) in value)
-    if name == "model_option":
+    if name.endswith("_option"):
         return ",".join(f"{key}={_plain(one)}" for key, one in value)
     if isinstance(value, tuple):
         return ",".join(value)
     scheme, colon, rest = str(value).partition(":")
-    if scheme == "answers" and colon:
-        return f"answers:{_near(Path(rest))}"
+    if colon and (scheme == "answers" or (scheme == "hf" and Path(rest).expanduser().exists())):
+        return f"{scheme}:{_near(Path(rest))}"
     return _near(value) if isinstance(value, Path) else str(value)
 
 

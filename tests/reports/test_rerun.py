@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.dataset import read_samples
 from benchmark.limits import Limits
+from benchmark.local.run import LocalRun, Site
 from benchmark.model import ModelOptions, find_respondent
 from benchmark.options import parse_options
 from benchmark.plugin import Bench, BenchmarkOptions
@@ -26,6 +27,7 @@ def arguments(given: Mapping[str, object], agents: Mapping[str, object] | None =
         samples=dataset.samples,
         respondent=find_respondent("signal", ModelOptions(), dataset.samples),
         template=read_templates(PROMPTS)["question"],
+        local=LocalRun(Site(folder=Path())),
         limits=Limits(),
     )
     return shlex.split(rerun_of(replace(bench), parse_options(EvaluatorOptions, agents or {})))

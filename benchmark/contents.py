@@ -1,0 +1,45 @@
+"""What files hold, by a hash that is computed once."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from benchmark.cache import Cache, key_of
+
+
+class Contents:
+    """The hashes of what files hold, kept in a cache; a file is read again where its state differs."""
+
+    def __init__(self, cache: Cache) -> None:
+        """Reads nothing yet."""
+        self._cache = cache
+
+    def digest(self, path: Path) -> str:
+        """SHA-256 of the file, in hexadecimal.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        key = _state_of(path)
+        known = self._cache.get(key)
+        if known is None:
+            with path.open("rb") as file:
+                known = hashlib.file_digest(file, "sha256").hexdigest().encode()
+            self._cache.put(key, known)
+        return known.decode()
+
+    def known(self, path: Path) -> str | None:
+        """As `digest`, without reading the file; None where it has not been read in this state.
+
+        Raises:
+            OSError: there is no such file, or nobody may look at it.
+        """
+        known = self._cache.get(_state_of(path))
+        return None if known is None else known.decode()
+
+
+def _state_of(path: Path) -> str:
+    """What changes whenever the file does: its size, its times, its place on the disk."""
+    state = path.stat()
+    marks = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+    return f"file:{key_of(os.fsencode(path.absolute()), *map(str, marks))}"

@@ -1,0 +1,293 @@
+"""Requests put together into batches: which, how many, and the next prepared while the last is generated."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from benchmark.errors import EmotionError, ModelError, RunError
+from benchmark.local.conversation import weight_of
+from benchmark.local.sizing import Sizer
+from benchmark.prompt import Prompt
+
+Generation = tuple[tuple[str, Any], ...]
+"""Names and values of how a text is generated; see `LocalSettings.generation`."""
+
+
+class OutOfMemory(Exception):
+    """The device has not enough memory for a batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """What the network said to one prompt.
+
+    Attributes:
+        text: without control tokens.
+        input_tokens: of the prompt, pictures and sound among them.
+        output_tokens: of the text, its end among them.
+        seconds: the request's share of its batch's time.
+    """
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A batch as the network takes it.
+
+    Attributes:
+        batch: the network's own.
+        length: tokens of each row, with padding.
+    """
+
+    batch: Any
+    length: int
+
+
+class Network(Protocol):
+    """A loaded checkpoint."""
+
+    def prepare(self, prompts: Sequence[Prompt], generation: Generation) -> Ready:
+        """The prompts as one batch; computed on the CPU, while the device is busy with another."""
+
+    def generate(self, ready: Ready) -> list[Generated]:
+        """What it says to each.
+
+        Raises:
+            OutOfMemory: so many are too many.
+        """
+
+    def room(self) -> int | None:
+        """Bytes that a batch may take; None where nobody can say."""
+
+    def peak(self) -> int | None:
+        """Bytes that the last batch took at most; None where nobody can say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Waiting:
+    """A request in line.
+
+    Attributes:
+        generation: how it is to be answered.
+        order: how many came before it.
+        urgent: whether it goes before those that are not.
+        weight: about how long it is; see `weight_of`.
+        alone: whether it is to be asked by itself, since a batch with it has failed.
+    """
+
+    prompt: Prompt
+    generation: Generation
+    order: int
+    urgent: bool
+    weight: float
+    reply: Future[Generated]
+    alone: bool = False
+
+    @property
+    def kind(self) -> tuple[bool, bool, Generation]:
+        """What requests of one batch have in common: frames or none, sound or none, and how they are answered."""
+        return len(self.prompt.frames) > 0, self.prompt.sound is not None, self.generation
+
+
+def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool]) -> list[Waiting]:
+    """The next batch: who is first in line, with those of its kind that are nearest to it in length.
+
+    `fits` says whether so many requests, the longest of that weight, have room. The first is taken in any case.
+    """
+    first = min(line, key=lambda one: (not one.urgent, one.order))
+    if first.alone:
+        return [first]
+    same = (one for one in line if one.kind == first.kind and not one.alone)
+    alike = sorted(same, key=lambda one: (one.weight, one.order))
+    low = high = alike.index(first)
+    while high - low + 1 < min(most, len(alike)):
+        below = first.weight - alike[low - 1].weight if low > 0 else float("inf")
+        above = alike[high + 1].weight - first.weight if high + 1 < len(alike) else float("inf")
+        wider = (low - 1, high) if below <= above else (low, high + 1)
+        if not fits(wider[1] - wider[0] + 1, alike[wider[1]].weight):
+            break
+        low, high = wider
+    return alike[low : high + 1]
+
+
+class Batcher:
+    """A network with a line before it: one thread prepares batches, another has the network generate."""
+
+    def __init__(self, load: Callable[[], Network], sizer: Sizer) -> None:
+        """Loads the network when the first request comes."""
+        self._load, self._sizer = load, sizer
+        self._line: list[Waiting] = []
+        self._count = 0
+        self._news = threading.Condition()
+        self._closed = False
+        self._failure: EmotionError | None = None
+        self._idle_at = 0.0  # when the device is expected to be done with what it has
+        self._preparing_takes = 0.0
+        self._ready: SimpleQueue[tuple[list[Waiting], Ready] | None] = SimpleQueue()
+        self._free = threading.Semaphore(1)  # places for a batch between the threads
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
+        """A promise of what the network says.
+
+        It may hold a `RunError` where the network cannot be loaded, and a `ModelError` where it takes no such prompt.
+        """
+        reply: Future[Generated] = Future()
+        weight = weight_of(prompt)
+        with self._news:
+            if self._failure is not None or self._closed:
+                reply.set_exception(self._failure or RunError("The run was ended."))
+                return reply
+            one = Waiting(
+                prompt=prompt,
+                generation=generation,
+                order=self._count,
+                urgent=urgent,
+                weight=weight,
+                reply=reply,
+            )
+            self._line.append(one)
+            self._count += 1
+            if not self._threads:
+                self._start()
+            self._news.notify_all()
+        return reply
+
+    def close(self) -> None:
+        """Lets go of the network; what is in line is refused, what is generated ends by itself."""
+        with self._news:
+            self._closed = True
+            line, self._line = self._line, []
+            self._news.notify_all()
+        _refuse(line, RunError("The run was ended."))
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self) -> None:
+        for work in (self._work, self._prepare_all):
+            thread = threading.Thread(target=work, name=f"mme-emotion {work.__name__}", daemon=True)
+            self._threads.append(thread)
+        self._threads[0].start()
+
+    def _work(self) -> None:
+        """Loads, then generates what is ready until it is told to end."""
+        try:
+            self._network = self._load()
+        except EmotionError as error:
+            self._give_up(error)
+            return
+        except Exception as error:  # noqa: BLE001  a network's own code may raise anything
+            self._give_up(RunError(f"The model cannot be loaded ({type(error).__name__}: {error})."))
+            return
+        self._sizer.room = self._network.room()
+        self._threads[1].start()
+        while (batch := self._ready.get()) is not None:
+            self._free.release()
+            self._generate(*batch)
+
+    def _give_up(self, error: EmotionError) -> None:
+        with self._news:
+            self._failure = error
+            line, self._line = self._line, []
+            self._threads.pop()  # which was never started
+        _refuse(line, error)
+
+    def _prepare_all(self) -> None:
+        while True:
+            self._free.acquire()  # waits until the batch before has been taken up
+            batch = self._next()
+            if batch is None:
+                self._ready.put(None)
+                return
+            begun = time.monotonic()
+            prepared = self._prepare(batch)
+            self._preparing_takes = time.monotonic() - begun
+            if prepared is None:
+                self._free.release()
+            else:
+                self._ready.put(prepared)
+
+    def _next(self) -> list[Waiting] | None:
+        """The next batch, as late as the device's being busy allows, so that more may join it; None at the end."""
+        with self._news:
+            while not self._closed:
+                wait = self._idle_at - 2 * self._preparing_takes - time.monotonic()
+                if self._line and (wait <= 0 or len(self._line) >= self._sizer.size):
+                    batch = choose(self._line, self._sizer.size, self._sizer.fits)
+                    taken = {one.order for one in batch}
+                    self._line = [one for one in self._line if one.order not in taken]
+                    return batch
+                self._news.wait(wait if self._line else None)
+            return None
+
+    def _prepare(self, batch: list[Waiting]) -> tuple[list[Waiting], Ready] | None:
+        """The batch ready for the network; where that fails one by one, since one may spoil it for all."""
+        try:
+            return batch, self._network.prepare([one.prompt for one in batch], batch[0].generation)
+        except Exception as error:  # noqa: BLE001  as above
+            self._apart(batch, error)
+            return None
+
+    def _generate(self, batch: list[Waiting], ready: Ready) -> None:
+        begun = time.monotonic()
+        self._idle_at = begun + self._sizer.seconds
+        try:
+            replies = self._network.generate(ready)
+        except OutOfMemory as error:
+            self._too_many(batch, error)
+        except Exception as error:  # noqa: BLE001  as above
+            self._apart(batch, error)
+        else:
+            steps = max(reply.output_tokens for reply in replies)
+            self._sizer.measured(
+                count=len(batch),
+                weight=max(one.weight for one in batch),
+                length=ready.length,
+                steps=steps,
+                seconds=time.monotonic() - begun,
+                peak=self._network.peak(),
+            )
+            for one, reply in zip(batch, replies, strict=True):
+                _answer(one, reply)
+        with self._news:
+            self._idle_at = 0.0
+            self._news.notify_all()
+
+    def _too_many(self, batch: list[Waiting], error: OutOfMemory) -> None:
+        """Halves batches from now on, and puts these requests where they were in line."""
+        if len(batch) == 1:
+            _refuse(batch, ModelError(f"One request alone needs more memory than there is ({error}); see --frames."))
+            return
+        self._sizer.too_many(len(batch))
+        self._again(batch)
+
+    def _apart(self, batch: list[Waiting], error: Exception) -> None:
+        """Has each of a batch that failed tried alone, so that only who is at fault fails."""
+        if len(batch) == 1:
+            _refuse(batch, ModelError(f"The model takes no such request ({type(error).__name__}: {error})."))
+            return
+        self._again([replace(one, alone=True) for one in batch])
+
+    def _again(self, batch: list[Waiting]) -> None:
+        with self._news:
+            self._line = batch + self._line
+            self._news.notify_all()
+
+
+def _answer(one: Waiting, reply: Generated) -> None:
+    if one.reply.set_running_or_notify_cancel():
+        one.reply.set_result(reply)
+
+
+def _refuse(line: Sequence[Waiting], error: EmotionError) -> None:
+    for one in line:
+        if one.reply.set_running_or_notify_cancel():
+            one.reply.set_exception(error)

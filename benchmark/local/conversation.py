@@ -1,0 +1,129 @@
+"""A prompt in the shape that Transformers' processors take: placeholders in words, pictures and sound as arrays."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmark.clip import Frame, Sound, as_frames
+from benchmark.prompt import Prompt
+
+EXACT_FRAMES = MappingProxyType({"video_llava": 8})
+"""Video-LLaVA's projector was trained on eight frames, whose place in the clip it does not learn (arXiv 2311.10122)."""
+
+LEAST_FRAMES = 2
+"""Networks that merge frames in pairs refuse a single one; it is shown twice."""
+
+_GAP = "\N{ZERO WIDTH SPACE}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What a processor does with a clip.
+
+    Attributes:
+        frames: as one video, as single pictures, or not at all.
+        hears: whether it takes sound.
+        weaves: whether it puts sound between the frames, by time.
+        exact: the only number of frames that the network takes; None where it takes any.
+        rate: samples of sound a second.
+    """
+
+    frames: Literal["video", "images"] | None
+    hears: bool
+    weaves: bool = False
+    exact: int | None = None
+    rate: int = 16_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What one prompt shows, decoded.
+
+    Attributes:
+        text: the request in words.
+        pictures: RGB, each of shape (height, width, 3), uint8.
+        fps: pictures a second.
+        sound: mono, float32 in [-1, 1], shape (time,); None without.
+    """
+
+    text: str
+    pictures: tuple[NDArray[np.uint8], ...]
+    fps: float
+    sound: NDArray[np.float32] | None
+
+
+def weight_of(prompt: Prompt) -> float:
+    """About how many tokens it becomes; prompts in a batch are made as long as the longest of them.
+
+    Counted are three characters, a 28th of the bytes of a picture and a 25th of a second of sound for a token, which
+    orders prompts well and says little of the number itself.
+    """
+    pictures = sum(map(len, as_frames(prompt.frames).encoded())) if prompt.frames else 0
+    seconds = len(prompt.sound.samples) / prompt.sound.rate if prompt.sound else 0.0
+    return 1 + len(prompt.text) / 3 + pictures / 280 + 25 * seconds
+
+
+def material_of(prompt: Prompt, abilities: Abilities) -> Material:
+    """The prompt's pictures and sound as arrays.
+
+    Raises:
+        OSError: a picture cannot be read.
+    """
+    frames = _suited(prompt.frames, abilities) if prompt.frames and abilities.frames else []
+    return Material(
+        text=prompt.text,
+        pictures=tuple(_pixels(frame.jpeg) for frame in frames),
+        fps=_pace(frames),
+        sound=_resampled(prompt.sound, abilities.rate) if prompt.sound and abilities.hears else None,
+    )
+
+
+def conversation_of(material: Material, abilities: Abilities, *, woven: bool) -> list[dict[str, Any]]:
+    """The one turn of the user, as chat templates take it; sound woven into the video has no place of its own."""
+    parts: list[dict[str, Any]] = []
+    if material.pictures:
+        parts += [{"type": "video"}] if abilities.frames == "video" else [{"type": "image"}] * len(material.pictures)
+    if material.sound is not None and not (woven and material.pictures):
+        parts.append({"type": "audio"})
+    return [{"role": "user", "content": [*parts, {"type": "text", "text": material.text}]}]
+
+
+def without_control(text: str, tokens: Iterable[str]) -> str:
+    """The text with control tokens in it broken up: an answer under test must not end the judge's turn."""
+    for token in tokens:
+        if len(token) > 1 and not token.isspace():
+            text = text.replace(token, token[0] + _GAP + token[1:])
+    return text
+
+
+def _suited(frames: Sequence[Frame], abilities: Abilities) -> list[Frame]:
+    """As many frames as the network takes: evenly chosen, or shown again."""
+    wanted = abilities.exact or (max(LEAST_FRAMES, len(frames)) if abilities.frames == "video" else len(frames))
+    return [frames[round(place)] for place in np.linspace(0, len(frames) - 1, wanted)]
+
+
+def _pace(frames: Sequence[Frame]) -> float:
+    """Frames a second."""
+    span = frames[-1].seconds - frames[0].seconds if frames else 0.0
+    return round((len(frames) - 1) / span, 3) if span > 0 else 1.0
+
+
+def _pixels(jpeg: bytes) -> NDArray[np.uint8]:
+    with Image.open(BytesIO(jpeg)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def _resampled(sound: Sound, rate: int) -> NDArray[np.float32]:
+    if sound.rate == rate:
+        return sound.samples
+    from scipy.signal import resample_poly
+
+    both = math.gcd(rate, sound.rate)
+    return resample_poly(sound.samples, rate // both, sound.rate // both).astype(np.float32)

@@ -1,0 +1,123 @@
+"""Which devices a process takes, and whether what is to be loaded fits on them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmark.devices import Device
+from benchmark.errors import RunError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+RESERVE_BYTES = 10**9
+"""Of a device, beside weights: what CUDA keeps for itself, and the smallest batch."""
+
+
+def claim(slots: int, preferred: int, folder: Path) -> int:
+    """The place of this process among those that share a machine's devices; kept until the process ends.
+
+    The operating system gives a dead process's place back, so that whoever comes after it finds it free.
+
+    Raises:
+        RunError: all are taken.
+    """
+    import fcntl
+
+    for offset in range(slots):
+        place = (preferred + offset) % slots
+        file = os.open(folder / f"device-{place}.lock", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+        else:
+            return place  # the file stays open: the lock is the claim
+    raise RunError(f"All {slots} places on this machine's GPUs are taken; is a process of the run still ending?")
+
+
+def visible_to(place: int, each: int, environment: Mapping[str, str]) -> str:
+    """What `CUDA_VISIBLE_DEVICES` is for the process at that place, `each` devices a process."""
+    usual = environment.get(VISIBLE)
+    wanted = range(place * each, (place + 1) * each)
+    if usual is None:
+        return ",".join(map(str, wanted))
+    names = [name.strip() for name in usual.split(",") if name.strip()]
+    return ",".join(names[number] for number in wanted)
+
+
+def check_devices(found: Sequence[Device], processes: int, each: int) -> None:
+    """Refuses a run for which there are too few devices.
+
+    Raises:
+        RunError: says how many there are, and how many processes they are enough for.
+    """
+    needed = processes * each
+    if not found:
+        raise RunError(
+            "torch sees no GPU. Install the build of torch for your GPU's driver (`mme-emotion doctor` tells what it"
+            " sees), or compute on the CPU, slowly: --model-option=device_map=cpu."
+        )
+    if len(found) < needed:
+        enough = len(found) // each
+        way = f"-n {enough}" if enough > 1 else "leave -n away" if enough else f"--gpus-per-worker={len(found)}"
+        raise RunError(
+            f"{needed} GPUs are needed ({processes} processes, --gpus-per-worker={each}), and there are {len(found)}"
+            f" ({found[0].name}): {way}."
+        )
+
+
+def check_room(weights: Mapping[str, int], found: Sequence[Device], processes: int, each: int) -> None:
+    """Refuses to load what does not fit; `weights` are bytes by name of all that one process loads.
+
+    Raises:
+        RunError: says what is needed and what there is.
+    """
+    for place in range(processes):
+        group = found[place * each : (place + 1) * each]
+        free, total = sum(one.free_bytes for one in group), sum(one.total_bytes for one in group)
+        if sum(weights.values()) + RESERVE_BYTES * each > free:
+            where = f"GPU {group[0].index} ({group[0].name})" if each == 1 else f"{each} × {group[0].name}"
+            raise RunError(_too_large(weights, where, free, total, each))
+
+
+def check_memory(weights: Mapping[str, int], free: int, processes: int) -> None:
+    """Refuses to load on the CPU what does not fit into its memory.
+
+    Raises:
+        RunError: says what is needed and what there is.
+    """
+    needed = sum(weights.values()) * processes
+    if needed > free:
+        raise RunError(
+            f"{_listed(weights)} {'need' if len(weights) > 1 else 'needs'} {_gb(needed)} of memory in {processes}"
+            f" process{'es' * (processes > 1)}, and {_gb(free)} are free: take fewer processes, or a GPU."
+        )
+
+
+def free_memory() -> int:
+    """Bytes of the machine's memory that nobody uses, or the whole where the system does not tell."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    try:
+        told = Path("/proc/meminfo").read_text("ascii")
+    except OSError:
+        return page * os.sysconf("SC_PHYS_PAGES")
+    fields = dict(line.split(":", 1) for line in told.splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
+
+
+def _too_large(weights: Mapping[str, int], where: str, free: int, total: int, each: int) -> str:
+    needed = sum(weights.values()) + RESERVE_BYTES * each
+    together = " together" if len(weights) > 1 else ""
+    others = f" (others hold {_gb(total - free)} of its {_gb(total)})" if total - free > 2 * RESERVE_BYTES else ""
+    served = "serve one of them elsewhere (--judge-base-url), or " if together else ""
+    return (
+        f"{_listed(weights)}{together} need {_gb(needed)}, and {where} has {_gb(free)} free{others}: {served}spread it"
+        f" over more GPUs (--gpus-per-worker={2 * each}), or load it quantized (quantization_config)."
+    )
+
+
+def _listed(weights: Mapping[str, int]) -> str:
+    return " and ".join(f"{name} ({_gb(size)})" for name, size in weights.items())
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

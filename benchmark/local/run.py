@@ -1,0 +1,155 @@
+"""What the local models of a run share: loaded networks, devices, and the checks before anything is loaded."""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from benchmark.devices import devices
+from benchmark.local.batching import Batcher, Generated, Generation, Network
+from benchmark.local.checkpoint import Checkpoint, digest_of, fetch, warm
+from benchmark.local.network import TransformersNetwork
+from benchmark.local.placement import (
+    VISIBLE,
+    check_devices,
+    check_memory,
+    check_room,
+    claim,
+    free_memory,
+    visible_to,
+)
+from benchmark.local.settings import LocalSettings
+from benchmark.local.sizing import Sizer
+from benchmark.prompt import Prompt
+
+QUANTIZED = MappingProxyType({"load_in_8bit": 2, "load_in_4bit": 4})
+"""By how much smaller weights become (bitsandbytes, counted from 16 bits a number)."""
+
+
+class Answering(Protocol):
+    """Whoever has a network answer: one on this machine, or many elsewhere."""
+
+    def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
+        """A promise of what it says."""
+
+    def close(self) -> None:
+        """Lets go."""
+
+
+Start = Callable[[Checkpoint, LocalSettings], Answering]
+"""Brings a checkpoint to where it is to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a process of the run stands.
+
+    Attributes:
+        folder: which all its processes see, for as long as it lasts.
+        worker: which of them this is.
+        workers: how many of them load models.
+        gpus: devices that each takes.
+        digest: SHA-256 of a file, in hexadecimal.
+    """
+
+    folder: Path
+    worker: int = 0
+    workers: int = 1
+    gpus: int = 1
+    digest: Callable[[Path], str] = digest_of
+
+
+class LocalRun:
+    """The checkpoints of a run; each is loaded once, whatever parts it plays."""
+
+    def __init__(self, site: Site, start: Start | None = None) -> None:
+        """Loads nothing yet; `start` brings checkpoints elsewhere, None has them on this machine."""
+        self.site = site
+        self._start = start
+        self._known: dict[str, tuple[Checkpoint, LocalSettings]] = {}
+        self._answering: dict[str, Answering] = {}
+        self._guard, self._loading = threading.Lock(), threading.Lock()
+        self._checked = self._placed = False
+
+    def add(self, checkpoint: Checkpoint, settings: LocalSettings) -> str:
+        """Takes a checkpoint up; what is loaded alike has one key."""
+        loading = {"loading": settings.loading, "processing": settings.processing}
+        key = json.dumps([checkpoint.name, loading, settings.sound_in_video], sort_keys=True, default=str)
+        self._known.setdefault(key, (checkpoint, settings))
+        return key
+
+    def answering(self, key: str) -> Answering:
+        """Whoever answers for the checkpoint of that key, who loads it when the first request comes."""
+        with self._guard:
+            if key not in self._answering:
+                self._answering[key] = self._begin(*self._known[key])
+            return self._answering[key]
+
+    def check(self) -> None:
+        """Fetches and reads what is to be loaded, and looks whether it fits on the devices; once.
+
+        Raises:
+            RunError: something cannot be had, or does not fit.
+        """
+        with self._guard:
+            if self._checked:
+                return
+            for checkpoint, settings in self._known.values():
+                fetch(checkpoint, settings)
+                checkpoint.weights()
+            if self._start is None:
+                self._check_fit()
+            self._checked = True
+
+    def close(self) -> None:
+        """Lets go of all networks."""
+        for answering in self._answering.values():
+            answering.close()
+
+    def _check_fit(self) -> None:
+        workers, each = self.site.workers, self.site.gpus
+        on_cpu: dict[str, int] = {}
+        on_gpu: dict[str, int] = {}
+        for checkpoint, settings in self._known.values():
+            there = on_cpu if settings.device == "cpu" else on_gpu
+            there[f"hf:{checkpoint.name}"] = _loaded_bytes(checkpoint, settings)
+        if on_cpu:
+            check_memory(on_cpu, free_memory(), workers)
+        if on_gpu:
+            found = devices()
+            check_devices(found, workers, each)
+            check_room(on_gpu, found, workers, each)
+        if workers > 1:
+            warm(file for checkpoint, _ in self._known.values() for file in checkpoint.weights())
+
+    def _begin(self, checkpoint: Checkpoint, settings: LocalSettings) -> Answering:
+        if self._start is not None:
+            return self._start(checkpoint, settings)
+        return Batcher(partial(self._load, checkpoint, settings), Sizer(fixed=settings.batch))
+
+    def _load(self, checkpoint: Checkpoint, settings: LocalSettings) -> Network:
+        """The network, on this process's own share of the devices; one after the other."""
+        with self._loading:
+            if settings.device is None and not self._placed:
+                self._place()
+            return TransformersNetwork(checkpoint, settings)
+
+    def _place(self) -> None:
+        """Hides the devices of other processes, which has to happen before torch looks for the first time."""
+        site = self.site
+        place = claim(site.workers, site.worker % site.workers, site.folder)
+        os.environ[VISIBLE] = visible_to(place, site.gpus, os.environ)
+        self._placed = True
+
+
+def _loaded_bytes(checkpoint: Checkpoint, settings: LocalSettings) -> int:
+    """What a checkpoint's weights take on a device."""
+    told = settings.loading.get("quantization_config")
+    saves = [QUANTIZED[name] for name in told if name in QUANTIZED and told[name]] if isinstance(told, dict) else []
+    return checkpoint.weigh(settings) // max(saves, default=1)

@@ -1,0 +1,69 @@
+"""How many requests go into a batch: measured on the run's own requests, so that nothing is computed twice."""
+
+from dataclasses import dataclass
+
+MOST = 256
+WORTH_IT = 1.1
+"""A batch of twice the size must generate so much faster to be taken."""
+
+MARGIN = 1.15
+"""By how much a batch's memory may turn out larger than what earlier ones took for their size."""
+
+ASSUMED_STEPS = 1024
+
+
+@dataclass(slots=True, kw_only=True)
+class Sizer:
+    """Doubles the batch as long as that pays and memory allows.
+
+    Attributes:
+        fixed: the size that the user has set; None to measure.
+        steps: tokens that an answer may take at most.
+        size: requests in a batch now.
+        room: bytes that a batch may take; None where nobody can say.
+        seconds: what the last batch took.
+    """
+
+    fixed: int | None = None
+    steps: int = ASSUMED_STEPS
+    size: int = 1
+    room: int | None = None
+    seconds: float = 0.0
+    _settled: bool = False
+    _pace: float = 0.0
+    _tokens_a_weight: float = 1.0
+    _bytes_a_token: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Takes the user's size, where there is one."""
+        if self.fixed is not None:
+            self.size, self._settled = self.fixed, True
+
+    def fits(self, count: int, weight: float) -> bool:
+        """Whether so many requests, the longest of that weight, have room by what earlier ones have taken."""
+        if self.room is None or not self._bytes_a_token:
+            return True
+        tokens = count * (weight * self._tokens_a_weight + self.steps)
+        return tokens * self._bytes_a_token * MARGIN <= self.room
+
+    def measured(self, *, count: int, weight: float, length: int, steps: int, seconds: float, peak: int | None) -> None:
+        """Takes down what a batch took: `length` is tokens of a row, `steps` those generated, `peak` bytes."""
+        self.seconds = seconds
+        self._tokens_a_weight = max(length / weight, 0.9 * self._tokens_a_weight)
+        if peak:
+            self._bytes_a_token = max(peak / (count * (length + steps)), 0.9 * self._bytes_a_token)
+        if not self._settled and count >= self.size:
+            self._grow(count * steps / max(seconds, 1e-9))
+
+    def too_many(self, count: int) -> None:
+        """The device had not enough memory for so many."""
+        self.size, self._settled = max(1, min(self.size, count // 2)), True
+
+    def _grow(self, pace: float) -> None:
+        """Doubles the size where the last doubling paid; else takes it back, for good."""
+        if pace < WORTH_IT * self._pace:
+            self.size, self._settled = max(1, self.size // 2), True
+        elif 2 * self.size > MOST:
+            self._settled = True
+        else:
+            self._pace, self.size = pace, 2 * self.size

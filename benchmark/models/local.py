@@ -1,0 +1,103 @@
+"""`hf:PATH_OR_ID`: a checkpoint on this machine's own devices, or on a cluster's."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import cached_property
+
+from benchmark.clip import as_frames
+from benchmark.errors import ModelError, RunError
+from benchmark.limits import Account, Limits
+from benchmark.local.checkpoint import Checkpoint, find_checkpoint
+from benchmark.local.run import LocalRun
+from benchmark.local.settings import LocalSettings, parse_settings
+from benchmark.model import Answer, ModelOptions
+from benchmark.prompt import Modality, Prompt
+from benchmark.task import Sample
+from benchmark.usage import Usage
+
+WAITING = 192
+"""Requests that each process has in line: some batches, so that each is put together from prompts of like length."""
+
+
+def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "LocalModel":  # noqa: ARG001
+    """`hf:PATH_OR_ID`, with the options that `parse_settings` knows.
+
+    Raises:
+        RunError: there is no such checkpoint, or it takes neither frames nor sound.
+    """
+    if not rest:
+        raise RunError("hf: names no model; give hf:FOLDER, or hf:OWNER/NAME of the Hugging Face hub.")
+    if options.local is None:
+        raise RunError(f"hf:{rest} can be loaded in a run alone.")
+    settings = parse_settings(options.parameters)
+    checkpoint = find_checkpoint(rest, settings)
+    if not checkpoint.modalities:
+        raise RunError(f"hf:{rest} takes neither frames nor sound ({checkpoint.architecture}); name another model.")
+    return LocalModel(checkpoint, settings, options.local, options.limits, urgent=options.urgent)
+
+
+class LocalModel:
+    """A `Model` whose weights are here; costs nothing but time."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, settings: LocalSettings, run: LocalRun, limits: Limits, *, urgent: bool
+    ) -> None:
+        """Loads nothing yet."""
+        self._checkpoint, self._settings, self._run, self._urgent = checkpoint, settings, run, urgent
+        self._generation = tuple(settings.generation.items())
+        self._key = run.add(checkpoint, settings)
+        self._account: Account = limits.account(f"hf:{self._key}", WAITING, own=True)
+
+    @property
+    def name(self) -> str:
+        """The folder's or the hub's name for it."""
+        return self._checkpoint.short_name
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What it can be sent."""
+        return self._checkpoint.modalities
+
+    @cached_property
+    def identity(self) -> str:
+        """What its files hold and how it is asked; reads the files where they are not known.
+
+        Raises:
+            RunError: files are missing.
+        """
+        return f"{self._checkpoint.identity(self._run.site.digest)} {self._settings.identity}"
+
+    async def check(self) -> None:
+        """Fetches what is missing, and looks whether all that is to be loaded fits.
+
+        Raises:
+            RunError: it does not; says what is needed and what there is.
+        """
+        await asyncio.to_thread(self._run.check)
+
+    async def generate(self, prompt: Prompt) -> Answer:
+        """The reply, generated together with others that wait.
+
+        Raises:
+            ModelError: the network does not take the prompt, or says nothing.
+            RunError: the checkpoint cannot be loaded.
+        """
+        frames = as_frames(prompt.frames)
+        if not frames.ready:
+            await asyncio.to_thread(frames.encoded)
+        async with self._account.slot(urgent=self._urgent):
+            answering = self._run.answering(self._key)
+            generated = await asyncio.wrap_future(answering.submit(prompt, self._generation, urgent=self._urgent))
+        usage = Usage(
+            requests=1,
+            input_tokens=generated.input_tokens,
+            output_tokens=generated.output_tokens,
+            seconds=generated.seconds,
+            cost_usd=0.0,
+        )
+        if not generated.text.strip():
+            raise ModelError(f"hf:{self.name} gave an empty answer.", usage=usage)
+        return Answer(text=generated.text, model=self.name, usage=usage)
+
+    async def aclose(self) -> None:
+        """Does nothing: the network belongs to the run, whose end lets go of it."""

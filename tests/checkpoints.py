@@ -1,0 +1,242 @@
+"""Tiny checkpoints of real architectures, with random weights and their real processors, made on the spot.
+
+`python -m tests.checkpoints NAME FOLDER` makes one. Torch is imported by whoever makes one, not before.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+WORDS = (
+    "You are an expert. Watch the clip, listen to it, and name the most prominent emotion. Candidate labels: anger,"
+    " disgust, fear, happiness, sadness, surprise, neutral. Think step by step. Step 1: The face smiles. Step 2: The"
+    " voice is loud. Answer: happiness <step> </step> <score> </score> 1/1 0/1 0123456789"
+)
+QWEN = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+VISION = {"vision_bos_token": "<|vision_bos|>", "vision_eos_token": "<|vision_eos|>"}
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}IMAGE"
+    "{% elif part['type'] == 'video' %}VIDEO"
+    "{% elif part['type'] == 'audio' %}AUDIO"
+    "{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def _template(image: str, video: str, audio: str = "") -> str:
+    return TEMPLATE.replace("IMAGE", image).replace("VIDEO", video).replace("AUDIO", audio)
+
+
+def _tokenizer(special: Mapping[str, str], others: tuple[str, ...] = QWEN) -> Any:
+    """A byte-level BPE tokenizer, trained on a few words; `special` are further tokens by their attribute's name."""
+    import tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    trained = tokenizers.Tokenizer(tokenizers.models.BPE())
+    trained.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=[*others, *special.values()],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    trained.train_from_iterator([WORDS], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=trained, eos_token=others[-1], pad_token=others[0], extra_special_tokens=dict(special)
+    )
+
+
+def _text_config(tokenizer: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": None,
+        "initializer_range": 0.3,
+        **more,
+    }
+
+
+ROPE = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
+HEARING = {
+    "num_mel_bins": 128,
+    "d_model": 32,
+    "encoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "encoder_ffn_dim": 64,
+}
+SEEING = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 32}
+SIZE = {"shortest_edge": 28 * 28 * 4, "longest_edge": 28 * 28 * 16}
+
+
+def _save(folder: Path, model: Any, processor: Any) -> None:
+    model.generation_config.do_sample = False
+    model.generation_config.eos_token_id = model.generation_config.pad_token_id = None
+    model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
+    model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def _qwen_2_5_omni(folder: Path) -> None:
+    from transformers import (
+        Qwen2_5OmniProcessor,
+        Qwen2_5OmniThinkerConfig,
+        Qwen2_5OmniThinkerForConditionalGeneration,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    tokenizer = _tokenizer(
+        {"image_token": "<|IMAGE|>", "audio_token": "<|AUDIO|>", "video_token": "<|VIDEO|>", **VISION}
+        | {"audio_bos_token": "<|audio_bos|>", "audio_eos_token": "<|audio_eos|>"}
+    )
+    number = tokenizer.convert_tokens_to_ids
+    config = Qwen2_5OmniThinkerConfig(
+        audio_config={**HEARING, "output_dim": 32},
+        vision_config={**SEEING, "fullatt_block_indexes": [1]},
+        text_config=_text_config(tokenizer, rope_parameters=ROPE),
+        audio_token_index=number("<|AUDIO|>"),
+        image_token_index=number("<|IMAGE|>"),
+        video_token_index=number("<|VIDEO|>"),
+        audio_start_token_id=number("<|audio_bos|>"),
+        audio_end_token_id=number("<|audio_eos|>"),
+        vision_start_token_id=number("<|vision_bos|>"),
+        vision_end_token_id=number("<|vision_eos|>"),
+    )
+    processor = Qwen2_5OmniProcessor(
+        image_processor=Qwen2VLImageProcessor(size=SIZE),
+        video_processor=Qwen2VLVideoProcessor(size=SIZE),
+        feature_extractor=WhisperFeatureExtractor(feature_size=128, chunk_length=30),
+        tokenizer=tokenizer,
+        chat_template=_template(
+            "<|vision_bos|><|IMAGE|><|vision_eos|>",
+            "<|vision_bos|><|VIDEO|><|vision_eos|>",
+            "<|audio_bos|><|AUDIO|><|audio_eos|>",
+        ),
+    )
+    _save(folder, Qwen2_5OmniThinkerForConditionalGeneration(config), processor)
+
+
+def _qwen_2_5_vl(folder: Path) -> None:
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2_5_VLProcessor,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+    )
+
+    pads = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"}
+    tokenizer = _tokenizer(pads, (*QWEN[:2], "<|vision_start|>", "<|vision_end|>", QWEN[2]))
+    number = tokenizer.convert_tokens_to_ids
+    config = Qwen2_5_VLConfig(
+        text_config=_text_config(tokenizer, rope_parameters=ROPE),
+        vision_config={**SEEING, "fullatt_block_indexes": [1]},
+        image_token_id=number("<|image_pad|>"),
+        video_token_id=number("<|video_pad|>"),
+        vision_start_token_id=number("<|vision_start|>"),
+        vision_end_token_id=number("<|vision_end|>"),
+    )
+    processor = Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessor(size=SIZE),
+        video_processor=Qwen2VLVideoProcessor(size=SIZE),
+        tokenizer=tokenizer,
+        chat_template=_template(
+            "<|vision_start|><|image_pad|><|vision_end|>", "<|vision_start|><|video_pad|><|vision_end|>"
+        ),
+    )
+    _save(folder, Qwen2_5_VLForConditionalGeneration(config), processor)
+
+
+def _qwen_2_audio(folder: Path) -> None:
+    from transformers import (
+        Qwen2AudioConfig,
+        Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    tokenizer = _tokenizer({"audio_token": "<|AUDIO|>"}, (*QWEN[:2], "<|audio_bos|>", "<|audio_eos|>", QWEN[2]))
+    config = Qwen2AudioConfig(
+        audio_config=HEARING,
+        text_config={**_text_config(tokenizer), "model_type": "qwen2"},
+        audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
+    )
+    processor = Qwen2AudioProcessor(
+        feature_extractor=WhisperFeatureExtractor(feature_size=128, chunk_length=30), tokenizer=tokenizer
+    )
+    _save(folder, Qwen2AudioForConditionalGeneration(config), processor)
+
+
+def _video_llava(folder: Path) -> None:
+    from transformers import (
+        VideoLlavaConfig,
+        VideoLlavaForConditionalGeneration,
+        VideoLlavaImageProcessor,
+        VideoLlavaProcessor,
+        VideoLlavaVideoProcessor,
+    )
+
+    tokenizer = _tokenizer({"image_token": "<image>", "video_token": "<video>"})
+    number = tokenizer.convert_tokens_to_ids
+    small = {"height": 28, "width": 28}
+    config = VideoLlavaConfig(
+        vision_config={
+            "model_type": "clip_vision_model",
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+        text_config={**_text_config(tokenizer), "model_type": "llama"},
+        image_token_index=number("<image>"),
+        video_token_index=number("<video>"),
+        image_seq_length=4,
+        video_seq_length=5 * 8,
+    )
+    processor = VideoLlavaProcessor(
+        image_processor=VideoLlavaImageProcessor(size={"shortest_edge": 28}, crop_size=small),
+        video_processor=VideoLlavaVideoProcessor(size={"shortest_edge": 28}, crop_size=small),
+        tokenizer=tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        chat_template=_template("<image>\n", "<video>\n"),
+    )
+    _save(folder, VideoLlavaForConditionalGeneration(config), processor)
+
+
+MAKERS: Mapping[str, Callable[[Path], None]] = MappingProxyType(
+    {
+        "qwen2.5-omni": _qwen_2_5_omni,
+        "qwen2.5-vl": _qwen_2_5_vl,
+        "qwen2-audio": _qwen_2_audio,
+        "video-llava": _video_llava,
+    }
+)
+
+
+def make(name: str, folder: Path) -> Path:
+    """Makes the checkpoint of that name in the folder; the same weights every time."""
+    import torch
+
+    torch.manual_seed(0)
+    MAKERS[name](folder)
+    return folder
+
+
+if __name__ == "__main__":
+    make(sys.argv[1], Path(sys.argv[2]))

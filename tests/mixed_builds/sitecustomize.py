@@ -1,0 +1,50 @@
+"""Lets torchvision's build for CUDA import beside torch's for the CPU; a no-op where the two belong together.
+
+Python imports a module of this name at its start from wherever PYTHONPATH leads. torchvision's Python code wants two
+operators that its compiled part would define, and the preprocessing of pictures uses neither.
+"""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+
+
+class BeforeTorchvision:
+    """Defines the operators when somebody imports torchvision, and finds nothing itself."""
+
+    def __init__(self) -> None:
+        self.library: object = None
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name == "torchvision" and self.library is None:
+            found = PathFinder.find_spec("torchvision")
+            if found is not None and found.origin and _built_for_cuda(Path(found.origin).with_name("version.py")):
+                self._define()
+        return None
+
+    def _define(self) -> None:
+        import torch
+
+        if torch.version.cuda is None:
+            self.library = library = torch.library.Library("torchvision", "DEF")
+            for operator in OPERATORS:
+                library.define(operator)
+
+
+def _built_for_cuda(version: Path) -> bool:
+    return bool(re.search(r"^__version__ = '[^']*\+cu", version.read_text("utf-8"), re.MULTILINE))
+
+
+if importlib.util.find_spec("torchvision") is not None:
+    sys.meta_path.insert(0, BeforeTorchvision())
