@@ -188,7 +188,7 @@ def _script_of(encoded: Sequence[bytes], key: str) -> bytes:
     return b'mmeFrames("%s",["%s"]);\n' % (key.encode(), b'","'.join(encoded))
 
 
-def _pictures_in(script: bytes, key: str) -> tuple[bytes, ...]:
+def pictures_in(script: bytes, key: str) -> tuple[bytes, ...]:
     """The pictures that `_script_of` was given; none where the script is not whole."""
     start, end = _script_of([b"|"], key).split(b"|")
     if not (script.startswith(start) and script.endswith(end)):
@@ -334,7 +334,7 @@ class ClipReader:
 
     def _pictures(self, key: str, clip: Clip, pace: Pace, count: int) -> tuple[bytes, ...]:
         """The pictures as kept; decoded again where they had to make room, or only half of them reached the disk."""
-        encoded = _pictures_in(self._cache.media.read(key) or b"", key)
+        encoded = pictures_in(self._cache.media.read(key) or b"", key)
         return encoded if len(encoded) == count else self._decode(key, clip, pace)[1]
 
     def _decode(self, key: str, clip: Clip, pace: Pace) -> tuple[Mapping[str, Any], tuple[bytes, ...]]:

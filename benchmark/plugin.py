@@ -19,8 +19,9 @@ from benchmark.cache import Cache
 from benchmark.clip import ClipReader
 from benchmark.contents import Contents
 from benchmark.dataset import Dataset, read_samples
-from benchmark.errors import EmotionError
+from benchmark.errors import EmotionError, RunError
 from benchmark.limits import Limits
+from benchmark.local.cluster import RayCluster
 from benchmark.local.run import LocalRun, Site
 from benchmark.model import Answer, Connected, Model, ModelOptions, Respondent, find_respondent
 from benchmark.models.cached import CachedModel
@@ -221,9 +222,21 @@ def _local_run(config: pytest.Config) -> LocalRun:
         gpus=options.gpus_per_worker,
         digest=lambda path: Contents(cache_of(config)).digest(path),
     )
-    run = LocalRun(site, None)
+    run = LocalRun(site, _cluster(config))
     config.add_cleanup(run.close)
     return run
+
+
+def _cluster(config: pytest.Config) -> RayCluster | None:
+    options = config.stash[OPTIONS]
+    if options.engine is None:
+        return None
+    name, _, address = options.engine.partition(":")
+    if name != "ray" or address.startswith("//"):
+        raise RunError(f"--engine={options.engine} is unknown: give ray, or ray:HOST:PORT of a cluster.")
+    if is_worker(config) or config.getoption("tx", None):
+        raise RunError("--engine=ray has the cluster's nodes compute, not processes of this machine: leave -n away.")
+    return RayCluster(address, options.gpus_per_worker, partial(cache_of, config))
 
 
 def _limits(config: pytest.Config) -> Limits:

@@ -1,7 +1,10 @@
 """Which devices a process takes, and whether what is to be loaded fits on them."""
 
+import hashlib
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmark.devices import Device
@@ -32,6 +35,17 @@ def claim(slots: int, preferred: int, folder: Path) -> int:
         else:
             return place  # the file stays open: the lock is the claim
     raise RunError(f"All {slots} places on this machine's GPUs are taken; is a process of the run still ending?")
+
+
+@contextmanager
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Has processes of this machine do something one after the other."""
+    import fcntl
+
+    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    with (Path(tempfile.gettempdir()) / f"mme-emotion-{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def visible_to(place: int, each: int, environment: Mapping[str, str]) -> str:

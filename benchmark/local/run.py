@@ -42,8 +42,21 @@ class Answering(Protocol):
         """Lets go."""
 
 
-Start = Callable[[Checkpoint, LocalSettings], Answering]
-"""Brings a checkpoint to where it is to answer."""
+class Cluster(Protocol):
+    """Machines elsewhere, on which checkpoints can be loaded."""
+
+    def check(self, *, needs_gpu: bool) -> None:
+        """Looks whether there is a place for a model.
+
+        Raises:
+            RunError: there is none.
+        """
+
+    def start(self, checkpoint: Checkpoint, settings: LocalSettings) -> Answering:
+        """Loads a checkpoint there."""
+
+    def close(self) -> None:
+        """Leaves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +81,10 @@ class Site:
 class LocalRun:
     """The checkpoints of a run; each is loaded once, whatever parts it plays."""
 
-    def __init__(self, site: Site, start: Start | None = None) -> None:
-        """Loads nothing yet; `start` brings checkpoints elsewhere, None has them on this machine."""
+    def __init__(self, site: Site, cluster: Cluster | None = None) -> None:
+        """Loads nothing yet; without a cluster, all is loaded on this machine."""
         self.site = site
-        self._start = start
+        self._cluster = cluster
         self._known: dict[str, tuple[Checkpoint, LocalSettings]] = {}
         self._answering: dict[str, Answering] = {}
         self._guard, self._loading = threading.Lock(), threading.Lock()
@@ -83,6 +96,11 @@ class LocalRun:
         key = json.dumps([checkpoint.name, loading, settings.sound_in_video], sort_keys=True, default=str)
         self._known.setdefault(key, (checkpoint, settings))
         return key
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the run has no local model."""
+        return not self._known
 
     def answering(self, key: str) -> Answering:
         """Whoever answers for the checkpoint of that key, who loads it when the first request comes."""
@@ -103,14 +121,18 @@ class LocalRun:
             for checkpoint, settings in self._known.values():
                 fetch(checkpoint, settings)
                 checkpoint.weights()
-            if self._start is None:
+            if self._cluster is None:
                 self._check_fit()
+            else:
+                self._cluster.check(needs_gpu=any(one.device is None for _, one in self._known.values()))
             self._checked = True
 
     def close(self) -> None:
         """Lets go of all networks."""
         for answering in self._answering.values():
             answering.close()
+        if self._cluster is not None:
+            self._cluster.close()
 
     def _check_fit(self) -> None:
         workers, each = self.site.workers, self.site.gpus
@@ -129,8 +151,8 @@ class LocalRun:
             warm(file for checkpoint, _ in self._known.values() for file in checkpoint.weights())
 
     def _begin(self, checkpoint: Checkpoint, settings: LocalSettings) -> Answering:
-        if self._start is not None:
-            return self._start(checkpoint, settings)
+        if self._cluster is not None:
+            return self._cluster.start(checkpoint, settings)
         return Batcher(partial(self._load, checkpoint, settings), Sizer(fixed=settings.batch))
 
     def _load(self, checkpoint: Checkpoint, settings: LocalSettings) -> Network:

@@ -1,0 +1,247 @@
+"""Local models on a Ray cluster: one actor for each GPU, or group of them; nodes may join and leave.
+
+Actors are placed by us, node by node, rather than by Ray: so it is known which nodes have come, and what each one said.
+"""
+
+import os
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmark.cache import Cache, key_of
+from benchmark.clip import as_frames
+from benchmark.errors import RunError
+from benchmark.local.batching import Generated, Generation
+from benchmark.local.checkpoint import Checkpoint
+from benchmark.local.dispatch import DEPTH, Dispatcher, Request, Worker
+from benchmark.local.seat import Material, Parcel, Refused, Seat, Settled
+from benchmark.local.settings import LocalSettings
+from benchmark.prompt import Prompt
+
+PATIENCE_SECONDS = 900.0
+"""How long requests wait for a node where none is left."""
+
+MOST_STARTS = 3
+"""How often an actor is started at one place."""
+
+SHIPPED = 512
+"""Clips whose pictures and sound stay in the object store, for whoever asks about them next."""
+
+AUTHENTICATION = "RAY_AUTH_MODE"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where there is room for an actor: the n-th on a node."""
+
+    node: str
+    number: int
+
+
+class RayCluster:
+    """A connection to a Ray cluster, made when it is first needed."""
+
+    def __init__(self, address: str, gpus: int, cache: Callable[[], Cache]) -> None:
+        """Connects to nothing yet.
+
+        `address` is empty for a cluster of this machine alone, `gpus` is of each actor; `cache` has the pictures.
+        """
+        self.address, self.gpus, self.cache = address, gpus, cache
+        self._mark = f"cluster-{os.urandom(16).hex()}"
+        self._ray: Any = None
+
+    @property
+    def ray(self) -> Any:
+        """The package, connected.
+
+        Raises:
+            RunError: it is not installed, or the cluster cannot be reached.
+        """
+        if self._ray is None:
+            self._ray = self._connect()
+            self.marker.touch()
+        return self._ray
+
+    @property
+    def marker(self) -> Path:
+        """A file beside the pictures: a node that sees it sees them."""
+        return self.cache().path.with_name(self._mark)
+
+    def check(self, *, needs_gpu: bool) -> None:
+        """Looks whether there is a place for an actor.
+
+        Raises:
+            RunError: there is none; says what there is.
+        """
+        if not self.places(needs_gpu=needs_gpu):
+            counts: Counter[str] = Counter()
+            for node in self._alive():
+                counts.update({name: int(node["Resources"].get(name, 0)) for name in ("CPU", "GPU")})
+            raise RunError(
+                f"The Ray cluster has no room for a model: {len(self._alive())} nodes with {counts['GPU']} GPUs and"
+                f" {counts['CPU']} CPUs, none with the {self.gpus} GPUs of --gpus-per-worker."
+            )
+
+    def places(self, *, needs_gpu: bool) -> list[Place]:
+        """Where actors can be, by now."""
+        found: list[Place] = []
+        for node in self._alive():
+            has = node["Resources"]
+            room = int(has.get("GPU", 0)) // self.gpus if needs_gpu else int(has.get("CPU", 0) >= 1)
+            found += [Place(node["NodeID"], number) for number in range(room)]
+        return found
+
+    def start(self, checkpoint: Checkpoint, settings: LocalSettings) -> "RayModel":
+        """The checkpoint on all places that there are and will be."""
+        return RayModel(self, checkpoint, settings)
+
+    def is_loss(self, error: BaseException) -> bool:
+        """Whether a reply's error means that its actor is no more."""
+        return isinstance(error, self.ray.exceptions.RayActorError)
+
+    def close(self) -> None:
+        """Leaves the cluster, whose actors of this run end with that."""
+        if self._ray is not None:
+            self._ray.shutdown()
+            self.marker.unlink(missing_ok=True)
+            self._ray = None
+
+    def _alive(self) -> list[Mapping[str, Any]]:
+        return [node for node in self.ray.nodes() if node["Alive"]]
+
+    def _connect(self) -> Any:
+        os.environ.setdefault(AUTHENTICATION, "token")  # read when the package is imported
+        try:
+            import ray
+        except ImportError as error:
+            raise RunError("--engine=ray needs Ray: pip install 'mme-emotion[ray]'.") from error
+        where = {"address": self.address} if self.address else {"include_dashboard": False}
+        try:
+            ray.init(**where, log_to_driver=False, logging_level="ERROR", namespace="mme-emotion")
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            said = " ".join(str(error).split())[:300].rstrip(".")
+            raise RunError(
+                f"The Ray cluster{' at ' + self.address if self.address else ''} cannot be reached ({said}). It wants"
+                " the same Ray and Python here and there, and its token in RAY_AUTH_TOKEN_PATH."
+            ) from None
+        return ray
+
+
+class RayModel:
+    """A checkpoint in many actors; whoever is free gets the next request.
+
+    All but `submit` and `close` happens on the dispatcher's thread: Ray's own, on which it tells of replies, must not
+    be kept waiting.
+    """
+
+    def __init__(self, cluster: RayCluster, checkpoint: Checkpoint, settings: LocalSettings) -> None:
+        """Starts an actor at each place, and goes on looking for places."""
+        self._cluster, self._checkpoint, self._settings = cluster, checkpoint, settings
+        self._starts: Counter[Place] = Counter()
+        self._taken: dict[Place, Any] = {}
+        self._shipped: OrderedDict[str, Any] = OrderedDict()
+        self._packages: Mapping[str, str] | None = None
+        self._waits_since = time.monotonic()
+        self._dispatcher = Dispatcher(self._send, cluster.is_loss, self._look)
+
+    def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
+        """A promise of what an actor says."""
+        return self._dispatcher.submit(prompt, generation, urgent=urgent)
+
+    def close(self) -> None:
+        """Refuses what is left, and ends the actors."""
+        self._dispatcher.close()
+        for actor in self._taken.values():
+            self._cluster.ray.kill(actor)
+
+    def _look(self) -> None:
+        """Starts actors at places that have none; gives up where requests have waited too long for one."""
+        for place in self._cluster.places(needs_gpu=self._settings.device is None):
+            if place not in self._taken and self._starts[place] < MOST_STARTS:
+                self._starts[place] += 1
+                actor = self._taken[place] = self._start(place)
+                self._then(actor.settle, partial(self._settled, place, actor))
+        now = time.monotonic()
+        if not self._dispatcher.waits:
+            self._waits_since = now
+        elif now - self._waits_since > PATIENCE_SECONDS:
+            self._dispatcher.fail(
+                RunError(
+                    f"The Ray cluster has had no node with a model for {PATIENCE_SECONDS:g} s. What was answered is"
+                    " kept: the same command goes on once there are nodes again."
+                )
+            )
+
+    def _start(self, place: Place) -> Any:
+        where = self._cluster.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(place.node, soft=False)
+        remote = self._cluster.ray.remote(Seat).options(
+            num_gpus=self._cluster.gpus if self._settings.device is None else 0,
+            num_cpus=1,
+            scheduling_strategy=where,
+            max_concurrency=2 * DEPTH,
+            max_restarts=0,
+        )
+        return remote.remote(self._checkpoint, self._settings, self._cluster.marker)
+
+    def _then(self, method: Any, heed: Callable[[Any], None]) -> None:
+        """Has an actor do something, and the dispatcher's thread heed what came of it."""
+        method.remote().future().add_done_callback(lambda done: self._dispatcher.call(partial(heed, done)))
+
+    def _settled(self, place: Place, actor: Any, done: "Future[Settled | Refused]") -> None:
+        """An actor has loaded its network, or could not."""
+        if done.exception() is not None:
+            del self._taken[place]
+            return
+        said = done.result()
+        if isinstance(said, Refused):
+            self._dispatcher.fail(RunError(said.why))
+            return
+        if self._packages not in (None, said.packages):
+            self._dispatcher.fail(RunError(_unlike(self._packages or {}, said.packages)))
+            return
+        self._packages = said.packages
+        worker = Worker(actor=actor, shares=said.shares)
+        self._dispatcher.add(worker)
+        self._then(actor.live, partial(self._ended, place, worker))
+
+    def _ended(self, place: Place, worker: Worker, _: "Future[None]") -> None:
+        """An actor is no more; where its node still is, another takes its place."""
+        del self._taken[place]
+        self._dispatcher.remove(worker)
+
+    def _send(self, worker: Worker, request: Request) -> "Future[Generated | Refused]":
+        frames, file, key = as_frames(request.prompt.frames), None, ""
+        if worker.shares and frames.source is not None and not request.whole:
+            file, key = self._cluster.cache().media.find(frames.source.key), frames.source.key
+        parcel = Parcel(
+            text=request.prompt.text, generation=request.generation, urgent=request.urgent, file=file, key=key
+        )
+        material = self._shipment(request.prompt, travels=file is None)
+        future: Future[Generated | Refused] = worker.actor.answer.remote(parcel, material).future()
+        return future
+
+    def _shipment(self, prompt: Prompt, *, travels: bool) -> Any:
+        """The clip's material in Ray's object store, from which each node takes it once."""
+        frames, sound = as_frames(prompt.frames), prompt.sound
+        name = key_of(frames.digest, str(travels), b"" if sound is None else sound.samples.tobytes())
+        if name not in self._shipped:
+            encoded = frames.encoded() if travels else ()
+            material = Material(seconds=frames.seconds, digest=frames.digest, encoded=encoded, sound=sound)
+            self._shipped[name] = self._cluster.ray.put(material)
+            if len(self._shipped) > SHIPPED:
+                self._shipped.popitem(last=False)
+        self._shipped.move_to_end(name)
+        return self._shipped[name]
+
+
+def _unlike(first: Mapping[str, str], other: Mapping[str, str]) -> str:
+    name = next(name for name in first if first[name] != other.get(name))
+    return (
+        f"The nodes of the Ray cluster compute with different packages: {name} {first[name]} and {other.get(name)};"
+        " their answers would not be of one model. Install the same on all."
+    )

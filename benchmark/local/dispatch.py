@@ -1,0 +1,199 @@
+"""Requests dealt out to actors that come and go; nothing is lost with an actor. Nothing here knows of Ray."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from benchmark.errors import EmotionError, ModelError, RunError
+from benchmark.local.batching import Generated, Generation
+from benchmark.local.seat import Refused
+from benchmark.prompt import Prompt
+
+DEPTH = 192
+"""Requests that an actor has at once, of which it makes batches; the others wait for whoever is free first."""
+
+MOST_LOSSES = 3
+"""When so many actors were lost with a request, it is what they die of."""
+
+TICK_SECONDS = 3.0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Request:
+    """A request in line, or with an actor.
+
+    Attributes:
+        losses: how often it was sent and nothing came back.
+        whole: whether its pictures must travel, since a file of them was not to be seen.
+    """
+
+    prompt: Prompt
+    generation: Generation
+    urgent: bool
+    reply: Future[Generated] = field(default_factory=Future)
+    losses: int = 0
+    whole: bool = False
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Worker:
+    """Whoever answers: an actor that has loaded its network.
+
+    Attributes:
+        actor: what is asked.
+        shares: whether it sees the disk on which the run keeps pictures.
+        open: the requests that it has.
+    """
+
+    actor: Any
+    shares: bool = False
+    open: list[Request] = field(default_factory=list)
+
+
+Send = Callable[[Worker, Request], "Future[Generated | Refused]"]
+"""Sends a request on its way."""
+
+
+class Dispatcher:
+    """A line of requests before many workers, each of which gets the next when it has room.
+
+    One thread does it all; whoever calls from another only leaves word.
+    """
+
+    def __init__(self, send: Send, is_loss: Callable[[BaseException], bool], tick: Callable[[], None]) -> None:
+        """Has no workers yet.
+
+        `is_loss` says whether an error of a reply means that the worker is no more; `tick` is called now and then, for
+        the first time at once.
+        """
+        self._send, self._is_loss, self._tick = send, is_loss, tick
+        self._word: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._line: list[Request] = []
+        self._workers: list[Worker] = []
+        self._failure: EmotionError | None = None
+        self._thread = threading.Thread(target=self._run, name="mme-emotion dispatcher", daemon=True)
+        self._thread.start()
+
+    def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
+        """A promise of what a worker says."""
+        request = Request(prompt=prompt, generation=generation, urgent=urgent)
+        self.call(partial(self._take, request))
+        return request.reply
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Has the dispatcher's thread do something, from which the methods below may be called."""
+        self._word.put(work)
+
+    def close(self) -> None:
+        """Refuses what is left, and ends the thread."""
+        self.call(partial(self.fail, RunError("The run was ended.")))
+        self._word.put(None)
+        self._thread.join()
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are requests and nobody to take them."""
+        return bool(self._line) and not self._workers
+
+    def add(self, worker: Worker) -> None:
+        """Takes a worker up."""
+        self._workers.append(worker)
+        self._feed()
+
+    def remove(self, worker: Worker) -> None:
+        """Gives up a worker; what it had goes back into the line."""
+        if worker in self._workers:
+            self._workers.remove(worker)
+            lost, worker.open = worker.open, []
+            for request in lost:
+                self._again(request, "the actors that had it were lost")
+            self._feed()
+
+    def fail(self, error: EmotionError) -> None:
+        """Refuses all requests, now and from now on; the first reason stays."""
+        self._failure = self._failure or error
+        line, self._line = self._line, []
+        for worker in self._workers:
+            line, worker.open = line + worker.open, []
+        for request in line:
+            _settle(request, self._failure)
+
+    def _run(self) -> None:
+        due = 0.0
+        while True:
+            try:
+                work = self._word.get(timeout=max(0.0, due - time.monotonic()))
+            except Empty:
+                work, due = self._tick, time.monotonic() + TICK_SECONDS
+            if work is None:
+                return
+            work()
+
+    def _leave_word(self, heed: "Callable[[Future[Generated | Refused]], None]", done: "Future[Any]") -> None:
+        self.call(partial(heed, done))
+
+    def _take(self, request: Request) -> None:
+        if self._failure is not None:
+            _settle(request, self._failure)
+        else:
+            self._line.append(request)
+            self._feed()
+
+    def _feed(self) -> None:
+        """Gives out what waits, the urgent first and else in order, each to whoever has least."""
+        self._line.sort(key=lambda request: not request.urgent)
+        while self._line and self._workers:
+            worker = min(self._workers, key=lambda worker: len(worker.open))
+            if len(worker.open) >= DEPTH:
+                return
+            request = self._line.pop(0)
+            worker.open.append(request)
+            heed = partial(self._done, worker, request)
+            self._send(worker, request).add_done_callback(partial(self._leave_word, heed))
+
+    def _done(self, worker: Worker, request: Request, future: "Future[Generated | Refused]") -> None:
+        if request not in worker.open:
+            return  # the worker was given up; the request is with somebody else by now
+        error = future.exception()
+        if error is not None and self._is_loss(error):
+            self.remove(worker)
+            return
+        worker.open.remove(request)
+        if error is not None:
+            self._again(request, f"{type(error).__name__}: {str(error).strip().splitlines()[-1:]}")
+        else:
+            self._heed(request, future.result())
+        self._feed()
+
+    def _heed(self, request: Request, said: Generated | Refused) -> None:
+        if isinstance(said, Generated):
+            _settle(request, said)
+        elif said.unseen and not request.whole:
+            request.whole = True
+            self._line.insert(0, request)
+        elif said.fatal:
+            self.fail(RunError(said.why))
+            _settle(request, RunError(said.why))
+        else:
+            _settle(request, ModelError(said.why))
+
+    def _again(self, request: Request, why: str) -> None:
+        request.losses += 1
+        if request.losses >= MOST_LOSSES:
+            _settle(request, ModelError(f"The cluster was asked {request.losses} times and gave no answer: {why}."))
+        else:
+            self._line.insert(0, request)
+
+
+def _settle(request: Request, said: Generated | EmotionError) -> None:
+    if not request.reply.set_running_or_notify_cancel():
+        return
+    if isinstance(said, Generated):
+        request.reply.set_result(said)
+    else:
+        request.reply.set_exception(said)
