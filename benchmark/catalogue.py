@@ -91,5 +91,7 @@ def find_catalogued(name: str) -> CataloguedModel:
 def published_row(spec: str) -> str | None:
     """Which row of the published table a model spec stands for, if any."""
     catalogue = read_catalogue()
-    row = catalogue.models.get(spec)
+    checkpoint = spec.removeprefix("hf:")
+    by_id = (row for row in catalogue.models.values() if spec.startswith("hf:") and row.id == checkpoint)
+    row = catalogue.models.get(spec) or next(by_id, None)
     return row.published if row else catalogue.own_code.get(spec)

@@ -87,6 +87,10 @@ class Account:
         # what may be sent again: a good deal at once, and in the long run not more than what succeeds
         self._spare = self._most_spare = max(200, 10 * ceiling)
 
+    def widen(self, ceiling: int) -> None:
+        """Raises the ceiling, before anything is sent."""
+        self.ceiling, self.allowed = ceiling, float(ceiling)
+
     @property
     def load(self) -> float:
         """How full the window is; more than 1 where requests wait."""

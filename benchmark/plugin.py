@@ -2,122 +2,46 @@
 
 import asyncio
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from string import Template
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from platformdirs import user_cache_path
-from pydantic import BeforeValidator, Field
 
+from benchmark.bench import Bench, BenchmarkOptions, prepare
 from benchmark.cache import Cache
 from benchmark.clip import ClipReader
 from benchmark.contents import Contents
-from benchmark.dataset import Dataset, read_samples
+from benchmark.devices import devices
 from benchmark.errors import EmotionError, RunError
 from benchmark.limits import Limits
 from benchmark.local.cluster import RayCluster
 from benchmark.local.run import LocalRun, Site
-from benchmark.model import Answer, Connected, Model, ModelOptions, Respondent, find_respondent
+from benchmark.model import Answer, Connected, Model, Respondent
 from benchmark.models.cached import CachedModel
 from benchmark.money import Budget
 from benchmark.options import (
-    Listed,
-    Parameters,
-    Prices,
     declared,
     flag_of,
-    option,
     parse_options,
     read_option_file,
-    split,
 )
-from benchmark.prompt import PROMPTS, Asking, Prompt, Prompter, read_templates
+from benchmark.prompt import Asking, Prompt, Prompter
 from benchmark.schedule import DEPTH, Deal, Dealing
-from benchmark.selection import parse_shard, select
 from benchmark.task import TASKS, Sample
 
 T = TypeVar("T")
-
-Modalities = Annotated[tuple[Literal["video", "audio"], ...], BeforeValidator(split)]
 
 PYTEST_S_OWN = frozenset({"filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"})
 """Markers that change what pytest does; a source of such a name is no marker."""
 
 CASES = Path(__file__).with_name("test_mme_emotion.py")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchmarkOptions:
-    """Which questions, and who answers them."""
-
-    model: str = option(
-        "signal", "SPEC", "model under test: a catalogued name, openai:NAME, hf:FOLDER_OR_ID, answers:FILE, signal,"
-        " random, majority or python:MODULE:ATTR (default: signal)"
-    )  # fmt: skip
-    base_url: Listed = option((), "URL", "endpoint of openai:NAME; several, comma-separated, share the load")
-    api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
-    model_option: Parameters = option(
-        (),
-        "K=V,…",
-        "request parameters for the model: temperature=0.2,max_tokens=900; for hf: how it is loaded as well",
-    )
-    gpus_per_worker: Annotated[int, Field(ge=1)] = option(
-        1, "N", "GPUs that each process takes for models of hf:; a model is spread over them (default: 1)"
-    )
-    engine: str | None = option(
-        None, "ray[:ADDRESS]", "where models of hf: are loaded: on a Ray cluster, else on this machine"
-    )
-    data: str | None = option(
-        None, "WHERE", "samples: a folder, hf:ID, demo, or a JSONL or CSV file (default: $MME_EMOTION_DATA, else demo)"
-    )
-    tasks: Listed = option((), "NAMES", f"only these tasks, comma-separated: {', '.join(TASKS)}")
-    limit: Annotated[int, Field(ge=1)] | None = option(
-        None, "N", "only N samples, stratified over task and label, the same ones every time"
-    )
-    shard: str | None = option(None, "K/N", "only the K-th of N equal parts of the samples")
-    concurrency: Annotated[int, Field(ge=1)] | None = option(
-        None, "N", "requests in flight, of all processes together (default: what the provider usually takes)"
-    )
-    request_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
-        300.0, "SECONDS", "how long a request may take before it is sent again (default: 300)"
-    )
-    price: Prices = option(
-        (), "NAME=IN/OUT,…", "USD per million input and output tokens, for models whose price the catalogue lacks"
-    )
-    max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = option(
-        None, "USD", "stop before the requests of this run cost more"
-    )
-    frames: Annotated[int, Field(ge=1)] = option(10, "N", "frames that the model sees at most (default: 10)")
-    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
-        1.0, "F", "frames a second that the model sees (default: 1)"
-    )
-    modalities: Modalities = option((), "LIST", "what the model is given: video,audio (default: what it takes)")
-    decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "decoder of frames: pyav or decord (default: pyav)")
-    prompts: Path | None = option(None, "DIR", "prompt templates that replace those of the same name")
-    cache: Path | None = option(None, "DIR", "where decoded frames and replies are kept (default: the user's cache)")
-    cache_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] = option(
-        20.0, "GB", "how much of frames and sound is kept, least recently used goes (default: 20)"
-    )
-    no_cache: bool = option(default=False, metavar="", text="keep nothing beyond this run, and use nothing kept")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """The questions of this run and who answers them, ready to start."""
-
-    options: BenchmarkOptions
-    dataset: Dataset
-    samples: tuple[Sample, ...]
-    respondent: Model | Respondent
-    template: Template
-    limits: Limits
-    local: LocalRun
 
 
 OPTIONS = pytest.StashKey[BenchmarkOptions]()
@@ -207,7 +131,7 @@ def bench_of(config: pytest.Config) -> Bench:
     """
     if BENCH not in config.stash:
         with usage_errors():
-            config.stash[BENCH] = _prepare(config.stash[OPTIONS], _limits(config), _local_run(config))
+            config.stash[BENCH] = prepare(config.stash[OPTIONS], _limits(config), _local_run(config))
     return config.stash[BENCH]
 
 
@@ -251,32 +175,6 @@ def _limits(config: pytest.Config) -> Limits:
     )
 
 
-def _prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun) -> Bench:
-    dataset = read_samples(options.data or "demo")
-    shard = parse_shard(options.shard) if options.shard else None
-    samples = select(dataset.samples, tasks=options.tasks, limit=options.limit, shard=shard)
-    settings = ModelOptions(
-        base_urls=options.base_url,
-        api_key_env=options.api_key_env,
-        parameters=dict(options.model_option),
-        modalities=options.modalities,
-        prices=dict(options.price),
-        limits=limits,
-        local=local,
-    )
-    respondent = find_respondent(options.model, settings, dataset.samples)
-    template = read_templates(PROMPTS, options.prompts)["question"]
-    return Bench(
-        options=options,
-        dataset=dataset,
-        samples=samples,
-        respondent=respondent,
-        template=template,
-        limits=limits,
-        local=local,
-    )
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options about questions and model."""
     add_options(parser, "MME-Emotion: the questions, and who answers", BenchmarkOptions)
@@ -288,6 +186,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Reads the options and makes each task a marker."""
     options = read_options(config, BenchmarkOptions)
+    # NumPy tells a library's developers, of each batch anew
+    warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
     config.stash[OPTIONS] = replace(options, data=options.data or os.environ.get("MME_EMOTION_DATA"))
     for task in TASKS.values():
         config.addinivalue_line("markers", f"{task.name}: {task.title}")
@@ -320,6 +220,16 @@ def _open_cache(config: pytest.Config) -> Cache:
 def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[object]) -> None:
     """Takes down how many workers there will be."""
     config.stash[WORKERS] = len(specs)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """With `-n auto`, a process for each share of the GPUs where the model is loaded here; else xdist's own count."""
+    options = read_options(config, BenchmarkOptions)
+    if not options.model.startswith("hf:") or "device_map" in dict(options.model_option):
+        return None
+    with usage_errors():
+        return max(1, len(devices()) // options.gpus_per_worker)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,10 +10,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from benchmark.bench import Bench
 from benchmark.catalogue import BUILT_IN
 from benchmark.model import Model, ModelOptions
 from benchmark.options import Listed, Parameters, option
-from benchmark.plugin import Bench
 from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
 from benchmark.prompt import check_replacements, read_templates
 from evaluators.extractor import Extractor

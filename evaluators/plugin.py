@@ -82,6 +82,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             raise pytest.UsageError("--estimate needs no processes: leave -n away.")
     elif not (config.option.collectonly or is_worker(config)):
         with usage_errors():
+            bench_of(config).check_engine()
             asyncio.run(_check(connected(config)))
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from benchmark.bench import Bench
 from benchmark.catalogue import published_row
-from benchmark.plugin import Bench
 from benchmark.task import TASKS, Sample
 from evaluators.agents import DEMO_NAME, Agents, EvaluatorOptions
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
@@ -160,6 +160,7 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
         lines.append(
             "THIS IS THE DEMO: drawn clips that test the path and measure nothing; --data=DIR for the benchmark"
         )
+    lines += bench.local.notes
     missing = [why for sample in bench.samples if (why := bench.dataset.missing.get(sample.id))]
     if missing:
         lines.append(f"{len(missing)} clips cannot be used, their cases are errors; the first: {missing[0]}")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from benchmark.bench import Bench
 from benchmark.options import declared, flag_of
-from benchmark.plugin import Bench
 from evaluators.agents import EvaluatorOptions
 
 CASE = "benchmark/test_mme_emotion.py::test_sample"

@@ -3,6 +3,7 @@
 `python -m tests.checkpoints NAME FOLDER` makes one. Torch is imported by whoever makes one, not before.
 """
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -129,6 +130,28 @@ def _qwen_2_5_omni(folder: Path) -> None:
     _save(folder, Qwen2_5OmniThinkerForConditionalGeneration(config), processor)
 
 
+def _qwen_2_5_omni_with_a_voice(folder: Path) -> None:
+    """As published: the thinker that answers, the talker that speaks, and what makes sound of that."""
+    from transformers import AutoProcessor, Qwen2_5OmniConfig, Qwen2_5OmniForConditionalGeneration
+
+    thinker = folder.with_name(f"{folder.name}-thinker")
+    _qwen_2_5_omni(thinker)
+    processor = AutoProcessor.from_pretrained(thinker)
+    text = _text_config(processor.tokenizer, rope_parameters=ROPE)
+    del text["eos_token_id"], text["bos_token_id"], text["initializer_range"]
+    tiny = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "head_dim": 16, "emb_dim": 8}
+    config = Qwen2_5OmniConfig(
+        thinker_config=json.loads((thinker / "config.json").read_text("utf-8")),
+        talker_config={**text, "vocab_size": 64, "head_dim": 8, "embedding_size": 32},
+        token2wav_config={
+            "dit_config": {**tiny, "enc_dim": 8, "enc_emb_dim": 8, "enc_channels": [8, 8, 8, 8, 24], "num_embeds": 64},
+            "bigvgan_config": {"upsample_initial_channel": 64},
+        },
+        enable_audio_output=True,
+    )
+    _save(folder, Qwen2_5OmniForConditionalGeneration(config), processor)
+
+
 def _qwen_2_5_vl(folder: Path) -> None:
     from transformers import (
         Qwen2_5_VLConfig,
@@ -222,6 +245,7 @@ def _video_llava(folder: Path) -> None:
 MAKERS: Mapping[str, Callable[[Path], None]] = MappingProxyType(
     {
         "qwen2.5-omni": _qwen_2_5_omni,
+        "qwen2.5-omni-voice": _qwen_2_5_omni_with_a_voice,
         "qwen2.5-vl": _qwen_2_5_vl,
         "qwen2-audio": _qwen_2_audio,
         "video-llava": _video_llava,

@@ -222,13 +222,25 @@ def _weight(path: Path, size: int | None, prefix: str) -> int:
     """Bytes of the tensors in a file whose names start so, each number taking `size` bytes if that is given."""
     if path.suffix != ".safetensors":
         return path.stat().st_size
-    with path.open("rb") as file:
-        head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    head = _head(path)
     return sum(
         prod(tensor["shape"]) * (size or BYTES.get(tensor["dtype"], 1))
         for name, tensor in head.items()
         if name != "__metadata__" and name.startswith(prefix)
     )
+
+
+def _head(path: Path) -> dict[str, Any]:
+    """What a file of tensors holds: shape and precision of each, by name."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > path.stat().st_size:
+                raise ValueError("its head is longer than the file")
+            head: dict[str, Any] = json.loads(file.read(length))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} holds no tensors ({error}); fetch the checkpoint again.") from error
+    return head
 
 
 def _read(path: Path) -> None:

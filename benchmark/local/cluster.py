@@ -72,13 +72,14 @@ class RayCluster:
         """A file beside the pictures: a node that sees it sees them."""
         return self.cache().path.with_name(self._mark)
 
-    def check(self, *, needs_gpu: bool) -> None:
-        """Looks whether there is a place for an actor.
+    def check(self, *, needs_gpu: bool) -> int:
+        """How many places there are for actors.
 
         Raises:
             RunError: there is none; says what there is.
         """
-        if not self.places(needs_gpu=needs_gpu):
+        places = self.places(needs_gpu=needs_gpu)
+        if not places:
             counts: Counter[str] = Counter()
             for node in self._alive():
                 counts.update({name: int(node["Resources"].get(name, 0)) for name in ("CPU", "GPU")})
@@ -86,6 +87,7 @@ class RayCluster:
                 f"The Ray cluster has no room for a model: {len(self._alive())} nodes with {counts['GPU']} GPUs and"
                 f" {counts['CPU']} CPUs, none with the {self.gpus} GPUs of --gpus-per-worker."
             )
+        return len(places)
 
     def places(self, *, needs_gpu: bool) -> list[Place]:
         """Where actors can be, by now."""

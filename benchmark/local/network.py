@@ -35,6 +35,9 @@ THINKERS = MappingProxyType(
 )
 """The class that answers, of networks that also speak: the rest of them is not loaded."""
 
+AUTOMATIC = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM", "AutoModel")
+"""Under which a checkpoint may bring a class of its own, the likeliest first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensors:
@@ -217,13 +220,15 @@ class TransformersNetwork:
             from transformers import BitsAndBytesConfig
 
             arguments["quantization_config"] = BitsAndBytesConfig(**arguments["quantization_config"])
+        from safetensors import SafetensorError
+
         try:
             model, told = self._class().from_pretrained(
                 self._checkpoint.folder, output_loading_info=True, use_safetensors=None, **arguments
             )
         except self._torch.OutOfMemoryError as error:
             raise RunError(f"hf:{name} does not fit on the device: {_brief(error)}.") from None
-        except (OSError, ValueError, ImportError, RuntimeError, TypeError) as error:
+        except (OSError, ValueError, ImportError, RuntimeError, TypeError, SafetensorError) as error:
             raise RunError(f"hf:{name} cannot be loaded: {_brief(error)}.") from error
         if missing := sorted(told["missing_keys"]):
             raise RunError(
@@ -236,9 +241,9 @@ class TransformersNetwork:
     def _class(self) -> Any:
         import transformers
 
-        if thinker := THINKERS.get(self._checkpoint.architecture):
-            return getattr(transformers, thinker)
-        return transformers.AutoModelForMultimodalLM
+        own = self._checkpoint.config.get("auto_map", {}) if self._settings.trusts_code else {}
+        names = (THINKERS.get(self._checkpoint.architecture), *(name for name in AUTOMATIC if name in own))
+        return getattr(transformers, next(filter(None, names), AUTOMATIC[0]))
 
     def _generation_config(self, generation: Generation) -> Any:
         """The checkpoint's own, but greedy unless the user wants samples."""
@@ -253,6 +258,27 @@ class TransformersNetwork:
         if self.device == "cuda":
             self._torch.cuda.empty_cache()
         return OutOfMemory(said)
+
+
+def check_architecture(checkpoint: Checkpoint, settings: LocalSettings) -> None:
+    """Refuses a network that Transformers cannot build.
+
+    Raises:
+        RunError: it does not know it, or does not import.
+    """
+    if settings.trusts_code and "auto_map" in checkpoint.config:
+        return
+    try:
+        import transformers
+        from transformers.models.auto.modeling_auto import MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES
+    except (ImportError, OSError, RuntimeError) as error:
+        raise RunError(f"hf:{checkpoint.name} needs transformers, which does not import: {_brief(error)}.") from error
+    if checkpoint.architecture not in {*MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES, *THINKERS}:
+        raise RunError(
+            f"hf:{checkpoint.name} is of a kind, {checkpoint.architecture!r}, of which transformers"
+            f" {transformers.__version__} knows no multimodal model: update transformers, or, if you trust the Python"
+            " code that comes with it, --model-option=trust_remote_code=true."
+        )
 
 
 def device_of(checkpoint: Checkpoint, settings: LocalSettings) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from benchmark.devices import devices
+from benchmark.devices import Device, devices
 from benchmark.local.batching import Batcher, Generated, Generation, Network
 from benchmark.local.checkpoint import Checkpoint, digest_of, fetch, warm
-from benchmark.local.network import TransformersNetwork
+from benchmark.local.network import TransformersNetwork, check_architecture
 from benchmark.local.placement import (
     VISIBLE,
     check_devices,
@@ -45,8 +45,8 @@ class Answering(Protocol):
 class Cluster(Protocol):
     """Machines elsewhere, on which checkpoints can be loaded."""
 
-    def check(self, *, needs_gpu: bool) -> None:
-        """Looks whether there is a place for a model.
+    def check(self, *, needs_gpu: bool) -> int:
+        """How many places there are for a model.
 
         Raises:
             RunError: there is none.
@@ -79,7 +79,12 @@ class Site:
 
 
 class LocalRun:
-    """The checkpoints of a run; each is loaded once, whatever parts it plays."""
+    """The checkpoints of a run; each is loaded once, whatever parts it plays.
+
+    Attributes:
+        places: where each is loaded, as far as this process asks there.
+        notes: what the user should know of the devices, once they have been looked at.
+    """
 
     def __init__(self, site: Site, cluster: Cluster | None = None) -> None:
         """Loads nothing yet; without a cluster, all is loaded on this machine."""
@@ -87,14 +92,18 @@ class LocalRun:
         self._cluster = cluster
         self._known: dict[str, tuple[Checkpoint, LocalSettings]] = {}
         self._answering: dict[str, Answering] = {}
+        self._steps: dict[str, int] = {}
         self._guard, self._loading = threading.Lock(), threading.Lock()
         self._checked = self._placed = False
+        self.places = 1
+        self.notes: tuple[str, ...] = ()
 
     def add(self, checkpoint: Checkpoint, settings: LocalSettings) -> str:
         """Takes a checkpoint up; what is loaded alike has one key."""
-        loading = {"loading": settings.loading, "processing": settings.processing}
-        key = json.dumps([checkpoint.name, loading, settings.sound_in_video], sort_keys=True, default=str)
+        loading = [dict(settings.loading), dict(settings.processing), settings.sound_in_video]
+        key = json.dumps([checkpoint.name, *loading], sort_keys=True, default=str)
         self._known.setdefault(key, (checkpoint, settings))
+        self._steps[key] = max(self._steps.get(key, 0), int(settings.generation["max_new_tokens"]))
         return key
 
     @property
@@ -106,7 +115,7 @@ class LocalRun:
         """Whoever answers for the checkpoint of that key, who loads it when the first request comes."""
         with self._guard:
             if key not in self._answering:
-                self._answering[key] = self._begin(*self._known[key])
+                self._answering[key] = self._begin(key, *self._known[key])
             return self._answering[key]
 
     def check(self) -> None:
@@ -119,12 +128,14 @@ class LocalRun:
             if self._checked:
                 return
             for checkpoint, settings in self._known.values():
+                check_architecture(checkpoint, settings)
                 fetch(checkpoint, settings)
                 checkpoint.weights()
             if self._cluster is None:
                 self._check_fit()
             else:
-                self._cluster.check(needs_gpu=any(one.device is None for _, one in self._known.values()))
+                self.places = self._cluster.check(needs_gpu=any(one.device is None for _, one in self._known.values()))
+                self.notes = (f"Ray cluster: {self.places} places for a model; nodes that join are used too",)
             self._checked = True
 
     def close(self) -> None:
@@ -147,13 +158,14 @@ class LocalRun:
             found = devices()
             check_devices(found, workers, each)
             check_room(on_gpu, found, workers, each)
+            self.notes = (_note(found, workers * each, each),)
         if workers > 1:
             warm(file for checkpoint, _ in self._known.values() for file in checkpoint.weights())
 
-    def _begin(self, checkpoint: Checkpoint, settings: LocalSettings) -> Answering:
+    def _begin(self, key: str, checkpoint: Checkpoint, settings: LocalSettings) -> Answering:
         if self._cluster is not None:
             return self._cluster.start(checkpoint, settings)
-        return Batcher(partial(self._load, checkpoint, settings), Sizer(fixed=settings.batch))
+        return Batcher(partial(self._load, checkpoint, settings), Sizer(fixed=settings.batch, steps=self._steps[key]))
 
     def _load(self, checkpoint: Checkpoint, settings: LocalSettings) -> Network:
         """The network, on this process's own share of the devices; one after the other."""
@@ -168,6 +180,13 @@ class LocalRun:
         place = claim(site.workers, site.worker % site.workers, site.folder)
         os.environ[VISIBLE] = visible_to(place, site.gpus, os.environ)
         self._placed = True
+
+
+def _note(found: Sequence[Device], taken: int, each: int) -> str:
+    """Which devices are used, and how the others could be."""
+    idle = len(found) - taken
+    hint = f"; {idle} more are idle, -n {len(found) // each} uses them" if idle >= each else ""
+    return f"hf: computes on {taken} × {found[0].name}{hint}"
 
 
 def _loaded_bytes(checkpoint: Checkpoint, settings: LocalSettings) -> int:

@@ -18,6 +18,9 @@ from benchmark.usage import Usage
 WAITING = 192
 """Requests that each process has in line: some batches, so that each is put together from prompts of like length."""
 
+HEADROOM = 2
+"""How much a cluster may grow while each of its nodes still has batches in line."""
+
 
 def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "LocalModel":  # noqa: ARG001
     """`hf:PATH_OR_ID`, with the options that `parse_settings` knows.
@@ -74,6 +77,8 @@ class LocalModel:
             RunError: it does not; says what is needed and what there is.
         """
         await asyncio.to_thread(self._run.check)
+        if self._run.places > 1:
+            self._account.widen(HEADROOM * self._run.places * WAITING)
 
     async def generate(self, prompt: Prompt) -> Answer:
         """The reply, generated together with others that wait.

@@ -75,6 +75,8 @@ def test_every_row_can_be_sent_something_by_a_provider_that_is_known(name: str) 
 def test_a_spec_stands_for_its_published_row() -> None:
     assert published_row("gpt-4o-2024-11-20") == "GPT-4o"
     assert published_row("affectgpt") == "AffectGPT"
+    assert published_row("hf:Qwen/Qwen2.5-Omni-7B") == "Qwen2.5-Omni"
+    assert published_row("hf:my/Qwen2.5-Omni-7B") is None
     assert published_row("gpt-5") is None
     assert published_row("answers:mine.json") is None
 

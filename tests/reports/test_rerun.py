@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.bench import Bench, BenchmarkOptions
 from benchmark.dataset import read_samples
 from benchmark.limits import Limits
 from benchmark.local.run import LocalRun, Site
 from benchmark.model import ModelOptions, find_respondent
 from benchmark.options import parse_options
-from benchmark.plugin import Bench, BenchmarkOptions
 from benchmark.prompt import PROMPTS, read_templates
 from evaluators.agents import EvaluatorOptions
 from reports.rerun import rerun_of

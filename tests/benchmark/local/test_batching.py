@@ -1,0 +1,190 @@
+"""Requests put together into batches."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.clip import Frame, Sound
+from benchmark.errors import ModelError, RunError
+from benchmark.local.batching import Batcher, Generated, Network, Waiting, choose
+from benchmark.local.sizing import Sizer
+from benchmark.prompt import Prompt
+from tests.benchmark.local.fake import FakeNetwork
+
+FRAMES = (Frame(jpeg=b"", seconds=0.0),)
+
+
+def waiting(order: int, weight: float, *, urgent: bool = False, frames: bool = False, alone: bool = False) -> Waiting:
+    prompt = Prompt(text="?", frames=FRAMES if frames else ())
+    return Waiting(prompt=prompt, generation=(), order=order, urgent=urgent, weight=weight, reply=Future(), alone=alone)
+
+
+def anything(count: int, weight: float) -> bool:
+    return True
+
+
+lines = st.lists(
+    st.tuples(st.floats(1, 1000), st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=40
+).map(
+    lambda rows: [
+        waiting(order, weight, urgent=urgent, frames=frames, alone=alone)
+        for order, (weight, urgent, frames, alone) in enumerate(rows)
+    ]
+)
+
+
+@given(lines, st.integers(1, 50), st.floats(1, 5000))
+def test_a_batch_has_who_is_first_and_its_like(line: list[Waiting], most: int, room: float) -> None:
+    batch = choose(line, most, lambda count, weight: count * weight <= room)
+    first = min(line, key=lambda one: (not one.urgent, one.order))
+    assert first in batch
+    assert 1 <= len(batch) <= most
+    assert len({one.order for one in batch}) == len(batch)
+    assert {one.kind for one in batch} == {first.kind}
+    assert len(batch) == 1 or not any(one.alone for one in batch)
+    assert len(batch) == 1 or len(batch) * max(one.weight for one in batch) <= room
+
+
+@given(lines, st.integers(2, 50))
+def test_a_batch_has_those_nearest_in_length(line: list[Waiting], most: int) -> None:
+    batch = choose(line, most, anything)
+    first = min(line, key=lambda one: (not one.urgent, one.order))
+    others = [one for one in line if one.kind == first.kind and not one.alone and one not in batch]
+    low, high = batch[0].weight, batch[-1].weight
+    assert all(not low < one.weight < high for one in others)  # nobody in between is left behind
+    assert len(batch) == most or first.alone or not others
+
+
+def test_requests_that_are_answered_otherwise_are_not_mixed() -> None:
+    one, other = waiting(0, 1), waiting(1, 1)
+    warm = Waiting(
+        prompt=other.prompt, generation=(("temperature", 1),), order=1, urgent=False, weight=1, reply=Future()
+    )
+    assert choose([one, warm], 8, anything) == [one]
+
+
+@pytest.fixture
+def batchers() -> Iterator[list[Batcher]]:
+    """Ends what a test has started."""
+    made: list[Batcher] = []
+    yield made
+    for batcher in made:
+        batcher.close()
+
+
+def start(batchers: list[Batcher], network: Network, *, fixed: int | None = None) -> Batcher:
+    batcher = Batcher(lambda: network, Sizer(fixed=fixed))
+    batchers.append(batcher)
+    return batcher
+
+
+def ask(batcher: Batcher, texts: Sequence[str]) -> list["Future[Generated]"]:
+    return [batcher.submit(Prompt(text=text)) for text in texts]
+
+
+def test_everyone_gets_the_own_answer(batchers: list[Batcher]) -> None:
+    network = FakeNetwork()
+    texts = [f"question {number}" * (1 + number % 7) for number in range(200)]
+    replies = ask(start(batchers, network), texts)
+    assert [reply.result(20).text for reply in replies] == [text[::-1] for text in texts]
+    assert sum(network.batches) == 200
+
+
+def test_what_waits_while_the_device_is_busy_becomes_one_batch(batchers: list[Batcher]) -> None:
+    network = FakeNetwork()
+    network.may_go.clear()
+    batcher = start(batchers, network, fixed=32)
+    first = batcher.submit(Prompt(text="first"))
+    assert network.begun.wait(20)
+    later = ask(batcher, [f"later {number:02}" for number in range(40)])
+    network.may_go.set()
+    wait([first, *later], 20)
+    # one batch may be prepared, with whoever was there by then, while the first is generated
+    assert network.batches[0] == 1
+    assert max(network.batches) == 32 or len(network.batches) <= 4
+
+
+def test_the_urgent_go_first(batchers: list[Batcher]) -> None:
+    network = FakeNetwork()
+    network.may_go.clear()
+    batcher = start(batchers, network, fixed=1)
+    replies = [batcher.submit(Prompt(text="first"))]
+    assert network.begun.wait(20)
+    replies += ask(batcher, ["b", "c", "d"])
+    replies.append(batcher.submit(Prompt(text="now"), urgent=True))
+    network.may_go.set()
+    wait(replies, 20)
+    order = [texts[0] for texts in network.together]
+    assert order.index("now") <= 2  # the one that was being prepared may still go before it
+
+
+def test_out_of_memory_halves_the_batch_and_loses_nothing(batchers: list[Batcher]) -> None:
+    network = FakeNetwork(most=5)
+    network.may_go.clear()
+    batcher = start(batchers, network, fixed=32)
+    replies = ask(batcher, [f"question {number}" for number in range(100)])
+    network.may_go.set()
+    assert [reply.result(20).text for reply in replies] == [f"question {number}"[::-1] for number in range(100)]
+    assert max(network.batches) <= 5
+    assert sum(network.batches) == 100
+
+
+def test_one_request_too_large_is_the_only_one_to_fail(batchers: list[Batcher]) -> None:
+    network = FakeNetwork(most=0)
+    reply = start(batchers, network).submit(Prompt(text="huge"))
+    with pytest.raises(ModelError, match=r"alone needs more memory than there is \(no room\); see --frames"):
+        reply.result(20)
+
+
+def test_one_that_spoils_a_batch_fails_alone(batchers: list[Batcher]) -> None:
+    network = FakeNetwork()
+    network.may_go.clear()
+    batcher = start(batchers, network, fixed=8)
+    first = batcher.submit(Prompt(text="first"))
+    assert network.begun.wait(20)
+    replies = ask(batcher, ["good 1", "spoilt", "good 2", "good 3"])
+    network.may_go.set()
+    assert first.result(20).text == "tsrif"
+    assert [replies[place].result(20).text for place in (0, 2, 3)] == ["1 doog", "2 doog", "3 doog"]
+    with pytest.raises(ModelError, match=r"takes no such request \(ValueError: cannot be read\)"):
+        replies[1].result(20)
+
+
+def test_a_network_that_cannot_be_loaded_refuses_all_in_its_own_words() -> None:
+    def load() -> Network:
+        raise RunError("hf:x lacks weights.")
+
+    batcher = Batcher(load, Sizer())
+    first = batcher.submit(Prompt(text="?"))
+    with pytest.raises(RunError, match="hf:x lacks weights"):
+        first.result(20)
+    with pytest.raises(RunError, match="hf:x lacks weights"):
+        batcher.submit(Prompt(text="?")).result(20)
+    batcher.close()
+
+
+def test_closing_refuses_who_waits_and_waits_for_who_is_generated() -> None:
+    network = FakeNetwork()
+    network.may_go.clear()
+    batcher = Batcher(lambda: network, Sizer(fixed=1))
+    replies = ask(batcher, ["a", "b", "c", "d"])
+    assert network.begun.wait(20)
+    network.may_go.set()
+    batcher.close()
+    ended = [reply.exception(20) for reply in replies]
+    assert ended[0] is None
+    assert all(error is None or "The run was ended" in str(error) for error in ended)
+
+
+def test_sound_and_frames_make_the_kind() -> None:
+    import numpy as np
+
+    heard = Sound(samples=np.zeros(16_000, "f4"), rate=16_000)
+    prompts = [Prompt(text="?"), Prompt(text="?", sound=heard), Prompt(text="?", frames=FRAMES)]
+    kinds = {
+        Waiting(prompt=one, generation=(), order=0, urgent=False, weight=1, reply=Future()).kind for one in prompts
+    }
+    assert len(kinds) == 3

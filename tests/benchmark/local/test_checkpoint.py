@@ -1,0 +1,156 @@
+"""A checkpoint's files."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import RunError
+from benchmark.local import checkpoint as module
+from benchmark.local.checkpoint import digest_of, find_checkpoint
+from benchmark.local.settings import LocalSettings, parse_settings
+
+Find = Callable[[str], Path]
+PLAIN = LocalSettings()
+
+
+def copied(folder: Path, to: Path) -> Path:
+    return Path(shutil.copytree(folder, to / "copy"))
+
+
+@pytest.mark.parametrize(
+    ("name", "modalities"),
+    [
+        ("qwen2.5-omni", {"video", "audio"}),
+        ("qwen2.5-omni-voice", {"video", "audio"}),
+        ("qwen2.5-vl", {"video"}),
+        ("qwen2-audio", {"audio"}),
+        ("video-llava", {"video"}),
+    ],
+)
+def test_its_parts_tell_what_it_takes(checkpoint: Find, name: str, modalities: set[str]) -> None:
+    assert find_checkpoint(str(checkpoint(name)), PLAIN).modalities == modalities
+
+
+def test_weights_are_weighed_by_their_numbers_and_only_what_is_loaded(checkpoint: Find) -> None:
+    import safetensors.torch
+
+    folder = checkpoint("qwen2.5-omni-voice")
+    tensors = safetensors.torch.load_file(folder / "model.safetensors")
+    numbers = sum(tensor.numel() for name, tensor in tensors.items() if name.startswith("thinker."))
+    found = find_checkpoint(str(folder), PLAIN)
+    assert found.weigh(PLAIN) == 4 * numbers
+    assert found.weigh(parse_settings({"dtype": "bfloat16"})) == 2 * numbers
+
+
+def test_its_identity_is_what_its_files_hold_and_not_where_they_lie(checkpoint: Find, tmp_path: Path) -> None:
+    folder = checkpoint("qwen2-audio")
+    identity = find_checkpoint(str(folder), PLAIN).identity(digest_of)
+    other = find_checkpoint(str(copied(folder, tmp_path)), PLAIN)
+    assert other.identity(digest_of) == identity
+    weights = other.folder / "model.safetensors"
+    raw = bytearray(weights.read_bytes())
+    raw[-1] ^= 1
+    weights.write_bytes(raw)
+    changed = other.identity(digest_of)
+    assert changed != identity
+    (other.folder / "chat_template.jinja").write_text("{{ messages }}")
+    assert other.identity(digest_of) not in (identity, changed)
+
+
+def test_weights_in_parts_are_all_there_or_it_is_told(checkpoint: Find, tmp_path: Path) -> None:
+    folder = copied(checkpoint("qwen2-audio"), tmp_path)
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    found = find_checkpoint(str(folder), PLAIN)
+    with pytest.raises(RunError, match=r"is not whole: .* lacks model-2\.safetensors; fetch it again"):
+        found.weights()
+    (folder / "model-2.safetensors").write_bytes(b"")
+    assert [path.name for path in found.weights()] == ["model-1.safetensors", "model-2.safetensors"]
+
+
+def test_what_is_no_checkpoint_is_told(checkpoint: Find, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="names nothing: there is no such folder, and ids of the hub are OWNER/NAME"):
+        find_checkpoint("/no/such/folder", PLAIN)
+    with pytest.raises(RunError, match=r"is no checkpoint: .* has no config\.json"):
+        find_checkpoint(str(tmp_path), PLAIN)
+    folder = copied(checkpoint("qwen2-audio"), tmp_path)
+    (folder / "model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(RunError, match=r"model\.safetensors holds no tensors .*; fetch the checkpoint again"):
+        find_checkpoint(str(folder), PLAIN).weigh(PLAIN)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(RunError, match=r"has no weights: .* holds neither \*\.safetensors nor \*\.bin"):
+        find_checkpoint(str(folder), PLAIN).weights()
+    (folder / "config.json").write_text("[")
+    with pytest.raises(RunError, match=r"config\.json cannot be used .*; fetch the checkpoint again"):
+        find_checkpoint(str(folder), PLAIN)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "NEEDED", ("torch", "no_such_package"))
+    with pytest.raises(RunError, match=r"hf:a/b needs no_such_package: pip install 'mme-emotion\[local\]'"):
+        find_checkpoint("a/b", PLAIN)
+
+
+class Hub:
+    """Answers as the Hugging Face hub does to those who may not have something."""
+
+    def __init__(self, status: int, code: str) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.send_header("X-Error-Code", code)
+                self.send_header("X-Error-Message", "Bearer hf_secret0123456789 may not")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_HEAD(self) -> None:
+                self.do_GET()
+
+            def log_message(self, *arguments: object) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[int, str], None]]:
+    """Makes a hub of what it is to say, for the length of a test."""
+    import huggingface_hub
+
+    started: list[Hub] = []
+
+    def start(status: int, code: str) -> None:
+        started.append(Hub(status, code))
+        asked = partial(huggingface_hub.hf_hub_download, endpoint=started[-1].url, cache_dir=tmp_path)
+        monkeypatch.setattr(huggingface_hub, "hf_hub_download", asked)
+
+    yield start
+    for one in started:
+        one.server.shutdown()
+        one.server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (403, "GatedRepo", "its owner wants to be asked: accept the terms on its page, then set HF_TOKEN"),
+        (401, "RepoNotFound", r"the hub knows no such checkpoint, or shows it only to those with a token \(HF_TOKEN\)"),
+        (404, "RevisionNotFound", "it has no such revision"),
+        (404, "EntryNotFound", r"it has no config\.json"),
+        (503, "", r"the hub cannot be reached|the hub did not give it"),
+    ],
+)
+def test_why_the_hub_gives_nothing(hub: Callable[[int, str], None], status: int, code: str, said: str) -> None:
+    hub(status, code)
+    with pytest.raises(RunError, match=f"hf:owner/name cannot be had: {said}") as raised:
+        find_checkpoint("owner/name", PLAIN)
+    assert "hf_secret" not in str(raised.value)
