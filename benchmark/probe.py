@@ -317,9 +317,11 @@ def _judged(model: EndpointModel, outcome: Outcome, reply: dict[str, Any]) -> Ou
 def _reason(model: EndpointModel, error: openai.APIStatusError) -> str:
     if error.status_code == 401:  # these words quote parts of the key
         return "the key is refused"
-    if error.response.headers.get("content-type", "").startswith("text/html"):
-        return error.response.reason_phrase or "an error page"
-    return _short(model, model.brief(error))
+    body = error.body
+    said = next(filter(None, map(body.get, ("message", "detail"))), body) if isinstance(body, dict) else body
+    if not said or str(said).lstrip().startswith("<"):  # nothing, or a page for browsers
+        return error.response.reason_phrase
+    return _short(model, str(said))
 
 
 def _short(model: EndpointModel, text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from benchmark.models.endpoint import HEALING
 from benchmark.money import Price, cost
 from benchmark.probe import Kind, Outcome, Probed
 from benchmark.prompt import Modality
@@ -159,7 +160,9 @@ def _why(outcome: Outcome) -> str:
     if outcome.status is None:
         return f"no reply: {outcome.reason}"
     said = f"{outcome.status}: {outcome.reason}"
-    return f"refused ({said})" if outcome.refused else f"not settled ({said}); ask again"
+    if outcome.refused:
+        return f"refused ({said})"
+    return f"busy ({said}); ask again" if outcome.status in HEALING else f"failed there ({said}); its log says why"
 
 
 def _modalities(probed: Probed) -> Finding:

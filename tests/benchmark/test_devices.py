@@ -101,7 +101,7 @@ def test_a_torch_that_does_not_work_is_said_so_in_a_sentence(install: Install, s
 
 
 def test_a_torch_that_hangs_is_left(install: Install) -> None:
-    install("import threading; threading.Event().wait(60)")
+    install("import threading; threading.Event().wait(10)\n" + textwrap.dedent(MPS.replace("AVAILABLE", "False")))
     with pytest.raises(RunError, match=r"did not say within 0.5 s"):
         devices(patience=0.5)
 
@@ -118,6 +118,7 @@ def test_somebody_else_s_folder_of_our_name_is_not_run(
 ) -> None:
     install(CUDA)
     (tmp_path / "benchmark").mkdir()
+    (tmp_path / "benchmark" / "__init__.py").touch()
     (tmp_path / "benchmark" / "devices.py").write_text("print('[]')", "utf-8")
     monkeypatch.chdir(tmp_path)
     assert len(devices()) == 2

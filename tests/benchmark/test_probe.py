@@ -131,6 +131,26 @@ def test_a_ladder_ends_where_the_server_has_enough(endpoint: Endpoint, steps: tu
     assert found.reading("sound") == "read"
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"error": {"message": "no  video."}}', "no video"),
+        ('{"object": "error", "message": "no video"}', "no video"),
+        ('{"detail": "no video"}', "no video"),
+        ('{"error": "no video"}', "no video"),
+        ("no video", "no video"),
+        ("<html>no video</html>", "Bad Request"),
+        ("", "Bad Request"),
+        ('{"error": {"message": "%s"}}' % ("no video " * 99), ("no video " * 99)[:160].rstrip()),
+    ],
+)
+def test_the_server_s_reason_is_found_in_whatever_shape_it_comes(
+    endpoint: Endpoint, steps: tuple[Step, ...], body: str, reason: str
+) -> None:
+    found = probed(endpoint, steps[:1], Character(refusals={"text": Said(raw=body, status=400)}))
+    assert found.steps("text")[0].reason == reason
+
+
 def test_one_broken_answer_ends_nothing_and_nothing_is_asked_twice(endpoint: Endpoint, steps: tuple[Step, ...]) -> None:
     usual = Character()
     odd = {"image_url": Said(raw="{truncated"), "video_url": Said(raw="[]")}
@@ -244,11 +264,14 @@ def test_a_key_is_sent_and_never_shown(
     found = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
     assert found.listed.served == ("some-model", "tuned-***")
     assert found.steps("text")[0].reason == "Bearer *** may not"
+    endpoint.reply = lambda _: Said(f"{KEY[:12]}… is no key", 401)
+    elsewhere = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
+    assert elsewhere.steps("text")[0].reason == "the key is refused"
     monkeypatch.setenv("TEST_KEY", wrong := "sk-wrong-9876543210")
     refused = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
     assert "refuses the key in TEST_KEY (401)" in refused.listed.fault
     for secret in (KEY, KEY[:12], wrong, wrong[:12]):
-        assert secret not in repr((found, refused))
+        assert secret not in repr((found, elsewhere, refused))
     monkeypatch.delenv("TEST_KEY")
     with pytest.raises(RunError, match="set the environment variable TEST_KEY"):
         asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))

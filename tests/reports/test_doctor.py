@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +19,7 @@ from reports import machine
 from reports.cli import main
 from reports.doctor import WIDTH, Finding, lines_of
 from tests.benchmark.servers import Character, listing
-from tests.endpoint import Endpoint, Said
+from tests.endpoint import Endpoint, Received, Said
 
 KEY = "sk-very-secret-0123456789"
 MODEL = "--model=openai:some-model"
@@ -119,6 +120,30 @@ def test_a_model_without_eyes_is_no_model_for_pictures(capsys: pytest.CaptureFix
     assert "neither pictures nor sound can be sent: choose another model or server" in told
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(429, "busy (429: not now); ask again"), (500, "failed there (500: not now); its log says why")],
+)
+def test_a_server_that_fails_is_told_from_one_that_does_not_want(
+    capsys: pytest.CaptureFixture[str], endpoint: Endpoint, status: int, told: str
+) -> None:
+    endpoint.reply = Character(refusals={"image_url": Said("not now", status)})
+    code, printed = doctor(capsys, MODEL, f"--base-url={endpoint.url}")
+    assert code == 1
+    assert f"one picture problem {told}" in printed
+
+
+def test_a_model_that_wants_to_hear_something_may_refuse_mere_text(
+    capsys: pytest.CaptureFixture[str], endpoint: Endpoint
+) -> None:
+    usual, refusal = Character(), Said("send sound", 400)
+    endpoint.reply = lambda received: usual(received) if received.parts("input_audio") else refusal
+    code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}", "--modalities=audio")
+    assert code == 0
+    assert "\ntext missing refused (400: send sound)\n" in told
+    assert "\nsound ok up to 60 s: accepted (text alone is not, so its tokens tell nothing)\n" in told
+
+
 def test_one_picture_is_not_ten(capsys: pytest.CaptureFixture[str], endpoint: Endpoint) -> None:
     endpoint.reply = Character(pictures=1)
     code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}")
@@ -156,6 +181,20 @@ def test_each_endpoint_is_asked_and_a_dead_one_ends_none(
     assert not other.requests
 
 
+def test_endpoints_are_asked_side_by_side(
+    capsys: pytest.CaptureFixture[str], endpoint: Endpoint, other: Endpoint
+) -> None:
+    both = threading.Barrier(2)
+    usual = Character()
+
+    def together(received: Received) -> Said:
+        both.wait(10)  # broken where the other endpoint is not asked meanwhile, and then no reply comes
+        return usual(received)
+
+    endpoint.reply = other.reply = together
+    assert examined(capsys, MODEL, f"--base-url={endpoint.url},{other.url}")[0] == 0
+
+
 def test_a_model_that_is_not_served_is_said_with_its_likes(
     capsys: pytest.CaptureFixture[str], endpoint: Endpoint
 ) -> None:
@@ -164,6 +203,7 @@ def test_a_model_that_is_not_served_is_said_with_its_likes(
     code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}")
     assert code == 1
     assert "some-model is not among the 11 that it lists (some-model-7b, zebra, m0, m1, m2, m3, …)" in told
+    assert "\nmodel problem some-model is not" in told
     assert "text problem refused (404: no such model)" in told
     assert "modalities" not in told
     endpoint.reply = Character()
