@@ -1,4 +1,4 @@
-"""`mme-emotion`: what comes after a run, and the cache."""
+"""`mme-emotion`: what comes before a run and after it, and the cache."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from benchmark.errors import EmotionError, RunError
 from benchmark.task import TASKS
 from evaluators.official import Counts, Rescored, read_evaluations, rescore_official, rescore_strict
 from reports.compare_commands import add_comparisons
+from reports.doctor_commands import add_doctor
 from reports.judge_commands import add_judge
 from reports.run_commands import add_runs
 from reports.table import as_text, percent
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mme-emotion", description="After a run of the MME-Emotion suite.")
+    parser = argparse.ArgumentParser(prog="mme-emotion", description="Before and after a run of the MME-Emotion suite.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     rescore = commands.add_parser("rescore", help="turn evaluation files of the official scripts into scores")
     rescore.add_argument("files", nargs="+", type=Path, metavar="EVAL.json")
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rescore.add_argument("--json", action="store_true", help="print JSON: overall and tasks, scores as fractions")
     rescore.set_defaults(run=_rescore)
+    add_doctor(commands)
     add_judge(commands)
     add_comparisons(commands)
     add_runs(commands)

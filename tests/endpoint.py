@@ -77,11 +77,12 @@ def _found(pattern: str, text: str) -> str:
 
 
 class Endpoint:
-    """The server; `reply` may be replaced at any time."""
+    """The server; `reply`, and `listing`, which is given the headers, may be replaced at any time."""
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
         self.reply: Callable[[Received], Said] = plausible
+        self.listing: Callable[[Mapping[str, str]], Said] = lambda _: Said(raw='{"object": "list", "data": []}')
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
@@ -102,7 +103,7 @@ class Endpoint:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                self._send(Said(raw='{"object": "list", "data": []}'), "")
+                self._send(endpoint.listing({name.lower(): value for name, value in self.headers.items()}), "")
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))

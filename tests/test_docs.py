@@ -12,6 +12,7 @@ from reports.cli import main
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OURS = (
+    "doctor",
     "rescore",
     "compare",
     "power",

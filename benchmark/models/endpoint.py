@@ -185,14 +185,14 @@ class EndpointModel:
             RunError: one cannot be reached, or refuses the key; any other reply means that it is there.
         """
         for url in self.endpoint.urls:
-            async with self._connect(url).with_options(max_retries=CHECK_RETRIES, timeout=CHECK_TIMEOUT) as client:
+            async with self.connect(url).with_options(max_retries=CHECK_RETRIES, timeout=CHECK_TIMEOUT) as client:
                 try:
                     await client.get("/models", cast_to=httpx2.Response)
                 except openai.APIStatusError as error:
                     if error.status_code == 401:
-                        raise RunError(self._said(error, url)) from None
+                        raise RunError(self.said(error, url)) from None
                 except openai.APIConnectionError as error:
-                    raise RunError(self._said(error, url)) from None
+                    raise RunError(self.said(error, url)) from None
 
     async def generate(self, prompt: Prompt) -> Answer:
         """The reply; a request that fails in a way that may pass is sent again, within the limits of the account.
@@ -204,7 +204,7 @@ class EndpointModel:
         if not frames.ready:
             await asyncio.to_thread(frames.encoded)
         spent: list[Usage] = []
-        once = partial(self._once, self._body(prompt), self._may_cost(prompt), spent)
+        once = partial(self._once, self.body(prompt), self._may_cost(prompt), spent)
         try:
             text, model = await send(list(self._accounts), once, urgent=self.endpoint.urgent)
         except Passing as failure:
@@ -212,7 +212,7 @@ class EndpointModel:
         except ModelError as error:
             error.usage = sum(spent, Usage())
             raise
-        return Answer(text=self._redacted(text), model=self._redacted(model), usage=sum(spent, Usage()))
+        return Answer(text=self.redacted(text), model=self.redacted(model), usage=sum(spent, Usage()))
 
     async def aclose(self) -> None:
         """Closes the connections of the running loop."""
@@ -220,7 +220,7 @@ class EndpointModel:
             for client in set(clients):
                 await client.close()
 
-    def _body(self, prompt: Prompt) -> bytes:
+    def body(self, prompt: Prompt) -> bytes:
         """The request's body; pictures were encoded beforehand, and are only put in their place."""
         head = json.dumps({"model": self.endpoint.model, **self.endpoint.parameters}, allow_nan=False)[:-1]
         return b"".join([head.encode(), b', "messages": [{"role": "user", "content": [', content_of(prompt), b"]}]}"])
@@ -251,7 +251,7 @@ class EndpointModel:
         except Empty as error:
             raise Passing(f"{self.name} at {where} gave {error}.", attempts=EMPTY_ATTEMPTS) from None
         except ValueError as error:
-            raise ModelError(f"{self.name} at {where} gave {self._brief(error)}.") from None
+            raise ModelError(f"{self.name} at {where} gave {self.brief(error)}.") from None
 
     async def _reply(self, body: bytes, account: Account, bill: Bill) -> tuple[Mapping[str, Any], Usage]:
         url, started = self._accounts[account], time.monotonic()
@@ -275,7 +275,7 @@ class EndpointModel:
 
     def _failure(self, error: Exception, url: str) -> Passing | ModelError:
         """The failure as one that may heal, or will not."""
-        said = self._said(error, url)
+        said = self.said(error, url)
         if not isinstance(error, openai.APIStatusError):
             return Passing(said)
         status, after = error.status_code, pause_asked(error.response.headers)
@@ -288,14 +288,15 @@ class EndpointModel:
         """A client of the URL with a connection to spare, the last one that was used; clients belong to the loop."""
         spare = self._spare.setdefault(asyncio.get_running_loop(), {}).setdefault(url, [])
         if not spare:
-            spare.extend([self._connect(url)] * CONNECTIONS_A_CLIENT)
+            spare.extend([self.connect(url)] * CONNECTIONS_A_CLIENT)
         client = spare.pop()
         try:
             yield client
         finally:
             spare.append(client)
 
-    def _connect(self, url: str) -> AsyncOpenAI:
+    def connect(self, url: str) -> AsyncOpenAI:
+        """A client of the URL that sends each request once; the caller closes it."""
         parts = urlsplit(url)
         timeout = openai.Timeout(self.endpoint.limits.timeout, connect=CONNECT_SECONDS, pool=None)
         kept = httpx2.Limits(max_keepalive_connections=CONNECTIONS_A_CLIENT)
@@ -318,35 +319,36 @@ class EndpointModel:
         paid = None if usd is None or sent is None or received is None else cost(usd, sent, received)
         return Usage(requests=1, input_tokens=sent, output_tokens=received, seconds=seconds, cost_usd=paid)
 
-    def _said(self, error: Exception, url: str) -> str:
+    def said(self, error: Exception, url: str) -> str:
         """One sentence on what went wrong, free of the key."""
         where = shown(url)
         match error:
             case openai.APITimeoutError() | TimeoutError():
                 return f"{where} did not answer within {self.endpoint.limits.timeout:g} s."
             case openai.APIConnectionError():
-                return f"{where} cannot be reached ({self._redacted(str(error.__cause__ or error))}); is it running?"
+                return f"{where} cannot be reached ({self.redacted(str(error.__cause__ or error))}); is it running?"
             case openai.AuthenticationError() | openai.PermissionDeniedError() if self.endpoint.key_env:
                 # a 401 is told without the provider's words, which quote parts of the key
-                told = "" if error.status_code == 401 else f": {self._brief(error)}"
+                told = "" if error.status_code == 401 else f": {self.brief(error)}"
                 return f"{where} refuses the key in {self.endpoint.key_env} ({error.status_code}{told})."
             case openai.AuthenticationError():
                 return f"{where} wants a key (401): name the environment variable that holds it, as --api-key-env does."
             case openai.NotFoundError():
                 said = f"{where} knows no model {self.name}, or the URL is not an API's, up to its /v1"
-                return f"{said} (404: {self._brief(error)})."
+                return f"{said} (404: {self.brief(error)})."
             case openai.APIStatusError():
-                return f"{where} answered {error.status_code}: {self._brief(error)}."
+                return f"{where} answered {error.status_code}: {self.brief(error)}."
             case _:
-                return f"{where} gave no usable reply: {self._brief(error)}."
+                return f"{where} gave no usable reply: {self.brief(error)}."
 
-    def _brief(self, error: Exception) -> str:
+    def brief(self, error: Exception) -> str:
         """What the provider says, else the client, in one line."""
         body = getattr(error, "body", None)
         said = body.get("message") if isinstance(body, dict) else None
-        return " ".join(self._redacted(str(said or error)).split())[:300].rstrip(".")
+        return " ".join(self.redacted(str(said or error)).split())[:300].rstrip(".")
 
-    def _redacted(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
+        """The text without key and password."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return storable(text)
