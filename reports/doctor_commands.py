@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from benchmark.bench import Modalities
 from benchmark.catalogue import BUILT_IN
 from benchmark.errors import RunError
 from benchmark.model import ModelOptions, find
 from benchmark.models.endpoint import Endpoint, EndpointModel, parse_url
 from benchmark.options import Listed, Parameters, Prices, parse_options
-from benchmark.plugin import Modalities
 from benchmark.probe import Probed, make_steps, probe
 from benchmark.prompt import Modality
 from reports.doctor import Finding, endpoint_findings, lines_of

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+BUILDS = str(Path(__file__).with_name("mixed_builds"))
+"""What PYTHONPATH is to lead to in processes that load a checkpoint."""
+
 WORDS = (
     "You are an expert. Watch the clip, listen to it, and name the most prominent emotion. Candidate labels: anger,"
     " disgust, fear, happiness, sadness, surprise, neutral. Think step by step. Step 1: The face smiles. Step 2: The"
@@ -256,6 +259,8 @@ MAKERS: Mapping[str, Callable[[Path], None]] = MappingProxyType(
 def make(name: str, folder: Path) -> Path:
     """Makes the checkpoint of that name in the folder; the same weights every time."""
     import torch
+
+    import tests.mixed_builds.sitecustomize  # noqa: F401  lets torchvision import
 
     torch.manual_seed(0)
     MAKERS[name](folder)

@@ -30,12 +30,14 @@ class Generated:
         input_tokens: of the prompt, pictures and sound among them.
         output_tokens: of the text, its end among them.
         seconds: the request's share of its batch's time.
+        together: requests in its batch.
     """
 
     text: str
     input_tokens: int
     output_tokens: int
     seconds: float
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

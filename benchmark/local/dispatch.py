@@ -14,8 +14,11 @@ from benchmark.local.batching import Generated, Generation
 from benchmark.local.seat import Refused
 from benchmark.prompt import Prompt
 
-DEPTH = 192
-"""Requests that an actor has at once, of which it makes batches; the others wait for whoever is free first."""
+FIRST_DEPTH, DEPTH = 8, 192
+"""Requests that an actor has at once, at first and at most; the others wait for whoever is free first."""
+
+BATCHES = 3
+"""Of the size that it makes of them: one that is generated, one that is prepared, one to choose from."""
 
 MOST_LOSSES = 3
 """When so many actors were lost with a request, it is what they die of."""
@@ -48,11 +51,13 @@ class Worker:
         actor: what is asked.
         shares: whether it sees the disk on which the run keeps pictures.
         open: the requests that it has.
+        depth: how many it may have.
     """
 
     actor: Any
     shares: bool = False
     open: list[Request] = field(default_factory=list)
+    depth: int = FIRST_DEPTH
 
 
 Send = Callable[[Worker, Request], "Future[Generated | Refused]"]
@@ -148,8 +153,8 @@ class Dispatcher:
         """Gives out what waits, the urgent first and else in order, each to whoever has least."""
         self._line.sort(key=lambda request: not request.urgent)
         while self._line and self._workers:
-            worker = min(self._workers, key=lambda worker: len(worker.open))
-            if len(worker.open) >= DEPTH:
+            worker = min(self._workers, key=lambda worker: len(worker.open) / worker.depth)
+            if len(worker.open) >= worker.depth:
                 return
             request = self._line.pop(0)
             worker.open.append(request)
@@ -167,11 +172,12 @@ class Dispatcher:
         if error is not None:
             self._again(request, f"{type(error).__name__}: {str(error).strip().splitlines()[-1:]}")
         else:
-            self._heed(request, future.result())
+            self._heed(worker, request, future.result())
         self._feed()
 
-    def _heed(self, request: Request, said: Generated | Refused) -> None:
+    def _heed(self, worker: Worker, request: Request, said: Generated | Refused) -> None:
         if isinstance(said, Generated):
+            worker.depth = min(DEPTH, max(worker.depth, BATCHES * said.together))
             _settle(request, said)
         elif said.unseen and not request.whole:
             request.whole = True

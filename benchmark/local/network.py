@@ -112,7 +112,7 @@ class TransformersNetwork:
         seconds = (time.monotonic() - begun) / len(texts)
         counts = [self._said(row) for row in tokens.tolist()]
         return [
-            Generated(text=text, input_tokens=length, output_tokens=count, seconds=seconds)
+            Generated(text=text, input_tokens=length, output_tokens=count, seconds=seconds, together=len(texts))
             for text, length, count in zip(texts, batch.lengths, counts, strict=True)
         ]
 

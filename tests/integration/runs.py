@@ -3,14 +3,19 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+
+UNCERTAIN = {"usage"}
+"""What of a record depends on who was asked when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +82,36 @@ def run(folder: Path, *arguments: str, **more: str) -> Finished:
     )  # fmt: skip
     places = [argument.partition("=")[2] for argument in arguments if argument.startswith("--run-dir=")]
     return Finished(done.returncode, done.stdout + done.stderr, Path(places[-1]) if places else folder / "run")
+
+
+def essence(finished: Finished) -> dict[str, dict[str, object]]:
+    """What a run found out, by sample."""
+    records = finished.records
+    found = {
+        record["id"]: {name: value for name, value in record.items() if name not in UNCERTAIN} for record in records
+    }
+    assert len(found) == len(records), "a sample was recorded twice"
+    return found
+
+
+def start(folder: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    """The same run as `run`, left to itself, in a process group of its own."""
+    return subprocess.Popen(
+        command(folder, *arguments),
+        cwd=ROOT, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+
+
+def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Waits for something that happens elsewhere."""
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
+def lines(folder: Path) -> int:
+    file = folder / "run" / "samples.jsonl"
+    return file.read_bytes().count(b"\n") if file.exists() else 0

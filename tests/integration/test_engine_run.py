@@ -11,19 +11,28 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.endpoint import Endpoint, Said
-from tests.integration.runs import ROOT, Finished, agents, command, environment, make_samples, run
+from tests.integration.runs import (
+    ROOT,
+    Finished,
+    agents,
+    command,
+    environment,
+    essence,
+    lines,
+    make_samples,
+    run,
+    start,
+    until,
+)
 from tests.server import Served, served
 
 CLIPS = ROOT / "benchmark" / "demo" / "clips"
-UNCERTAIN = {"usage"}
-"""What of a record depends on who was asked when."""
 
 
 def data_of(folder: Path, samples: int) -> str:
@@ -34,16 +43,6 @@ def data_of(folder: Path, samples: int) -> str:
 
 def at(server: Served, *more: str) -> list[str]:
     return [*agents(server.url), "-q", "--tb=no", "-rN", *more]
-
-
-def essence(finished: Finished) -> dict[str, dict[str, object]]:
-    """What a run found out, by sample."""
-    records = finished.records
-    found = {
-        record["id"]: {name: value for name, value in record.items() if name not in UNCERTAIN} for record in records
-    }
-    assert len(found) == len(records), "a sample was recorded twice"
-    return found
 
 
 def test_a_fifth_of_all_replies_fails_and_every_sample_is_scored(tmp_path: Path) -> None:
@@ -66,28 +65,6 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
         assert server.asked() == 2 * 3 * 200, "no sample is worked on twice"
     assert essence(together) == essence(alone)
     assert together.report["overall"] == alone.report["overall"]
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The same run as `run`, left to itself, in a process group of its own."""
-    return subprocess.Popen(
-        command(folder, *arguments), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
-
-
-def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Waits for something that happens elsewhere."""
-    deadline = time.monotonic() + 60
-    while not reached():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        os.sched_yield()
-
-
-def lines(folder: Path) -> int:
-    file = folder / "run" / "samples.jsonl"
-    return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
 def test_killed_ten_times_it_asks_only_what_is_missing(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-import tests.mixed_builds.sitecustomize  # noqa: F401  lets torchvision import
 from tests.checkpoints import make
 
 
