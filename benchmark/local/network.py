@@ -228,7 +228,7 @@ class TransformersNetwork:
             )
         except self._torch.OutOfMemoryError as error:
             raise RunError(f"hf:{name} does not fit on the device: {_brief(error)}.") from None
-        except (OSError, ValueError, ImportError, RuntimeError, TypeError, SafetensorError) as error:
+        except (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
             raise RunError(f"hf:{name} cannot be loaded: {_brief(error)}.") from error
         if missing := sorted(told["missing_keys"]):
             raise RunError(

@@ -1,16 +1,19 @@
 """Lets torchvision's build for CUDA import beside torch's for the CPU; a no-op where the two belong together.
 
 Python imports a module of this name at its start from wherever PYTHONPATH leads. torchvision's Python code wants two
-operators that its compiled part would define, and the preprocessing of pictures uses neither.
+operators that its compiled part would define, and the preprocessing of pictures uses neither. A server decodes JPEGs
+with that compiled part too, in whose place Pillow does it here.
 """
 
 import importlib.util
 import re
 import sys
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -18,8 +21,29 @@ OPERATORS = (
 )
 
 
+PICTURES = "torchvision.io.image"
+
+
+class WithPillow(SourceFileLoader):
+    """Loads torchvision's module of pictures, and gives it another decoder."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        module.decode_image = _decoded  # type: ignore[attr-defined]
+
+
+def _decoded(raw: Any, **_: object) -> Any:
+    """The picture as torchvision gives it: uint8, shape (3, height, width)."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    with Image.open(BytesIO(bytes(raw.tolist()))) as picture:
+        return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
+
+
 class BeforeTorchvision:
-    """Defines the operators when somebody imports torchvision, and finds nothing itself."""
+    """Defines the operators when somebody imports torchvision, and has its pictures decoded otherwise."""
 
     def __init__(self) -> None:
         self.library: object = None
@@ -31,6 +55,11 @@ class BeforeTorchvision:
             found = PathFinder.find_spec("torchvision")
             if found is not None and found.origin and _built_for_cuda(Path(found.origin).with_name("version.py")):
                 self._define()
+        if name == PICTURES and self.library is not None:
+            found = PathFinder.find_spec(name, path)
+            if found is not None and found.origin:
+                found.loader = WithPillow(name, found.origin)
+            return found
         return None
 
     def _define(self) -> None:
