@@ -10,17 +10,15 @@ import random
 import re
 import sys
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
 
+from benchmark.breaker import Breaker
 from benchmark.errors import RunError
 from benchmark.money import Budget
-
-T = TypeVar("T")
 
 ATTEMPTS = 8
 PATIENCE_SECONDS = 900
@@ -39,13 +37,25 @@ class Passing(Exception):
         refused: whether the server said that it is asked too much; only patience limits how often.
         after: seconds that it wants to be left alone.
         attempts: how often a request may fail in this way.
+        strikes: how much it speaks against the server.
     """
 
     def __init__(
-        self, said: str, *, refused: bool = False, after: float | None = None, attempts: int = ATTEMPTS
+        self,
+        said: str,
+        *,
+        refused: bool = False,
+        after: float | None = None,
+        attempts: int = ATTEMPTS,
+        strikes: int = 0,
     ) -> None:
         super().__init__(said)
         self.refused, self.after, self.attempts = refused, after, sys.maxsize if refused else attempts
+        self.strikes = strikes
+
+
+class Dismissed(Exception):
+    """The request has not been sent: another server may be the better place."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +69,8 @@ class Traffic:
         refusals: replies that said it was too much: 429 and 503.
         cost_usd: what replies have cost, as far as prices are known.
         unpriced: replies whose price is not known.
+        endpoints: servers, each with its key, outside this process.
+        out: those of them that are not asked because they fail.
     """
 
     in_flight: int = 0
@@ -67,6 +79,8 @@ class Traffic:
     refusals: int = 0
     cost_usd: float = 0.0
     unpriced: int = 0
+    endpoints: int = 0
+    out: int = 0
 
 
 class Account:
@@ -75,12 +89,14 @@ class Account:
     def __init__(self, ceiling: int, gate: asyncio.Semaphore, traffic: Traffic, backoff: float = 0.5) -> None:
         """Starts with the whole window open; `gate` is for all accounts together, `backoff` is seconds.
 
-        A request's first wait before it is sent again is `backoff`, each later one twice the one before.
+        A request's first wait before it is sent again is `backoff`, each later one twice the one before. A server that
+        is taken out rests twice as long.
         """
+        self.breaker = Breaker(2 * backoff, self._turned)
         self.ceiling, self.in_flight = ceiling, 0
         self.allowed = float(ceiling)
         self._gate, self._traffic, self._backoff = gate, traffic, backoff
-        self._waiting: tuple[deque[asyncio.Future[None]], ...] = (deque(), deque())
+        self._waiting: tuple[deque[asyncio.Future[bool]], ...] = (deque(), deque())
         self._resume_at = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._round = self._clean = 0
@@ -96,18 +112,39 @@ class Account:
         """How full the window is; more than 1 where requests wait."""
         return (self.in_flight + sum(map(len, self._waiting))) / self.allowed
 
+    @property
+    def paused(self) -> bool:
+        """Whether the server wants to be left alone for now."""
+        return time.monotonic() < self._resume_at
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a request would be sent at once."""
+        return self._open() and not any(self._waiting)
+
+    @property
+    def due(self) -> bool:
+        """Whether a request is to try the server again."""
+        return self.breaker.due and self.has_room
+
     @asynccontextmanager
     async def slot(self, *, urgent: bool = False) -> AsyncIterator[int]:
         """A place in the window, held as long as the context lasts; gives the number of the round.
 
         An urgent request goes before those that are not: what brings samples to their end, before what begins others.
+
+        Raises:
+            Dismissed: the request is to look for its place anew; where it waited, the server has gone out.
         """
-        if any(self._waiting) or not self._open():
+        opened = self.breaker.opened
+        if not self.has_room:
             await self._wait(self._waiting[not urgent])
         else:
             self.in_flight += 1
         try:
             async with self._gate:
+                if self.breaker.opened != opened:
+                    raise Dismissed
                 self._traffic.in_flight += 1
                 self._traffic.requests += 1
                 try:
@@ -137,6 +174,17 @@ class Account:
         if after is not None:
             self.pause(after)
 
+    def moved(self) -> None:
+        """Counts a request that is sent again, elsewhere."""
+        self._traffic.retries += 1
+
+    def dismiss(self) -> None:
+        """Sends away those who wait, to look for their place anew."""
+        for line in self._waiting:
+            while line:
+                if not (place := line.popleft()).done():
+                    place.set_result(False)
+
     def pause(self, seconds: float) -> None:
         """Sends nothing for so long."""
         self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, PATIENCE_SECONDS))
@@ -153,19 +201,21 @@ class Account:
         return wait
 
     def _open(self) -> bool:
-        return self.in_flight < int(self.allowed) and time.monotonic() >= self._resume_at
+        return self.in_flight < int(self.allowed) and not self.paused
 
-    async def _wait(self, line: deque[asyncio.Future[None]]) -> None:
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _wait(self, line: deque[asyncio.Future[bool]]) -> None:
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         line.append(place)
         self._admit()
         try:
-            await place
+            admitted = await place
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():  # let in and called off in the same moment
+            if place.done() and not place.cancelled() and place.result():  # let in and called off in the same moment
                 self.in_flight -= 1
                 self._admit()
             raise
+        if not admitted:
+            raise Dismissed
 
     def _admit(self) -> None:
         """Lets in those who wait, the urgent before the others, else first come first served."""
@@ -174,7 +224,7 @@ class Account:
                 place = line.popleft()
                 if not place.done():
                     self.in_flight += 1
-                    place.set_result(None)
+                    place.set_result(True)
         pause = self._resume_at - time.monotonic()
         if any(self._waiting) and pause > 0 and self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(pause, self._wake)
@@ -182,6 +232,11 @@ class Account:
     def _wake(self) -> None:
         self._alarm = None
         self._admit()
+
+    def _turned(self) -> None:
+        self._traffic.out += 1 if self.breaker.out else -1
+        if self.breaker.out:
+            self.dismiss()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -196,6 +251,7 @@ class Limits:
 
     Attributes:
         halted: why no other request is sent; None while there is no reason.
+        notices: what the user is to be told before the first request, a sentence or two each.
     """
 
     def __init__(
@@ -206,15 +262,19 @@ class Limits:
         timeout: float = 300,
         backoff: float = 0.5,
         budget: Budget | None = None,
+        out: Collection[str] = (),
     ) -> None:
         """Sets what holds for every account.
 
         `ceiling` is of requests in flight, None for the provider's default; a process that has company gets the
         `share`-th part of it. `timeout` and `backoff` are seconds: for one request, and before it is sent again.
+        Accounts whose names are in `out` begin as taken out.
         """
         self.timeout, self.traffic, self.budget = timeout, Traffic(), budget
         self.halted: str | None = None
+        self.notices: list[str] = []
         self._ceiling, self._share, self._backoff = ceiling, share, backoff
+        self._out = frozenset(out)
         self._accounts: dict[str, Account] = {}
         self._own: list[Account] = []
         self._gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
@@ -222,7 +282,18 @@ class Limits:
     def elsewhere(self) -> "Limits":
         """The same limits for another event loop, with accounts of their own."""
         budget = self.budget.elsewhere() if self.budget else None
-        return Limits(self._ceiling, share=self._share, timeout=self.timeout, backoff=self._backoff, budget=budget)
+        return Limits(
+            self._ceiling,
+            share=self._share,
+            timeout=self.timeout,
+            backoff=self._backoff,
+            budget=budget,
+            out=self.out(),
+        )
+
+    def out(self) -> list[str]:
+        """Names of the accounts that are taken out."""
+        return [name for name, account in self._accounts.items() if account.breaker.out]
 
     def account(self, name: str, usual: int, *, own: bool = False) -> Account:
         """The account of that name, made where it is new; `usual` is the provider's default ceiling.
@@ -233,7 +304,17 @@ class Limits:
             ceiling = usual if own and not self._ceiling else self._part(self._ceiling or usual)
             account = self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff)
             self._own += [account] if own else []
+            self.traffic.endpoints += not own
+            if name in self._out:
+                account.breaker.open()
         return self._accounts[name]
+
+    def leave_out(self, account: Account, why: str) -> None:
+        """Takes an account out before anything is sent there; the user is told why, once for all who would ask it."""
+        if not account.breaker.out:
+            account.breaker.open()
+        if why not in self.notices:
+            self.notices.append(why)
 
     def window(self, processes: int = 1) -> int:
         """How many requests there may be in flight together, in so many processes that share these limits."""
@@ -263,33 +344,6 @@ class Limits:
 
     def _part(self, whole: int) -> int:
         return max(1, -(-whole // self._share))
-
-
-async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[T]], *, urgent: bool = False) -> T:
-    """What `once` returns, called at the least busy account, and again as long as its failure may pass.
-
-    Raises:
-        Passing: the last failure, where there is to be no other attempt.
-    """
-    since, failures = time.monotonic(), Counter[int]()
-    while True:
-        account = min(accounts, key=lambda account: account.load)
-        async with account.slot(urgent=urgent) as asked_in:
-            try:
-                reply = await once(account)
-            except Passing as failure:
-                last = failure
-                if failure.refused:
-                    account.refused(asked_in, failure.after)
-            else:
-                account.succeeded()
-                return reply
-        failures[last.attempts] += 1
-        given_up = failures[last.attempts] >= last.attempts
-        wait = None if given_up else account.wait_before(failures.total(), last, since)
-        if wait is None:
-            raise last
-        await asyncio.sleep(wait)
 
 
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")

@@ -53,6 +53,9 @@ WORKERS = pytest.StashKey[int]()
 COMMON = "mme_emotion_folder"
 """Under which an xdist worker is told the folder that all processes of the run see."""
 
+LEFT_OUT = "mme_emotion_left_out"
+"""Under which it is told which endpoints cannot be reached."""
+
 
 def add_options(parser: pytest.Parser, title: str, kind: type[Any]) -> None:
     """Declares the dataclass's options, each with its ini twin."""
@@ -172,6 +175,7 @@ def _limits(config: pytest.Config) -> Limits:
         share=config.workerinput["workercount"] if is_worker(config) else 1,  # type: ignore[attr-defined]
         timeout=options.request_timeout,
         budget=None if options.max_cost is None else Budget(options.max_cost, books),
+        out=config.workerinput[LEFT_OUT] if is_worker(config) else (),  # type: ignore[attr-defined]
     )
 
 
@@ -236,6 +240,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_configure_node(node: Any) -> None:
     """Tells a worker where it finds what all processes of the run share."""
     node.workerinput[COMMON] = str(common_folder(node.config))
+    node.workerinput[LEFT_OUT] = bench_of(node.config).limits.out() if BENCH in node.config.stash else []
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -64,9 +64,10 @@ def add_judge(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _check(asked: argparse.Namespace) -> int:
     limits = read_limits(asked.gate) if asked.gate else JudgeHealth()
     folder = asked.cache or user_cache_path("mme-emotion")
-    judge, models = _judge(asked)
+    accounts = Limits(asked.concurrency)
+    judge, models = _judge(asked, accounts)
     past = read_checks(folder, judge.name)
-    checked = asyncio.run(_checked(judge, models, folder, short=asked.short))
+    checked = asyncio.run(_checked(judge, models, accounts, folder, short=asked.short))
     health = health_of(judge.name, checked, limits, short=asked.short)
     keep_check(folder, health)
     missing = shortfalls(health)
@@ -76,12 +77,12 @@ def _check(asked: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def _judge(asked: argparse.Namespace) -> tuple[Judge, list[Connected]]:
+def _judge(asked: argparse.Namespace, accounts: Limits) -> tuple[Judge, list[Connected]]:
     options = ModelOptions(
         base_urls=parts_of(asked.judge_base_url),
         api_key_env=asked.judge_api_key_env,
         modalities=("video",),
-        limits=Limits(asked.concurrency),
+        limits=accounts,
     )
     found = [find_judge(spec, options) for spec in asked.judge]
     template = read_templates(PROMPTS, asked.prompts)["judge"]
@@ -90,10 +91,14 @@ def _judge(asked: argparse.Namespace) -> tuple[Judge, list[Connected]]:
     return judges[0] if len(judges) == 1 else Panel(judges), models
 
 
-async def _checked(judge: Judge, models: list[Connected], folder: Path, *, short: bool) -> tuple[Checked, ...]:
+async def _checked(
+    judge: Judge, models: list[Connected], accounts: Limits, folder: Path, *, short: bool
+) -> tuple[Checked, ...]:
     with closing(Cache(folder)) as cache:
         try:
             await asyncio.gather(*(model.check() for model in models))
+            for notice in accounts.notices:
+                print(f"mme-emotion: {notice}", file=sys.stderr)
             return await check_judge(judge, ClipReader(cache), short=short)
         finally:
             for model in models:

@@ -319,9 +319,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
                 _put_to(gate, background, config)
             folder = RunFolder(config.stash[RUN_PATH])
         shown = Shown(config, Progress(background.selected))
-        config.pluginmanager.register(shown, "mme-emotion-progress")
         recorder = Recorder(session, folder, background, shown.progress)
         config.pluginmanager.register(recorder, "mme-emotion-recorder")
+        # after the recorder, and so before it in turn: what is amiss is said before the judge is checked
+        config.pluginmanager.register(shown, "mme-emotion-progress")
         page = path_between(Path(config.getoption("htmlpath", None) or PAGE).absolute(), folder.path)
         whole = config.stash[REPORT_OPTIONS].html_all
         rows = HtmlRows(recorder.records, lambda: recorder.report, page, whole=whole)

@@ -2,9 +2,11 @@
 
 import json
 import re
+import socket
 import threading
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -76,21 +78,36 @@ def _found(pattern: str, text: str) -> str:
     return match[1]
 
 
-class Endpoint:
-    """The server; `reply`, and `listing`, which is given the headers, may be replaced at any time."""
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):  # it has been closed in the meantime
+        connection.shutdown(socket.SHUT_RDWR)
 
-    def __init__(self) -> None:
+
+class Endpoint:
+    """The server; `reply`, and `listing`, which is given the headers, may be replaced at any time.
+
+    Closed it is gone, with its connections.
+    """
+
+    def __init__(self, port: int = 0) -> None:
         self.requests: list[Received] = []
         self.reply: Callable[[Received], Said] = plausible
         self.listing: Callable[[Mapping[str, str]], Said] = lambda _: Said(raw='{"object": "list", "data": []}')
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._connections: set[socket.socket] = set()
+        self._gone = False
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self._server.socket.listen(128)  # the 5 that are usual reset connections of who opens many at once
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/v1"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._gone = True
+        for connection in set(self._connections):
+            _cut(connection)
 
     def asked(self, model: str) -> list[Received]:
         """The requests to one model."""
@@ -101,6 +118,16 @@ class Endpoint:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                endpoint._connections.add(self.connection)
+                if endpoint._gone:  # this one came in the last moment
+                    _cut(self.connection)
+
+            def finish(self) -> None:
+                endpoint._connections.discard(self.connection)
+                super().finish()
 
             def do_GET(self) -> None:
                 self._send(endpoint.listing({name.lower(): value for name, value in self.headers.items()}), "")
@@ -119,8 +146,9 @@ class Endpoint:
                 for name, value in {"Content-Type": "application/json", **said.headers}.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):  # who asked has gone, or this endpoint has
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, *arguments: object) -> None:
                 """Says nothing: pytest's output is the test's."""

@@ -148,6 +148,7 @@ class Served:
     """The process, seen from outside."""
 
     url: str
+    process: subprocess.Popen[str]
 
     def stats(self) -> dict[str, Any]:
         """What it has been asked."""
@@ -155,15 +156,25 @@ class Served:
             stats: dict[str, Any] = json.load(reply)
         return stats
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2].removesuffix("/v1"))
+
+    def kill(self) -> None:
+        """Ends it in the middle of whatever it does."""
+        self.process.kill()
+        self.process.wait()
+
     def asked(self) -> int:
         """How many requests it has been sent."""
         return sum(count for name, count in self.stats()["counts"].items() if not name.startswith("fault"))
 
 
 @contextmanager
-def served(latency: float = 0.0, faults: float = 0.0, seed: int = 0) -> Iterator[Served]:
+def served(latency: float = 0.0, faults: float = 0.0, seed: int = 0, port: int = 0) -> Iterator[Served]:
     """Runs the process for as long as the context lasts."""
-    options = ["--latency", str(latency), "--faults", str(faults), "--seed", str(seed)]
+    options = ["--latency", str(latency), "--faults", str(faults), "--seed", str(seed), "--port", str(port)]
     with subprocess.Popen(
         [sys.executable, "-m", "tests.server", *options],
         cwd=ROOT,
@@ -173,13 +184,13 @@ def served(latency: float = 0.0, faults: float = 0.0, seed: int = 0) -> Iterator
     ) as process:
         assert process.stdin
         assert process.stdout
-        yield Served(process.stdout.readline().strip())
+        yield Served(process.stdout.readline().strip(), process)
         process.stdin.close()
 
 
-async def _serve(endpoint: Endpoint) -> None:
+async def _serve(endpoint: Endpoint, port: int) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(endpoint), "127.0.0.1", 0, backlog=2048)
+    server = await loop.create_server(lambda: Connection(endpoint), "127.0.0.1", port, backlog=2048)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
@@ -191,8 +202,9 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--faults", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--port", type=int, default=0)
     asked = parser.parse_args()
-    asyncio.run(_serve(Endpoint(asked.latency, asked.faults, asked.seed)))
+    asyncio.run(_serve(Endpoint(asked.latency, asked.faults, asked.seed), asked.port))
 
 
 if __name__ == "__main__":

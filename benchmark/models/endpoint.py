@@ -18,14 +18,16 @@ import openai
 from openai import AsyncOpenAI
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
+from benchmark.breaker import STRIKES
 from benchmark.cache import key_of
 from benchmark.catalogue import find_catalogued, read_catalogue
 from benchmark.clip import as_frames
 from benchmark.errors import ModelError, RunError
-from benchmark.limits import Account, Bill, Limits, Passing, pause_asked, pause_due, send
+from benchmark.limits import Account, Bill, Limits, Passing, pause_asked, pause_due
 from benchmark.model import Answer, ModelOptions, storable
 from benchmark.models.chat import Empty, content_of, count_of, object_of, text_of
 from benchmark.money import KNOWN_AFTER, MARGIN, cost, input_tokens, most_output
+from benchmark.pool import send
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.usage import Usage
@@ -36,7 +38,7 @@ CONNECT_SECONDS = 20
 CONNECTIONS_A_CLIENT = 8
 """The client looks at each of its connections, twice a request: few connections and many clients are far cheaper."""
 
-CHECK_TIMEOUT, CHECK_RETRIES = openai.Timeout(20), 1
+CHECK_SECONDS, CHECK_RETRIES = 20, 1
 
 REFUSED = frozenset({429, 503, 529})
 """Statuses that say the server is asked too much."""
@@ -179,20 +181,17 @@ class EndpointModel:
         return json.dumps(asked | {"parameters": dict(endpoint.parameters)}, sort_keys=True)
 
     async def check(self) -> None:
-        """Asks each endpoint for its list of models.
+        """Asks each endpoint for its list of models; one that cannot be reached is left out where another can.
 
         Raises:
-            RunError: one cannot be reached, or refuses the key; any other reply means that it is there.
+            RunError: none can be reached, or one refuses the key; any other reply means that it is there.
         """
-        for url in self.endpoint.urls:
-            async with self.connect(url).with_options(max_retries=CHECK_RETRIES, timeout=CHECK_TIMEOUT) as client:
-                try:
-                    await client.get("/models", cast_to=httpx2.Response)
-                except openai.APIStatusError as error:
-                    if error.status_code == 401:
-                        raise RunError(self.said(error, url)) from None
-                except openai.APIConnectionError as error:
-                    raise RunError(self.said(error, url)) from None
+        causes = await asyncio.gather(*map(self._cause, self._accounts.values()))
+        dead = {account: cause for account, cause in zip(self._accounts, causes, strict=True) if cause is not None}
+        if len(dead) == len(self._accounts):
+            raise RunError(" ".join(dead.values()))
+        for account, cause in dead.items():
+            self.endpoint.limits.leave_out(account, f"{cause} The other endpoints are asked until it answers.")
 
     async def generate(self, prompt: Prompt) -> Answer:
         """The reply; a request that fails in a way that may pass is sent again, within the limits of the account.
@@ -219,6 +218,20 @@ class EndpointModel:
         for clients in self._spare.pop(asyncio.get_running_loop(), {}).values():
             for client in set(clients):
                 await client.close()
+
+    async def _cause(self, url: str) -> str | None:
+        """Why the endpoint cannot be reached; None where it can."""
+        async with self.connect(url).with_options(max_retries=CHECK_RETRIES, timeout=CHECK_SECONDS) as client:
+            try:
+                await client.get("/models", cast_to=httpx2.Response)
+            except openai.APIStatusError as error:
+                if error.status_code == 401:
+                    raise RunError(self.said(error, url)) from None
+            except openai.APITimeoutError:
+                return f"{shown(url)} did not answer within {CHECK_SECONDS} s."
+            except openai.APIConnectionError as error:
+                return self.said(error, url)
+        return None
 
     def body(self, prompt: Prompt) -> bytes:
         """The request's body; pictures were encoded beforehand, and are only put in their place."""
@@ -277,11 +290,11 @@ class EndpointModel:
         """The failure as one that may heal, or will not."""
         said = self.said(error, url)
         if not isinstance(error, openai.APIStatusError):
-            return Passing(said)
+            return Passing(said, strikes=STRIKES)
         status, after = error.status_code, pause_asked(error.response.headers)
         if error.code == "insufficient_quota" or not (status in HEALING or status >= 500):
             return ModelError(said)
-        return Passing(said, refused=status in REFUSED, after=after)
+        return Passing(said, refused=status in REFUSED, after=after, strikes=status >= 500 and status not in REFUSED)
 
     @contextmanager
     def _client(self, url: str) -> Iterator[AsyncOpenAI]:
@@ -326,7 +339,9 @@ class EndpointModel:
             case openai.APITimeoutError() | TimeoutError():
                 return f"{where} did not answer within {self.endpoint.limits.timeout:g} s."
             case openai.APIConnectionError():
-                return f"{where} cannot be reached ({self.redacted(str(error.__cause__ or error))}); is it running?"
+                cause = error.__cause__ or error
+                told = str(cause) or type(cause).__name__  # a connection that is reset has no words
+                return f"{where} cannot be reached ({self.redacted(told)}); is it running?"
             case openai.AuthenticationError() | openai.PermissionDeniedError() if self.endpoint.key_env:
                 # a 401 is told without the provider's words, which quote parts of the key
                 told = "" if error.status_code == 401 else f": {self.brief(error)}"

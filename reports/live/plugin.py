@@ -27,6 +27,14 @@ class Shown:
         plain = self._quiet or config.option.verbose > 0 or config.option.capture == "no" or bool(config.option.usepdb)
         self._panel = None if plain or not _is_terminal(sys.stdout) else Panel(progress, sys.stdout)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Says what is amiss before anything is asked; with `-q` too, which leaves pytest's header away."""
+        if self._terminal is not None:
+            for notice in self._limits.notices:
+                self._terminal.write_line(f"MME-Emotion: {notice}", red=True, bold=True)
+        return (yield)
+
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Shows what has changed."""

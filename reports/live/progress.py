@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from typing import IO, TYPE_CHECKING
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 LINE_EVERY_SECONDS = 30
 SPENT = ("requests", "input_tokens", "output_tokens", "cost_usd")
+SHARED = ("endpoints", "out")
+"""What all processes see alike, or one before the others."""
+
 RECENT = 200
 """Samples by which the pace is measured."""
 
@@ -56,9 +59,9 @@ class Progress:
         self._traffic[process] = traffic
 
     def forget(self, process: str) -> None:
-        """A process is gone: nothing of it is in flight."""
+        """A process is gone: nothing of it is in flight, and what it thought of servers is out of date."""
         if process in self._traffic:
-            self._traffic[process].in_flight = 0
+            self._traffic[process].in_flight = self._traffic[process].out = 0
 
     def is_due(self) -> bool:
         """Whether it is time for another line."""
@@ -100,6 +103,8 @@ class Progress:
         if traffic.requests:
             facts += [f"{traffic.in_flight} in flight", f"{traffic.retries} retries", f"{traffic.refusals} 429s"]
             facts.append(_cost(traffic))
+        if traffic.out:
+            facts.append(f"{traffic.out} of {traffic.endpoints} endpoints down")
         if pace:
             facts.append(f"{_span((self._total - done) / pace)} left")
         return facts
@@ -142,9 +147,9 @@ class Panel:
         self._file.close()
 
 
-def _sum(parts: Iterable[Traffic]) -> Traffic:
-    known = list(parts)
-    return Traffic(**{field.name: sum(getattr(part, field.name) for part in known) for field in fields(Traffic)})
+def _sum(parts: Collection[Traffic]) -> Traffic:
+    told = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Traffic)}
+    return Traffic(**{name: max(values, default=0) if name in SHARED else sum(values) for name, values in told.items()})
 
 
 def _cost(traffic: Traffic) -> str:

@@ -2,6 +2,7 @@ import asyncio
 import json
 import socket
 import threading
+from collections.abc import Awaitable, Iterator
 
 import numpy as np
 import pytest
@@ -218,6 +219,148 @@ def test_an_endpoint_that_is_not_there_is_named() -> None:
 
 def test_an_endpoint_that_is_there_passes_the_check(endpoint: Endpoint) -> None:
     asyncio.run(model_at(endpoint.url).check())
+
+
+@pytest.fixture
+def other() -> Iterator[Endpoint]:
+    server = Endpoint()
+    yield server
+    server.close()
+
+
+def run(work: Awaitable[object]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await work
+
+    asyncio.run(bounded())
+
+
+async def ask_many(model: EndpointModel, count: int) -> None:
+    answers = await asyncio.gather(*(model.generate(PROMPT) for _ in range(count)))
+    assert [answer.text for answer in answers] == ["joy"] * count
+
+
+def test_a_server_that_is_killed_and_started_again_costs_no_answer(endpoint: Endpoint, other: Endpoint) -> None:
+    asked, killed = threading.Semaphore(0), threading.Event()
+
+    def until_it_is_killed(_: Received) -> Said:
+        asked.release()
+        killed.wait(20)
+        return Said("too late")
+
+    endpoint.reply = lambda _: Said("joy")
+    other.reply = until_it_is_killed
+    limits = Limits(backoff=0.02)
+    model = limited(limits, other.url, endpoint.url)
+
+    async def kill() -> None:
+        for _ in range(4):
+            assert await asyncio.to_thread(asked.acquire, timeout=20)
+        await asyncio.to_thread(other.close)
+        killed.set()
+
+    async def until_it_is_back(again: Endpoint) -> None:
+        while limits.traffic.out:
+            await ask_many(model, 1)
+        assert len(again.requests) == 1, "one request has tried it"
+        await ask_many(model, 8)
+        assert len(again.requests) == 1 + 4
+
+    async def go() -> None:
+        await asyncio.gather(ask_many(model, 8), kill())
+        assert (limits.traffic.out, len(other.requests), len(endpoint.requests)) == (1, 4, 8)
+        again = Endpoint(other.port)
+        again.reply = lambda _: Said("joy")
+        try:
+            await until_it_is_back(again)
+        finally:
+            await model.aclose()
+            again.close()
+
+    run(go())
+
+
+@pytest.mark.parametrize(
+    "said", [Said(raw="{truncated"), Said(raw="[]"), None], ids=["truncated", "no object", "hangs"]
+)
+def test_a_server_that_gives_no_reply_is_taken_out_at_once(
+    endpoint: Endpoint, other: Endpoint, said: Said | None
+) -> None:
+    released = threading.Event()
+
+    def bad(_: Received) -> Said:
+        if said is None:
+            released.wait(20)
+        return said or Said("too late")
+
+    endpoint.reply, other.reply = lambda _: Said("joy"), bad
+    limits = Limits(timeout=1 if said is None else 300, backoff=1000)
+    model = limited(limits, other.url, endpoint.url)
+    run(ask_many(model, 1))
+    released.set()
+    assert (limits.traffic.out, len(other.requests), len(endpoint.requests)) == (1, 1, 1)
+
+
+def test_a_server_that_only_fails_is_hardly_asked(endpoint: Endpoint, other: Endpoint) -> None:
+    endpoint.reply, other.reply = lambda _: Said("joy"), lambda _: Said("broken", 500)
+    limits = Limits(4, backoff=0.2)
+    model = limited(limits, other.url, endpoint.url)
+    run(ask_many(model, 60))
+    assert len(endpoint.requests) == 60
+    assert 3 <= len(other.requests) <= 16, "what was in flight at first, and then trials, which become rare"
+    assert limits.traffic.out == 1
+
+
+def test_a_server_that_is_asked_too_much_is_not_taken_out(endpoint: Endpoint, other: Endpoint) -> None:
+    def busy_at_first(_: Received) -> Said:
+        return Said("joy") if len(other.requests) > 10 else Said("busy", 503)
+
+    endpoint.reply, other.reply = lambda _: Said("joy"), busy_at_first
+    limits = Limits(backoff=0)
+    model = limited(limits, other.url, endpoint.url)
+    run(ask_many(model, 30))
+    assert limits.traffic.refusals > 3
+    assert [account.breaker.opened for account in model._accounts] == [0, 0]
+
+
+def test_where_all_are_dead_the_last_cause_is_told() -> None:
+    limits = Limits(backoff=0)
+    urls = free_url(), free_url()
+    with pytest.raises(ModelError, match="cannot be reached"):
+        ask(limited(limits, *urls))
+    assert limits.traffic.requests == ATTEMPTS + 1
+    assert limits.traffic.out == 2
+
+
+def test_one_that_is_dead_at_the_start_is_told_and_left_out(endpoint: Endpoint) -> None:
+    endpoint.reply = lambda _: Said("joy")
+    dead, limits = free_url(), Limits(backoff=1000)
+    with_secrets = dead.replace("http://", "http://user:very-secret@") + "?key=even-more-secret"
+    model = limited(limits, with_secrets, endpoint.url)
+
+    async def go() -> None:
+        await model.check()
+        await ask_many(model, 40)
+
+    run(go())
+    (notice,) = limits.notices
+    assert notice.startswith(f"{dead} cannot be reached")
+    assert "secret" not in notice
+    assert (limits.traffic.out, limits.traffic.retries) == (1, 0)
+
+
+def test_where_none_can_be_reached_each_is_told() -> None:
+    one, another, limits = free_url(), free_url(), Limits()
+    with pytest.raises(RunError, match=rf"{one} cannot be reached .*\? {another} cannot be reached"):
+        run(limited(limits, one, another).check())
+    assert limits.notices == []
+
+
+def test_a_refused_key_stops_the_run_wherever_it_is_refused(endpoint: Endpoint, other: Endpoint) -> None:
+    other.listing = lambda _: Said("no", 401)
+    with pytest.raises(RunError, match=f"{other.url} refuses the key in TEST_KEY"):
+        run(model_at(endpoint.url, other.url, free_url()).check())
 
 
 def test_a_url_is_shown_without_credentials() -> None:

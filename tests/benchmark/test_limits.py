@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.limits import ATTEMPTS, CUT, Account, Limits, Passing, pause_asked, pause_due, send
+from benchmark.limits import ATTEMPTS, CUT, Account, Limits, Passing, pause_asked, pause_due
+from benchmark.pool import send
 
 
 class Server:

@@ -57,6 +57,41 @@ def test_a_fifth_of_all_replies_fails_and_every_sample_is_scored(tmp_path: Path)
     assert finished.report["usage"]["model"]["requests"] >= 1000
 
 
+@pytest.mark.parametrize("processes", [(), ("-n2",)])
+def test_a_server_that_dies_and_comes_back_costs_nothing(tmp_path: Path, processes: tuple[str, ...]) -> None:
+    data = data_of(tmp_path, 240)
+    with served() as server:
+        calm = run(tmp_path / "calm", *at(server, data))
+    with served(latency=0.1) as stays, served(latency=0.1) as dies:
+        both = [*agents(f"{dies.url},{stays.url}"), "-q", "--tb=no", "-rN", data, "--concurrency=6"]
+        process = start(tmp_path, *both, *processes)
+        until(lambda: lines(tmp_path) > 20, process)
+        before = dies.asked()
+        dies.kill()
+        seen = lines(tmp_path)
+        until(lambda: lines(tmp_path) > seen + 20, process)
+        with served(latency=0.1, port=dies.port) as again:
+            until(lambda: again.asked() > 20, process)
+            output = process.communicate(timeout=120)[0]
+    finished = Finished(process.returncode, output, tmp_path / "run")
+    assert before > 20
+    assert essence(finished) == essence(calm), output
+    assert finished.report["retries"] < 40, "what was in flight when it died, and a trial now and then"
+
+
+def test_one_endpoint_that_is_dead_at_the_start_is_told_once_and_not_asked(tmp_path: Path) -> None:
+    with served() as stays, served() as dies:
+        dies.kill()
+        both = [*agents(f"{dies.url},{stays.url}"), "-q", "--tb=no", "-rN", "--data=demo"]
+        for processes in ((), ("-n2",)):
+            finished = run(tmp_path / f"n{len(processes)}", *both, *processes)
+            assert finished.report["overall"]["scored"] == 48, finished.output
+            told = re.findall(rf"^MME-Emotion: {dies.url} cannot be reached .*$", finished.output, re.MULTILINE)
+            assert len(told) == 1, finished.output
+            assert finished.report["retries"] <= 10, "trials alone: workers have heard of it before they ask"
+        assert stays.asked() == 2 * 3 * 48
+
+
 def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
     data = data_of(tmp_path, 200)
     with served() as server:

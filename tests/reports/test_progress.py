@@ -73,3 +73,16 @@ def test_a_line_is_due_now_and_then() -> None:
     clock.now = LINE_EVERY_SECONDS
     assert progress.is_due()
     assert not progress.is_due()
+
+
+def test_endpoints_that_are_down_are_told_once_however_many_processes_see_it() -> None:
+    progress, _ = begun()
+    progress.hear("gw0", Traffic(endpoints=3, out=1))
+    progress.hear("gw1", Traffic(endpoints=3, out=1))
+    assert "1 of 3 endpoints down" in progress.line()
+    progress.hear("gw1", Traffic(endpoints=3, out=2))
+    assert "2 of 3 endpoints down" in progress.line()
+    progress.forget("gw1")
+    assert "1 of 3 endpoints down" in progress.line()
+    progress.hear("gw0", Traffic(endpoints=3))
+    assert "endpoints" not in progress.line()
