@@ -86,7 +86,7 @@ def test_a_judge_and_a_listener_may_be_here_too(checkpoint: Find, endpoint: Endp
     for record in finished.records:
         assert record["stage"] == "judge"
         assert len(record["rejected"]["judge"]) == 3
-        assert record["usage"]["listener"]["requests"] == 1
+        assert record["usage"]["unscored"]["requests"] == 3 + 1
 
 
 @pytest.mark.parametrize(
