@@ -70,6 +70,19 @@ Parameters = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
 """`K=V` pairs, comma-separated on the command line; a value that is JSON is taken as such, else as text."""
 
 
+def parse_pairs(name: str, value: str | None) -> tuple[tuple[str, Any], ...]:
+    """The `K=V` pairs of an option that no dataclass declares; none where it was not given.
+
+    Raises:
+        RunError: it is malformed; names the option and the value.
+    """
+    try:
+        return TypeAdapter(Parameters).validate_python(value or "")
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise RunError(f"{flag_of(name)}={value} is malformed: {said}") from error
+
+
 def _prices(value: object) -> object:
     parts = _pairs(value)
     return tuple((name, _price(name, price)) for name, price in parts) if isinstance(parts, tuple) else parts

@@ -94,10 +94,9 @@ class Understudy:
         return Answer(text=f"<step>{_STEPS}</step>" if self.role == "extractor" else _ANSWER, model=self.model.name)
 
     def _output(self) -> Span:
-        parameters: Mapping[str, Any] = getattr(getattr(self.model, "endpoint", None), "parameters", {})
-        return OUTPUT_TOKENS.get(
-            self.role.partition(" ")[0], (ANSWER_TOKENS[0], min(ANSWER_TOKENS[1], most_output(parameters)))
-        )
+        parameters: Mapping[str, Any] = getattr(_terms(self.model), "parameters", {})
+        most = min(ANSWER_TOKENS[1], most_output(parameters))
+        return OUTPUT_TOKENS.get(self.role.partition(" ")[0], (min(ANSWER_TOKENS[0], most), most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def lines_of(roles: Iterable[tuple[str, Model, Expected]]) -> list[tuple[str, ..
     head = ("Role", "Model", "Calls", "Kept", "Input tokens", "Output tokens", "USD")
     rows, costs = [], []
     for role, model, expected in roles:
-        spent = expected.cost(getattr(getattr(model, "endpoint", None), "usd", None)) if expected.calls else (0.0, 0.0)
+        spent = expected.cost(getattr(_terms(model), "usd", None)) if expected.calls else (0.0, 0.0)
         costs.append(spent)
         counts = (f"{expected.calls:.0f}", f"{expected.kept:.0f}", _tokens(expected.tokens_in))
         rows.append((role, model.name, *counts, _tokens(expected.tokens_out), _usd(spent)))
@@ -161,6 +160,11 @@ def lines_of(roles: Iterable[tuple[str, Model, Expected]]) -> list[tuple[str, ..
     total = (sum(low for low, _ in known), sum(high for _, high in known))
     told = _usd(total) if len(known) == len(costs) else f"{_usd(total)} and what is unknown"
     return [head, *rows, ("total", "", "", "", "", "", told)]
+
+
+def _terms(model: Model) -> object:
+    """What says how a model is asked and what that costs: its endpoint, or itself."""
+    return getattr(model, "endpoint", model)
 
 
 def _tokens(span: Span) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from platformdirs import user_cache_path
 
@@ -12,8 +13,9 @@ from benchmark.cache import Cache
 from benchmark.clip import ClipReader
 from benchmark.errors import RunError
 from benchmark.limits import Limits
+from benchmark.local.run import LocalRun, Site
 from benchmark.model import Connected, Model, ModelOptions
-from benchmark.options import parts_of
+from benchmark.options import parse_pairs, parts_of
 from benchmark.prompt import read_templates
 from evaluators.agents import PROMPTS
 from evaluators.check import Checked, check_judge
@@ -39,6 +41,7 @@ def add_judge(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--judge-base-url", default="", metavar="URL", help="endpoint of openai:NAME; several, comma-separated"
     )
     check.add_argument("--judge-api-key-env", metavar="VARIABLE", help="variable that holds its key")
+    check.add_argument("--judge-option", metavar="K=V,…", help="as for pytest")
     check.add_argument(
         "--prompts", type=Path, metavar="DIR", help="prompt templates that replace those of the same name"
     )
@@ -65,9 +68,10 @@ def _check(asked: argparse.Namespace) -> int:
     limits = read_limits(asked.gate) if asked.gate else JudgeHealth()
     folder = asked.cache or user_cache_path("mme-emotion")
     accounts = Limits(asked.concurrency)
-    judge, models = _judge(asked, accounts)
-    past = read_checks(folder, judge.name)
-    checked = asyncio.run(_checked(judge, models, accounts, folder, short=asked.short))
+    with TemporaryDirectory(prefix="mme-emotion-") as passing, closing(LocalRun(Site(folder=Path(passing)))) as local:
+        judge, models = _judge(asked, accounts, local)
+        past = read_checks(folder, judge.name)
+        checked = asyncio.run(_checked(judge, models, accounts, folder, short=asked.short))
     health = health_of(judge.name, checked, limits, short=asked.short)
     keep_check(folder, health)
     missing = shortfalls(health)
@@ -77,12 +81,14 @@ def _check(asked: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def _judge(asked: argparse.Namespace, accounts: Limits) -> tuple[Judge, list[Connected]]:
+def _judge(asked: argparse.Namespace, accounts: Limits, local: LocalRun) -> tuple[Judge, list[Connected]]:
     options = ModelOptions(
         base_urls=parts_of(asked.judge_base_url),
         api_key_env=asked.judge_api_key_env,
+        parameters=dict(parse_pairs("judge_option", asked.judge_option)),
         modalities=("video",),
         limits=accounts,
+        local=local,
     )
     found = [find_judge(spec, options) for spec in asked.judge]
     template = read_templates(PROMPTS, asked.prompts)["judge"]

@@ -1,11 +1,13 @@
-"""What all tests share: a real endpoint, and programs that a test may need."""
+"""What all tests share: a real endpoint, tiny checkpoints, and programs that a test may need."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.checkpoints import make
 from tests.endpoint import Endpoint
 
 
@@ -15,6 +17,19 @@ def endpoint() -> Iterator[Endpoint]:
     server = Endpoint()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of the tiny checkpoint of that name, made once."""
+    made: dict[str, Path] = {}
+
+    def find(name: str) -> Path:
+        if name not in made:
+            made[name] = make(name, tmp_path_factory.mktemp("checkpoints") / name)
+        return made[name]
+
+    return find
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,9 @@
 """`hf:PATH_OR_ID`: a checkpoint on this machine's own devices, or on a cluster's."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from benchmark.clip import as_frames
 from benchmark.errors import ModelError, RunError
@@ -11,6 +12,7 @@ from benchmark.local.checkpoint import Checkpoint, find_checkpoint
 from benchmark.local.run import LocalRun
 from benchmark.local.settings import LocalSettings, parse_settings
 from benchmark.model import Answer, ModelOptions
+from benchmark.money import Price
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.usage import Usage
@@ -50,6 +52,16 @@ class LocalModel:
         self._generation = tuple(settings.generation.items())
         self._key = run.add(checkpoint, settings)
         self._account: Account = limits.account(f"hf:{self._key}", WAITING, own=True)
+
+    @property
+    def usd(self) -> Price:
+        """What a million tokens in and out cost: nothing."""
+        return 0.0, 0.0
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """How many tokens an answer may have, by the name that endpoints have for it."""
+        return {"max_tokens": self._settings.generation["max_new_tokens"]}
 
     @property
     def name(self) -> str:

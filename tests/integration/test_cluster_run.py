@@ -2,23 +2,22 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.checkpoints import BUILDS, make
+from tests.checkpoints import BUILDS
 from tests.integration.runs import ROOT, Finished, essence, lines, run, start, until
 
 OFFLINE = ("--judge=rules", "--extractor=rules")
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def local(checkpoint: Callable[[str], Path]) -> tuple[str, ...]:
     """A model, and how it is loaded."""
-    folder = make("qwen2.5-omni", tmp_path_factory.mktemp("checkpoint") / "tiny")
-    return f"--model=hf:{folder}", "--model-option=device_map=cpu,max_new_tokens=48", *OFFLINE
+    return f"--model=hf:{checkpoint('qwen2.5-omni')}", "--model-option=device_map=cpu,max_new_tokens=48", *OFFLINE
 
 
 @pytest.fixture(scope="module")

@@ -5,26 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints import BUILDS, make
+from tests.checkpoints import BUILDS
 from tests.endpoint import Endpoint
 from tests.integration.runs import Finished, essence, run
 
 RULES = ("--judge=rules", "--extractor=rules", "--tb=no", "-q")
 ON_CPU = "--model-option=device_map=cpu,max_new_tokens=16"
 Find = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Find:
-    """The folder of the tiny checkpoint of that name."""
-    made: dict[str, Path] = {}
-
-    def find(name: str) -> Path:
-        if name not in made:
-            made[name] = make(name, tmp_path_factory.mktemp("checkpoints") / name)
-        return made[name]
-
-    return find
 
 
 def go(folder: Path, checkpoint: Path, *arguments: str, option: str = ON_CPU) -> Finished:

@@ -3,7 +3,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import SimpleNamespace
@@ -367,3 +367,16 @@ def test_long_lines_go_on_below_themselves() -> None:
     assert lines_of([]) == []
     long = lines_of([Finding(name="a", state="ok", text="x" * 200)])
     assert "".join(long).endswith("x" * 200)
+
+
+def test_a_checkpoint_is_examined_without_loading_it(
+    capsys: pytest.CaptureFixture[str], checkpoint: Callable[[str], Path]
+) -> None:
+    asked = ["doctor", f"--model=hf:{checkpoint('qwen2.5-omni')}", "--model-option=device_map=cpu", "--json"]
+    assert main(asked) == 0
+    (found,) = json.loads(capsys.readouterr().out)["endpoints"]
+    told = {one["name"]: one for one in found["findings"]}
+    assert told["checkpoint"]["text"].endswith(": it takes video, audio")
+    assert told["weights"]["state"] == told["device"]["state"] == "ok"
+    assert main(["doctor", "--model=hf:/no/such/folder"]) == 1
+    assert "names nothing: there is no such folder" in " ".join(capsys.readouterr().out.split())

@@ -1,0 +1,145 @@
+"""What the local models of a run share."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.devices import Device
+from benchmark.errors import ModelError, RunError
+from benchmark.limits import Limits
+from benchmark.local import run as module
+from benchmark.local.checkpoint import Checkpoint, find_checkpoint
+from benchmark.local.run import LocalRun, Site
+from benchmark.local.settings import LocalSettings, parse_settings
+from benchmark.model import ModelOptions, find_respondent
+from benchmark.models.local import WAITING, LocalModel
+from benchmark.prompt import Prompt
+from tests.benchmark.local.fake import FakeNetwork
+
+Find = Callable[[str], Path]
+ON_CPU = {"device_map": "cpu"}
+
+
+def cards(count: int) -> tuple[Device, ...]:
+    return tuple(
+        Device(kind="cuda", index=place, name="Card", free_bytes=24 * 10**9, total_bytes=24 * 10**9)
+        for place in range(count)
+    )
+
+
+def model(folder: Path, run: LocalRun, limits: Limits | None = None, **options: object) -> LocalModel:
+    settings = ModelOptions(parameters={**ON_CPU, **options}, local=run, limits=limits or Limits())
+    found = find_respondent(f"hf:{folder}", settings, ())
+    assert isinstance(found, LocalModel)
+    return found
+
+
+def test_one_checkpoint_in_two_parts_is_loaded_once(
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks: list[FakeNetwork] = []
+
+    def load(checkpoint: Checkpoint, settings: LocalSettings) -> FakeNetwork:
+        networks.append(FakeNetwork())
+        return networks[-1]
+
+    monkeypatch.setattr(module, "TransformersNetwork", load)
+    run = LocalRun(Site(folder=tmp_path))
+    answers, judges = model(checkpoint("qwen2.5-vl"), run), model(checkpoint("qwen2.5-vl"), run, max_new_tokens=7)
+    other = model(checkpoint("qwen2.5-vl"), run, dtype="bfloat16")
+
+    async def ask() -> list[str]:
+        return [(await one.generate(Prompt(text="abc"))).text for one in (answers, judges, other)]
+
+    assert asyncio.run(ask()) == ["cba"] * 3
+    assert len(networks) == 2
+    assert answers.identity != judges.identity
+    run.close()
+
+
+def test_an_answer_costs_nothing_and_an_empty_one_is_an_error(
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TransformersNetwork", lambda *_: FakeNetwork())
+    run, limits = LocalRun(Site(folder=tmp_path)), Limits()
+    one = model(checkpoint("qwen2.5-vl"), run, limits)
+    answer = asyncio.run(one.generate(Prompt(text="abc")))
+    assert answer.usage.cost_usd == 0.0
+    assert (answer.usage.requests, answer.usage.input_tokens, answer.usage.output_tokens) == (1, 3, 1)
+    assert answer.model == "qwen2.5-vl"
+    with pytest.raises(ModelError, match="gave an empty answer"):
+        asyncio.run(model(checkpoint("qwen2.5-vl"), run).generate(Prompt(text="  ")))
+    run.close()
+
+
+def test_each_process_has_its_own_line(checkpoint: Find, tmp_path: Path) -> None:
+    limits = Limits(share=4)
+    model(checkpoint("qwen2.5-vl"), LocalRun(Site(folder=tmp_path)), limits)
+    assert limits.window() == WAITING
+    alone = Limits()
+    model(checkpoint("qwen2.5-vl"), LocalRun(Site(folder=tmp_path)), alone)
+    assert alone.window(processes=4) == 4 * WAITING
+
+
+def test_a_process_hides_the_devices_of_the_others(
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def load(checkpoint: Checkpoint, settings: LocalSettings) -> FakeNetwork:
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+        return FakeNetwork()
+
+    monkeypatch.setattr(module, "TransformersNetwork", load)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    run = LocalRun(Site(folder=tmp_path, worker=1, workers=2, gpus=2))
+    one = model(checkpoint("qwen2.5-vl"), run, device_map=None)
+    asyncio.run(one.generate(Prompt(text="abc")))
+    assert seen == ["6,7"]
+    run.close()
+
+
+def test_devices_are_looked_at_before_anything_is_loaded(
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "devices", lambda: cards(8))
+    settings = parse_settings({})
+    found = find_checkpoint(str(checkpoint("qwen2.5-vl")), settings)
+    run = LocalRun(Site(folder=tmp_path))
+    run.add(found, settings)
+    run.check()
+    assert run.notes == ("hf: computes on 1 × Card; 7 more are idle, -n 8 uses them",)
+    all_of_them = LocalRun(Site(folder=tmp_path, workers=8))
+    all_of_them.add(found, settings)
+    all_of_them.check()
+    assert all_of_them.notes == ("hf: computes on 8 × Card",)
+    too_many = LocalRun(Site(folder=tmp_path, workers=9))
+    too_many.add(found, settings)
+    with pytest.raises(RunError, match=r"9 GPUs are needed .* and there are 8"):
+        too_many.check()
+
+
+@pytest.mark.parametrize(
+    ("option", "fits"),
+    [({}, False), ({"quantization_config": {"load_in_4bit": True}}, True), ({"dtype": "float32"}, False)],
+)
+def test_quantized_weights_take_less(
+    checkpoint: Find,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    option: dict[str, object],
+    fits: bool,  # noqa: FBT001
+) -> None:
+    monkeypatch.setattr(module, "devices", lambda: cards(1))
+    monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 60 * 10**9)
+    settings = parse_settings(option)
+    run = LocalRun(Site(folder=tmp_path))
+    run.add(find_checkpoint(str(checkpoint("qwen2.5-vl")), settings), settings)
+    if fits:
+        run.check()
+    else:
+        with pytest.raises(RunError, match=r"need 61\.0 GB, and GPU 0 \(Card\) has 24\.0 GB free"):
+            run.check()
