@@ -93,6 +93,11 @@ def _save(folder: Path, model: Any, processor: Any) -> None:
 
 
 def _qwen_2_5_omni(folder: Path) -> None:
+    make_thinker(folder)
+
+
+def make_thinker(folder: Path, *, large: bool = False) -> None:
+    """Qwen2.5-Omni's thinker; a `large` one has the sizes of the published one with seven billion weights."""
     from transformers import (
         Qwen2_5OmniProcessor,
         Qwen2_5OmniThinkerConfig,
@@ -108,9 +113,9 @@ def _qwen_2_5_omni(folder: Path) -> None:
     )
     number = tokenizer.convert_tokens_to_ids
     config = Qwen2_5OmniThinkerConfig(
-        audio_config={**HEARING, "output_dim": 32},
-        vision_config={**SEEING, "fullatt_block_indexes": [1]},
-        text_config=_text_config(tokenizer, rope_parameters=ROPE),
+        audio_config={} if large else {**HEARING, "output_dim": 32},
+        vision_config={} if large else {**SEEING, "fullatt_block_indexes": [1]},
+        text_config=_large_text(tokenizer) if large else _text_config(tokenizer, rope_parameters=ROPE),
         audio_token_index=number("<|AUDIO|>"),
         image_token_index=number("<|IMAGE|>"),
         video_token_index=number("<|VIDEO|>"),
@@ -131,6 +136,13 @@ def _qwen_2_5_omni(folder: Path) -> None:
         ),
     )
     _save(folder, Qwen2_5OmniThinkerForConditionalGeneration(config), processor)
+
+
+def _large_text(tokenizer: Any) -> dict[str, Any]:
+    """What differs from the architecture's own defaults, which are the published sizes."""
+    rope = {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1_000_000.0}
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    return {"rope_parameters": rope, "tie_word_embeddings": False, **ends}
 
 
 def _qwen_2_5_omni_with_a_voice(folder: Path) -> None:

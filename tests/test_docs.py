@@ -24,6 +24,9 @@ OURS = (
     "judge sheet",
     "cache prune",
 )
+OTHERS = re.compile(r"^.*(?:#SBATCH|\bray start|\bsrun|\bvllm serve|\bkubectl|\bhostname).*$", re.MULTILINE)
+"""Lines whose options are those of other programs."""
+
 EXAMPLES = {"--option"}
 """What stands for any option."""
 
@@ -45,7 +48,8 @@ def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_option_that_is_named_exists(document: Path, known: set[str], capsys: pytest.CaptureFixture[str]) -> None:
     all_known = known.union(*(options_of(command, capsys) for command in OURS))
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+\b(?!-)", document.read_text("utf-8")))
+    ours = OTHERS.sub("", document.read_text("utf-8"))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+\b(?!-)", ours))
     assert sorted(named - all_known - EXAMPLES) == []
 
 
@@ -62,3 +66,16 @@ def test_the_workflows_are_yaml_with_the_jobs_they_need() -> None:
     )
     assert github["jobs"]["verdict"]["needs"] == "shard"
     assert set(gitlab) == {"stages", ".suite", "shard", "verdict"}
+
+
+def test_the_cluster_s_manifest_and_script_are_what_their_programs_read() -> None:
+    yaml = pytest.importorskip("yaml")
+    page = (ROOT / "docs" / "cluster.md").read_text("utf-8")
+    (job,) = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    cluster = job["spec"]["rayClusterSpec"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        (container,) = group["template"]["spec"]["containers"]
+        names = {variable["name"] for variable in container["env"]}
+        assert {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"} <= names
+    (script,) = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)

@@ -6,6 +6,9 @@ MOST = 256
 WORTH_IT = 1.1
 """A batch of twice the size must generate so much faster to be taken."""
 
+DOUBTS = 2
+"""How many batches must say that it did not pay: one may have been slow for other reasons."""
+
 MARGIN = 1.15
 """By how much a batch's memory may turn out larger than what earlier ones took for their size."""
 
@@ -31,6 +34,7 @@ class Sizer:
     seconds: float = 0.0
     _settled: bool = False
     _pace: float = 0.0
+    _doubts: int = 0
     _tokens_a_weight: float = 1.0
     _bytes_a_token: float = 0.0
 
@@ -60,10 +64,12 @@ class Sizer:
         self.size, self._settled = max(1, min(self.size, count // 2)), True
 
     def _grow(self, pace: float) -> None:
-        """Doubles the size where the last doubling paid; else takes it back, for good."""
+        """Doubles the size where the last doubling paid; takes it back, for good, where it twice did not."""
         if pace < WORTH_IT * self._pace:
-            self.size, self._settled = max(1, self.size // 2), True
+            self._doubts += 1
+            if self._doubts == DOUBTS:
+                self.size, self._settled = max(1, self.size // 2), True
         elif 2 * self.size > MOST:
             self._settled = True
         else:
-            self._pace, self.size = pace, 2 * self.size
+            self._pace, self.size, self._doubts = pace, 2 * self.size, 0

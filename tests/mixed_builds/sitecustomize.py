@@ -75,5 +75,7 @@ def _built_for_cuda(version: Path) -> bool:
     return bool(re.search(r"^__version__ = '[^']*\+cu", version.read_text("utf-8"), re.MULTILINE))
 
 
-if importlib.util.find_spec("torchvision") is not None:
+# a test that imports this module by its long name may have it from PYTHONPATH already
+_is_here = any(type(finder).__name__ == BeforeTorchvision.__name__ for finder in sys.meta_path)
+if importlib.util.find_spec("torchvision") is not None and not _is_here:
     sys.meta_path.insert(0, BeforeTorchvision())
