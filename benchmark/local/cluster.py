@@ -72,12 +72,17 @@ class RayCluster:
         """A file beside the pictures: a node that sees it sees them."""
         return self.cache().path.with_name(self._mark)
 
-    def check(self, *, needs_gpu: bool) -> int:
-        """How many places there are for actors.
+    def check(self, *, needs_gpu: bool, sharers: int) -> int:
+        """How many places there are for actors, of which so many share each.
 
         Raises:
-            RunError: there is none; says what there is.
+            RunError: there is none, or it cannot be shared; says what there is.
         """
+        if needs_gpu and self.gpus > 1 and sharers > 1:
+            raise RunError(
+                f"On Ray, {sharers} models of hf: share a GPU, but cannot share the {self.gpus} of --gpus-per-worker:"
+                " serve one of them elsewhere (--judge-base-url)."
+            )
         places = self.places(needs_gpu=needs_gpu)
         if not places:
             counts: Counter[str] = Counter()
@@ -98,9 +103,9 @@ class RayCluster:
             found += [Place(node["NodeID"], number) for number in range(room)]
         return found
 
-    def start(self, checkpoint: Checkpoint, settings: LocalSettings) -> "RayModel":
-        """The checkpoint on all places that there are and will be."""
-        return RayModel(self, checkpoint, settings)
+    def start(self, checkpoint: Checkpoint, settings: LocalSettings, sharers: int) -> "RayModel":
+        """The checkpoint on all places that there are and will be, where so many share each."""
+        return RayModel(self, checkpoint, settings, sharers)
 
     def is_loss(self, error: BaseException) -> bool:
         """Whether a reply's error means that its actor is no more."""
@@ -141,9 +146,9 @@ class RayModel:
     be kept waiting.
     """
 
-    def __init__(self, cluster: RayCluster, checkpoint: Checkpoint, settings: LocalSettings) -> None:
+    def __init__(self, cluster: RayCluster, checkpoint: Checkpoint, settings: LocalSettings, sharers: int) -> None:
         """Starts an actor at each place, and goes on looking for places."""
-        self._cluster, self._checkpoint, self._settings = cluster, checkpoint, settings
+        self._cluster, self._checkpoint, self._settings, self._sharers = cluster, checkpoint, settings, sharers
         self._starts: Counter[Place] = Counter()
         self._taken: dict[Place, Any] = {}
         self._shipped: OrderedDict[str, Any] = OrderedDict()
@@ -182,13 +187,13 @@ class RayModel:
     def _start(self, place: Place) -> Any:
         where = self._cluster.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(place.node, soft=False)
         remote = self._cluster.ray.remote(Seat).options(
-            num_gpus=self._cluster.gpus if self._settings.device is None else 0,
-            num_cpus=1,
+            num_gpus=self._cluster.gpus / self._sharers if self._settings.device is None else 0,
+            num_cpus=1 / self._sharers,
             scheduling_strategy=where,
             max_concurrency=2 * DEPTH,
             max_restarts=0,
         )
-        return remote.remote(self._checkpoint, self._settings, self._cluster.marker)
+        return remote.remote(self._checkpoint, self._settings, self._sharers, self._cluster.marker)
 
     def _then(self, method: Any, heed: Callable[[Any], None]) -> None:
         """Has an actor do something, and the dispatcher's thread heed what came of it."""

@@ -75,13 +75,18 @@ def material_of(prompt: Prompt, abilities: Abilities) -> Material:
 
     Raises:
         OSError: a picture cannot be read.
+        ValueError: the processor does not take what the prompt has; nothing is left out in silence.
     """
-    frames = _suited(prompt.frames, abilities) if prompt.frames and abilities.frames else []
+    if prompt.frames and abilities.frames is None:
+        raise ValueError("its processor takes no frames; --modalities=audio sends none")
+    if prompt.sound is not None and not abilities.hears:
+        raise ValueError("its processor takes no sound; --modalities=video sends none")
+    frames = _suited(prompt.frames, abilities) if prompt.frames else []
     return Material(
         text=prompt.text,
         pictures=tuple(_pixels(frame.jpeg) for frame in frames),
         fps=_pace(frames),
-        sound=_resampled(prompt.sound, abilities.rate) if prompt.sound and abilities.hears else None,
+        sound=_resampled(prompt.sound, abilities.rate) if prompt.sound else None,
     )
 
 

@@ -1,6 +1,7 @@
 """A checkpoint, loaded: prompts in, texts out, a batch at a time. The only module that imports torch."""
 
 import gc
+import inspect
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,9 @@ THINKERS = MappingProxyType(
     }
 )
 """The class that answers, of networks that also speak: the rest of them is not loaded."""
+
+WOVEN = "use_audio_in_video"
+"""The argument of networks that take sound between the frames."""
 
 AUTOMATIC = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM", "AutoModel")
 """Under which a checkpoint may bring a class of its own, the likeliest first."""
@@ -73,9 +77,9 @@ class TransformersNetwork:
         self._torch, self._checkpoint, self._settings = torch, checkpoint, settings
         self.device = device_of(checkpoint, settings)
         self._processor = self._load_processor()
-        self.abilities = _abilities(self._processor, checkpoint, settings)
         self._control = tuple(self._processor.tokenizer.get_added_vocab())
         self._model = self._load_model()
+        self.abilities = _abilities(self._processor, self._model, checkpoint, settings)
         self._decoders = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "mme-emotion pictures")
 
     def prepare(self, prompts: Sequence[Prompt], generation: Generation) -> Ready:
@@ -178,7 +182,7 @@ class TransformersNetwork:
             for place in range(torch.cuda.device_count()):
                 torch.cuda.reset_peak_memory_stats(place)
         inputs = {name: self._placed(value) for name, value in batch.inputs.items()}
-        more = {"use_audio_in_video": True} if batch.woven else {}
+        more = {WOVEN: True} if batch.woven else {}
         with torch.inference_mode():
             whole = self._model.generate(**inputs, **more, generation_config=self._generation_config(batch.generation))
         return whole[:, inputs["input_ids"].shape[1] :].cpu()
@@ -316,18 +320,17 @@ def _complete(config: Any, tokenizer: Any) -> None:
     config.max_length = None  # counts the prompt too
 
 
-def _abilities(processor: Any, checkpoint: Checkpoint, settings: LocalSettings) -> Abilities:
-    """What the processor does, read off its parts."""
-    from transformers.processing_utils import OmniModalProcessorMixin
-
-    hearing = getattr(processor, "feature_extractor", None)
+def _abilities(processor: Any, model: Any, checkpoint: Checkpoint, settings: LocalSettings) -> Abilities:
+    """What processor and network do, read off their parts."""
+    hearing = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
+    weaves = WOVEN in inspect.signature(model.forward).parameters
     frames: Any = "images" if getattr(processor, "image_processor", None) else None
     if getattr(processor, "video_processor", None) is not None:
         frames = "video"
     return Abilities(
         frames=frames,
         hears=hearing is not None,
-        weaves=settings.sound_in_video and isinstance(processor, OmniModalProcessorMixin),
+        weaves=settings.sound_in_video and weaves,
         exact=EXACT_FRAMES.get(checkpoint.architecture),
         rate=getattr(hearing, "sampling_rate", 16_000),
     )

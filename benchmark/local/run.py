@@ -45,15 +45,15 @@ class Answering(Protocol):
 class Cluster(Protocol):
     """Machines elsewhere, on which checkpoints can be loaded."""
 
-    def check(self, *, needs_gpu: bool) -> int:
-        """How many places there are for a model.
+    def check(self, *, needs_gpu: bool, sharers: int) -> int:
+        """How many places there are for so many models together.
 
         Raises:
             RunError: there is none.
         """
 
-    def start(self, checkpoint: Checkpoint, settings: LocalSettings) -> Answering:
-        """Loads a checkpoint there."""
+    def start(self, checkpoint: Checkpoint, settings: LocalSettings, sharers: int) -> Answering:
+        """Loads a checkpoint there, where so many share a place."""
 
     def close(self) -> None:
         """Leaves it."""
@@ -94,7 +94,8 @@ class LocalRun:
         self._answering: dict[str, Answering] = {}
         self._steps: dict[str, int] = {}
         self._guard, self._loading = threading.Lock(), threading.Lock()
-        self._checked = self._placed = False
+        self._networks: dict[str, Network] = {}
+        self._checked = False
         self.places = 1
         self.notes: tuple[str, ...] = ()
 
@@ -112,10 +113,10 @@ class LocalRun:
         return not self._known
 
     def answering(self, key: str) -> Answering:
-        """Whoever answers for the checkpoint of that key, who loads it when the first request comes."""
+        """Whoever answers for the checkpoint of that key; on this machine it is loaded when the first request comes."""
         with self._guard:
-            if key not in self._answering:
-                self._answering[key] = self._begin(key, *self._known[key])
+            if not self._answering:
+                self._answering = {each: self._begin(each) for each in self._known}
             return self._answering[key]
 
     def check(self) -> None:
@@ -134,7 +135,8 @@ class LocalRun:
             if self._cluster is None:
                 self._check_fit()
             else:
-                self.places = self._cluster.check(needs_gpu=any(one.device is None for _, one in self._known.values()))
+                needs_gpu = any(settings.device is None for _, settings in self._known.values())
+                self.places = self._cluster.check(needs_gpu=needs_gpu, sharers=len(self._known))
                 self.notes = (f"Ray cluster: {self.places} places for a model; nodes that join are used too",)
             self._checked = True
 
@@ -162,24 +164,31 @@ class LocalRun:
         if workers > 1:
             warm(file for checkpoint, _ in self._known.values() for file in checkpoint.weights())
 
-    def _begin(self, key: str, checkpoint: Checkpoint, settings: LocalSettings) -> Answering:
+    def _begin(self, key: str) -> Answering:
+        checkpoint, settings = self._known[key]
+        sharers = len(self._known)
         if self._cluster is not None:
-            return self._cluster.start(checkpoint, settings)
-        return Batcher(partial(self._load, checkpoint, settings), Sizer(fixed=settings.batch, steps=self._steps[key]))
+            return self._cluster.start(checkpoint, settings, sharers)
+        sizer = Sizer(fixed=settings.batch, steps=self._steps[key], sharers=sharers)
+        return Batcher(partial(self._load, key), sizer)
 
-    def _load(self, checkpoint: Checkpoint, settings: LocalSettings) -> Network:
-        """The network, on this process's own share of the devices; one after the other."""
+    def _load(self, key: str) -> Network:
+        """The network, on this process's own share of the devices.
+
+        All are loaded with the first, before the batches of one take the room that another's weights need.
+        """
         with self._loading:
-            if settings.device is None and not self._placed:
-                self._place()
-            return TransformersNetwork(checkpoint, settings)
+            if not self._networks:
+                if any(settings.device is None for _, settings in self._known.values()):
+                    self._place()
+                self._networks = {each: TransformersNetwork(*known) for each, known in self._known.items()}
+            return self._networks[key]
 
     def _place(self) -> None:
         """Hides the devices of other processes, which has to happen before torch looks for the first time."""
         site = self.site
         place = claim(site.workers, site.worker % site.workers, site.folder)
         os.environ[VISIBLE] = visible_to(place, site.gpus, os.environ)
-        self._placed = True
 
 
 def _note(found: Sequence[Device], taken: int, each: int) -> str:

@@ -81,9 +81,13 @@ class Settled:
 class Seat:
     """What runs in an actor: a network on the devices that Ray gave it, with a line before it."""
 
-    def __init__(self, checkpoint: Checkpoint, settings: LocalSettings, marker: Path) -> None:
-        """Loads nothing yet; `marker` is a file where the run keeps pictures."""
+    def __init__(self, checkpoint: Checkpoint, settings: LocalSettings, sharers: int, marker: Path) -> None:
+        """Loads nothing yet.
+
+        So many as `sharers` says share the devices; `marker` is a file where the run keeps pictures.
+        """
         self._checkpoint, self._settings, self._marker = checkpoint, settings, marker
+        self._sizer = Sizer(fixed=settings.batch, steps=int(settings.generation["max_new_tokens"]), sharers=sharers)
         self._batcher: Batcher | None = None
 
     async def settle(self) -> Settled | Refused:
@@ -92,7 +96,7 @@ class Seat:
             network = await asyncio.to_thread(self._load)
         except EmotionError as error:
             return Refused(why=f"{socket.gethostname()}: {error}", fatal=True)
-        self._batcher = Batcher(lambda: network, Sizer(fixed=self._settings.batch))
+        self._batcher = Batcher(lambda: network, self._sizer)
         packages = {name: version(name) for name in ("mme-emotion", "torch", "transformers")}
         return Settled(packages=packages, shares=self._marker.exists())
 

@@ -25,6 +25,7 @@ class Sizer:
         size: requests in a batch now.
         room: bytes that a batch may take; None where nobody can say.
         seconds: what the last batch took.
+        sharers: networks that share the device's memory.
     """
 
     fixed: int | None = None
@@ -32,6 +33,7 @@ class Sizer:
     size: int = 1
     room: int | None = None
     seconds: float = 0.0
+    sharers: int = 1
     _settled: bool = False
     _pace: float = 0.0
     _doubts: int = 0
@@ -48,7 +50,7 @@ class Sizer:
         if self.room is None or not self._bytes_a_token:
             return True
         tokens = count * (weight * self._tokens_a_weight + self.steps)
-        return tokens * self._bytes_a_token * MARGIN <= self.room
+        return tokens * self._bytes_a_token * MARGIN <= self.room / self.sharers
 
     def measured(self, *, count: int, weight: float, length: int, steps: int, seconds: float, peak: int | None) -> None:
         """Takes down what a batch took: `length` is tokens of a row, `steps` those generated, `peak` bytes."""

@@ -51,10 +51,12 @@ def test_a_network_gets_as_many_frames_as_it_takes(abilities: Abilities, count: 
     assert [int(picture.mean().round()) for picture in material.pictures] == pytest.approx(levels, abs=2)
 
 
-def test_what_it_does_not_take_is_left_out() -> None:
+def test_what_it_does_not_take_is_never_left_out_in_silence() -> None:
     prompt = Prompt(text="?", frames=[frame(0), frame(1)], sound=sound(1))
-    assert material_of(prompt, PICTURES).sound is None
-    assert material_of(prompt, Abilities(frames=None, hears=True)).pictures == ()
+    with pytest.raises(ValueError, match="its processor takes no sound; --modalities=video sends none"):
+        material_of(prompt, PICTURES)
+    with pytest.raises(ValueError, match="its processor takes no frames; --modalities=audio sends none"):
+        material_of(prompt, Abilities(frames=None, hears=True))
 
 
 def test_sound_at_another_rate_is_resampled() -> None:
@@ -76,7 +78,7 @@ def test_sound_at_another_rate_is_resampled() -> None:
     ],
 )
 def test_a_conversation_has_a_place_for_each_part(abilities: Abilities, woven: bool, types: list[str]) -> None:  # noqa: FBT001
-    prompt = Prompt(text="?", frames=[frame(0), frame(1)], sound=sound(1))
+    prompt = Prompt(text="?", frames=[frame(0), frame(1)] if abilities.frames else (), sound=sound(1))
     (turn,) = conversation_of(material_of(prompt, abilities), abilities, woven=woven)
     assert turn["role"] == "user"
     assert [part["type"] for part in turn["content"]] == types

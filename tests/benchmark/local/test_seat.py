@@ -24,7 +24,7 @@ CLIP = Path(__file__).parents[3] / "benchmark/demo/clips/SA/Drawn/video/SA_02.mp
 
 
 def seated(folder: Path, marker: Path) -> Seat:
-    return Seat(find_checkpoint(str(folder), SETTINGS), SETTINGS, marker)
+    return Seat(find_checkpoint(str(folder), SETTINGS), SETTINGS, 1, marker)
 
 
 def test_it_says_what_the_network_says_here(checkpoint: Find, tmp_path: Path) -> None:

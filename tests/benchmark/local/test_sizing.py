@@ -66,6 +66,13 @@ def test_what_fits_is_what_the_measured_memory_allows(peak: int, count: int, roo
     assert sizer.fits(count, 100) == (expected <= room)
 
 
+def test_networks_on_one_device_share_its_room() -> None:
+    sizer = Sizer(room=1000, steps=50, sharers=2)
+    measure(sizer, 1.0, count=1, peak=250)  # a byte a token
+    assert sizer.fits(1, 100)
+    assert not sizer.fits(2, 100)
+
+
 def test_a_device_that_tells_nothing_has_room() -> None:
     sizer = Sizer()
     measure(sizer, 1.0, peak=10**9)
