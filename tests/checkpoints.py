@@ -19,7 +19,20 @@ WORDS = (
     " voice is loud. Answer: happiness <step> </step> <score> </score> 1/1 0/1 0123456789"
 )
 QWEN = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-VISION = {"vision_bos_token": "<|vision_bos|>", "vision_eos_token": "<|vision_eos|>"}
+OMNI = {
+    "image_token": "<|IMAGE|>",
+    "audio_token": "<|AUDIO|>",
+    "video_token": "<|VIDEO|>",
+    "vision_bos_token": "<|vision_bos|>",
+    "vision_eos_token": "<|vision_eos|>",
+    "audio_bos_token": "<|audio_bos|>",
+    "audio_eos_token": "<|audio_eos|>",
+}
+OMNI_PLACES = (
+    "<|vision_bos|><|IMAGE|><|vision_eos|>",
+    "<|vision_bos|><|VIDEO|><|vision_eos|>",
+    "<|audio_bos|><|AUDIO|><|audio_eos|>",
+)
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{% for part in message['content'] %}"
@@ -107,10 +120,7 @@ def make_thinker(folder: Path, *, large: bool = False) -> None:
         WhisperFeatureExtractor,
     )
 
-    tokenizer = _tokenizer(
-        {"image_token": "<|IMAGE|>", "audio_token": "<|AUDIO|>", "video_token": "<|VIDEO|>", **VISION}
-        | {"audio_bos_token": "<|audio_bos|>", "audio_eos_token": "<|audio_eos|>"}
-    )
+    tokenizer = _tokenizer(OMNI)
     number = tokenizer.convert_tokens_to_ids
     config = Qwen2_5OmniThinkerConfig(
         audio_config={} if large else {**HEARING, "output_dim": 32},
@@ -129,11 +139,7 @@ def make_thinker(folder: Path, *, large: bool = False) -> None:
         video_processor=Qwen2VLVideoProcessor(size=SIZE),
         feature_extractor=WhisperFeatureExtractor(feature_size=128, chunk_length=30),
         tokenizer=tokenizer,
-        chat_template=_template(
-            "<|vision_bos|><|IMAGE|><|vision_eos|>",
-            "<|vision_bos|><|VIDEO|><|vision_eos|>",
-            "<|audio_bos|><|AUDIO|><|audio_eos|>",
-        ),
+        chat_template=_template(*OMNI_PLACES),
     )
     _save(folder, Qwen2_5OmniThinkerForConditionalGeneration(config), processor)
 
@@ -196,6 +202,75 @@ def _qwen_2_5_vl(folder: Path) -> None:
         ),
     )
     _save(folder, Qwen2_5_VLForConditionalGeneration(config), processor)
+
+
+SEEING_3 = {**SEEING, "patch_size": 16, "num_position_embeddings": 64, "deepstack_visual_indexes": [0]}
+ROPE_3 = {**ROPE, "mrope_interleaved": True}
+SIZE_3 = {"shortest_edge": 32 * 32 * 4, "longest_edge": 32 * 32 * 16}
+
+
+def _qwen_3_vl(folder: Path) -> None:
+    from transformers import (
+        Qwen2VLImageProcessor,
+        Qwen3VLConfig,
+        Qwen3VLForConditionalGeneration,
+        Qwen3VLProcessor,
+        Qwen3VLVideoProcessor,
+    )
+
+    pads = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"}
+    tokenizer = _tokenizer(pads, (*QWEN[:2], "<|vision_start|>", "<|vision_end|>", QWEN[2]))
+    number = tokenizer.convert_tokens_to_ids
+    config = Qwen3VLConfig(
+        text_config=_text_config(tokenizer, rope_parameters=ROPE_3, head_dim=8),
+        vision_config=SEEING_3,
+        image_token_id=number("<|image_pad|>"),
+        video_token_id=number("<|video_pad|>"),
+        vision_start_token_id=number("<|vision_start|>"),
+        vision_end_token_id=number("<|vision_end|>"),
+    )
+    processor = Qwen3VLProcessor(
+        image_processor=Qwen2VLImageProcessor(size=SIZE_3, patch_size=16),
+        video_processor=Qwen3VLVideoProcessor(size=SIZE_3),
+        tokenizer=tokenizer,
+        chat_template=_template(
+            "<|vision_start|><|image_pad|><|vision_end|>", "<|vision_start|><|video_pad|><|vision_end|>"
+        ),
+    )
+    _save(folder, Qwen3VLForConditionalGeneration(config), processor)
+
+
+def _qwen_3_omni(folder: Path) -> None:
+    from transformers import (
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+        Qwen3OmniMoeProcessor,
+        Qwen3OmniMoeThinkerConfig,
+        Qwen3OmniMoeThinkerForConditionalGeneration,
+        WhisperFeatureExtractor,
+    )
+
+    tokenizer = _tokenizer(OMNI)
+    number = tokenizer.convert_tokens_to_ids
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "head_dim": 8}
+    config = Qwen3OmniMoeThinkerConfig(
+        audio_config={**HEARING, "output_dim": 32, "downsample_hidden_size": 16},
+        vision_config=SEEING_3,
+        text_config=_text_config(tokenizer, rope_parameters=ROPE_3, **experts),
+        audio_token_id=number("<|AUDIO|>"),
+        image_token_id=number("<|IMAGE|>"),
+        video_token_id=number("<|VIDEO|>"),
+        audio_start_token_id=number("<|audio_bos|>"),
+        vision_start_token_id=number("<|vision_bos|>"),
+    )
+    processor = Qwen3OmniMoeProcessor(
+        image_processor=Qwen2VLImageProcessor(size=SIZE_3, patch_size=16),
+        video_processor=Qwen2VLVideoProcessor(size=SIZE_3, patch_size=16),
+        feature_extractor=WhisperFeatureExtractor(feature_size=128, chunk_length=30),
+        tokenizer=tokenizer,
+        chat_template=_template(*OMNI_PLACES),
+    )
+    _save(folder, Qwen3OmniMoeThinkerForConditionalGeneration(config), processor)
 
 
 def _qwen_2_audio(folder: Path) -> None:
@@ -262,6 +337,8 @@ MAKERS: Mapping[str, Callable[[Path], None]] = MappingProxyType(
         "qwen2.5-omni": _qwen_2_5_omni,
         "qwen2.5-omni-voice": _qwen_2_5_omni_with_a_voice,
         "qwen2.5-vl": _qwen_2_5_vl,
+        "qwen3-vl": _qwen_3_vl,
+        "qwen3-omni": _qwen_3_omni,
         "qwen2-audio": _qwen_2_audio,
         "video-llava": _video_llava,
     }

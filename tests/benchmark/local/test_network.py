@@ -22,6 +22,8 @@ Find = Callable[[str], Path]
 TAKES = {
     "qwen2.5-omni": (True, True),
     "qwen2.5-vl": (True, False),
+    "qwen3-vl": (True, False),
+    "qwen3-omni": (True, True),
     "qwen2-audio": (False, True),
     "video-llava": (True, False),
 }
