@@ -17,9 +17,10 @@ import openai
 from benchmark.decode import LONGEST_SIDE
 from benchmark.limits import Limits
 from benchmark.models.chat import count_of, object_of
-from benchmark.models.endpoint import HEALING, Endpoint, EndpointModel, shown
+from benchmark.models.endpoint import HEALING, Endpoint, EndpointModel
 from benchmark.probe_media import make_frame, make_sound
 from benchmark.prompt import Modality, Prompt
+from benchmark.urls import shown
 
 Kind = Literal["text", "one picture", "ten pictures", "picture size", "whole clip", "sound"]
 """What a request looks into."""

@@ -11,10 +11,11 @@ from benchmark.bench import Modalities
 from benchmark.catalogue import BUILT_IN
 from benchmark.errors import RunError
 from benchmark.model import ModelOptions, find
-from benchmark.models.endpoint import Endpoint, EndpointModel, parse_url
+from benchmark.models.endpoint import Endpoint, EndpointModel
 from benchmark.options import Listed, Parameters, Prices, parse_options
 from benchmark.probe import Probed, make_steps, probe
 from benchmark.prompt import Modality
+from benchmark.urls import parse_url
 from reports.doctor import Finding, endpoint_findings, lines_of
 from reports.doctor_local import local_findings
 from reports.machine import clip_for_all, machine_findings

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -149,11 +150,11 @@ class LocalRun:
 
     def _check_fit(self) -> None:
         workers, each = self.site.workers, self.site.gpus
-        on_cpu: dict[str, int] = {}
-        on_gpu: dict[str, int] = {}
+        on_cpu: Counter[str] = Counter()
+        on_gpu: Counter[str] = Counter()
         for checkpoint, settings in self._known.values():
             there = on_cpu if settings.device == "cpu" else on_gpu
-            there[f"hf:{checkpoint.name}"] = _loaded_bytes(checkpoint, settings)
+            there[f"hf:{checkpoint.name}"] += _loaded_bytes(checkpoint, settings)
         if on_cpu:
             check_memory(on_cpu, free_memory(), workers)
         if on_gpu:

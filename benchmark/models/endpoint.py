@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx2
 import openai
 from openai import AsyncOpenAI
-from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from benchmark.breaker import STRIKES
 from benchmark.cache import key_of
@@ -30,6 +29,7 @@ from benchmark.money import KNOWN_AFTER, MARGIN, cost, input_tokens, most_output
 from benchmark.pool import send
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
+from benchmark.urls import credentials, parse_url, shown
 from benchmark.usage import Usage
 
 OPENAI_URL, OPENAI_KEY = "https://api.openai.com/v1", "OPENAI_API_KEY"
@@ -373,28 +373,3 @@ class EndpointModel:
 def _certificates() -> ssl.SSLContext:
     """What all clients trust; it takes longer to read than a client to make."""
     return httpx2.create_ssl_context()
-
-
-def parse_url(url: str) -> str:
-    """The URL in its normal form.
-
-    Raises:
-        RunError: it is not that of a web server.
-    """
-    try:
-        return str(TypeAdapter(HttpUrl).validate_python(url))
-    except ValidationError as error:
-        told = url.rpartition("@")[2].partition("?")[0]  # no password, no key
-        raise RunError(f"{told} is no URL ({error.errors()[0]['msg']}): give e.g. http://localhost:8000/v1.") from None
-
-
-def credentials(url: str) -> tuple[str, ...]:
-    """What in a URL may be secret: password and values of the query."""
-    parts = urlsplit(url)
-    return unquote(parts.password or ""), *(value for _, value in parse_qsl(parts.query))
-
-
-def shown(url: str) -> str:
-    """A URL as it may be printed: without user, password and query, where people put keys."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"

@@ -11,9 +11,10 @@ from benchmark.clip import Frame, Sound
 from benchmark.errors import ModelError, RunError
 from benchmark.limits import ATTEMPTS, Limits
 from benchmark.model import Answer, Model, ModelOptions, find
-from benchmark.models.endpoint import EndpointModel, shown
+from benchmark.models.endpoint import EndpointModel
 from benchmark.money import Budget
 from benchmark.prompt import Prompt
+from benchmark.urls import shown
 from tests.endpoint import Endpoint, Received, Said
 
 KEY = "sk-very-secret-0123456789"
