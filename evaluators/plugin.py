@@ -124,7 +124,11 @@ def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
         finally:
             await _close(part for part in agents.judges if isinstance(part, Connected))
 
-    return asyncio.run(check())
+    try:
+        return asyncio.run(check())
+    finally:
+        if config.getoption("tx", None):
+            bench.local.release()  # the processes that are to come need the devices
 
 
 def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, Expected]]:

@@ -17,6 +17,9 @@ Generation = tuple[tuple[str, Any], ...]
 """Names and values of how a text is generated; see `LocalSettings.generation`."""
 
 
+ENDED = "The run was ended."
+
+
 class OutOfMemory(Exception):
     """The device has not enough memory for a batch."""
 
@@ -65,6 +68,9 @@ class Network(Protocol):
         Raises:
             OutOfMemory: so many are too many.
         """
+
+    def stop(self) -> None:
+        """Has `generate` end soon, from another thread; what it gives then is nobody's answer."""
 
     def room(self) -> int | None:
         """Bytes that a batch may take; None where nobody can say."""
@@ -130,6 +136,7 @@ class Batcher:
         self._count = 0
         self._news = threading.Condition()
         self._closed = False
+        self._network: Network | None = None
         self._failure: EmotionError | None = None
         self._idle_at = 0.0  # when the device is expected to be done with what it has
         self._preparing_takes = 0.0
@@ -146,7 +153,7 @@ class Batcher:
         weight = weight_of(prompt)
         with self._news:
             if self._failure is not None or self._closed:
-                reply.set_exception(self._failure or RunError("The run was ended."))
+                reply.set_exception(self._failure or RunError(ENDED))
                 return reply
             one = Waiting(
                 prompt=prompt,
@@ -164,12 +171,14 @@ class Batcher:
         return reply
 
     def close(self) -> None:
-        """Lets go of the network; what is in line is refused, what is generated ends by itself."""
+        """Lets go of the network; what is in line or being generated is refused."""
         with self._news:
             self._closed = True
             line, self._line = self._line, []
             self._news.notify_all()
-        _refuse(line, RunError("The run was ended."))
+        _refuse(line, RunError(ENDED))
+        if self._network is not None:
+            self._network.stop()
         for thread in self._threads:
             thread.join()
 
@@ -182,18 +191,18 @@ class Batcher:
     def _work(self) -> None:
         """Loads, then generates what is ready until it is told to end."""
         try:
-            self._network = self._load()
+            network = self._network = self._load()
         except EmotionError as error:
             self._give_up(error)
             return
         except Exception as error:  # noqa: BLE001  a network's own code may raise anything
             self._give_up(RunError(f"The model cannot be loaded ({type(error).__name__}: {error})."))
             return
-        self._sizer.room = self._network.room()
+        self._sizer.room = network.room()
         self._threads[1].start()
         while (batch := self._ready.get()) is not None:
             self._free.release()
-            self._generate(*batch)
+            self._generate(network, *batch)
 
     def _give_up(self, error: EmotionError) -> None:
         with self._news:
@@ -203,6 +212,8 @@ class Batcher:
         _refuse(line, error)
 
     def _prepare_all(self) -> None:
+        network = self._network
+        assert network is not None, "the thread is started once it is loaded"
         while True:
             self._free.acquire()  # waits until the batch before has been taken up
             batch = self._next()
@@ -210,7 +221,7 @@ class Batcher:
                 self._ready.put(None)
                 return
             begun = time.monotonic()
-            prepared = self._prepare(batch)
+            prepared = self._prepare(network, batch)
             self._preparing_takes = time.monotonic() - begun
             if prepared is None:
                 self._free.release()
@@ -230,38 +241,45 @@ class Batcher:
                 self._news.wait(wait if self._line else None)
             return None
 
-    def _prepare(self, batch: list[Waiting]) -> tuple[list[Waiting], Ready] | None:
+    def _prepare(self, network: Network, batch: list[Waiting]) -> tuple[list[Waiting], Ready] | None:
         """The batch ready for the network; where that fails one by one, since one may spoil it for all."""
         try:
-            return batch, self._network.prepare([one.prompt for one in batch], batch[0].generation)
+            return batch, network.prepare([one.prompt for one in batch], batch[0].generation)
         except Exception as error:  # noqa: BLE001  as above
             self._apart(batch, error)
             return None
 
-    def _generate(self, batch: list[Waiting], ready: Ready) -> None:
+    def _generate(self, network: Network, batch: list[Waiting], ready: Ready) -> None:
         begun = time.monotonic()
         self._idle_at = begun + self._sizer.seconds
         try:
-            replies = self._network.generate(ready)
+            replies = [] if self._closed else network.generate(ready)
         except OutOfMemory as error:
             self._too_many(batch, error)
         except Exception as error:  # noqa: BLE001  as above
             self._apart(batch, error)
         else:
-            steps = max(reply.output_tokens for reply in replies)
-            self._sizer.measured(
-                count=len(batch),
-                weight=max(one.weight for one in batch),
-                length=ready.length,
-                steps=steps,
-                seconds=time.monotonic() - begun,
-                peak=self._network.peak(),
-            )
-            for one, reply in zip(batch, replies, strict=True):
-                _answer(one, reply)
+            self._generated(batch, ready, replies, time.monotonic() - begun, network.peak())
         with self._news:
             self._idle_at = 0.0
             self._news.notify_all()
+
+    def _generated(
+        self, batch: list[Waiting], ready: Ready, replies: list[Generated], seconds: float, peak: int | None
+    ) -> None:
+        if self._closed:  # it was stopped half way
+            _refuse(batch, RunError(ENDED))
+            return
+        self._sizer.measured(
+            count=len(batch),
+            weight=max(one.weight for one in batch),
+            length=ready.length,
+            steps=max(reply.output_tokens for reply in replies),
+            seconds=seconds,
+            peak=peak,
+        )
+        for one, reply in zip(batch, replies, strict=True):
+            _answer(one, reply)
 
     def _too_many(self, batch: list[Waiting], error: OutOfMemory) -> None:
         """Halves batches from now on, and puts these requests where they were in line."""
@@ -280,8 +298,11 @@ class Batcher:
 
     def _again(self, batch: list[Waiting]) -> None:
         with self._news:
-            self._line = batch + self._line
-            self._news.notify_all()
+            if not self._closed:
+                self._line = batch + self._line
+                self._news.notify_all()
+                return
+        _refuse(batch, RunError(ENDED))
 
 
 def _answer(one: Waiting, reply: Generated) -> None:

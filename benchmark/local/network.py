@@ -3,6 +3,7 @@
 import gc
 import inspect
 import os
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +81,7 @@ class TransformersNetwork:
         self._control = tuple(self._processor.tokenizer.get_added_vocab())
         self._model = self._load_model()
         self.abilities = _abilities(self._processor, self._model, checkpoint, settings)
+        self._stopped = threading.Event()
         self._decoders = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "mme-emotion pictures")
 
     def prepare(self, prompts: Sequence[Prompt], generation: Generation) -> Ready:
@@ -104,14 +106,16 @@ class TransformersNetwork:
         """
         batch: Tensors = ready.batch
         begun = time.monotonic()
+        full: str | None = None
         try:
             tokens = self._tokens(batch)
-        except (self._torch.OutOfMemoryError, MemoryError) as error:
-            raise self._out_of_memory(error) from None
-        except RuntimeError as error:
-            if "out of memory" in str(error).lower() or "can't allocate memory" in str(error):
-                raise self._out_of_memory(error) from None
-            raise
+        except (RuntimeError, MemoryError) as error:
+            full = _out_of_memory(error)
+            if full is None:
+                raise
+        if full is not None:  # not sooner: the error's frames have held the batch's tensors
+            free_devices()
+            raise OutOfMemory(full)
         texts = self._processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         seconds = (time.monotonic() - begun) / len(texts)
         counts = [self._said(row) for row in tokens.tolist()]
@@ -119,6 +123,10 @@ class TransformersNetwork:
             Generated(text=text, input_tokens=length, output_tokens=count, seconds=seconds, together=len(texts))
             for text, length, count in zip(texts, batch.lengths, counts, strict=True)
         ]
+
+    def stop(self) -> None:
+        """Has `generate` end with its next token, from another thread."""
+        self._stopped.set()
 
     def room(self) -> int | None:
         """Bytes that a batch may take on the device that has least; None where nobody can say."""
@@ -183,9 +191,14 @@ class TransformersNetwork:
                 torch.cuda.reset_peak_memory_stats(place)
         inputs = {name: self._placed(value) for name, value in batch.inputs.items()}
         more = {WOVEN: True} if batch.woven else {}
+        how = {"generation_config": self._generation_config(batch.generation), "stopping_criteria": [self._stops]}
         with torch.inference_mode():
-            whole = self._model.generate(**inputs, **more, generation_config=self._generation_config(batch.generation))
+            whole = self._model.generate(**inputs, **more, **how)
         return whole[:, inputs["input_ids"].shape[1] :].cpu()
+
+    def _stops(self, tokens: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  Transformers' own
+        """For each row, whether it is to end."""
+        return self._torch.full((len(tokens),), self._stopped.is_set(), device=tokens.device, dtype=self._torch.bool)
 
     def _placed(self, value: Any) -> Any:
         """A tensor on the network's device, in its precision where it is of fractions."""
@@ -256,12 +269,24 @@ class TransformersNetwork:
             setattr(config, name, value)
         return config
 
-    def _out_of_memory(self, error: Exception) -> OutOfMemory:
-        said = str(error).partition("\n")[0][:200]
-        gc.collect()
-        if self.device == "cuda":
-            self._torch.cuda.empty_cache()
-        return OutOfMemory(said)
+
+def _out_of_memory(error: Exception) -> str | None:
+    """What the error says of the memory that is missing; None where it is about something else."""
+    import torch
+
+    said = str(error).partition("\n")[0][:200]
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    told = "out of memory" in said.lower() or "can't allocate memory" in said
+    return (said or "no more is to be had") if isinstance(error, kinds) or told else None
+
+
+def free_devices() -> None:
+    """Gives back what nobody uses any more."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def check_architecture(checkpoint: Checkpoint, settings: LocalSettings) -> None:

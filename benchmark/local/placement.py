@@ -15,8 +15,9 @@ RESERVE_BYTES = 10**9
 """Of a device, beside weights: what CUDA keeps for itself, and the smallest batch."""
 
 
-def claim(slots: int, preferred: int, folder: Path) -> int:
-    """The place of this process among those that share a machine's devices; kept until the process ends.
+@contextmanager
+def claim(slots: int, preferred: int, folder: Path) -> Iterator[int]:
+    """A place among those of the processes that share a machine's devices, kept as long as the context lasts.
 
     The operating system gives a dead process's place back, so that whoever comes after it finds it free.
 
@@ -27,13 +28,13 @@ def claim(slots: int, preferred: int, folder: Path) -> int:
 
     for offset in range(slots):
         place = (preferred + offset) % slots
-        file = os.open(folder / f"device-{place}.lock", os.O_CREAT | os.O_RDWR)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-        else:
-            return place  # the file stays open: the lock is the claim
+        with (folder / f"device-{place}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield place
+            return
     raise RunError(f"All {slots} places on this machine's GPUs are taken; is a process of the run still ending?")
 
 

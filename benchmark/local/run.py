@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Protocol
 from benchmark.devices import Device, devices
 from benchmark.local.batching import Batcher, Generated, Generation, Network
 from benchmark.local.checkpoint import Checkpoint, digest_of, fetch, warm
-from benchmark.local.network import TransformersNetwork, check_architecture
+from benchmark.local.network import TransformersNetwork, check_architecture, free_devices
 from benchmark.local.placement import (
     VISIBLE,
     check_devices,
@@ -96,6 +97,7 @@ class LocalRun:
         self._steps: dict[str, int] = {}
         self._guard, self._loading = threading.Lock(), threading.Lock()
         self._networks: dict[str, Network] = {}
+        self._claim = ExitStack()
         self._checked = False
         self.places = 1
         self.notes: tuple[str, ...] = ()
@@ -141,10 +143,21 @@ class LocalRun:
                 self.notes = (f"Ray cluster: {self.places} places for a model; nodes that join are used too",)
             self._checked = True
 
+    def release(self) -> None:
+        """Lets go of all networks and of the devices, which other processes may want; what is asked next loads anew."""
+        with self._guard:
+            answering, self._answering = self._answering, {}
+        for each in answering.values():
+            each.close()
+        answering.clear()
+        if self._networks:
+            self._networks = {}
+            free_devices()
+        self._claim.close()
+
     def close(self) -> None:
-        """Lets go of all networks."""
-        for answering in self._answering.values():
-            answering.close()
+        """Lets go of everything."""
+        self.release()
         if self._cluster is not None:
             self._cluster.close()
 
@@ -188,8 +201,17 @@ class LocalRun:
     def _place(self) -> None:
         """Hides the devices of other processes, which has to happen before torch looks for the first time."""
         site = self.site
-        place = claim(site.workers, site.worker % site.workers, site.folder)
+        place = self._claim.enter_context(claim(site.workers, site.worker % site.workers, site.folder))
+        before = os.environ.get(VISIBLE)
         os.environ[VISIBLE] = visible_to(place, site.gpus, os.environ)
+        self._claim.callback(_restore, before)  # processes that are started later choose from all again
+
+
+def _restore(before: str | None) -> None:
+    if before is None:
+        os.environ.pop(VISIBLE, None)
+    else:
+        os.environ[VISIBLE] = before
 
 
 def _note(found: Sequence[Device], taken: int, each: int) -> str:

@@ -48,6 +48,9 @@ class FakeNetwork:
         self.together.append(texts)
         return [Generated(text=text[::-1], input_tokens=len(text), output_tokens=1, seconds=0.0) for text in texts]
 
+    def stop(self) -> None:
+        self.may_go.set()
+
     def room(self) -> int | None:
         return self.space
 

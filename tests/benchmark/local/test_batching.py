@@ -1,5 +1,6 @@
 """Requests put together into batches."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
 
@@ -166,17 +167,36 @@ def test_a_network_that_cannot_be_loaded_refuses_all_in_its_own_words() -> None:
     batcher.close()
 
 
-def test_closing_refuses_who_waits_and_waits_for_who_is_generated() -> None:
+def test_closing_stops_what_is_generated_and_refuses_all() -> None:
     network = FakeNetwork()
-    network.may_go.clear()
+    network.may_go.clear()  # nobody but the batcher itself ends its waiting
     batcher = Batcher(lambda: network, Sizer(fixed=1))
     replies = ask(batcher, ["a", "b", "c", "d"])
     assert network.begun.wait(20)
-    network.may_go.set()
     batcher.close()
-    ended = [reply.exception(20) for reply in replies]
-    assert ended[0] is None
-    assert all(error is None or "The run was ended" in str(error) for error in ended)
+    for reply in (*replies, batcher.submit(Prompt(text="late"))):
+        with pytest.raises(RunError, match="The run was ended"):
+            reply.result(20)
+
+
+def test_closing_while_the_network_is_loaded_waits_for_it() -> None:
+    loading, may_load = threading.Event(), threading.Event()
+
+    def load() -> Network:
+        loading.set()
+        assert may_load.wait(20)
+        return FakeNetwork()
+
+    batcher = Batcher(load, Sizer())
+    reply = batcher.submit(Prompt(text="a"))
+    assert loading.wait(20)
+    closing = threading.Thread(target=batcher.close)
+    closing.start()
+    with pytest.raises(RunError, match="The run was ended"):
+        reply.result(20)
+    may_load.set()
+    closing.join(20)
+    assert not closing.is_alive()
 
 
 def test_sound_and_frames_make_the_kind() -> None:

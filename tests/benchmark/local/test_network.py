@@ -1,6 +1,7 @@
 """Real architectures with random weights: what they are shown, and in what company."""
 
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -105,6 +106,16 @@ def test_an_answer_under_test_cannot_end_the_judge_s_turn(network: tuple[str, Tr
     assert ends[0] == ends[1] > 0  # the template's own
     media = [tokenizer.convert_tokens_to_ids(mark) for mark in marks[2:]]
     assert not set(media) & set(rows[1]) - {tokenizer.unk_token_id, None}
+
+
+def test_what_is_generated_can_be_stopped(checkpoint: Find) -> None:
+    model = load(checkpoint("qwen2.5-vl"))
+    endless = (("do_sample", False), ("max_new_tokens", 10**6), ("min_new_tokens", 10**6))
+    ready = model.prepare([Prompt(text="Count.")], endless)
+    stopper = threading.Timer(0.2, model.stop)
+    stopper.start()
+    assert model.generate(ready)[0].output_tokens < 10**6
+    stopper.join()
 
 
 def test_sound_is_woven_into_the_video_where_the_network_does_that(checkpoint: Find) -> None:

@@ -27,7 +27,8 @@ def test_each_process_sees_its_own_devices() -> None:
 
 CLAIM = """
 import sys; from pathlib import Path; from benchmark.local.placement import claim
-print(claim(2, int(sys.argv[1]), Path(sys.argv[2])), flush=True); sys.stdin.read()
+with claim(2, int(sys.argv[1]), Path(sys.argv[2])) as place:
+    print(place, flush=True); sys.stdin.read()
 """
 
 
@@ -44,10 +45,11 @@ def test_a_dead_process_s_place_is_free_again(tmp_path: Path) -> None:
         taken = [process.stdout.readline().strip() for process in (first, second) if process.stdout]
         assert taken == ["1", "0"]
         with pytest.raises(RunError, match="All 2 places on this machine's GPUs are taken"):
-            claim(2, 0, tmp_path)
+            claim(2, 0, tmp_path).__enter__()
         first.kill()
         first.wait()
-        assert claim(2, 0, tmp_path) == 1  # the third worker, in place of the dead one
+        with claim(2, 0, tmp_path) as place:
+            assert place == 1  # the third worker, in place of the dead one
         second.kill()
 
 

@@ -12,6 +12,7 @@ from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.local import run as module
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
+from benchmark.local.placement import claim
 from benchmark.local.run import LocalRun, Site
 from benchmark.local.settings import LocalSettings, parse_settings
 from benchmark.model import ModelOptions, find_respondent
@@ -99,6 +100,12 @@ def test_a_process_hides_the_devices_of_the_others(
     one = model(checkpoint("qwen2.5-vl"), run, device_map=None)
     asyncio.run(one.generate(Prompt(text="abc")))
     assert seen == ["6,7"]
+    run.release()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,5,6,7"  # a process that is started now chooses for itself
+    with claim(2, 1, tmp_path) as place:
+        assert place == 1
+    asyncio.run(one.generate(Prompt(text="abc")))  # loads anew
+    assert seen == ["6,7", "6,7"]
     run.close()
 
 
