@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmark.errors import RunError
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
-from benchmark.local.network import check_architecture
+from benchmark.local.loading import check_architecture
 from benchmark.local.run import LocalRun, Site
 from benchmark.local.settings import LocalSettings, parse_settings
 from reports.doctor import Finding

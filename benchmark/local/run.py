@@ -16,7 +16,8 @@ from typing import Protocol
 from benchmark.devices import Device, devices
 from benchmark.local.batching import Batcher, Generated, Generation, Network
 from benchmark.local.checkpoint import Checkpoint, digest_of, fetch, warm
-from benchmark.local.network import TransformersNetwork, check_architecture, free_devices
+from benchmark.local.loading import check_architecture, free_devices
+from benchmark.local.network import TransformersNetwork
 from benchmark.local.placement import (
     VISIBLE,
     check_devices,

@@ -15,7 +15,8 @@ from benchmark.clip import Frame, Sound
 from benchmark.errors import RunError
 from benchmark.local.batching import Generated
 from benchmark.local.checkpoint import find_checkpoint
-from benchmark.local.network import TransformersNetwork, check_architecture
+from benchmark.local.loading import check_architecture
+from benchmark.local.network import TransformersNetwork
 from benchmark.local.settings import parse_settings
 from benchmark.prompt import Prompt
 

@@ -1,0 +1,158 @@
+"""Checkpoints loaded by Transformers, and what stands in the way of that. Torch is imported where it is used."""
+
+import gc
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from benchmark.errors import RunError
+from benchmark.local.checkpoint import Checkpoint
+from benchmark.local.settings import LocalSettings
+
+THINKERS = MappingProxyType(
+    {
+        "qwen2_5_omni": "Qwen2_5OmniThinkerForConditionalGeneration",
+        "qwen2_5_omni_thinker": "Qwen2_5OmniThinkerForConditionalGeneration",
+        "qwen3_omni_moe": "Qwen3OmniMoeThinkerForConditionalGeneration",
+        "qwen3_omni_moe_thinker": "Qwen3OmniMoeThinkerForConditionalGeneration",
+    }
+)
+"""The class that answers, of networks that also speak: the rest of them is not loaded."""
+
+AUTOMATIC = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM", "AutoModel")
+"""Under which a checkpoint may bring a class of its own, the likeliest first."""
+
+
+def check_architecture(checkpoint: Checkpoint, settings: LocalSettings) -> None:
+    """Refuses a network that Transformers cannot build.
+
+    Raises:
+        RunError: it does not know it, or does not import.
+    """
+    if settings.trusts_code and "auto_map" in checkpoint.config:
+        return
+    try:
+        import transformers
+        from transformers.models.auto.modeling_auto import MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES
+    except (ImportError, OSError, RuntimeError) as error:
+        raise RunError(f"hf:{checkpoint.name} needs transformers, which does not import: {_brief(error)}.") from error
+    if checkpoint.architecture not in {*MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES, *THINKERS}:
+        raise RunError(
+            f"hf:{checkpoint.name} is of a kind, {checkpoint.architecture!r}, of which transformers"
+            f" {transformers.__version__} knows no multimodal model: update transformers, or, if you trust the Python"
+            " code that comes with it, --model-option=trust_remote_code=true."
+        )
+
+
+def device_of(checkpoint: Checkpoint, settings: LocalSettings) -> str:
+    """The kind of device to compute on: `cuda` (ROCm's too), `mps`, or what the user names.
+
+    Raises:
+        RunError: torch sees no accelerator, and the user did not say that the CPU will do.
+    """
+    import torch
+
+    if settings.device is not None:
+        return settings.device.partition(":")[0]
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available():
+        return "mps"
+    built = "" if torch.version.cuda or torch.version.hip else ", which is built without CUDA,"
+    raise RunError(
+        f"hf:{checkpoint.name} finds no GPU: torch {torch.__version__}{built} sees none. Install the build of torch for"
+        " your GPU's driver, or compute on the CPU, slowly: --model-option=device_map=cpu."
+    )
+
+
+def load_processor(checkpoint: Checkpoint, settings: LocalSettings) -> Any:
+    """What makes tensors of prompts.
+
+    Raises:
+        RunError: it cannot be loaded, or is none for conversations.
+    """
+    name = checkpoint.name
+    try:
+        from transformers import AutoProcessor
+
+        processor = AutoProcessor.from_pretrained(checkpoint.folder, trust_remote_code=settings.trusts_code)
+    except (OSError, ValueError, ImportError) as error:
+        raise RunError(f"The processor of hf:{name} cannot be loaded: {_brief(error)}.") from error
+    if not hasattr(processor, "tokenizer"):
+        raise RunError(f"hf:{name} has a tokenizer alone and takes neither frames nor sound; name another model.")
+    if getattr(processor, "chat_template", None) is None:
+        raise RunError(f"hf:{name} has no chat template, so nobody can tell how it wants to be asked.")
+    processor.tokenizer.padding_side = "left"  # rows end where their answers begin
+    return processor
+
+
+def load_model(checkpoint: Checkpoint, settings: LocalSettings, device: str) -> Any:
+    """The network with its weights, on a kind of device, ready to answer.
+
+    Raises:
+        RunError: it cannot be loaded, does not fit, or lacks weights.
+    """
+    import torch
+
+    name = checkpoint.name
+    placed = {"cuda": _cuda_map(torch)}.get(device, {"": device})
+    arguments: dict[str, Any] = {"device_map": placed, "dtype": "auto"} | dict(settings.loading)
+    arguments.pop("revision", None)  # the folder is of that revision
+    if isinstance(arguments.get("quantization_config"), Mapping):
+        from transformers import BitsAndBytesConfig
+
+        arguments["quantization_config"] = BitsAndBytesConfig(**arguments["quantization_config"])
+    from safetensors import SafetensorError
+
+    try:
+        model, told = _class_of(checkpoint, settings).from_pretrained(
+            checkpoint.folder, output_loading_info=True, use_safetensors=None, **arguments
+        )
+    except torch.OutOfMemoryError as error:
+        raise RunError(f"hf:{name} does not fit on the device: {_brief(error)}.") from None
+    except (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
+        raise RunError(f"hf:{name} cannot be loaded: {_brief(error)}.") from error
+    if missing := sorted(told["missing_keys"]):
+        raise RunError(
+            f"hf:{name} lacks {len(missing)} of the network's weights ({missing[0]}, …), which would be random;"
+            " fetch it again."
+        )
+    return model.eval()
+
+
+def complete(config: Any, tokenizer: Any) -> None:
+    """Fills in what some checkpoints leave to the tokenizer: how an answer ends, and what fills up shorter ones."""
+    if config.eos_token_id is None:
+        config.eos_token_id = tokenizer.eos_token_id
+    if config.pad_token_id is None:
+        config.pad_token_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    config.max_length = None  # counts the prompt too
+
+
+def free_devices() -> None:
+    """Gives back what nobody uses any more."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def _class_of(checkpoint: Checkpoint, settings: LocalSettings) -> Any:
+    import transformers
+
+    own = checkpoint.config.get("auto_map", {}) if settings.trusts_code else {}
+    names = (THINKERS.get(checkpoint.architecture), *(name for name in AUTOMATIC if name in own))
+    return getattr(transformers, next(filter(None, names), AUTOMATIC[0]))
+
+
+def _cuda_map(torch: Any) -> Any:
+    """All on one device where there is one; spread over all that this process sees where there are more."""
+    return "auto" if torch.cuda.device_count() > 1 else {"": 0}
+
+
+def _brief(error: BaseException) -> str:
+    """The first line of an error's first cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300].rstrip('.')}"
