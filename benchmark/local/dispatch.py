@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -78,7 +80,8 @@ class Dispatcher:
         """
         self._send, self._is_loss, self._tick = send, is_loss, tick
         self._word: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._line: list[Request] = []
+        # the urgent and the others: one line that is sorted anew costs each reply what all requests in it cost
+        self._lines: tuple[deque[Request], deque[Request]] = (deque(), deque())
         self._workers: list[Worker] = []
         self._failure: EmotionError | None = None
         self._thread = threading.Thread(target=self._run, name="mme-emotion dispatcher", daemon=True)
@@ -103,7 +106,7 @@ class Dispatcher:
     @property
     def waits(self) -> bool:
         """Whether there are requests and nobody to take them."""
-        return bool(self._line) and not self._workers
+        return any(self._lines) and not self._workers
 
     def add(self, worker: Worker) -> None:
         """Takes a worker up."""
@@ -122,7 +125,9 @@ class Dispatcher:
     def fail(self, error: EmotionError) -> None:
         """Refuses all requests, now and from now on; the first reason stays."""
         self._failure = self._failure or error
-        line, self._line = self._line, []
+        line = list(chain(*self._lines))
+        for one in self._lines:
+            one.clear()
         for worker in self._workers:
             line, worker.open = line + worker.open, []
         for request in line:
@@ -146,17 +151,19 @@ class Dispatcher:
         if self._failure is not None:
             _settle(request, self._failure)
         else:
-            self._line.append(request)
+            self._line_of(request).append(request)
             self._feed()
+
+    def _line_of(self, request: Request) -> deque[Request]:
+        return self._lines[not request.urgent]
 
     def _feed(self) -> None:
         """Gives out what waits, the urgent first and else in order, each to whoever has least."""
-        self._line.sort(key=lambda request: not request.urgent)
-        while self._line and self._workers:
+        while any(self._lines) and self._workers:
             worker = min(self._workers, key=lambda worker: len(worker.open) / worker.depth)
             if len(worker.open) >= worker.depth:
                 return
-            request = self._line.pop(0)
+            request = next(filter(None, self._lines)).popleft()
             worker.open.append(request)
             heed = partial(self._done, worker, request)
             self._send(worker, request).add_done_callback(partial(self._leave_word, heed))
@@ -181,7 +188,7 @@ class Dispatcher:
             _settle(request, said)
         elif said.unseen and not request.whole:
             request.whole = True
-            self._line.insert(0, request)
+            self._line_of(request).appendleft(request)
         elif said.fatal:
             self.fail(RunError(said.why))
             _settle(request, RunError(said.why))
@@ -193,7 +200,7 @@ class Dispatcher:
         if request.losses >= MOST_LOSSES:
             _settle(request, ModelError(f"The cluster was asked {request.losses} times and gave no answer: {why}."))
         else:
-            self._line.insert(0, request)
+            self._line_of(request).appendleft(request)
 
 
 def _settle(request: Request, said: Generated | EmotionError) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.cache import Cache, Media
+from benchmark.cache import Cache, Media, key_of
 from benchmark.errors import RunError
 
 
@@ -131,3 +131,22 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / key(1)[:2]).write_text("in the way")
     with pytest.raises(RunError, match="cannot be written"):
         media.write(key(1), b"picture")
+
+
+def test_replies_take_little_more_room_than_they_are_long(tmp_path: Path) -> None:
+    cache, value = Cache(tmp_path), bytes(1500)
+    for number in range(300):
+        cache.put(f"reply:{key_of(str(number))}", value)
+    cache.close()
+    assert cache.path.stat().st_size < 1.6 * 300 * len(value)
+
+
+def test_a_file_of_an_older_version_goes_on(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "cache.sqlite")) as older:
+        older.execute("CREATE TABLE kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
+        older.execute("INSERT INTO kept VALUES ('reply:old', ?)", (b"once",))
+        older.commit()
+    with closing(Cache(tmp_path)) as cache:
+        cache.put("reply:new", b"now")
+        assert (cache.get("reply:old"), cache.get("reply:new")) == (b"once", b"now")
+        assert cache.counts()["reply"] == 2

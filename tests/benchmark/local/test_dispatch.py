@@ -119,6 +119,20 @@ def test_what_a_lost_actor_had_goes_to_another(cluster: Cluster) -> None:
     assert [asked.result(20).text for asked in replies] == ["A", "B", "C"]
 
 
+def test_what_was_lost_goes_before_others_of_its_kind(cluster: Cluster) -> None:
+    cluster.join("one")
+    cluster.ask("lost")
+    cluster.ask("lost at once", urgent=True)
+    cluster.ask(*map(str, range(FIRST_DEPTH - 2)))
+    cluster.ask("later")
+    cluster.ask("now", urgent=True)
+    cluster.sent[0][2].set_exception(Lost())
+    cluster.settle()
+    given = cluster.at(cluster.join("other"))
+    assert given[:2] == ["lost at once", "now"]
+    assert "later" not in given
+
+
 def test_a_request_that_every_actor_dies_of_is_given_up(cluster: Cluster) -> None:
     (asked,) = cluster.ask("poison")
     for number in range(MOST_LOSSES):
