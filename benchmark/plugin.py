@@ -148,6 +148,7 @@ def _local_run(config: pytest.Config) -> LocalRun:
         workers=processes,
         gpus=options.gpus_per_worker,
         digest=lambda path: Contents(cache_of(config)).digest(path),
+        replaceable=is_worker(config),
     )
     run = LocalRun(site, _cluster(config))
     config.add_cleanup(run.close)

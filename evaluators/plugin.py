@@ -83,6 +83,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     elif not (config.option.collectonly or is_worker(config)):
         with usage_errors():
             bench_of(config).check_engine()
+            bench_of(config).local.check()
             asyncio.run(_check(connected(config)))
 
 
@@ -115,7 +116,9 @@ def scorer_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> S
 def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
     """What the judge makes of the anchors of a short check; asked anew, whatever is kept."""
     bench = bench_of(config)
-    bench = replace(bench, limits=bench.limits.elsewhere())
+    shared = not config.getoption("tx", None)
+    local = bench.local if shared else bench.local.apart()  # the processes that are to come need the devices
+    bench = replace(bench, limits=bench.limits.elsewhere(), local=local)
     agents, reader = find_agents(config.stash[EVALUATOR_OPTIONS], bench), reader_of(config)
 
     async def check() -> tuple[Checked, ...]:
@@ -127,8 +130,8 @@ def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
     try:
         return asyncio.run(check())
     finally:
-        if config.getoption("tx", None):
-            bench.local.release()  # the processes that are to come need the devices
+        if not shared:
+            local.release()
 
 
 def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, Expected]]:

@@ -71,6 +71,7 @@ def _check(asked: argparse.Namespace) -> int:
     with TemporaryDirectory(prefix="mme-emotion-") as passing, closing(LocalRun(Site(folder=Path(passing)))) as local:
         judge, models = _judge(asked, accounts, local)
         past = read_checks(folder, judge.name)
+        local.check()
         checked = asyncio.run(_checked(judge, models, accounts, folder, short=asked.short))
     health = health_of(judge.name, checked, limits, short=asked.short)
     keep_check(folder, health)

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import count
 from queue import SimpleQueue
 from typing import Any, Protocol
 
 from benchmark.errors import EmotionError, ModelError, RunError
-from benchmark.local.conversation import weight_of
+from benchmark.local.conversation import pace_of, weight_of
 from benchmark.local.sizing import Sizer
 from benchmark.prompt import Prompt
 
@@ -18,6 +19,9 @@ Generation = tuple[tuple[str, Any], ...]
 
 
 ENDED = "The run was ended."
+
+ENDING_SECONDS = 10
+"""How long a batch may take to end once it has been told to."""
 
 
 class OutOfMemory(Exception):
@@ -56,6 +60,10 @@ class Ready:
     length: int
 
 
+class DeviceLost(Exception):
+    """The device computes nothing any more for this process, whatever it is asked."""
+
+
 class Network(Protocol):
     """A loaded checkpoint."""
 
@@ -67,6 +75,7 @@ class Network(Protocol):
 
         Raises:
             OutOfMemory: so many are too many.
+            DeviceLost: no other batch would fare better.
         """
 
     def stop(self) -> None:
@@ -88,7 +97,7 @@ class Waiting:
         order: how many came before it.
         urgent: whether it goes before those that are not.
         weight: about how long it is; see `weight_of`.
-        alone: whether it is to be asked by itself, since a batch with it has failed.
+        part: of a batch that has failed, which is asked again by itself; None otherwise.
     """
 
     prompt: Prompt
@@ -97,12 +106,13 @@ class Waiting:
     urgent: bool
     weight: float
     reply: Future[Generated]
-    alone: bool = False
+    part: int | None = None
 
     @property
-    def kind(self) -> tuple[bool, bool, Generation]:
-        """What requests of one batch have in common: frames or none, sound or none, and how they are answered."""
-        return len(self.prompt.frames) > 0, self.prompt.sound is not None, self.generation
+    def kind(self) -> tuple[object, ...]:
+        """What requests of one batch have in common: what they consist of, their pace, and how they are answered."""
+        frames = self.prompt.frames
+        return bool(frames), pace_of(frames), self.prompt.sound is not None, self.generation, self.part
 
 
 def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool]) -> list[Waiting]:
@@ -111,10 +121,8 @@ def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool
     `fits` says whether so many requests, the longest of that weight, have room. The first is taken in any case.
     """
     first = min(line, key=lambda one: (not one.urgent, one.order))
-    if first.alone:
-        return [first]
-    same = (one for one in line if one.kind == first.kind and not one.alone)
-    alike = sorted(same, key=lambda one: (one.weight, one.order))
+    kind = first.kind
+    alike = sorted((one for one in line if one.kind == kind), key=lambda one: (one.weight, one.order))
     low = high = alike.index(first)
     while high - low + 1 < min(most, len(alike)):
         below = first.weight - alike[low - 1].weight if low > 0 else float("inf")
@@ -129,10 +137,12 @@ def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool
 class Batcher:
     """A network with a line before it: one thread prepares batches, another has the network generate."""
 
-    def __init__(self, load: Callable[[], Network], sizer: Sizer) -> None:
-        """Loads the network when the first request comes."""
-        self._load, self._sizer = load, sizer
+    def __init__(self, load: Callable[[], Network], sizer: Sizer, give_up: Callable[[], None] = lambda: None) -> None:
+        """Loads the network when the first request comes; `give_up` is called where the device is lost."""
+        self._load, self._sizer, self._give_up = load, sizer, give_up
+        self._parts = count()
         self._line: list[Waiting] = []
+        self._open: list[Waiting] = []  # what has left the line and has no answer yet
         self._count = 0
         self._news = threading.Condition()
         self._closed = False
@@ -177,10 +187,12 @@ class Batcher:
             line, self._line = self._line, []
             self._news.notify_all()
         _refuse(line, RunError(ENDED))
-        if self._network is not None:
-            self._network.stop()
+        if self._network is None:
+            return  # it is being loaded, which nobody can stop; the thread ends with the process
+        self._network.stop()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # it has been started
+                thread.join(ENDING_SECONDS)
 
     def _start(self) -> None:
         for work in (self._work, self._prepare_all):
@@ -192,51 +204,58 @@ class Batcher:
         """Loads, then generates what is ready until it is told to end."""
         try:
             network = self._network = self._load()
+            self._sizer.room = network.room()
+            self._threads[1].start()
+            while (batch := self._ready.get()) is not None:
+                self._free.release()
+                self._generate(network, *batch)
+        except DeviceLost as error:
+            self._give_up()
+            self._fail(
+                RunError(f"The device has failed ({error}). What was answered is kept: the same command goes on.")
+            )
         except EmotionError as error:
-            self._give_up(error)
-            return
+            self._fail(error)
         except Exception as error:  # noqa: BLE001  a network's own code may raise anything
-            self._give_up(RunError(f"The model cannot be loaded ({type(error).__name__}: {error})."))
-            return
-        self._sizer.room = network.room()
-        self._threads[1].start()
-        while (batch := self._ready.get()) is not None:
-            self._free.release()
-            self._generate(network, *batch)
+            self._fail(RunError(f"The model cannot be used ({type(error).__name__}: {error})."))
 
-    def _give_up(self, error: EmotionError) -> None:
+    def _fail(self, error: EmotionError) -> None:
+        """Refuses all that there are and will be."""
         with self._news:
-            self._failure = error
+            self._failure, self._closed = error, True
             line, self._line = self._line, []
-            self._threads.pop()  # which was never started
-        _refuse(line, error)
+            open_ones, self._open = self._open, []
+            self._news.notify_all()
+        self._free.release()
+        _refuse([*line, *open_ones], error)
 
     def _prepare_all(self) -> None:
-        network = self._network
-        assert network is not None, "the thread is started once it is loaded"
-        while True:
+        assert self._network is not None, "the thread is started once it is loaded"
+        try:
             self._free.acquire()  # waits until the batch before has been taken up
-            batch = self._next()
-            if batch is None:
-                self._ready.put(None)
-                return
-            begun = time.monotonic()
-            prepared = self._prepare(network, batch)
-            self._preparing_takes = time.monotonic() - begun
-            if prepared is None:
-                self._free.release()
-            else:
-                self._ready.put(prepared)
+            while (batch := self._next()) is not None:
+                begun = time.monotonic()
+                prepared = self._prepare(self._network, batch)
+                self._preparing_takes = time.monotonic() - begun
+                if prepared is not None:
+                    self._ready.put(prepared)
+                    self._free.acquire()
+        except Exception as error:  # noqa: BLE001  nobody else would tell those who wait
+            self._fail(RunError(f"Requests cannot be put together ({type(error).__name__}: {error})."))
+        finally:
+            self._ready.put(None)
 
     def _next(self) -> list[Waiting] | None:
         """The next batch, as late as the device's being busy allows, so that more may join it; None at the end."""
         with self._news:
             while not self._closed:
                 wait = self._idle_at - 2 * self._preparing_takes - time.monotonic()
+                self._line = [one for one in self._line if not one.reply.cancelled()]
                 if self._line and (wait <= 0 or len(self._line) >= self._sizer.size):
                     batch = choose(self._line, self._sizer.size, self._sizer.fits)
                     taken = {one.order for one in batch}
                     self._line = [one for one in self._line if one.order not in taken]
+                    self._open += batch
                     return batch
                 self._news.wait(wait if self._line else None)
             return None
@@ -254,6 +273,8 @@ class Batcher:
         self._idle_at = begun + self._sizer.seconds
         try:
             replies = [] if self._closed else network.generate(ready)
+        except DeviceLost:
+            raise
         except OutOfMemory as error:
             self._too_many(batch, error)
         except Exception as error:  # noqa: BLE001  as above
@@ -268,7 +289,7 @@ class Batcher:
         self, batch: list[Waiting], ready: Ready, replies: list[Generated], seconds: float, peak: int | None
     ) -> None:
         if self._closed:  # it was stopped half way
-            _refuse(batch, RunError(ENDED))
+            self._settle(batch, RunError(ENDED))
             return
         self._sizer.measured(
             count=len(batch),
@@ -278,39 +299,56 @@ class Batcher:
             seconds=seconds,
             peak=peak,
         )
+        with self._news:
+            self._leave(batch)
         for one, reply in zip(batch, replies, strict=True):
             _answer(one, reply)
 
     def _too_many(self, batch: list[Waiting], error: OutOfMemory) -> None:
-        """Halves batches from now on, and puts these requests where they were in line."""
+        """Makes smaller batches from now on, and puts these requests where they were in line."""
         if len(batch) == 1:
-            _refuse(batch, ModelError(f"One request alone needs more memory than there is ({error}); see --frames."))
+            why = f"One request alone needs more memory than there is ({error}); see --frames and max_pixels."
+            self._settle(batch, ModelError(why))
             return
-        self._sizer.too_many(len(batch))
+        self._sizer.too_many(len(batch), max(one.weight for one in batch))
         self._again(batch)
 
     def _apart(self, batch: list[Waiting], error: Exception) -> None:
-        """Has each of a batch that failed tried alone, so that only who is at fault fails."""
+        """Has each half of a batch that failed tried by itself, so that in the end only who is at fault fails."""
         if len(batch) == 1:
-            _refuse(batch, ModelError(f"The model takes no such request ({type(error).__name__}: {error})."))
+            self._settle(batch, ModelError(f"The model takes no such request ({type(error).__name__}: {error})."))
             return
-        self._again([replace(one, alone=True) for one in batch])
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            part = next(self._parts)
+            self._again([replace(one, part=part) for one in half])
 
     def _again(self, batch: list[Waiting]) -> None:
         with self._news:
+            self._leave(batch)
             if not self._closed:
                 self._line = batch + self._line
                 self._news.notify_all()
                 return
-        _refuse(batch, RunError(ENDED))
+        _refuse(batch, self._failure or RunError(ENDED))
+
+    def _settle(self, batch: list[Waiting], error: EmotionError) -> None:
+        with self._news:
+            self._leave(batch)
+        _refuse(batch, error)
+
+    def _leave(self, batch: list[Waiting]) -> None:
+        """Takes down that these requests are not on their way any more."""
+        ended = {one.order for one in batch}
+        self._open = [one for one in self._open if one.order not in ended]
 
 
 def _answer(one: Waiting, reply: Generated) -> None:
-    if one.reply.set_running_or_notify_cancel():
+    if not one.reply.done() and one.reply.set_running_or_notify_cancel():
         one.reply.set_result(reply)
 
 
 def _refuse(line: Sequence[Waiting], error: EmotionError) -> None:
     for one in line:
-        if one.reply.set_running_or_notify_cancel():
+        if not one.reply.done() and one.reply.set_running_or_notify_cancel():
             one.reply.set_exception(error)

@@ -114,17 +114,19 @@ class Checkpoint:
             return key_of(*(part for path, held in told for part in (path.name, held)))
 
 
-def find_checkpoint(name: str, settings: LocalSettings) -> Checkpoint:
+def find_checkpoint(name: str, settings: LocalSettings, *, offline: bool = False) -> Checkpoint:
     """The checkpoint of that name: a folder, else an id of the hub, of which the configuration alone is fetched.
+
+    With `offline` it is the commit that another process has just fetched, whatever is newest by now.
 
     Raises:
         RunError: a package is missing, or there is no such checkpoint, or it cannot be had; says why.
     """
     if missing := [package for package in NEEDED if find_spec(package) is None]:
         raise RunError(f"hf:{name} needs {', '.join(missing)}: pip install 'mme-emotion[local]'.")
-    folder, commit = Path(name).expanduser(), None
+    folder, commit = Path(name).expanduser().absolute(), None
     if not folder.exists():
-        folder, commit = _fetched(name, settings)
+        folder, commit = _fetched(name, settings, offline=offline)
     config = folder / "config.json"
     if not config.exists():
         raise RunError(f"hf:{name} is no checkpoint: {folder} has no config.json.")
@@ -176,14 +178,15 @@ def read_json(path: Path) -> dict[str, Any]:
     return held
 
 
-def _fetched(name: str, settings: LocalSettings) -> tuple[Path, str]:
+def _fetched(name: str, settings: LocalSettings, *, offline: bool) -> tuple[Path, str]:
     """The folder and commit of a checkpoint of the hub."""
     if name.startswith(("/", ".", "~")) or name.count("/") != 1:
         raise RunError(f"hf:{name} names nothing: there is no such folder, and ids of the hub are OWNER/NAME.")
     from huggingface_hub import hf_hub_download
 
     revision = settings.loading.get("revision")
-    config = Path(_from_hub(name, lambda: hf_hub_download(name, "config.json", revision=revision)))
+    take = partial(hf_hub_download, name, "config.json", revision=revision, local_files_only=offline)
+    config = Path(_from_hub(name, take))
     return config.parent, config.parent.name
 
 

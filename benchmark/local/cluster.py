@@ -17,10 +17,10 @@ from benchmark.cache import Cache, key_of
 from benchmark.clip import as_frames
 from benchmark.errors import RunError
 from benchmark.local.batching import Generated, Generation
-from benchmark.local.checkpoint import Checkpoint
+from benchmark.local.devices import first_line
 from benchmark.local.dispatch import DEPTH, Dispatcher, Request, Worker
+from benchmark.local.loaded import Wanted
 from benchmark.local.seat import Material, Parcel, Refused, Seat, Settled
-from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
 
 PATIENCE_SECONDS = 900.0
@@ -72,17 +72,12 @@ class RayCluster:
         """A file beside the pictures: a node that sees it sees them."""
         return self.cache().path.with_name(self._mark)
 
-    def check(self, *, needs_gpu: bool, sharers: int) -> int:
-        """How many places there are for actors, of which so many share each.
+    def check(self, *, needs_gpu: bool) -> int:
+        """How many places there are for actors.
 
         Raises:
-            RunError: there is none, or it cannot be shared; says what there is.
+            RunError: there is none; says what there is.
         """
-        if needs_gpu and self.gpus > 1 and sharers > 1:
-            raise RunError(
-                f"On Ray, {sharers} models of hf: share a GPU, but cannot share the {self.gpus} of --gpus-per-worker:"
-                " serve one of them elsewhere (--judge-base-url)."
-            )
         places = self.places(needs_gpu=needs_gpu)
         if not places:
             counts: Counter[str] = Counter()
@@ -103,13 +98,15 @@ class RayCluster:
             found += [Place(node["NodeID"], number) for number in range(room)]
         return found
 
-    def start(self, checkpoint: Checkpoint, settings: LocalSettings, sharers: int) -> "RayModel":
-        """The checkpoint on all places that there are and will be, where so many share each."""
-        return RayModel(self, checkpoint, settings, sharers)
+    def start(self, wanted: Mapping[str, Wanted]) -> "Mapping[str, RayModel]":
+        """The checkpoints on all places that there are and will be, by key."""
+        fleet = Fleet(self, wanted)
+        return {key: RayModel(fleet, key) for key in wanted}
 
     def is_loss(self, error: BaseException) -> bool:
         """Whether a reply's error means that its actor is no more."""
-        return isinstance(error, self.ray.exceptions.RayActorError)
+        kinds = self.ray.exceptions
+        return isinstance(error, (kinds.RayActorError, kinds.OutOfMemoryError, kinds.NodeDiedError))
 
     def close(self) -> None:
         """Leaves the cluster, whose actors of this run end with that."""
@@ -139,69 +136,83 @@ class RayCluster:
         return ray
 
 
-class RayModel:
-    """A checkpoint in many actors; whoever is free gets the next request.
+class Fleet:
+    """Actors that have all checkpoints of the run; whoever is free gets the next request.
 
     All but `submit` and `close` happens on the dispatcher's thread: Ray's own, on which it tells of replies, must not
     be kept waiting.
     """
 
-    def __init__(self, cluster: RayCluster, checkpoint: Checkpoint, settings: LocalSettings, sharers: int) -> None:
+    def __init__(self, cluster: RayCluster, wanted: Mapping[str, Wanted]) -> None:
         """Starts an actor at each place, and goes on looking for places."""
-        self._cluster, self._checkpoint, self._settings, self._sharers = cluster, checkpoint, settings, sharers
+        self._cluster, self._wanted = cluster, wanted
+        self._needs_gpu = any(one.settings.device is None for one in wanted.values())
         self._starts: Counter[Place] = Counter()
         self._taken: dict[Place, Any] = {}
+        self._loading: set[Place] = set()
         self._shipped: OrderedDict[str, Any] = OrderedDict()
         self._packages: Mapping[str, str] | None = None
         self._waits_since = time.monotonic()
+        self._trouble = "no node has joined"
+        self._closed = False
         self._dispatcher = Dispatcher(self._send, cluster.is_loss, self._look)
-
-    def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
-        """A promise of what an actor says."""
-        return self._dispatcher.submit(prompt, generation, urgent=urgent)
+        self.submit = self._dispatcher.submit
+        self._dispatcher.start()
 
     def close(self) -> None:
         """Refuses what is left, and ends the actors."""
-        self._dispatcher.close()
-        for actor in self._taken.values():
-            self._cluster.ray.kill(actor)
+        if not self._closed:
+            self._closed = True
+            self._dispatcher.close()
+            for actor in self._taken.values():
+                self._cluster.ray.kill(actor)
 
     def _look(self) -> None:
         """Starts actors at places that have none; gives up where requests have waited too long for one."""
-        for place in self._cluster.places(needs_gpu=self._settings.device is None):
+        places = self._cluster.places(needs_gpu=self._needs_gpu)
+        for place in places:
             if place not in self._taken and self._starts[place] < MOST_STARTS:
                 self._starts[place] += 1
                 actor = self._taken[place] = self._start(place)
+                self._loading.add(place)
                 self._then(actor.settle, partial(self._settled, place, actor))
         now = time.monotonic()
-        if not self._dispatcher.waits:
+        if not self._dispatcher.waits or self._loading:
             self._waits_since = now
+        elif places and all(self._starts[place] >= MOST_STARTS for place in places):
+            self._give_up(f"{MOST_STARTS} actors have ended at each of its places")
         elif now - self._waits_since > PATIENCE_SECONDS:
-            self._dispatcher.fail(
-                RunError(
-                    f"The Ray cluster has had no node with a model for {PATIENCE_SECONDS:g} s. What was answered is"
-                    " kept: the same command goes on once there are nodes again."
-                )
+            self._give_up(f"it has had no node with a model for {PATIENCE_SECONDS:g} s")
+
+    def _give_up(self, why: str) -> None:
+        self._dispatcher.fail(
+            RunError(
+                f"The Ray cluster cannot go on: {why} (the last that was heard: {self._trouble}). What was answered is"
+                " kept: the same command goes on once that is mended."
             )
+        )
 
     def _start(self, place: Place) -> Any:
         where = self._cluster.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(place.node, soft=False)
         remote = self._cluster.ray.remote(Seat).options(
-            num_gpus=self._cluster.gpus / self._sharers if self._settings.device is None else 0,
-            num_cpus=1 / self._sharers,
+            num_gpus=self._cluster.gpus if self._needs_gpu else 0,
+            num_cpus=1,
             scheduling_strategy=where,
             max_concurrency=2 * DEPTH,
             max_restarts=0,
         )
-        return remote.remote(self._checkpoint, self._settings, self._sharers, self._cluster.marker)
+        return remote.remote(dict(self._wanted), self._cluster.marker)
 
     def _then(self, method: Any, heed: Callable[[Any], None]) -> None:
         """Has an actor do something, and the dispatcher's thread heed what came of it."""
         method.remote().future().add_done_callback(lambda done: self._dispatcher.call(partial(heed, done)))
 
     def _settled(self, place: Place, actor: Any, done: "Future[Settled | Refused]") -> None:
-        """An actor has loaded its network, or could not."""
-        if done.exception() is not None:
+        """An actor has loaded its networks, or could not."""
+        self._loading.discard(place)
+        error = done.exception()
+        if error is not None:
+            self._trouble = first_line(error)
             del self._taken[place]
             return
         said = done.result()
@@ -216,8 +227,10 @@ class RayModel:
         self._dispatcher.add(worker)
         self._then(actor.live, partial(self._ended, place, worker))
 
-    def _ended(self, place: Place, worker: Worker, _: "Future[None]") -> None:
+    def _ended(self, place: Place, worker: Worker, done: "Future[None]") -> None:
         """An actor is no more; where its node still is, another takes its place."""
+        if (error := done.exception()) is not None:
+            self._trouble = first_line(error)
         del self._taken[place]
         self._dispatcher.remove(worker)
 
@@ -226,7 +239,12 @@ class RayModel:
         if worker.shares and frames.source is not None and not request.whole:
             file, key = self._cluster.cache().media.find(frames.source.key), frames.source.key
         parcel = Parcel(
-            text=request.prompt.text, generation=request.generation, urgent=request.urgent, file=file, key=key
+            text=request.prompt.text,
+            model=request.model,
+            generation=request.generation,
+            urgent=request.urgent,
+            file=file,
+            key=key,
         )
         material = self._shipment(request.prompt, travels=file is None)
         future: Future[Generated | Refused] = worker.actor.answer.remote(parcel, material).future()
@@ -244,6 +262,22 @@ class RayModel:
                 self._shipped.popitem(last=False)
         self._shipped.move_to_end(name)
         return self._shipped[name]
+
+
+class RayModel:
+    """One of the checkpoints of a fleet."""
+
+    def __init__(self, fleet: Fleet, key: str) -> None:
+        """Asks the fleet for the checkpoint of that key."""
+        self._fleet, self._key = fleet, key
+
+    def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
+        """A promise of what an actor says."""
+        return self._fleet.submit(prompt, self._key, generation, urgent=urgent)
+
+    def close(self) -> None:
+        """Ends the fleet, for all of its checkpoints."""
+        self._fleet.close()
 
 
 def _unlike(first: Mapping[str, str], other: Mapping[str, str]) -> str:

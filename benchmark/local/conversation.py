@@ -33,6 +33,7 @@ class Abilities:
         weaves: whether it puts sound between the frames, by time.
         exact: the only number of frames that the network takes; None where it takes any.
         rate: samples of sound a second.
+        longest: samples of sound from which on the processor cuts it off; None where it does not.
     """
 
     frames: Literal["video", "images"] | None
@@ -40,6 +41,7 @@ class Abilities:
     weaves: bool = False
     exact: int | None = None
     rate: int = 16_000
+    longest: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +83,16 @@ def material_of(prompt: Prompt, abilities: Abilities) -> Material:
         raise ValueError("its processor takes no frames; --modalities=audio sends none")
     if prompt.sound is not None and not abilities.hears:
         raise ValueError("its processor takes no sound; --modalities=video sends none")
+    sound = _resampled(prompt.sound, abilities.rate) if prompt.sound else None
+    if sound is not None and abilities.longest is not None and len(sound) > abilities.longest:
+        heard, told = abilities.longest / abilities.rate, len(sound) / abilities.rate
+        raise ValueError(f"its processor hears {heard:g} s, and the clip has {told:.0f} s of sound; cut the clip")
     frames = _suited(prompt.frames, abilities) if prompt.frames else []
     return Material(
         text=prompt.text,
         pictures=tuple(_pixels(frame.jpeg) for frame in frames),
-        fps=_pace(frames),
-        sound=_resampled(prompt.sound, abilities.rate) if prompt.sound else None,
+        fps=pace_of(prompt.frames),
+        sound=sound,
     )
 
 
@@ -114,10 +120,11 @@ def _suited(frames: Sequence[Frame], abilities: Abilities) -> list[Frame]:
     return [frames[round(place)] for place in np.linspace(0, len(frames) - 1, wanted)]
 
 
-def _pace(frames: Sequence[Frame]) -> float:
-    """Frames a second."""
-    span = frames[-1].seconds - frames[0].seconds if frames else 0.0
-    return round((len(frames) - 1) / span, 3) if span > 0 else 1.0
+def pace_of(frames: Sequence[Frame]) -> float:
+    """Frames a second, to a tenth: those of a 29.97 fps clip are not exactly a second apart, and alike all the same."""
+    seconds = as_frames(frames).seconds
+    span = seconds[-1] - seconds[0] if seconds else 0.0
+    return max(0.1, round((len(seconds) - 1) / span, 1)) if span > 0 else 1.0
 
 
 def _pixels(jpeg: bytes) -> NDArray[np.uint8]:

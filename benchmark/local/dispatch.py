@@ -33,11 +33,13 @@ class Request:
     """A request in line, or with an actor.
 
     Attributes:
+        model: the key of the checkpoint that is asked.
         losses: how often it was sent and nothing came back.
         whole: whether its pictures must travel, since a file of them was not to be seen.
     """
 
     prompt: Prompt
+    model: str
     generation: Generation
     urgent: bool
     reply: Future[Generated] = field(default_factory=Future)
@@ -85,11 +87,16 @@ class Dispatcher:
         self._workers: list[Worker] = []
         self._failure: EmotionError | None = None
         self._thread = threading.Thread(target=self._run, name="mme-emotion dispatcher", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
         self._thread.start()
 
-    def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
+    def submit(
+        self, prompt: Prompt, model: str, generation: Generation = (), *, urgent: bool = False
+    ) -> "Future[Generated]":
         """A promise of what a worker says."""
-        request = Request(prompt=prompt, generation=generation, urgent=urgent)
+        request = Request(prompt=prompt, model=model, generation=generation, urgent=urgent)
         self.call(partial(self._take, request))
         return request.reply
 
@@ -142,7 +149,18 @@ class Dispatcher:
                 work, due = self._tick, time.monotonic() + TICK_SECONDS
             if work is None:
                 return
-            work()
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001  nobody else would tell those who wait
+                self.fail(RunError(f"The cluster cannot be used ({type(error).__name__}: {error})."))
+
+    def _ask(self, worker: Worker, request: Request) -> None:
+        heed = partial(self._done, worker, request)
+        try:
+            self._send(worker, request).add_done_callback(partial(self._leave_word, heed))
+        except Exception as error:  # noqa: BLE001  of one request: pictures that are gone, an object store that is full
+            worker.open.remove(request)
+            _settle(request, ModelError(f"The request cannot be sent ({type(error).__name__}: {error})."))
 
     def _leave_word(self, heed: "Callable[[Future[Generated | Refused]], None]", done: "Future[Any]") -> None:
         self.call(partial(heed, done))
@@ -165,8 +183,7 @@ class Dispatcher:
                 return
             request = next(filter(None, self._lines)).popleft()
             worker.open.append(request)
-            heed = partial(self._done, worker, request)
-            self._send(worker, request).add_done_callback(partial(self._leave_word, heed))
+            self._ask(worker, request)
 
     def _done(self, worker: Worker, request: Request, future: "Future[Generated | Refused]") -> None:
         if request not in worker.open:
@@ -177,7 +194,7 @@ class Dispatcher:
             return
         worker.open.remove(request)
         if error is not None:
-            self._again(request, f"{type(error).__name__}: {str(error).strip().splitlines()[-1:]}")
+            self._again(request, f"{type(error).__name__}: {str(error).strip().rpartition(chr(10))[2]}")
         else:
             self._heed(worker, request, future.result())
         self._feed()

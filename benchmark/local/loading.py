@@ -1,12 +1,12 @@
 """Checkpoints loaded by Transformers, and what stands in the way of that. Torch is imported where it is used."""
 
-import gc
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import RunError
 from benchmark.local.checkpoint import Checkpoint
+from benchmark.local.devices import first_line
 from benchmark.local.settings import LocalSettings
 
 THINKERS = MappingProxyType(
@@ -35,7 +35,9 @@ def check_architecture(checkpoint: Checkpoint, settings: LocalSettings) -> None:
         import transformers
         from transformers.models.auto.modeling_auto import MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES
     except (ImportError, OSError, RuntimeError) as error:
-        raise RunError(f"hf:{checkpoint.name} needs transformers, which does not import: {_brief(error)}.") from error
+        raise RunError(
+            f"hf:{checkpoint.name} needs transformers, which does not import: {first_line(error)}."
+        ) from error
     if checkpoint.architecture not in {*MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES, *THINKERS}:
         raise RunError(
             f"hf:{checkpoint.name} is of a kind, {checkpoint.architecture!r}, of which transformers"
@@ -77,7 +79,7 @@ def load_processor(checkpoint: Checkpoint, settings: LocalSettings) -> Any:
 
         processor = AutoProcessor.from_pretrained(checkpoint.folder, trust_remote_code=settings.trusts_code)
     except (OSError, ValueError, ImportError) as error:
-        raise RunError(f"The processor of hf:{name} cannot be loaded: {_brief(error)}.") from error
+        raise RunError(f"The processor of hf:{name} cannot be loaded: {first_line(error)}.") from error
     if not hasattr(processor, "tokenizer"):
         raise RunError(f"hf:{name} has a tokenizer alone and takes neither frames nor sound; name another model.")
     if getattr(processor, "chat_template", None) is None:
@@ -109,9 +111,9 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, device: str) -> 
             checkpoint.folder, output_loading_info=True, use_safetensors=None, **arguments
         )
     except torch.OutOfMemoryError as error:
-        raise RunError(f"hf:{name} does not fit on the device: {_brief(error)}.") from None
+        raise RunError(f"hf:{name} does not fit on the device: {first_line(error)}.") from None
     except (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
-        raise RunError(f"hf:{name} cannot be loaded: {_brief(error)}.") from error
+        raise RunError(f"hf:{name} cannot be loaded: {first_line(error)}.") from error
     if missing := sorted(told["missing_keys"]):
         raise RunError(
             f"hf:{name} lacks {len(missing)} of the network's weights ({missing[0]}, …), which would be random;"
@@ -129,15 +131,6 @@ def complete(config: Any, tokenizer: Any) -> None:
     config.max_length = None  # counts the prompt too
 
 
-def free_devices() -> None:
-    """Gives back what nobody uses any more."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-
-
 def _class_of(checkpoint: Checkpoint, settings: LocalSettings) -> Any:
     import transformers
 
@@ -149,10 +142,3 @@ def _class_of(checkpoint: Checkpoint, settings: LocalSettings) -> Any:
 def _cuda_map(torch: Any) -> Any:
     """All on one device where there is one; spread over all that this process sees where there are more."""
     return "auto" if torch.cuda.device_count() > 1 else {"": 0}
-
-
-def _brief(error: BaseException) -> str:
-    """The first line of an error's first cause."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300].rstrip('.')}"

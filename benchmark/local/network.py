@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
-from benchmark.local.batching import Generated, Generation, OutOfMemory, Ready
+from benchmark.local.batching import DeviceLost, Generated, Generation, OutOfMemory, Ready
 from benchmark.local.checkpoint import Checkpoint
 from benchmark.local.conversation import (
     EXACT_FRAMES,
@@ -21,12 +23,20 @@ from benchmark.local.conversation import (
     material_of,
     without_control,
 )
-from benchmark.local.loading import complete, device_of, free_devices, load_model, load_processor
+from benchmark.local.devices import first_line, free_devices, is_device_lost, out_of_memory, taken, unused
+from benchmark.local.loading import complete, device_of, load_model, load_processor
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
 
 WOVEN = "use_audio_in_video"
 """The argument of networks that take sound between the frames."""
+
+
+PLAIN = MappingProxyType(
+    {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "num_beams": 1, "num_return_sequences": 1, "use_cache": True}
+    | {"return_dict_in_generate": False}
+)
+"""What a checkpoint's own generation settings are not asked about; its penalties and its end tokens hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +59,10 @@ class Tensors:
 class TransformersNetwork:
     """A `Network` of Transformers, on the devices that this process sees."""
 
-    def __init__(self, checkpoint: Checkpoint, settings: LocalSettings) -> None:
-        """Loads the processor, then the weights.
+    def __init__(
+        self, checkpoint: Checkpoint, settings: LocalSettings, turn: AbstractContextManager[Any] | None = None
+    ) -> None:
+        """Loads the processor, then the weights; networks that share devices take `turn`s in generating.
 
         Raises:
             RunError: it cannot be loaded; says what is missing.
@@ -67,7 +79,10 @@ class TransformersNetwork:
         self._model = load_model(checkpoint, settings, self.device)
         complete(self._model.generation_config, self._processor.tokenizer)
         self.abilities = _abilities(self._processor, self._model, checkpoint, settings)
+        self._turn = turn or nullcontext()
         self._stopped = threading.Event()
+        self._room: int | None = None
+        self._peak: int | None = None
         self._decoders = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "mme-emotion pictures")
 
     def prepare(self, prompts: Sequence[Prompt], generation: Generation) -> Ready:
@@ -89,6 +104,7 @@ class TransformersNetwork:
 
         Raises:
             OutOfMemory: the device has not enough for so many at once.
+            DeviceLost: it computes nothing any more.
         """
         batch: Tensors = ready.batch
         begun = time.monotonic()
@@ -96,7 +112,9 @@ class TransformersNetwork:
         try:
             tokens = self._tokens(batch)
         except (RuntimeError, MemoryError) as error:
-            full = _out_of_memory(error)
+            full = out_of_memory(error)
+            if full is None and is_device_lost(error):
+                raise DeviceLost(first_line(error)) from None
             if full is None:
                 raise
         if full is not None:  # not sooner: the error's frames have held the batch's tensors
@@ -114,26 +132,22 @@ class TransformersNetwork:
         """Has `generate` end with its next token, from another thread."""
         self._stopped.set()
 
+    def measure_room(self) -> None:
+        """Looks how much memory is free; to be called when all networks that share the devices have been loaded."""
+        places = self._places()
+        self._room = min(map(unused, places)) if places else None
+
     def room(self) -> int | None:
         """Bytes that a batch may take on the device that has least; None where nobody can say."""
-        if self.device != "cuda":
-            return None
-        free: int = min(self._unused(place) for place in range(self._torch.cuda.device_count()))
-        return free
+        return self._room
 
     def peak(self) -> int | None:
         """Bytes that the last batch took at most on the device that it burdened most; None where nobody can say."""
-        if self.device != "cuda":
-            return None
-        cuda = self._torch.cuda
-        places = range(cuda.device_count())
-        most: int = max(cuda.max_memory_allocated(place) - cuda.memory_allocated(place) for place in places)
-        return most
+        return self._peak
 
-    def _unused(self, place: int) -> int:
-        """Bytes of a device that nobody holds, or that are held for the network and lie idle."""
-        cuda = self._torch.cuda
-        return int(cuda.mem_get_info(place)[0] + cuda.memory_reserved(place) - cuda.memory_allocated(place))
+    def _places(self) -> list[int]:
+        """The numbers of the GPUs on which weights lie."""
+        return sorted({one.device.index for one in self._model.parameters() if one.device.type == "cuda"})
 
     def _arguments(self, materials: Sequence[Material], *, woven: bool) -> dict[str, Any]:
         """What the processor is called with."""
@@ -171,27 +185,30 @@ class TransformersNetwork:
 
     def _tokens(self, batch: Tensors) -> Any:
         """The new tokens, shape (rows, steps)."""
-        torch = self._torch
-        if self.device == "cuda":
-            for place in range(torch.cuda.device_count()):
-                torch.cuda.reset_peak_memory_stats(place)
-        inputs = {name: self._placed(value) for name, value in batch.inputs.items()}
+        torch, places = self._torch, self._places()
+        inputs = {name: self._placed(name, value) for name, value in batch.inputs.items()}
         more = {WOVEN: True} if batch.woven else {}
         how = {"generation_config": self._generation_config(batch.generation), "stopping_criteria": [self._stops]}
-        with torch.inference_mode():
+        with self._turn, torch.inference_mode():
+            for place in places:
+                torch.cuda.reset_peak_memory_stats(place)
             whole = self._model.generate(**inputs, **more, **how)
+            self._peak = max(map(taken, places)) if places else None
         return whole[:, inputs["input_ids"].shape[1] :].cpu()
 
     def _stops(self, tokens: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  Transformers' own
         """For each row, whether it is to end."""
         return self._torch.full((len(tokens),), self._stopped.is_set(), device=tokens.device, dtype=self._torch.bool)
 
-    def _placed(self, value: Any) -> Any:
-        """A tensor on the network's device, in its precision where it is of fractions."""
+    def _placed(self, name: str, value: Any) -> Any:
+        """A tensor on the network's device, in its precision where it is of fractions.
+
+        Times stay exact: by them the processor has woven sound into the video, and the network has to find it again.
+        """
         if not isinstance(value, self._torch.Tensor):
             return value
-        precision = self._model.dtype if value.is_floating_point() else None
-        return value.to(self._model.device, precision, non_blocking=True)
+        rounds = value.is_floating_point() and "second_per_grid" not in name
+        return value.to(self._model.device, self._model.dtype if rounds else None)
 
     def _said(self, row: Sequence[int]) -> int:
         """Tokens until the answer's end, that included."""
@@ -200,26 +217,20 @@ class TransformersNetwork:
         return next((place + 1 for place, token in enumerate(row) if token in ends), len(row))
 
     def _generation_config(self, generation: Generation) -> Any:
-        """The checkpoint's own, but greedy unless the user wants samples."""
+        """The checkpoint's own, but greedy unless the user wants samples, and then of all tokens.
+
+        Fields that are None are filled in from the checkpoint again, so that each of them gets a value.
+        """
         config = copy(self._model.generation_config)
-        for name, value in {"temperature": None, "top_p": None, "top_k": None, **dict(generation)}.items():
+        for name, value in {**PLAIN, **dict(generation)}.items():
             setattr(config, name, value)
         return config
-
-
-def _out_of_memory(error: Exception) -> str | None:
-    """What the error says of the memory that is missing; None where it is about something else."""
-    import torch
-
-    said = str(error).partition("\n")[0][:200]
-    kinds = (torch.OutOfMemoryError, MemoryError)
-    told = "out of memory" in said.lower() or "can't allocate memory" in said
-    return (said or "no more is to be had") if isinstance(error, kinds) or told else None
 
 
 def _abilities(processor: Any, model: Any, checkpoint: Checkpoint, settings: LocalSettings) -> Abilities:
     """What processor and network do, read off their parts."""
     hearing = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
+    truncates = getattr(processor, "audio_kwargs", {}).get("truncation", True)
     weaves = WOVEN in inspect.signature(model.forward).parameters
     frames: Any = "images" if getattr(processor, "image_processor", None) else None
     if getattr(processor, "video_processor", None) is not None:
@@ -230,6 +241,7 @@ def _abilities(processor: Any, model: Any, checkpoint: Checkpoint, settings: Loc
         weaves=settings.sound_in_video and weaves,
         exact=EXACT_FRAMES.get(checkpoint.architecture),
         rate=getattr(hearing, "sampling_rate", 16_000),
+        longest=getattr(hearing, "n_samples", None) if truncates else None,
     )
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from benchmark.devices import Device
 from benchmark.errors import RunError
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
+CUDA, ROCM = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
+"""Which devices a process sees; AMD's heeds NVIDIA's too, unless its own is set."""
+
 RESERVE_BYTES = 10**9
 """Of a device, beside weights: what CUDA keeps for itself, and the smallest batch."""
 
@@ -43,20 +45,21 @@ def one_at_a_time(what: str) -> Iterator[None]:
     """Has processes of this machine do something one after the other."""
     import fcntl
 
-    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{os.getuid()} {what}".encode()).hexdigest()[:16]
     with (Path(tempfile.gettempdir()) / f"mme-emotion-{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def visible_to(place: int, each: int, environment: Mapping[str, str]) -> str:
-    """What `CUDA_VISIBLE_DEVICES` is for the process at that place, `each` devices a process."""
-    usual = environment.get(VISIBLE)
+def visible_to(place: int, each: int, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The variable, and what it is for the process at that place, `each` devices a process."""
+    variable = ROCM if environment.get(ROCM) else CUDA
+    usual = environment.get(variable)
     wanted = range(place * each, (place + 1) * each)
     if usual is None:
-        return ",".join(map(str, wanted))
+        return variable, ",".join(map(str, wanted))
     names = [name.strip() for name in usual.split(",") if name.strip()]
-    return ",".join(names[number] for number in wanted)
+    return variable, ",".join(names[number] for number in wanted)
 
 
 def check_devices(found: Sequence[Device], processes: int, each: int) -> None:

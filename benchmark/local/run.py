@@ -4,22 +4,23 @@ import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 from benchmark.devices import Device, devices
+from benchmark.errors import RunError
 from benchmark.local.batching import Batcher, Generated, Generation, Network
 from benchmark.local.checkpoint import Checkpoint, digest_of, fetch, warm
-from benchmark.local.loading import check_architecture, free_devices
-from benchmark.local.network import TransformersNetwork
+from benchmark.local.devices import free_devices
+from benchmark.local.loaded import Wanted, load_all
+from benchmark.local.loading import check_architecture
 from benchmark.local.placement import (
-    VISIBLE,
     check_devices,
     check_memory,
     check_room,
@@ -30,6 +31,9 @@ from benchmark.local.placement import (
 from benchmark.local.settings import LocalSettings
 from benchmark.local.sizing import Sizer
 from benchmark.prompt import Prompt
+
+LOST_DEVICE = 70
+"""How a worker ends whose device is lost; xdist starts another in its place."""
 
 QUANTIZED = MappingProxyType({"load_in_8bit": 2, "load_in_4bit": 4})
 """By how much smaller weights become (bitsandbytes, counted from 16 bits a number)."""
@@ -48,15 +52,15 @@ class Answering(Protocol):
 class Cluster(Protocol):
     """Machines elsewhere, on which checkpoints can be loaded."""
 
-    def check(self, *, needs_gpu: bool, sharers: int) -> int:
-        """How many places there are for so many models together.
+    def check(self, *, needs_gpu: bool) -> int:
+        """How many places there are.
 
         Raises:
             RunError: there is none.
         """
 
-    def start(self, checkpoint: Checkpoint, settings: LocalSettings, sharers: int) -> Answering:
-        """Loads a checkpoint there, where so many share a place."""
+    def start(self, wanted: Mapping[str, Wanted]) -> Mapping[str, Answering]:
+        """Loads checkpoints there, all of them at each place."""
 
     def close(self) -> None:
         """Leaves it."""
@@ -72,6 +76,7 @@ class Site:
         workers: how many of them load models.
         gpus: devices that each takes.
         digest: SHA-256 of a file, in hexadecimal.
+        replaceable: whether another process is started where this one dies.
     """
 
     folder: Path
@@ -79,6 +84,7 @@ class Site:
     workers: int = 1
     gpus: int = 1
     digest: Callable[[Path], str] = digest_of
+    replaceable: bool = False
 
 
 class LocalRun:
@@ -97,7 +103,8 @@ class LocalRun:
         self._answering: dict[str, Answering] = {}
         self._steps: dict[str, int] = {}
         self._guard, self._loading = threading.Lock(), threading.Lock()
-        self._networks: dict[str, Network] = {}
+        self._networks: Mapping[str, Network] = {}
+        self._failure: RunError | None = None
         self._claim = ExitStack()
         self._checked = False
         self.places = 1
@@ -120,7 +127,7 @@ class LocalRun:
         """Whoever answers for the checkpoint of that key; on this machine it is loaded when the first request comes."""
         with self._guard:
             if not self._answering:
-                self._answering = {each: self._begin(each) for each in self._known}
+                self._answering = self._begin()
             return self._answering[key]
 
     def check(self) -> None:
@@ -134,15 +141,26 @@ class LocalRun:
                 return
             for checkpoint, settings in self._known.values():
                 check_architecture(checkpoint, settings)
-                fetch(checkpoint, settings)
-                checkpoint.weights()
+                if self._cluster is None:
+                    fetch(checkpoint, settings)
+                if self._cluster is None or checkpoint.commit is None:
+                    checkpoint.weights()
             if self._cluster is None:
                 self._check_fit()
             else:
-                needs_gpu = any(settings.device is None for _, settings in self._known.values())
-                self.places = self._cluster.check(needs_gpu=needs_gpu, sharers=len(self._known))
+                named = {settings.device for _, settings in self._known.values()}
+                if named - {None, "cpu"}:
+                    raise RunError("On Ray, device_map is cpu or left away: each actor has devices of its own.")
+                needs_gpu = None in named
+                self.places = self._cluster.check(needs_gpu=needs_gpu)
                 self.notes = (f"Ray cluster: {self.places} places for a model; nodes that join are used too",)
             self._checked = True
+
+    def apart(self) -> "LocalRun":
+        """Another run on the same site, for what this process does before others need the devices."""
+        folder = self.site.folder / "apart"
+        folder.mkdir(exist_ok=True)
+        return LocalRun(replace(self.site, folder=folder, worker=0, workers=1), self._cluster)
 
     def release(self) -> None:
         """Lets go of all networks and of the devices, which other processes may want; what is asked next loads anew."""
@@ -172,47 +190,72 @@ class LocalRun:
         if on_cpu:
             check_memory(on_cpu, free_memory(), workers)
         if on_gpu:
-            found = devices()
+            found = self._chosen(devices())
             check_devices(found, workers, each)
             check_room(on_gpu, found, workers, each)
             self.notes = (_note(found, workers * each, each),)
         if workers > 1:
             warm(file for checkpoint, _ in self._known.values() for file in checkpoint.weights())
 
-    def _begin(self, key: str) -> Answering:
-        checkpoint, settings = self._known[key]
-        sharers = len(self._known)
+    def _chosen(self, found: tuple[Device, ...]) -> tuple[Device, ...]:
+        """The devices that are meant: all, or the one that `device_map` names."""
+        named = {settings.device for _, settings in self._known.values()} - {None, "cpu", "mps"}
+        if not named:
+            return found
+        if self.site.workers > 1:
+            raise RunError(f"device_map={min(map(str, named))} is one device for all processes: leave it, or -n, away.")
+        numbers = {int(str(name).rpartition(":")[2] or 0) for name in named if str(name).rpartition(":")[2].isdigit()}
+        return tuple(device for device in found if device.index in numbers) or found
+
+    def _begin(self) -> dict[str, Answering]:
         if self._cluster is not None:
-            return self._cluster.start(checkpoint, settings, sharers)
-        sizer = Sizer(fixed=settings.batch, steps=self._steps[key], sharers=sharers)
-        return Batcher(partial(self._load, key), sizer)
+            return dict(self._cluster.start(self._wanted()))
+        give_up = partial(os._exit, LOST_DEVICE) if self.site.replaceable else _no_more
+        return {
+            each: Batcher(partial(self._load, each), Sizer(fixed=settings.batch, steps=self._steps[each]), give_up)
+            for each, (_, settings) in self._known.items()
+        }
+
+    def _wanted(self) -> dict[str, Wanted]:
+        return {
+            each: Wanted(checkpoint=checkpoint, settings=settings, steps=self._steps[each])
+            for each, (checkpoint, settings) in self._known.items()
+        }
 
     def _load(self, key: str) -> Network:
-        """The network, on this process's own share of the devices.
-
-        All are loaded with the first, before the batches of one take the room that another's weights need.
-        """
+        """The network, on this process's own share of the devices; loaded together with all others of the run."""
         with self._loading:
+            if self._failure is not None:
+                raise self._failure
             if not self._networks:
-                if any(settings.device is None for _, settings in self._known.values()):
-                    self._place()
-                self._networks = {each: TransformersNetwork(*known) for each, known in self._known.items()}
+                try:
+                    if any(settings.device is None for _, settings in self._known.values()):
+                        self._place()
+                    self._networks = load_all(self._wanted())
+                except RunError as error:
+                    self._failure = error
+                    raise
             return self._networks[key]
 
     def _place(self) -> None:
         """Hides the devices of other processes, which has to happen before torch looks for the first time."""
         site = self.site
         place = self._claim.enter_context(claim(site.workers, site.worker % site.workers, site.folder))
-        before = os.environ.get(VISIBLE)
-        os.environ[VISIBLE] = visible_to(place, site.gpus, os.environ)
-        self._claim.callback(_restore, before)  # processes that are started later choose from all again
+        variable, value = visible_to(place, site.gpus, os.environ)
+        # processes that are started later choose from all again
+        self._claim.callback(_restore, variable, os.environ.get(variable))
+        os.environ[variable] = value
 
 
-def _restore(before: str | None) -> None:
+def _restore(variable: str, before: str | None) -> None:
     if before is None:
-        os.environ.pop(VISIBLE, None)
+        os.environ.pop(variable, None)
     else:
-        os.environ[VISIBLE] = before
+        os.environ[variable] = before
+
+
+def _no_more() -> None:
+    """Where nobody starts another process in place of this one, the run has to end."""
 
 
 def _note(found: Sequence[Device], taken: int, each: int) -> str:

@@ -1,9 +1,11 @@
 """What runs in an actor of a Ray cluster, and what travels to it. Nothing here knows of Ray."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from benchmark.clip import Frames, Sound, pictures_in
 from benchmark.errors import EmotionError, RunError
 from benchmark.local.batching import Batcher, Generated, Generation
 from benchmark.local.checkpoint import Checkpoint, fetch, find_checkpoint, warm
+from benchmark.local.devices import first_line
+from benchmark.local.loaded import Wanted, load_all
 from benchmark.local.network import TransformersNetwork
 from benchmark.local.placement import one_at_a_time
 from benchmark.local.settings import LocalSettings
@@ -40,11 +44,13 @@ class Parcel:
     """A request as it travels, beside its `Material`.
 
     Attributes:
+        model: the checkpoint's key.
         file: where pictures are kept, on a disk that the node shares; None where they travel.
         key: under which they are kept there.
     """
 
     text: str
+    model: str
     generation: Generation
     urgent: bool
     file: Path | None = None
@@ -79,36 +85,36 @@ class Settled:
 
 
 class Seat:
-    """What runs in an actor: a network on the devices that Ray gave it, with a line before it."""
+    """What runs in an actor: networks on the devices that Ray gave it, with a line before each."""
 
-    def __init__(self, checkpoint: Checkpoint, settings: LocalSettings, sharers: int, marker: Path) -> None:
-        """Loads nothing yet.
-
-        So many as `sharers` says share the devices; `marker` is a file where the run keeps pictures.
-        """
-        self._checkpoint, self._settings, self._marker = checkpoint, settings, marker
-        self._sizer = Sizer(fixed=settings.batch, steps=int(settings.generation["max_new_tokens"]), sharers=sharers)
-        self._batcher: Batcher | None = None
+    def __init__(self, wanted: Mapping[str, Wanted], marker: Path) -> None:
+        """Loads nothing yet; `marker` is a file where the run keeps pictures."""
+        self._wanted, self._marker = wanted, marker
+        self._batchers: dict[str, Batcher] = {}
 
     async def settle(self) -> Settled | Refused:
-        """Loads the network."""
+        """Loads the networks."""
         try:
-            network = await asyncio.to_thread(self._load)
+            networks = await asyncio.to_thread(self._load)
         except EmotionError as error:
             return Refused(why=f"{socket.gethostname()}: {error}", fatal=True)
-        self._batcher = Batcher(lambda: network, self._sizer)
+        except Exception as error:  # noqa: BLE001  or the driver would never learn what is wrong on this node
+            return Refused(why=f"{socket.gethostname()}: {first_line(error)}.", fatal=True)
+        for key, network in networks.items():
+            sizer = Sizer(fixed=self._wanted[key].settings.batch, steps=self._wanted[key].steps)
+            self._batchers[key] = Batcher(partial(_the, network), sizer, partial(os._exit, 1))
         packages = {name: version(name) for name in ("mme-emotion", "torch", "transformers")}
         return Settled(packages=packages, shares=self._marker.exists())
 
     async def answer(self, parcel: Parcel, material: Material) -> Generated | Refused:
         """What the network says."""
-        assert self._batcher is not None, "an actor is asked once it has settled"
+        batcher = self._batchers[parcel.model]
         try:
             prompt = await asyncio.to_thread(_unpacked, parcel, material)
         except OSError as error:
             return Refused(why=str(error), unseen=True)
         try:
-            return await asyncio.wrap_future(self._batcher.submit(prompt, parcel.generation, urgent=parcel.urgent))
+            return await asyncio.wrap_future(batcher.submit(prompt, parcel.generation, urgent=parcel.urgent))
         except EmotionError as error:
             return Refused(why=str(error), fatal=isinstance(error, RunError))
 
@@ -116,19 +122,26 @@ class Seat:
         """Never ends by itself, so that whoever waits for it learns of the actor's end."""
         await asyncio.Event().wait()
 
-    def _load(self) -> TransformersNetwork:
-        settings, checkpoint = self._settings, self._checkpoint
-        if checkpoint.commit is not None:
-            settings = replace(settings, loading={**settings.loading, "revision": checkpoint.commit})
-            checkpoint = find_checkpoint(checkpoint.name, settings)
-        elif not checkpoint.folder.exists():
-            raise RunError(
-                f"{checkpoint.folder} is not there; put it on a disk that all nodes see, or give a hub's id."
-            )
-        with one_at_a_time(checkpoint.name):  # whoever comes second on this machine finds the files in memory
-            fetch(checkpoint, settings)
-            warm(checkpoint.weights())
-        return TransformersNetwork(checkpoint, settings)
+    def _load(self) -> Mapping[str, TransformersNetwork]:
+        here = {key: replace(one, checkpoint=_here(one.checkpoint, one.settings)) for key, one in self._wanted.items()}
+        return load_all(here)
+
+
+def _here(checkpoint: Checkpoint, settings: LocalSettings) -> Checkpoint:
+    """The checkpoint as this node has it, read once for all who load it here."""
+    if checkpoint.commit is not None:
+        settings = replace(settings, loading={**settings.loading, "revision": checkpoint.commit})
+        checkpoint = find_checkpoint(checkpoint.name, settings)
+    elif not checkpoint.folder.exists():
+        raise RunError(f"{checkpoint.folder} is not there; put it on a disk that all nodes see, or give a hub's id.")
+    with one_at_a_time(checkpoint.name):
+        fetch(checkpoint, settings)
+        warm(checkpoint.weights())
+    return checkpoint
+
+
+def _the(network: TransformersNetwork) -> TransformersNetwork:
+    return network
 
 
 def _unpacked(parcel: Parcel, material: Material) -> Prompt:

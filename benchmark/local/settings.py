@@ -7,6 +7,9 @@ from typing import Any
 
 from benchmark.errors import RunError
 
+VERSION = "local/1"
+"""Of how prompts are made into tensors; replies of another version are other replies."""
+
 MAX_NEW_TOKENS = 1024
 
 LOADING = frozenset(
@@ -17,6 +20,9 @@ GENERATION = frozenset(
 )
 PROCESSING = frozenset({"min_pixels", "max_pixels", "size"})
 """What a processor is told of pictures, each time anew: some do not keep what their checkpoint says of it."""
+
+SPREADING = frozenset({"auto", "balanced", "balanced_low_0", "sequential", "cuda"})
+"""Device maps that leave it to us, or to Accelerate, which devices are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +50,21 @@ class LocalSettings:
 
     @property
     def device(self) -> str | None:
-        """The device that the user names; None to take what there is."""
+        """The one device that the user names, such as `cpu` or `cuda:1`; None to take what there is."""
         device = self.loading.get("device_map")
-        return device if isinstance(device, str) and device != "auto" else None
+        return device if isinstance(device, str) and device not in SPREADING else None
 
     @property
     def identity(self) -> str:
         """What of it determines replies, as JSON; on which device and in what company a request is computed does not.
 
+        Nor does the revision, whose commit is part of the checkpoint's identity.
+
         Rounding differs by device and batch, which may turn the choice between two almost equally likely tokens.
         """
-        kept = {name: value for name, value in self.loading.items() if name not in {"device_map", "max_memory"}}
-        told = {"loading": kept, "generation": self.generation, "processing": self.processing}
+        elsewhere = {"device_map", "max_memory", "revision"}
+        kept = {name: value for name, value in self.loading.items() if name not in elsewhere and value != "auto"}
+        told = {"version": VERSION, "loading": kept, "generation": self.generation, "processing": self.processing}
         return json.dumps(told | {"sound_in_video": self.sound_in_video}, sort_keys=True, default=str)
 
 
@@ -74,7 +83,7 @@ def parse_settings(parameters: Mapping[str, Any]) -> LocalSettings:
     if batch is not None and not (isinstance(batch, int) and batch >= 1):
         raise RunError(f"batch_size={batch} is no number of requests; leave it away to have it measured.")
     return LocalSettings(
-        loading=_of(given, LOADING),
+        loading=_loading(_of(given, LOADING)),
         generation={"max_new_tokens": MAX_NEW_TOKENS} | _generation(_of(given, GENERATION)),
         processing=_of(given, PROCESSING),
         batch=batch,
@@ -86,11 +95,23 @@ def _of(given: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return {name: given[name] for name in sorted(names) if name in given}
 
 
+def _loading(given: Mapping[str, Any]) -> dict[str, Any]:
+    """With devices by number where JSON has them as text."""
+    most = given.get("max_memory")
+    if isinstance(most, Mapping):
+        most = {int(name) if str(name).isdigit() else name: size for name, size in most.items()}
+        return {**given, "max_memory": most}
+    return dict(given)
+
+
 def _generation(given: Mapping[str, Any]) -> dict[str, Any]:
     """Greedy unless a temperature above 0 asks for sampling."""
     if strange := [name for name, value in given.items() if not isinstance(value, int | float)]:
         raise RunError(f"{strange[0]}={given[strange[0]]} is no number.")
-    samples = given.get("temperature", 0) > 0
-    only_sampled = {"temperature", "top_p", "top_k"}
-    kept = {name: value for name, value in given.items() if samples or name not in only_sampled}
+    kept = {name: float(value) if name in {"temperature", "top_p"} else value for name, value in given.items()}
+    samples = kept.get("temperature", 0) > 0
+    if not samples and (idle := sorted(kept.keys() & {"top_p", "top_k"})):
+        raise RunError(f"{idle[0]}={given[idle[0]]} has a meaning only for samples: set a temperature above 0 too.")
+    if not samples:
+        kept.pop("temperature", None)
     return {"do_sample": samples} | kept

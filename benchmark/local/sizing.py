@@ -12,6 +12,9 @@ DOUBTS = 2
 MARGIN = 1.15
 """By how much a batch's memory may turn out larger than what earlier ones took for their size."""
 
+LESS = 0.6
+"""Of what was too much, what is tried next."""
+
 ASSUMED_STEPS = 1024
 
 
@@ -25,7 +28,6 @@ class Sizer:
         size: requests in a batch now.
         room: bytes that a batch may take; None where nobody can say.
         seconds: what the last batch took.
-        sharers: networks that share the device's memory.
     """
 
     fixed: int | None = None
@@ -33,12 +35,12 @@ class Sizer:
     size: int = 1
     room: int | None = None
     seconds: float = 0.0
-    sharers: int = 1
     _settled: bool = False
     _pace: float = 0.0
     _doubts: int = 0
     _tokens_a_weight: float = 1.0
     _bytes_a_token: float = 0.0
+    _most_load: float = float("inf")
 
     def __post_init__(self) -> None:
         """Takes the user's size, where there is one."""
@@ -47,10 +49,12 @@ class Sizer:
 
     def fits(self, count: int, weight: float) -> bool:
         """Whether so many requests, the longest of that weight, have room by what earlier ones have taken."""
+        if count * weight > self._most_load:
+            return False
         if self.room is None or not self._bytes_a_token:
             return True
         tokens = count * (weight * self._tokens_a_weight + self.steps)
-        return tokens * self._bytes_a_token * MARGIN <= self.room / self.sharers
+        return tokens * self._bytes_a_token * MARGIN <= self.room
 
     def measured(self, *, count: int, weight: float, length: int, steps: int, seconds: float, peak: int | None) -> None:
         """Takes down what a batch took: `length` is tokens of a row, `steps` those generated, `peak` bytes."""
@@ -61,9 +65,14 @@ class Sizer:
         if not self._settled and count >= self.size:
             self._grow(count * steps / max(seconds, 1e-9))
 
-    def too_many(self, count: int) -> None:
-        """The device had not enough memory for so many."""
-        self.size, self._settled = max(1, min(self.size, count // 2)), True
+    def too_many(self, count: int, weight: float) -> None:
+        """The device had not enough memory for so many, the longest of that weight.
+
+        A small batch of long ones says nothing of how many short ones have room.
+        """
+        self._most_load = min(self._most_load, LESS * count * weight)
+        if count > self.size // 2:
+            self.size, self._settled = max(1, count // 2), True
 
     def _grow(self, pace: float) -> None:
         """Doubles the size where the last doubling paid; takes it back, for good, where it twice did not."""

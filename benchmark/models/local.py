@@ -35,7 +35,7 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "Local
     if options.local is None:
         raise RunError(f"hf:{rest} can be loaded in a run alone.")
     settings = parse_settings(options.parameters)
-    checkpoint = find_checkpoint(rest, settings)
+    checkpoint = find_checkpoint(rest, settings, offline=options.local.site.replaceable)
     if not checkpoint.modalities:
         raise RunError(f"hf:{rest} takes neither frames nor sound ({checkpoint.architecture}); name another model.")
     return LocalModel(checkpoint, settings, options.local, options.limits, urgent=options.urgent)
@@ -88,7 +88,7 @@ class LocalModel:
         Raises:
             RunError: it does not; says what is needed and what there is.
         """
-        await asyncio.to_thread(self._run.check)
+        self._run.check()  # which has been done on the main thread: what fetches for minutes must heed Ctrl-C
         if self._run.places > 1:
             self._account.widen(HEADROOM * self._run.places * WAITING)
 

@@ -57,7 +57,7 @@ class _Cluster:
 
     def ask(self, count: int) -> None:
         """Puts requests in line, and waits until they stand there."""
-        self.replies.extend(self.dispatcher.submit(Prompt(text="Which?")) for _ in range(count))
+        self.replies.extend(self.dispatcher.submit(Prompt(text="Which?"), "model") for _ in range(count))
         there: Future[None] = Future()
         self.dispatcher.call(lambda: there.set_result(None))
         there.result()
@@ -66,7 +66,7 @@ class _Cluster:
         """Answers one request, in whose place another comes."""
         said = Generated(text="joy", input_tokens=2900, output_tokens=400, seconds=2.0, together=BATCH)
         self.sent.popleft().set_result(said)
-        self.replies.append(self.dispatcher.submit(Prompt(text="Which?")))
+        self.replies.append(self.dispatcher.submit(Prompt(text="Which?"), "model"))
 
 
 def dispatch(gpus: int) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmark.local.batching import Generated, Generation, OutOfMemory, Ready
+from benchmark.local.batching import DeviceLost, Generated, Generation, OutOfMemory, Ready
 from benchmark.prompt import Prompt
 
 
@@ -16,6 +16,7 @@ class FakeNetwork:
         most: more requests at once are too many.
         bad: a prompt with such a text spoils its batch.
         bytes_a_token: what a batch takes.
+        lost: whether the device is.
         may_go: what `generate` waits for.
         batches: the sizes that were generated.
         together: the texts of each batch.
@@ -25,6 +26,7 @@ class FakeNetwork:
     bad: str = "spoilt"
     bytes_a_token: int = 0
     space: int | None = None
+    lost: bool = False
     may_go: threading.Event = field(default_factory=threading.Event)
     begun: threading.Event = field(default_factory=threading.Event)
     batches: list[int] = field(default_factory=list)
@@ -40,6 +42,8 @@ class FakeNetwork:
         texts: list[str] = ready.batch
         self.begun.set()
         assert self.may_go.wait(20)
+        if self.lost:
+            raise DeviceLost("an illegal access")
         if len(texts) > self.most:
             raise OutOfMemory("no room")
         if self.bad in texts:
@@ -47,6 +51,9 @@ class FakeNetwork:
         self.batches.append(len(texts))
         self.together.append(texts)
         return [Generated(text=text[::-1], input_tokens=len(text), output_tokens=1, seconds=0.0) for text in texts]
+
+    def measure_room(self) -> None:
+        """It has all the room that it is given."""
 
     def stop(self) -> None:
         self.may_go.set()

@@ -18,9 +18,11 @@ from tests.benchmark.local.fake import FakeNetwork
 FRAMES = (Frame(jpeg=b"", seconds=0.0),)
 
 
-def waiting(order: int, weight: float, *, urgent: bool = False, frames: bool = False, alone: bool = False) -> Waiting:
+def waiting(
+    order: int, weight: float, *, urgent: bool = False, frames: bool = False, part: int | None = None
+) -> Waiting:
     prompt = Prompt(text="?", frames=FRAMES if frames else ())
-    return Waiting(prompt=prompt, generation=(), order=order, urgent=urgent, weight=weight, reply=Future(), alone=alone)
+    return Waiting(prompt=prompt, generation=(), order=order, urgent=urgent, weight=weight, reply=Future(), part=part)
 
 
 def anything(count: int, weight: float) -> bool:
@@ -28,11 +30,11 @@ def anything(count: int, weight: float) -> bool:
 
 
 lines = st.lists(
-    st.tuples(st.floats(1, 1000), st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=40
+    st.tuples(st.floats(1, 1000), st.booleans(), st.booleans(), st.sampled_from([None, 1, 2])), min_size=1, max_size=40
 ).map(
     lambda rows: [
-        waiting(order, weight, urgent=urgent, frames=frames, alone=alone)
-        for order, (weight, urgent, frames, alone) in enumerate(rows)
+        waiting(order, weight, urgent=urgent, frames=frames, part=part)
+        for order, (weight, urgent, frames, part) in enumerate(rows)
     ]
 )
 
@@ -45,7 +47,6 @@ def test_a_batch_has_who_is_first_and_its_like(line: list[Waiting], most: int, r
     assert 1 <= len(batch) <= most
     assert len({one.order for one in batch}) == len(batch)
     assert {one.kind for one in batch} == {first.kind}
-    assert len(batch) == 1 or not any(one.alone for one in batch)
     assert len(batch) == 1 or len(batch) * max(one.weight for one in batch) <= room
 
 
@@ -53,10 +54,10 @@ def test_a_batch_has_who_is_first_and_its_like(line: list[Waiting], most: int, r
 def test_a_batch_has_those_nearest_in_length(line: list[Waiting], most: int) -> None:
     batch = choose(line, most, anything)
     first = min(line, key=lambda one: (not one.urgent, one.order))
-    others = [one for one in line if one.kind == first.kind and not one.alone and one not in batch]
+    others = [one for one in line if one.kind == first.kind and one not in batch]
     low, high = batch[0].weight, batch[-1].weight
     assert all(not low < one.weight < high for one in others)  # nobody in between is left behind
-    assert len(batch) == most or first.alone or not others
+    assert len(batch) == most or not others
 
 
 def test_requests_that_are_answered_otherwise_are_not_mixed() -> None:
@@ -152,6 +153,44 @@ def test_one_that_spoils_a_batch_fails_alone(batchers: list[Batcher]) -> None:
     assert [replies[place].result(20).text for place in (0, 2, 3)] == ["1 doog", "2 doog", "3 doog"]
     with pytest.raises(ModelError, match=r"takes no such request \(ValueError: cannot be read\)"):
         replies[1].result(20)
+
+
+def test_a_lost_device_answers_nobody_and_refuses_all_at_once(batchers: list[Batcher]) -> None:
+    network, given_up = FakeNetwork(), threading.Event()
+    network.may_go.clear()
+    batcher = Batcher(lambda: network, Sizer(fixed=2), given_up.set)
+    batchers.append(batcher)
+    replies = ask(batcher, [f"question {number}" for number in range(20)])
+    assert network.begun.wait(20)
+    network.lost = True
+    network.may_go.set()
+    for reply in replies:
+        with pytest.raises(RunError, match=r"The device has failed \(an illegal access\)"):
+            reply.result(20)
+    assert given_up.is_set()
+    with pytest.raises(RunError, match="The device has failed"):
+        batcher.submit(Prompt(text="late")).result(20)
+
+
+def test_a_device_that_does_not_say_what_room_it_has_is_told(batchers: list[Batcher]) -> None:
+    class Dumb(FakeNetwork):
+        def room(self) -> int | None:
+            raise RuntimeError("driver gone")
+
+    with pytest.raises(RunError, match=r"cannot be used \(RuntimeError: driver gone\)"):
+        start(batchers, Dumb()).submit(Prompt(text="?")).result(20)
+
+
+def test_who_has_been_called_off_is_not_generated(batchers: list[Batcher]) -> None:
+    network = FakeNetwork()
+    network.may_go.clear()
+    batcher = start(batchers, network, fixed=1)
+    replies = ask(batcher, ["first", "second", "third", "fourth"])
+    assert network.begun.wait(20)
+    assert replies[3].cancel()
+    network.may_go.set()
+    wait(replies[:3], 20)
+    assert ["fourth"] not in network.together
 
 
 def test_a_network_that_cannot_be_loaded_refuses_all_in_its_own_words() -> None:

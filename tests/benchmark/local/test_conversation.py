@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmark.clip import Frame, Sound
-from benchmark.local.conversation import Abilities, conversation_of, material_of, weight_of, without_control
+from benchmark.local.conversation import Abilities, conversation_of, material_of, pace_of, weight_of, without_control
 from benchmark.prompt import Prompt
 
 VIDEO = Abilities(frames="video", hears=True, weaves=True)
@@ -92,6 +92,20 @@ def test_no_control_token_survives_in_a_text(text: str) -> None:
     kept = without_control(text, TOKENS)
     assert not any(token in kept for token in TOKENS[:3])
     assert kept.replace("\N{ZERO WIDTH SPACE}", "") == text
+
+
+def test_sound_is_never_cut_off_in_silence() -> None:
+    abilities = Abilities(frames=None, hears=True, longest=30 * 16_000)
+    assert material_of(Prompt(text="?", sound=sound(30)), abilities).sound is not None
+    with pytest.raises(ValueError, match="hears 30 s, and the clip has 31 s of sound"):
+        material_of(Prompt(text="?", sound=sound(31)), abilities)
+
+
+def test_clips_of_like_pace_are_alike() -> None:
+    assert pace_of([frame(0), frame(0.968), frame(1.969)]) == pace_of([frame(0), frame(1), frame(2)]) == 1.0
+    assert pace_of([frame(0), frame(0.5)]) == 2.0
+    assert pace_of([frame(0), frame(30)]) == 0.1
+    assert pace_of([frame(0)]) == pace_of([]) == 1.0
 
 
 def test_longer_prompts_weigh_more() -> None:

@@ -29,8 +29,11 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self.dispatcher = Dispatcher(self.send, lambda error: isinstance(error, Lost), lambda: None)
+        self.dispatcher.start()
 
     def send(self, worker: Worker, request: Request) -> "Future[Generated | Refused]":
+        if request.prompt.text == "unsendable":
+            raise OSError("the disk is gone")
         future: Future[Generated | Refused] = Future()
         self.sent.append((worker, request, future))
         return future
@@ -42,7 +45,7 @@ class Cluster:
         return worker
 
     def ask(self, *texts: str, urgent: bool = False) -> list["Future[Generated]"]:
-        replies = [self.dispatcher.submit(Prompt(text=text), urgent=urgent) for text in texts]
+        replies = [self.dispatcher.submit(Prompt(text=text), "key", urgent=urgent) for text in texts]
         self.settle()
         return replies
 
@@ -152,6 +155,16 @@ def test_an_error_that_is_no_loss_costs_the_worker_nothing(cluster: Cluster) -> 
     assert cluster.at(one) == ["a"]
     cluster.answer(1)
     assert asked.result(20).text == "A"
+
+
+def test_one_that_cannot_be_sent_fails_alone_and_a_broken_dispatcher_refuses_all(cluster: Cluster) -> None:
+    cluster.join("one")
+    bad, good = cluster.ask("unsendable", "a")
+    with pytest.raises(ModelError, match=r"cannot be sent \(OSError: the disk is gone\)"):
+        bad.result(20)
+    cluster.dispatcher.call(lambda: [][0])
+    with pytest.raises(RunError, match=r"The cluster cannot be used \(IndexError"):
+        good.result(20)
 
 
 def test_pictures_that_a_node_does_not_see_are_sent(cluster: Cluster) -> None:

@@ -21,8 +21,10 @@ def cards(count: int, free: float = 24, total: float = 24) -> list[Device]:
 
 
 def test_each_process_sees_its_own_devices() -> None:
-    assert [visible_to(place, 2, {}) for place in range(3)] == ["0,1", "2,3", "4,5"]
-    assert visible_to(1, 1, {"CUDA_VISIBLE_DEVICES": "GPU-a, GPU-b,GPU-c"}) == "GPU-b"
+    cuda, rocm = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
+    assert [visible_to(place, 2, {}) for place in range(3)] == [(cuda, "0,1"), (cuda, "2,3"), (cuda, "4,5")]
+    assert visible_to(1, 1, {cuda: "GPU-a, GPU-b,GPU-c"}) == (cuda, "GPU-b")
+    assert visible_to(1, 1, {cuda: "0,1", rocm: "4,5"}) == (rocm, "5")
 
 
 CLAIM = """

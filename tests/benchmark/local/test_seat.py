@@ -12,6 +12,7 @@ from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader, Sound
 from benchmark.local.batching import Generated
 from benchmark.local.checkpoint import find_checkpoint
+from benchmark.local.loaded import Wanted
 from benchmark.local.network import TransformersNetwork
 from benchmark.local.seat import Material, Parcel, Refused, Seat, Settled
 from benchmark.local.settings import parse_settings
@@ -24,7 +25,8 @@ CLIP = Path(__file__).parents[3] / "benchmark/demo/clips/SA/Drawn/video/SA_02.mp
 
 
 def seated(folder: Path, marker: Path) -> Seat:
-    return Seat(find_checkpoint(str(folder), SETTINGS), SETTINGS, 1, marker)
+    wanted = Wanted(checkpoint=find_checkpoint(str(folder), SETTINGS), settings=SETTINGS, steps=12)
+    return Seat({"key": wanted}, marker)
 
 
 def test_it_says_what_the_network_says_here(checkpoint: Find, tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_it_says_what_the_network_says_here(checkpoint: Find, tmp_path: Path) ->
     network = TransformersNetwork(checkpoint_here, SETTINGS)
     expected = network.generate(network.prepare([Prompt(text="?", frames=frames, sound=sound)], GENERATION))[0].text
     travelling = Material(seconds=frames.seconds, digest=frames.digest, encoded=frames.encoded(), sound=sound)
-    parcel = Parcel(text="?", generation=GENERATION, urgent=False)
+    parcel = Parcel(text="?", model="key", generation=GENERATION, urgent=False)
     kept = replace(parcel, file=cache.media.find(frames.source.key), key=frames.source.key)
 
     async def ask() -> None:
@@ -66,7 +68,8 @@ def test_it_says_what_the_network_says_here(checkpoint: Find, tmp_path: Path) ->
 
 def test_a_node_without_the_checkpoint_says_so(checkpoint: Find, tmp_path: Path) -> None:
     seat = seated(checkpoint("qwen2.5-omni"), tmp_path / "elsewhere")
-    seat._checkpoint = replace(seat._checkpoint, folder=tmp_path / "not here")
+    lost = seat._wanted["key"]
+    seat._wanted = {"key": replace(lost, checkpoint=replace(lost.checkpoint, folder=tmp_path / "not here"))}
     said = asyncio.run(seat.settle())
     assert isinstance(said, Refused)
     assert said.fatal

@@ -49,12 +49,29 @@ def test_out_of_memory_halves_for_good() -> None:
     sizer = Sizer()
     for _ in range(4):
         measure(sizer, 1.0)
-    sizer.too_many(16)
+    sizer.too_many(16, 100)
     assert sizer.size == 8
     measure(sizer, 0.001)
     assert sizer.size == 8
-    sizer.too_many(1)
-    assert sizer.size == 1
+
+
+def test_a_few_long_ones_that_were_too_many_say_nothing_of_short_ones() -> None:
+    sizer = Sizer(fixed=64)
+    sizer.too_many(2, 10_000)
+    assert sizer.size == 64
+    assert sizer.fits(64, 100)
+    assert sizer.fits(1, 10_000)
+    assert not sizer.fits(2, 10_000)
+
+
+@given(st.integers(2, 256), st.floats(1, 10**5))
+def test_what_was_too_many_gets_fewer_until_it_is_one(count: int, weight: float) -> None:
+    sizer = Sizer(fixed=256)
+    while count > 1:
+        sizer.too_many(count, weight)
+        fewer = max(one for one in range(1, count + 1) if one == 1 or (one <= sizer.size and sizer.fits(one, weight)))
+        assert fewer < count
+        count = fewer
 
 
 @given(st.integers(1, 10**6), st.integers(1, 256), st.integers(1, 10**12))
@@ -64,13 +81,6 @@ def test_what_fits_is_what_the_measured_memory_allows(peak: int, count: int, roo
     measure(sizer, 1.0, count=1, peak=peak)
     expected = count * (100 * 2 + 50) * (peak / 250) * MARGIN
     assert sizer.fits(count, 100) == (expected <= room)
-
-
-def test_networks_on_one_device_share_its_room() -> None:
-    sizer = Sizer(room=1000, steps=50, sharers=2)
-    measure(sizer, 1.0, count=1, peak=250)  # a byte a token
-    assert sizer.fits(1, 100)
-    assert not sizer.fits(2, 100)
 
 
 def test_a_device_that_tells_nothing_has_room() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from benchmark.devices import Device
 from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
+from benchmark.local import loaded
 from benchmark.local import run as module
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
 from benchmark.local.placement import claim
@@ -43,11 +45,11 @@ def test_one_checkpoint_in_two_parts_is_loaded_once(
 ) -> None:
     networks: list[FakeNetwork] = []
 
-    def load(checkpoint: Checkpoint, settings: LocalSettings) -> FakeNetwork:
+    def load(checkpoint: Checkpoint, settings: LocalSettings, turn: object) -> FakeNetwork:
         networks.append(FakeNetwork())
         return networks[-1]
 
-    monkeypatch.setattr(module, "TransformersNetwork", load)
+    monkeypatch.setattr(loaded, "TransformersNetwork", load)
     run = LocalRun(Site(folder=tmp_path))
     answers, judges = model(checkpoint("qwen2.5-vl"), run), model(checkpoint("qwen2.5-vl"), run, max_new_tokens=7)
     other = model(checkpoint("qwen2.5-vl"), run, dtype="bfloat16")
@@ -64,7 +66,7 @@ def test_one_checkpoint_in_two_parts_is_loaded_once(
 def test_an_answer_costs_nothing_and_an_empty_one_is_an_error(
     checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TransformersNetwork", lambda *_: FakeNetwork())
+    monkeypatch.setattr(loaded, "TransformersNetwork", lambda *_: FakeNetwork())
     run, limits = LocalRun(Site(folder=tmp_path)), Limits()
     one = model(checkpoint("qwen2.5-vl"), run, limits)
     answer = asyncio.run(one.generate(Prompt(text="abc")))
@@ -90,11 +92,11 @@ def test_a_process_hides_the_devices_of_the_others(
 ) -> None:
     seen: list[str] = []
 
-    def load(checkpoint: Checkpoint, settings: LocalSettings) -> FakeNetwork:
+    def load(checkpoint: Checkpoint, settings: LocalSettings, turn: object) -> FakeNetwork:
         seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
         return FakeNetwork()
 
-    monkeypatch.setattr(module, "TransformersNetwork", load)
+    monkeypatch.setattr(loaded, "TransformersNetwork", load)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
     run = LocalRun(Site(folder=tmp_path, worker=1, workers=2, gpus=2))
     one = model(checkpoint("qwen2.5-vl"), run, device_map=None)
@@ -106,7 +108,43 @@ def test_a_process_hides_the_devices_of_the_others(
         assert place == 1
     asyncio.run(one.generate(Prompt(text="abc")))  # loads anew
     assert seen == ["6,7", "6,7"]
+    run.release()
+    check = run.apart()  # what this process does by itself, before others need the devices
+    asyncio.run(model(checkpoint("qwen2.5-vl"), check, device_map=None).generate(Prompt(text="abc")))
+    assert seen == ["6,7", "6,7", "4,5"]
+    check.close()
     run.close()
+
+
+def test_the_first_reason_is_told_of_all_networks(
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(checkpoint: Checkpoint, settings: LocalSettings, turn: object) -> FakeNetwork:
+        raise RunError("hf:x lacks weights.")
+
+    monkeypatch.setattr(loaded, "TransformersNetwork", load)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    run = LocalRun(Site(folder=tmp_path))
+    for one in (model(checkpoint("qwen2.5-vl"), run, device_map=None), model(checkpoint("qwen2-audio"), run)):
+        with pytest.raises(RunError, match="lacks weights"):
+            asyncio.run(one.generate(Prompt(text="abc")))
+    run.close()
+
+
+def test_one_named_device_is_the_one_that_is_looked_at(
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = replace(cards(2)[0], free_bytes=0)
+    monkeypatch.setattr(module, "devices", lambda: (full, cards(2)[1]))
+    settings = parse_settings({"device_map": "cuda:1"})
+    for workers, fits in ((1, True), (2, False)):
+        run = LocalRun(Site(folder=tmp_path, workers=workers))
+        run.add(find_checkpoint(str(checkpoint("qwen2.5-vl")), settings), settings)
+        if fits:
+            run.check()
+        else:
+            with pytest.raises(RunError, match="device_map=cuda:1 is one device for all processes"):
+                run.check()
 
 
 def test_devices_are_looked_at_before_anything_is_loaded(

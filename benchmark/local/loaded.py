@@ -1,0 +1,38 @@
+"""All networks of a process, loaded together."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmark.local.checkpoint import Checkpoint
+from benchmark.local.network import TransformersNetwork
+from benchmark.local.settings import LocalSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A checkpoint that is to be loaded.
+
+    Attributes:
+        steps: tokens that an answer may have at most, whichever part of the run asks.
+    """
+
+    checkpoint: Checkpoint
+    settings: LocalSettings
+    steps: int
+
+
+def load_all(wanted: Mapping[str, Wanted]) -> Mapping[str, TransformersNetwork]:
+    """The networks by key.
+
+    They are loaded before any of them generates, so that the batches of one do not take the room that another's weights
+    need; and they take turns, so that each has all that is left, and what a batch took is its own.
+
+    Raises:
+        RunError: one cannot be loaded.
+    """
+    turn = threading.Lock()
+    networks = {key: TransformersNetwork(one.checkpoint, one.settings, turn) for key, one in wanted.items()}
+    for network in networks.values():
+        network.measure_room()
+    return networks
