@@ -2,6 +2,7 @@
 
 python -m tests.performance                  all of it, some ten minutes
 python -m tests.performance throughput two   what these names stand for
+python -m tests.performance scale            what grows with samples and GPUs, an hour; only where it is named
 """
 
 import os
@@ -18,6 +19,7 @@ from tests.integration.runs import agents, make_samples
 from tests.performance.harness import make_clips, process, suite
 from tests.performance.page import page
 from tests.performance.reference import frames_of
+from tests.performance.scale import scale
 from tests.server import Served, served
 
 REFERENCE = (sys.executable, "-m", "tests.performance.reference")
@@ -120,15 +122,16 @@ def official() -> Iterator[Row]:
 
 
 MEASUREMENTS: Mapping[str, Callable[[], Iterator[Row]]] = {
-    function.__name__: function for function in (throughput, two, first, cpu, cached, collect, official, page)
+    function.__name__: function for function in (throughput, two, first, cpu, cached, collect, official, page, scale)
 }
+USUAL = tuple(name for name in MEASUREMENTS if name != scale.__name__)
 
 
 def main() -> None:
     """Prints the table as Markdown, row by row."""
     print(f"On {os.cpu_count()} cores, {platform.machine()}, {_processor()}, Python {platform.python_version()}:\n")
     print("| what | measured | aim |\n|---|---:|---:|")
-    for name in sys.argv[1:] or MEASUREMENTS:
+    for name in sys.argv[1:] or USUAL:
         for row in MEASUREMENTS[name]():
             print(f"| {' | '.join(row)} |", flush=True)
 

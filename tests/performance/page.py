@@ -28,7 +28,7 @@ WORDS = [f"{head}{tail}" for head in ("bro", "li", "ga", "sne", "tor", "mi", "pa
          ("ws", "ps", "ze", "er", "n", "ld", "ken", "th", "ve", "st", "ring", "le", "m", "ck", "nd")]  # fmt: skip
 
 
-def _made(number: int, dice: random.Random) -> Record:
+def made(number: int, dice: random.Random) -> Record:
     def said(words: int) -> str:
         return " ".join(dice.choices(WORDS, k=words))
 
@@ -53,7 +53,7 @@ def page() -> Iterator[tuple[str, str, str]]:
     """The page of a full run."""
     with tempfile.TemporaryDirectory() as name:
         folder, dice = Path(name) / "run", random.Random(0)
-        kept(folder, [_made(number, dice) for number in range(SAMPLES)])
+        kept(folder, [made(number, dice) for number in range(SAMPLES)])
         seconds, memory = process([sys.executable, "-m", "tests.performance.page", str(folder)]).output.split()
         size = sum(path.stat().st_size for path in (folder / "report.html", *(folder / "report").iterdir()))
         yield "page of 6,500 samples: written in", f"{float(seconds):.1f} s", "≤ 5 s"
