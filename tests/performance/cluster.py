@@ -23,7 +23,7 @@ from benchmark.models.local import HEADROOM, WAITING
 from benchmark.prompt import Prompt
 from tests.performance.harness import make_clips
 
-GPUS = (4, 8, 16, 64)
+GPUS = (8, 64, 512)
 BATCH = 8
 STEADY = 3000
 """Replies over which the cost of one is measured, once the window is full."""

@@ -34,7 +34,7 @@ PARTS: Mapping[str, int] = {
     "records": 650_000,
     "gate": 650_000,
     "page": 650_000,
-    "view": 65_000,
+    "view": 650_000,
     "run": 65_000,
     "asked": 6500,
 }
@@ -88,7 +88,7 @@ def _rows(part: str, found: Mapping[int, Taken], samples: int) -> Iterator[Row]:
     for what, value in found[samples].items():
         points = [(size, taken[what]) for size, taken in found.items()]
         said = predicted(points[:-1], samples, each=what.startswith(EACH))
-        told = "" if said is None else f"{said:,.4g} (× {value / said:.2f})"
+        told = "" if said is None or said <= 0 else f"{said:,.4g} (× {value / said:.2f})"
         yield f"{part}, {samples:,}: {what}", f"{value:,.4g}", told
 
 
