@@ -23,7 +23,7 @@ from benchmark.models.local import HEADROOM, WAITING
 from benchmark.prompt import Prompt
 from tests.performance.harness import make_clips
 
-GPUS = (4, 8, 16, 64)
+GPUS = (8, 64, 512)
 BATCH = 8
 STEADY = 3000
 """Replies over which the cost of one is measured, once the window is full."""
@@ -47,6 +47,7 @@ class _Cluster:
         self.sent: deque[Future[Generated | Refused]] = deque()
         self.replies: deque[Future[Generated]] = deque()
         self.dispatcher = Dispatcher(self._send, lambda _: False, lambda: None)
+        self.dispatcher.start()
         for _ in range(gpus):
             self.dispatcher.call(lambda: self.dispatcher.add(Worker(actor=None, depth=3 * BATCH)))
 

@@ -354,7 +354,7 @@ def main() -> None:
     name, samples, folder = sys.argv[1:]
     taken = PARTS[name](int(samples), Path(folder))
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"MB of this process": own, **taken}))
+    print(json.dumps({"MB at its peak": own, **taken}))  # a part that is another process has told its own
 
 
 if __name__ == "__main__":

@@ -34,11 +34,20 @@ PARTS: Mapping[str, int] = {
     "records": 650_000,
     "gate": 650_000,
     "page": 650_000,
-    "view": 65_000,
+    "view": 650_000,
     "run": 65_000,
     "asked": 6500,
 }
 """Up to how many samples each is measured, in this order: some read what others have left."""
+
+NEEDED = {
+    "merge": {"shards"},
+    "records": {"shards", "merge"},
+    "gate": {"shards", "merge"},
+    "page": {"shards", "merge"},
+    "view": {"shards", "merge"},
+}
+"""What must have been there before: a part reads what these leave."""
 
 EACH = ("us", "bytes", "times", "share")
 """Units of figures that are of one sample."""
@@ -55,12 +64,13 @@ def scale() -> Iterator[Row]:
 
 def measured(most: int, parts: Sequence[str]) -> Iterator[Row]:
     """A row for each figure of these parts and each size: what, what came out, what the line through two sizes said."""
-    found: dict[str, dict[int, Taken]] = {part: {} for part in parts}
+    wanted = set(parts).union(*(NEEDED.get(part, set()) for part in parts))
+    found: dict[str, dict[int, Taken]] = {part: {} for part in PARTS if part in wanted}
     with tempfile.TemporaryDirectory(prefix="mme-scale-") as name:
         for samples in (size for size in SIZES if size <= most):
             folder = Path(name) / str(samples)
             folder.mkdir()
-            for part in (part for part in parts if samples <= PARTS[part]):
+            for part in (part for part in found if samples <= PARTS[part]):
                 found[part][samples] = _least(part, samples, folder)
                 yield from _rows(part, found[part], samples)
             shutil.rmtree(folder)
@@ -78,7 +88,7 @@ def _rows(part: str, found: Mapping[int, Taken], samples: int) -> Iterator[Row]:
     for what, value in found[samples].items():
         points = [(size, taken[what]) for size, taken in found.items()]
         said = predicted(points[:-1], samples, each=what.startswith(EACH))
-        told = "" if said is None else f"{said:,.4g} (× {value / said:.2f})"
+        told = "" if said is None or said <= 0 else f"{said:,.4g} (× {value / said:.2f})"
         yield f"{part}, {samples:,}: {what}", f"{value:,.4g}", told
 
 
