@@ -22,7 +22,8 @@ LEFT_OUT = frozenset(
 def rerun_of(bench: Bench, options: EvaluatorOptions) -> str:
     """The arguments that settle a case's score, as a shell takes them; the case itself is to be put before them.
 
-    Paths are written from the working folder, as names alone where they lie elsewhere; the data's is written whole.
+    Paths are written from the working folder, as names alone where they lie elsewhere; those of data and of checkpoints
+    are written whole.
     """
     parts = [f"--data={_data(bench)}", *_written(bench.options), *_written(options)]
     return " ".join(shlex.quote(part) for part in parts)
@@ -51,8 +52,10 @@ def _spelt(name: str, value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     scheme, colon, rest = str(value).partition(":")
-    if colon and (scheme == "answers" or (scheme == "hf" and Path(rest).expanduser().exists())):
-        return f"{scheme}:{_near(Path(rest))}"
+    if scheme == "answers" and colon:
+        return f"answers:{_near(Path(rest))}"
+    if scheme == "hf" and Path(rest).expanduser().exists():
+        return f"hf:{Path(rest).expanduser().absolute()}"
     return _near(value) if isinstance(value, Path) else str(value)
 
 

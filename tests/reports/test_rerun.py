@@ -1,7 +1,7 @@
 """The command that runs a case again."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,3 +81,10 @@ def test_keys_in_urls_and_places_elsewhere_stay_out(monkeypatch: pytest.MonkeyPa
         "--base-url=https://host:8/v1",
         "--prompts=mine",
     ]
+
+
+def test_a_checkpoint_s_folder_is_written_whole(checkpoint: Callable[[str], Path]) -> None:
+    folder = checkpoint("qwen2.5-vl")
+    written = arguments({}, {"judge": [f"hf:{folder}"], "judge_option": "device_map=cpu"})
+    assert f"--judge=hf:{folder}" in written
+    assert "--judge-option=device_map=cpu" in written

@@ -1,5 +1,6 @@
 """Real architectures with random weights: what they are shown, and in what company."""
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -50,13 +51,13 @@ def said(network: TransformersNetwork, prompts: Sequence[Prompt]) -> list[Genera
 
 
 def prompt(number: int, *, sees: bool = True, hears: bool = True, text: str = "Name the emotion.") -> Prompt:
-    """Prompts of unlike length: 1 to 5 frames of unlike size, 1 to 3 seconds of sound."""
+    """Prompts of unlike length: 1 to 5 frames of unlike size, not quite a second apart, 1 to 3 seconds of sound."""
     random = np.random.default_rng(number)
     frames = []
     for second in range(1 + number % 5):
         buffer = BytesIO()
         Image.fromarray(random.integers(0, 255, (72, 96 + 28 * (number % 3), 3), np.uint8)).save(buffer, "JPEG")
-        frames.append(Frame(jpeg=buffer.getvalue(), seconds=float(second)))
+        frames.append(Frame(jpeg=buffer.getvalue(), seconds=second * (1 - 0.01 * (number % 3))))
     heard = random.normal(0, 0.2, 16_000 * (1 + number % 3)).astype("f4")
     sound = Sound(samples=heard, rate=16_000) if hears else None
     return Prompt(text=text + " Think." * (5 * number), frames=frames if sees else (), sound=sound)
@@ -136,6 +137,29 @@ def test_a_checkpoint_that_also_speaks_is_loaded_without_its_voice(checkpoint: F
     model = load(checkpoint("qwen2.5-omni-voice"))
     assert type(model._model).__name__ == "Qwen2_5OmniThinkerForConditionalGeneration"
     assert said(model, [prompt(1)])[0].text
+
+
+def test_times_stay_exact_where_numbers_are_rounded(checkpoint: Find) -> None:
+    import torch
+
+    model = load(checkpoint("qwen2.5-omni"), dtype="bfloat16")
+    for name in ("video_second_per_grid", "second_per_grid_ts"):
+        assert model._placed(name, torch.tensor([1.998])).item() == pytest.approx(1.998, abs=1e-6)
+    assert model._placed("pixel_values_videos", torch.tensor([[1.998]])).dtype == torch.bfloat16
+    assert said(model, [prompt(3), prompt(4)])[1].text
+
+
+def test_samples_are_drawn_from_all_tokens_whatever_the_checkpoint_says(checkpoint: Find, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(checkpoint("qwen2.5-vl"), tmp_path / "copy"))
+    own = json.loads((folder / "generation_config.json").read_text())
+    own |= {"do_sample": True, "top_k": 1, "top_p": 0.001, "temperature": 0.1, "return_dict_in_generate": True}
+    (folder / "generation_config.json").write_text(json.dumps(own))
+    model = load(folder)
+    ask = [Prompt(text="Say something.")] * 6
+    drawn = parse_settings({"temperature": 1.5, "max_new_tokens": 12}).generation
+    assert len({one.text for one in model.generate(model.prepare(ask, tuple(drawn.items())))}) > 1
+    greedy = load(checkpoint("qwen2.5-vl"))
+    assert {one.text for one in said(model, ask)} == {one.text for one in said(greedy, ask)}
 
 
 def test_fewer_pixels_make_fewer_tokens(checkpoint: Find) -> None:
