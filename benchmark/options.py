@@ -63,6 +63,8 @@ def _pair(text: str) -> tuple[str, object]:
     try:
         return name.strip(), json.loads(value)
     except ValueError:
+        if "," in value:
+            raise ValueError(f"{value.rpartition(',')[2].strip()} is not K=V") from None
         return name.strip(), value.strip()
 
 

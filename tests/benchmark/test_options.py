@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from benchmark.errors import RunError
-from benchmark.options import Listed, declared, flag_of, option, parse_options, read_option_file
+from benchmark.options import Listed, declared, flag_of, option, parse_options, parse_pairs, read_option_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +62,26 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path, text: str | None, said: s
     with pytest.raises(RunError, match=said) as caught:
         read_option_file(kept, is_option)
     assert str(kept) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "pairs"),
+    [
+        ("temperature=0.2,max_tokens=900", {"temperature": 0.2, "max_tokens": 900}),
+        (
+            'quantization_config={"load_in_4bit": true, "bnb_4bit_quant_type": "nf4"},dtype=bfloat16',
+            {"quantization_config": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "dtype": "bfloat16"},
+        ),
+        ('stop=["a","b"], seed=1,', {"stop": ["a", "b"], "seed": 1}),
+        ("text=a=b", {"text": "a=b"}),
+    ],
+)
+def test_commas_inside_a_value_do_not_end_it(given: str, pairs: dict[str, object]) -> None:
+    assert dict(parse_pairs("model_option", given)) == pairs
+
+
+def test_a_pair_without_a_value_is_told() -> None:
+    with pytest.raises(RunError, match=r"--judge-option=seed=1,temperature is malformed: temperature is not K=V"):
+        parse_pairs("judge_option", "seed=1,temperature")
+    with pytest.raises(RunError, match="--judge-option=temperature is malformed: temperature is not K=V"):
+        parse_pairs("judge_option", "temperature")
