@@ -69,7 +69,7 @@ def test_the_machine_alone_is_no_failure(capsys: pytest.CaptureFixture[str]) -> 
     assert "GPU missing torch sees none" in told
     assert "not set: runs take --data=DIR, else the demo" in told
     assert "GB free at" in told
-    assert "http" not in told
+    assert "http://" not in told
 
 
 def test_all_that_an_endpoint_takes_is_on_one_screen(capsys: pytest.CaptureFixture[str], endpoint: Endpoint) -> None:
