@@ -59,16 +59,6 @@ def test_a_node_lost_on_the_way_costs_nothing(
     cluster.add_node(num_cpus=1)
 
 
-def test_a_cluster_that_wants_another_token_is_told(cluster: Any, local: tuple[str, ...], tmp_path: Path) -> None:
-    wrong = tmp_path / "token"
-    wrong.write_text(secrets.token_hex(32))
-    asked = run(tmp_path, *local, f"--engine=ray:{cluster.address}", RAY_AUTH_TOKEN_PATH=str(wrong), PYTHONPATH=BUILDS)
-    assert asked.code == 4
-    assert "cannot be reached" in asked.output
-    assert "RAY_AUTH_TOKEN_PATH" in asked.output
-    assert wrong.read_text() not in asked.output
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

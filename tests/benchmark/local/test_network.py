@@ -194,6 +194,9 @@ def test_what_cannot_be_loaded_is_told(checkpoint: Find, tmp_path: Path) -> None
     with pytest.raises(RunError, match=r"hf:.*copy cannot be loaded: "):
         load(folder)
 
+    with pytest.raises(RunError, match=r"cannot be loaded: .*float99"):
+        load(checkpoint("qwen2.5-vl"), dtype="float99")
+
 
 def test_an_architecture_that_nobody_knows_is_refused_before_anything_is_loaded(checkpoint: Find) -> None:
     for name in TAKES:
