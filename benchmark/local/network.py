@@ -156,7 +156,7 @@ class TransformersNetwork:
             "text": texts,
             "padding": True,
             "return_tensors": "pt",
-            **self._settings.processing,
+            **_processing(self._processor, self._settings.processing),
         }
         begins = self._processor.tokenizer.bos_token
         if begins and texts[0].startswith(begins):
@@ -225,6 +225,18 @@ class TransformersNetwork:
         for name, value in {**PLAIN, **dict(generation)}.items():
             setattr(config, name, value)
         return config
+
+
+def _processing(processor: Any, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the user says of pictures, in the words of today's processors: bounds on their pixels are a size."""
+    bounds = {"shortest_edge": told.get("min_pixels"), "longest_edge": told.get("max_pixels")}
+    looking = getattr(processor, "video_processor", None) or getattr(processor, "image_processor", None)
+    own = getattr(processor, "videos_kwargs", {}).get("size") or getattr(looking, "size", None) or {}
+    if not any(bounds.values()) or "longest_edge" not in own:
+        return dict(told)
+    rest = {name: value for name, value in told.items() if name not in {"min_pixels", "max_pixels"}}
+    size = {name: bounds[name] or own[name] for name in bounds}
+    return rest | {"size": {**size, "shortest_edge": min(size.values())}}
 
 
 def _abilities(processor: Any, model: Any, checkpoint: Checkpoint, settings: LocalSettings) -> Abilities:
