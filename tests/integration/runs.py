@@ -105,7 +105,7 @@ def start(folder: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
 
 def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Waits for something that happens elsewhere."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not reached():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
