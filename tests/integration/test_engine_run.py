@@ -46,15 +46,15 @@ def at(server: Served, *more: str) -> list[str]:
 
 
 def test_a_fifth_of_all_replies_fails_and_every_sample_is_scored(tmp_path: Path) -> None:
-    data = data_of(tmp_path, 600)
+    data = data_of(tmp_path, 400)
     with served(latency=0.02, faults=0.2, seed=7) as server:
         finished = run(tmp_path, *at(server, data, "--concurrency=64", "--request-timeout=1"))
         stats = server.stats()
-    assert finished.report["overall"]["scored"] == 600, finished.output
-    assert len(essence(finished)) == 600
+    assert finished.report["overall"]["scored"] == 400, finished.output
+    assert len(essence(finished)) == 400
     assert stats["most"] <= 64
     assert all(count > 10 for name, count in stats["counts"].items() if name.startswith("fault")), stats
-    assert finished.report["usage"]["model"]["requests"] >= 600
+    assert finished.report["usage"]["model"]["requests"] >= 400
 
 
 def test_a_server_that_dies_and_comes_back_costs_nothing(tmp_path: Path) -> None:
