@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import os
 import threading
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 _FULL_SCALE = 32_768
 _WAVEFORM_RATE = 16_000
+_EMPTY = hashlib.sha256().hexdigest()
 STRETCHES = 240
 """Of a waveform: as many as a drawing of it has room for."""
 
@@ -366,7 +368,10 @@ class ClipReader:
 
     def _digest(self, path: Path) -> str:
         with _reading(path):
-            return self._contents.digest(path)
+            digest = self._contents.digest(path)
+        if digest == _EMPTY:
+            raise DataError(f"The clip {path} is empty; copy it again.")
+        return digest
 
     def _known(self, path: Path) -> str | None:
         """As `_digest`, where the file has been read in this state before."""
@@ -378,8 +383,6 @@ class ClipReader:
 def _reading(path: Path) -> Iterator[None]:
     """Says in the suite's own words why a clip cannot be read."""
     try:
-        if path.stat().st_size == 0:
-            raise DataError(f"The clip {path} is empty; copy it again.")
         yield
     except FileNotFoundError as error:
         raise DataError(f"The clip {path} does not exist; check the data folder.") from error

@@ -7,6 +7,16 @@ from pathlib import Path
 from benchmark.cache import Cache, key_of
 
 
+def digest_of(path: Path) -> str:
+    """SHA-256 of the file, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class Contents:
     """The hashes of what files hold, kept in a cache; a file is read again where its state differs."""
 
@@ -15,7 +25,7 @@ class Contents:
         self._cache = cache
 
     def digest(self, path: Path) -> str:
-        """SHA-256 of the file, in hexadecimal.
+        """As `digest_of`, which reads the file only where it has not been read in this state.
 
         Raises:
             OSError: it cannot be read.
@@ -23,8 +33,7 @@ class Contents:
         key = _state_of(path)
         known = self._cache.get(key)
         if known is None:
-            with path.open("rb") as file:
-                known = hashlib.file_digest(file, "sha256").hexdigest().encode()
+            known = digest_of(path).encode()
             self._cache.put(key, known)
         return known.decode()
 

@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.errors import RunError
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
 from benchmark.local.loading import check_architecture
+from benchmark.local.placement import gigabytes
 from benchmark.local.run import LocalRun, Site
 from benchmark.local.settings import LocalSettings, parse_settings
 from reports.doctor import Finding
@@ -36,7 +37,7 @@ def _weights(checkpoint: Checkpoint, settings: LocalSettings) -> tuple[Finding, 
         if checkpoint.commit is None:
             return (Finding(name="weights", state="problem", text=str(error)),)
         return (Finding(name="weights", state="missing", text="not here yet; the first run fetches them"),)
-    weights = Finding(name="weights", state="ok", text=f"{size / 1e9:.1f} GB once they are loaded")
+    weights = Finding(name="weights", state="ok", text=f"{gigabytes(size)} once they are loaded")
     with TemporaryDirectory(prefix="mme-emotion-") as passing:
         run = LocalRun(Site(folder=Path(passing)))
         run.add(checkpoint, settings)

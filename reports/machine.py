@@ -17,6 +17,7 @@ from benchmark.catalogue import read_catalogue
 from benchmark.decode import Decoder, Pace, read_frames
 from benchmark.devices import devices
 from benchmark.errors import EmotionError, RunError
+from benchmark.local.placement import gigabytes
 from benchmark.probe_media import CLIP_SECONDS, make_clip
 from reports.doctor import Finding
 from reports.run import usual_place
@@ -154,7 +155,7 @@ def _gpus() -> Finding:
         said = "torch sees none; a model behind an endpoint needs none here"
         return Finding(name="GPU", state="missing", text=said, facts={"devices": []})
     listed = ", ".join(
-        f"{device.name} ({_size(device.free_bytes)} of {_size(device.total_bytes)} free)" for device in seen
+        f"{device.name} ({gigabytes(device.free_bytes)} of {gigabytes(device.total_bytes)} free)" for device in seen
     )
     return Finding(name="GPU", state="ok", text=listed, facts={"devices": [asdict(device) for device in seen]})
 
@@ -166,7 +167,7 @@ def _disk(what: str, folder: Path) -> Finding:
     if not os.access(there, os.W_OK):
         said = f"{folder} cannot be written: choose another with --{'cache' if what == 'cache' else 'run-dir'}=DIR"
         return Finding(name=what, state="problem", text=said)
-    said = f"{_size(free)} free at {folder}"
+    said = f"{gigabytes(free)} free at {folder}"
     short = free < SCARCE
     return Finding(
         name=what,
@@ -199,10 +200,6 @@ def _data() -> Finding:
     if where == "demo" or where.startswith("hf:") or Path(where).exists():
         return Finding(name=DATA, state="ok", text=where)
     return Finding(name=DATA, state="problem", text=f"there is no {where}: set it to the folder of the data")
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e9:.1f} GB"
 
 
 def _line(error: Exception) -> str:

@@ -1,6 +1,5 @@
 """A checkpoint's files: where they are, what they say of themselves, what they weigh. Nothing here needs torch."""
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -155,12 +154,6 @@ def warm(files: Iterable[Path]) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(_read, files):
             pass
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any]:

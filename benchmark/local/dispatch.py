@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from benchmark.errors import EmotionError, ModelError, RunError
-from benchmark.local.batching import Generated, Generation
+from benchmark.local.batching import ENDED, Generated, Generation
 from benchmark.local.seat import Refused
 from benchmark.prompt import Prompt
 
@@ -106,7 +106,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Refuses what is left, and ends the thread."""
-        self.call(partial(self.fail, RunError("The run was ended.")))
+        self.call(partial(self.fail, RunError(ENDED)))
         self._word.put(None)
         self._thread.join()
 

@@ -1,12 +1,14 @@
 """All networks of a process, loaded together."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from benchmark.local.batching import Batcher, Network
 from benchmark.local.checkpoint import Checkpoint
 from benchmark.local.network import TransformersNetwork
 from benchmark.local.settings import LocalSettings
+from benchmark.local.sizing import Sizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,10 @@ class Wanted:
     checkpoint: Checkpoint
     settings: LocalSettings
     steps: int
+
+    def line(self, load: Callable[[], Network], give_up: Callable[[], None]) -> Batcher:
+        """A line of requests before it; `load` and `give_up` as for `Batcher`."""
+        return Batcher(load, Sizer(fixed=self.settings.batch, steps=self.steps), give_up)
 
 
 def load_all(wanted: Mapping[str, Wanted]) -> Mapping[str, TransformersNetwork]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +30,6 @@ from benchmark.prompt import Prompt
 
 WOVEN = "use_audio_in_video"
 """The argument of networks that take sound between the frames."""
-
 
 PLAIN = MappingProxyType(
     {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "num_beams": 1, "num_return_sequences": 1, "use_cache": True}
@@ -72,13 +71,16 @@ class TransformersNetwork:
 
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        self._torch, self._checkpoint, self._settings = torch, checkpoint, settings
+        self._torch = torch
         self.device = device_of(checkpoint, settings)
         self._processor = load_processor(checkpoint, settings)
         self._control = tuple(self._processor.tokenizer.get_added_vocab())
         self._model = load_model(checkpoint, settings, self.device)
         complete(self._model.generation_config, self._processor.tokenizer)
         self.abilities = _abilities(self._processor, self._model, checkpoint, settings)
+        self._processing = _processing(self._processor, settings.processing)
+        # the numbers of the GPUs on which weights lie
+        self._places = sorted({one.device.index for one in self._model.parameters() if one.device.type == "cuda"})
         self._turn = turn or nullcontext()
         self._stopped = threading.Event()
         self._room: int | None = None
@@ -134,8 +136,7 @@ class TransformersNetwork:
 
     def measure_room(self) -> None:
         """Looks how much memory is free; to be called when all networks that share the devices have been loaded."""
-        places = self._places()
-        self._room = min(map(unused, places)) if places else None
+        self._room = min(map(unused, self._places)) if self._places else None
 
     def room(self) -> int | None:
         """Bytes that a batch may take on the device that has least; None where nobody can say."""
@@ -145,10 +146,6 @@ class TransformersNetwork:
         """Bytes that the last batch took at most on the device that it burdened most; None where nobody can say."""
         return self._peak
 
-    def _places(self) -> list[int]:
-        """The numbers of the GPUs on which weights lie."""
-        return sorted({one.device.index for one in self._model.parameters() if one.device.type == "cuda"})
-
     def _arguments(self, materials: Sequence[Material], *, woven: bool) -> dict[str, Any]:
         """What the processor is called with."""
         texts = [self._text(material, woven=woven) for material in materials]
@@ -156,7 +153,7 @@ class TransformersNetwork:
             "text": texts,
             "padding": True,
             "return_tensors": "pt",
-            **_processing(self._processor, self._settings.processing),
+            **self._processing,
         }
         begins = self._processor.tokenizer.bos_token
         if begins and texts[0].startswith(begins):
@@ -174,26 +171,21 @@ class TransformersNetwork:
         return arguments
 
     def _text(self, material: Material, *, woven: bool) -> str:
-        material_in_words = Material(
-            text=without_control(material.text, self._control),
-            pictures=material.pictures,
-            fps=material.fps,
-            sound=material.sound,
-        )
-        conversation = conversation_of(material_in_words, self.abilities, woven=woven)
+        harmless = replace(material, text=without_control(material.text, self._control))
+        conversation = conversation_of(harmless, self.abilities, woven=woven)
         return str(self._processor.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
 
     def _tokens(self, batch: Tensors) -> Any:
         """The new tokens, shape (rows, steps)."""
-        torch, places = self._torch, self._places()
+        torch = self._torch
         inputs = {name: self._placed(name, value) for name, value in batch.inputs.items()}
         more = {WOVEN: True} if batch.woven else {}
         how = {"generation_config": self._generation_config(batch.generation), "stopping_criteria": [self._stops]}
         with self._turn, torch.inference_mode():
-            for place in places:
+            for place in self._places:
                 torch.cuda.reset_peak_memory_stats(place)
             whole = self._model.generate(**inputs, **more, **how)
-            self._peak = max(map(taken, places)) if places else None
+            self._peak = max(map(taken, self._places)) if self._places else None
         return whole[:, inputs["input_ids"].shape[1] :].cpu()
 
     def _stops(self, tokens: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  Transformers' own

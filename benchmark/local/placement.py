@@ -106,8 +106,8 @@ def check_memory(weights: Mapping[str, int], free: int, processes: int) -> None:
     needed = sum(weights.values()) * processes
     if needed > free:
         raise RunError(
-            f"{_listed(weights)} {'need' if len(weights) > 1 else 'needs'} {_gb(needed)} of memory in {processes}"
-            f" process{'es' * (processes > 1)}, and {_gb(free)} are free: take fewer processes, or a GPU."
+            f"{_listed(weights)} {'need' if len(weights) > 1 else 'needs'} {gigabytes(needed)} of memory in {processes}"
+            f" process{'es' * (processes > 1)}, and {gigabytes(free)} are free: take fewer processes, or a GPU."
         )
 
 
@@ -125,17 +125,22 @@ def free_memory() -> int:
 def _too_large(weights: Mapping[str, int], where: str, free: int, total: int, each: int) -> str:
     needed = sum(weights.values()) + RESERVE_BYTES * each
     together = " together" if len(weights) > 1 else ""
-    others = f" (others hold {_gb(total - free)} of its {_gb(total)})" if total - free > 2 * RESERVE_BYTES else ""
+    others = (
+        f" (others hold {gigabytes(total - free)} of its {gigabytes(total)})"
+        if total - free > 2 * RESERVE_BYTES
+        else ""
+    )
     served = "serve one of them elsewhere (--judge-base-url), or " if together else ""
     return (
-        f"{_listed(weights)}{together} need {_gb(needed)}, and {where} has {_gb(free)} free{others}: {served}spread it"
-        f" over more GPUs (--gpus-per-worker={2 * each}), or load it quantized (quantization_config)."
+        f"{_listed(weights)}{together} need {gigabytes(needed)}, and {where} has {gigabytes(free)} free{others}:"
+        f" {served}spread it over more GPUs (--gpus-per-worker={2 * each}), or load it quantized (quantization_config)."
     )
 
 
 def _listed(weights: Mapping[str, int]) -> str:
-    return " and ".join(f"{name} ({_gb(size)})" for name, size in weights.items())
+    return " and ".join(f"{name} ({gigabytes(size)})" for name, size in weights.items())
 
 
-def _gb(size: int) -> str:
+def gigabytes(size: float) -> str:
+    """Bytes as people read them."""
     return f"{size / 1e9:.1f} GB"

@@ -13,10 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from benchmark.contents import digest_of
 from benchmark.devices import Device, devices
 from benchmark.errors import RunError
-from benchmark.local.batching import Batcher, Generated, Generation, Network
-from benchmark.local.checkpoint import Checkpoint, digest_of, fetch, warm
+from benchmark.local.batching import Generated, Generation, Network
+from benchmark.local.checkpoint import Checkpoint, fetch, warm
 from benchmark.local.devices import free_devices
 from benchmark.local.loaded import Wanted, load_all
 from benchmark.local.loading import check_architecture
@@ -29,7 +30,6 @@ from benchmark.local.placement import (
     visible_to,
 )
 from benchmark.local.settings import LocalSettings
-from benchmark.local.sizing import Sizer
 from benchmark.prompt import Prompt
 
 LOST_DEVICE = 70
@@ -99,9 +99,8 @@ class LocalRun:
         """Loads nothing yet; without a cluster, all is loaded on this machine."""
         self.site = site
         self._cluster = cluster
-        self._known: dict[str, tuple[Checkpoint, LocalSettings]] = {}
-        self._answering: dict[str, Answering] = {}
-        self._steps: dict[str, int] = {}
+        self._known: dict[str, Wanted] = {}
+        self._answering: Mapping[str, Answering] = {}
         self._guard, self._loading = threading.Lock(), threading.Lock()
         self._networks: Mapping[str, Network] = {}
         self._failure: RunError | None = None
@@ -114,8 +113,9 @@ class LocalRun:
         """Takes a checkpoint up; what is loaded alike has one key."""
         loading = [dict(settings.loading), dict(settings.processing), settings.sound_in_video]
         key = json.dumps([checkpoint.name, *loading], sort_keys=True, default=str)
-        self._known.setdefault(key, (checkpoint, settings))
-        self._steps[key] = max(self._steps.get(key, 0), int(settings.generation["max_new_tokens"]))
+        steps = int(settings.generation["max_new_tokens"])
+        one = self._known.setdefault(key, Wanted(checkpoint=checkpoint, settings=settings, steps=steps))
+        self._known[key] = replace(one, steps=max(one.steps, steps))
         return key
 
     @property
@@ -139,21 +139,12 @@ class LocalRun:
         with self._guard:
             if self._checked:
                 return
-            for checkpoint, settings in self._known.values():
-                check_architecture(checkpoint, settings)
-                if self._cluster is None:
-                    fetch(checkpoint, settings)
-                if self._cluster is None or checkpoint.commit is None:
-                    checkpoint.weights()
+            for one in self._known.values():
+                check_architecture(one.checkpoint, one.settings)
             if self._cluster is None:
-                self._check_fit()
+                self._check_here()
             else:
-                named = {settings.device for _, settings in self._known.values()}
-                if named - {None, "cpu"}:
-                    raise RunError("On Ray, device_map is cpu or left away: each actor has devices of its own.")
-                needs_gpu = None in named
-                self.places = self._cluster.check(needs_gpu=needs_gpu)
-                self.notes = (f"Ray cluster: {self.places} places for a model; nodes that join are used too",)
+                self._check_there(self._cluster)
             self._checked = True
 
     def apart(self) -> "LocalRun":
@@ -164,11 +155,7 @@ class LocalRun:
 
     def release(self) -> None:
         """Lets go of all networks and of the devices, which other processes may want; what is asked next loads anew."""
-        with self._guard:
-            answering, self._answering = self._answering, {}
-        for each in answering.values():
-            each.close()
-        answering.clear()
+        self._close_all()  # in a frame of its own, whose end lets go of them
         if self._networks:
             self._networks = {}
             free_devices()
@@ -180,13 +167,30 @@ class LocalRun:
         if self._cluster is not None:
             self._cluster.close()
 
-    def _check_fit(self) -> None:
+    def _close_all(self) -> None:
+        with self._guard:
+            answering, self._answering = self._answering, {}
+        for each in answering.values():
+            each.close()
+
+    def _check_there(self, cluster: Cluster) -> None:
+        for one in self._known.values():
+            if one.checkpoint.commit is None:
+                one.checkpoint.weights()
+        named = self._named()
+        if named - {None, "cpu"}:
+            raise RunError("On Ray, device_map is cpu or left away: each actor has devices of its own.")
+        self.places = cluster.check(needs_gpu=None in named)
+        self.notes = (f"Ray cluster: {self.places} places for a model; nodes that join are used too",)
+
+    def _check_here(self) -> None:
         workers, each = self.site.workers, self.site.gpus
         on_cpu: Counter[str] = Counter()
         on_gpu: Counter[str] = Counter()
-        for checkpoint, settings in self._known.values():
-            there = on_cpu if settings.device == "cpu" else on_gpu
-            there[f"hf:{checkpoint.name}"] += _loaded_bytes(checkpoint, settings)
+        for one in self._known.values():
+            fetch(one.checkpoint, one.settings)
+            there = on_cpu if one.settings.device == "cpu" else on_gpu
+            there[f"hf:{one.checkpoint.name}"] += _loaded_bytes(one)
         if on_cpu:
             check_memory(on_cpu, free_memory(), workers)
         if on_gpu:
@@ -195,32 +199,25 @@ class LocalRun:
             check_room(on_gpu, found, workers, each)
             self.notes = (_note(found, workers * each, each),)
         if workers > 1:
-            warm(file for checkpoint, _ in self._known.values() for file in checkpoint.weights())
+            warm(file for one in self._known.values() for file in one.checkpoint.weights())
+
+    def _named(self) -> set[str | None]:
+        """The devices that the user names; None where that is left to us."""
+        return {one.settings.device for one in self._known.values()}
 
     def _chosen(self, found: tuple[Device, ...]) -> tuple[Device, ...]:
         """The devices that are meant: all, or the one that `device_map` names."""
-        named = {settings.device for _, settings in self._known.values()} - {None, "cpu", "mps"}
-        if not named:
-            return found
-        if self.site.workers > 1:
-            raise RunError(f"device_map={min(map(str, named))} is one device for all processes: leave it, or -n, away.")
-        numbers = {int(str(name).rpartition(":")[2] or 0) for name in named if str(name).rpartition(":")[2].isdigit()}
-        return tuple(device for device in found if device.index in numbers) or found
+        named = {str(name) for name in self._named() - {None, "cpu", "mps"}}
+        if named and self.site.workers > 1:
+            raise RunError(f"device_map={min(named)} is one device for all processes: leave it, or -n, away.")
+        numbers = {name.partition(":")[2] for name in named}
+        return tuple(device for device in found if str(device.index) in numbers) or found
 
-    def _begin(self) -> dict[str, Answering]:
+    def _begin(self) -> Mapping[str, Answering]:
         if self._cluster is not None:
-            return dict(self._cluster.start(self._wanted()))
+            return self._cluster.start(self._known)
         give_up = partial(os._exit, LOST_DEVICE) if self.site.replaceable else _no_more
-        return {
-            each: Batcher(partial(self._load, each), Sizer(fixed=settings.batch, steps=self._steps[each]), give_up)
-            for each, (_, settings) in self._known.items()
-        }
-
-    def _wanted(self) -> dict[str, Wanted]:
-        return {
-            each: Wanted(checkpoint=checkpoint, settings=settings, steps=self._steps[each])
-            for each, (checkpoint, settings) in self._known.items()
-        }
+        return {key: one.line(partial(self._load, key), give_up) for key, one in self._known.items()}
 
     def _load(self, key: str) -> Network:
         """The network, on this process's own share of the devices; loaded together with all others of the run."""
@@ -229,9 +226,9 @@ class LocalRun:
                 raise self._failure
             if not self._networks:
                 try:
-                    if any(settings.device is None for _, settings in self._known.values()):
+                    if None in self._named():
                         self._place()
-                    self._networks = load_all(self._wanted())
+                    self._networks = load_all(self._known)
                 except RunError as error:
                     self._failure = error
                     raise
@@ -265,8 +262,8 @@ def _note(found: Sequence[Device], taken: int, each: int) -> str:
     return f"hf: computes on {taken} × {found[0].name}{hint}"
 
 
-def _loaded_bytes(checkpoint: Checkpoint, settings: LocalSettings) -> int:
+def _loaded_bytes(one: Wanted) -> int:
     """What a checkpoint's weights take on a device."""
-    told = settings.loading.get("quantization_config")
+    told = one.settings.loading.get("quantization_config")
     saves = [QUANTIZED[name] for name in told if name in QUANTIZED and told[name]] if isinstance(told, dict) else []
-    return checkpoint.weigh(settings) // max(saves, default=1)
+    return one.checkpoint.weigh(one.settings) // max(saves, default=1)

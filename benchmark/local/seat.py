@@ -18,7 +18,6 @@ from benchmark.local.loaded import Wanted, load_all
 from benchmark.local.network import TransformersNetwork
 from benchmark.local.placement import one_at_a_time
 from benchmark.local.settings import LocalSettings
-from benchmark.local.sizing import Sizer
 from benchmark.prompt import Prompt
 
 
@@ -100,9 +99,8 @@ class Seat:
             return Refused(why=f"{socket.gethostname()}: {error}", fatal=True)
         except Exception as error:  # noqa: BLE001  or the driver would never learn what is wrong on this node
             return Refused(why=f"{socket.gethostname()}: {first_line(error)}.", fatal=True)
-        for key, network in networks.items():
-            sizer = Sizer(fixed=self._wanted[key].settings.batch, steps=self._wanted[key].steps)
-            self._batchers[key] = Batcher(partial(_the, network), sizer, partial(os._exit, 1))
+        for key, one in self._wanted.items():
+            self._batchers[key] = one.line(partial(networks.__getitem__, key), partial(os._exit, 1))
         packages = {name: version(name) for name in ("mme-emotion", "torch", "transformers")}
         return Settled(packages=packages, shares=self._marker.exists())
 
@@ -138,10 +136,6 @@ def _here(checkpoint: Checkpoint, settings: LocalSettings) -> Checkpoint:
         fetch(checkpoint, settings)
         warm(checkpoint.weights())
     return checkpoint
-
-
-def _the(network: TransformersNetwork) -> TransformersNetwork:
-    return network
 
 
 def _unpacked(parcel: Parcel, material: Material) -> Prompt:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from benchmark.local.settings import MAX_NEW_TOKENS
+
 MOST = 256
 WORTH_IT = 1.1
 """A batch of twice the size must generate so much faster to be taken."""
@@ -14,8 +16,6 @@ MARGIN = 1.15
 
 LESS = 0.6
 """Of what was too much, what is tried next."""
-
-ASSUMED_STEPS = 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Sizer:
     """
 
     fixed: int | None = None
-    steps: int = ASSUMED_STEPS
+    steps: int = MAX_NEW_TOKENS
     size: int = 1
     room: int | None = None
     seconds: float = 0.0

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.contents import digest_of
 from benchmark.errors import RunError
 from benchmark.local import checkpoint as module
-from benchmark.local.checkpoint import digest_of, find_checkpoint
+from benchmark.local.checkpoint import find_checkpoint
 from benchmark.local.settings import LocalSettings, parse_settings
 
 Find = Callable[[str], Path]
