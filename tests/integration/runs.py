@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,9 +110,10 @@ def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Waits for something that happens elsewhere."""
     deadline = time.monotonic() + 150
     while not reached():
-        assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
-        os.sched_yield()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
+            pytest.fail(process.communicate()[0])
 
 
 def lines(folder: Path) -> int:
