@@ -7,15 +7,17 @@ python -m tests.performance scale            what grows with samples and GPUs, a
 
 import os
 import platform
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader
-from tests.integration.runs import agents, make_samples
+from tests.integration.runs import agents, lines, make_samples, start, until
 from tests.performance.harness import make_clips, process, suite
 from tests.performance.page import page
 from tests.performance.reference import frames_of
@@ -121,8 +123,24 @@ def official() -> Iterator[Row]:
     yield "the official flow over ours, a sample, cold, 2 s latency, 64 in flight", f"{theirs / ours:.0f} ×", "≥ 30 ×"
 
 
+def stop() -> Iterator[Row]:
+    """Ctrl-C in the middle of a run, in one process and in two."""
+    for processes in ((), ("-n2",)):
+        with tempfile.TemporaryDirectory() as name, served(0.1) as server:
+            folder = Path(name)
+            data = make_samples(folder / "samples.jsonl", make_clips(folder / "clips", 100), 2000)
+            run = start(folder, *agents(server.url), "-q", "--tb=no", data, "--concurrency=64", *processes)
+            until(lambda folder=folder: lines(folder) > 100, run)  # type: ignore[misc]
+            begun = time.monotonic()
+            os.killpg(run.pid, signal.SIGINT)
+            run.communicate(timeout=60)
+            took = time.monotonic() - begun
+            yield f"Ctrl-C{', `-n 2`' * bool(processes)}: seconds until the run has ended", f"{took:.1f} s", "≤ 2 s"
+
+
 MEASUREMENTS: Mapping[str, Callable[[], Iterator[Row]]] = {
-    function.__name__: function for function in (throughput, two, first, cpu, cached, collect, official, page, scale)
+    function.__name__: function
+    for function in (throughput, two, first, cpu, cached, collect, official, stop, page, scale)
 }
 USUAL = tuple(name for name in MEASUREMENTS if name != scale.__name__)
 
