@@ -213,6 +213,7 @@ class ClipReader:
         if decoder == "decord":
             decode.import_decord()
         self._cache, self._contents = cache, Contents(cache)
+        self._digests: dict[Path, str] = {}
         self._decoder = decoder
         self._recent: OrderedDict[str, tuple[Frames, int]] = OrderedDict()
         self._recent_bytes = 0
@@ -276,14 +277,15 @@ class ClipReader:
         return _waveform_in(kept)
 
     async def waveform_soon(self, clip: Clip) -> Waveform | None:
-        """As `waveform`, of a clip that somebody has read for its frames or its sound; else None.
+        """As `waveform`, of a clip that somebody has read here for its frames or its sound; else None.
 
-        None is read for this alone. What is kept is looked up at once: the file's state is known from a moment ago.
+        None is read for this alone, and what is kept is looked up at once. The file is not asked again: a link to it,
+        such as reports make, changes its state and not what it holds.
 
         Raises:
             DataError: as for `waveform`.
         """
-        digest = self._known(clip.path)
+        digest = self._digests.get(clip.path)
         if digest is None:
             return None
         kept = self._cache.get(_wave_key(digest))
@@ -371,6 +373,7 @@ class ClipReader:
             digest = self._contents.digest(path)
         if digest == _EMPTY:
             raise DataError(f"The clip {path} is empty; copy it again.")
+        self._digests[path] = digest
         return digest
 
     def _known(self, path: Path) -> str | None:

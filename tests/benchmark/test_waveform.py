@@ -43,6 +43,13 @@ def test_no_clip_is_read_for_its_waveform_alone(tmp_path: Path, cache: Cache) ->
     assert asyncio.run(reader.waveform_soon(clip)) == waveform
 
 
+def test_a_link_made_meanwhile_costs_no_waveform(tmp_path: Path, cache: Cache) -> None:
+    reader, clip = ClipReader(cache), Clip(make_clip(tmp_path / "clip.mp4", Recipe(sound=(0, 2.0))))
+    reader.frames(clip)
+    (tmp_path / "another run's.mp4").hardlink_to(clip.path)
+    assert asyncio.run(reader.waveform_soon(clip)) is not None
+
+
 def test_no_sound_has_no_waveform(tmp_path: Path, cache: Cache) -> None:
     clip = Clip(make_clip(tmp_path / "clip.mp4"))
     assert ClipReader(cache).waveform(clip) is None
