@@ -7,8 +7,8 @@ BIN := .venv/bin
 demo: .venv/light  ## run the embedded clips offline; wrong answers (exit code 1) are the point, anything else is an error
 	$(BIN)/pytest --tb=no || test $$? -eq 1
 
-test: .venv/full  ## the suite's own tests
-	$(BIN)/pytest tests
+test: .venv/full  ## the suite's own tests, in two processes; what takes longest comes first
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests
 
 lint: .venv/full
 	$(BIN)/ruff format --check .

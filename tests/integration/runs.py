@@ -17,6 +17,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+CHANGES = ("OPENAI", "MME_", "PYTEST", "PYTHONDONTWRITEBYTECODE")
+"""What of the environment changes a run; names that begin so."""
+
 UNCERTAIN = {"usage"}
 """What of a record depends on who was asked when."""
 
@@ -66,8 +69,8 @@ def agents(url: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's, without what would change a run."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "MME_", "PYTEST"))}
+    """This process's, without what would change a run, and with byte code kept, as a user's Python does."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(CHANGES)}
     return kept | more
 
 

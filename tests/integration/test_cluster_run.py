@@ -47,7 +47,7 @@ def test_a_node_lost_on_the_way_costs_nothing(
     cluster: Any, local: tuple[str, ...], calm: Finished, tmp_path: Path
 ) -> None:
     asked = [*local[:1], f"{local[1]},batch_size=1", *local[2:], f"--engine=ray:{cluster.address}"]
-    process = start(tmp_path, *asked, **dict(os.environ))
+    process = start(tmp_path, *asked)
     until(lambda: lines(tmp_path) >= 6, process)
     (second,) = cluster.worker_nodes
     cluster.remove_node(second, allow_graceful=False)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.integration.runs import ROOT
+from tests.integration.runs import ROOT, environment
 
 SOURCES = ("testsrc2", "mandelbrot", "life=mold=10:ratio=0.1:death_color=#C83232:life_color=#00ff00")
 
@@ -61,10 +61,9 @@ def suite(folder: Path, *arguments: str) -> Measured:
 
 def process(command: Sequence[str]) -> Measured:
     """A process to its end."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = time.monotonic()
     with subprocess.Popen(
-        command, cwd=ROOT, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as running:
         assert running.stdout
         output = running.stdout.read()
