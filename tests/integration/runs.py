@@ -76,8 +76,8 @@ def environment(**more: str) -> dict[str, str]:
 
 def command(folder: Path, *arguments: str) -> list[str]:
     """`pytest` with these arguments; cache and run folder lie in `folder` unless they say otherwise."""
-    usual = [f"--cache={folder / 'cache'}", f"--run-dir={folder / 'run'}"]
-    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *usual, *arguments]
+    program = [sys.executable, "-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    return [*program, f"--cache={folder / 'cache'}", f"--run-dir={folder / 'run'}", *arguments]
 
 
 def run(folder: Path, *arguments: str, **more: str) -> Finished:
