@@ -173,71 +173,49 @@ def _qwen_2_5_omni_with_a_voice(folder: Path) -> None:
     _save(folder, Qwen2_5OmniForConditionalGeneration(config), processor)
 
 
-def _qwen_2_5_vl(folder: Path) -> None:
-    from transformers import (
-        Qwen2_5_VLConfig,
-        Qwen2_5_VLForConditionalGeneration,
-        Qwen2_5_VLProcessor,
-        Qwen2VLImageProcessor,
-        Qwen2VLVideoProcessor,
-    )
-
-    pads = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"}
-    tokenizer = _tokenizer(pads, (*QWEN[:2], "<|vision_start|>", "<|vision_end|>", QWEN[2]))
-    number = tokenizer.convert_tokens_to_ids
-    config = Qwen2_5_VLConfig(
-        text_config=_text_config(tokenizer, rope_parameters=ROPE),
-        vision_config={**SEEING, "fullatt_block_indexes": [1]},
-        image_token_id=number("<|image_pad|>"),
-        video_token_id=number("<|video_pad|>"),
-        vision_start_token_id=number("<|vision_start|>"),
-        vision_end_token_id=number("<|vision_end|>"),
-    )
-    processor = Qwen2_5_VLProcessor(
-        image_processor=Qwen2VLImageProcessor(size=SIZE),
-        video_processor=Qwen2VLVideoProcessor(size=SIZE),
-        tokenizer=tokenizer,
-        chat_template=_template(
-            "<|vision_start|><|image_pad|><|vision_end|>", "<|vision_start|><|video_pad|><|vision_end|>"
-        ),
-    )
-    _save(folder, Qwen2_5_VLForConditionalGeneration(config), processor)
-
-
 SEEING_3 = {**SEEING, "patch_size": 16, "num_position_embeddings": 64, "deepstack_visual_indexes": [0]}
 ROPE_3 = {**ROPE, "mrope_interleaved": True}
 SIZE_3 = {"shortest_edge": 32 * 32 * 4, "longest_edge": 32 * 32 * 16}
 
 
+def _qwen_2_5_vl(folder: Path) -> None:
+    from transformers import Qwen2VLImageProcessor, Qwen2VLVideoProcessor
+
+    looking = Qwen2VLImageProcessor(size=SIZE), Qwen2VLVideoProcessor(size=SIZE)
+    _qwen_vl(folder, "Qwen2_5_VL", looking, {**SEEING, "fullatt_block_indexes": [1]}, rope_parameters=ROPE)
+
+
 def _qwen_3_vl(folder: Path) -> None:
-    from transformers import (
-        Qwen2VLImageProcessor,
-        Qwen3VLConfig,
-        Qwen3VLForConditionalGeneration,
-        Qwen3VLProcessor,
-        Qwen3VLVideoProcessor,
-    )
+    from transformers import Qwen2VLImageProcessor, Qwen3VLVideoProcessor
+
+    looking = Qwen2VLImageProcessor(size=SIZE_3, patch_size=16), Qwen3VLVideoProcessor(size=SIZE_3)
+    _qwen_vl(folder, "Qwen3VL", looking, SEEING_3, rope_parameters=ROPE_3, head_dim=8)
+
+
+def _qwen_vl(folder: Path, family: str, looking: tuple[Any, Any], seeing: Mapping[str, Any], **text: Any) -> None:
+    """A network of that family; `looking` are its processors of images and of videos, the rest configures its parts."""
+    import transformers
 
     pads = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"}
     tokenizer = _tokenizer(pads, (*QWEN[:2], "<|vision_start|>", "<|vision_end|>", QWEN[2]))
     number = tokenizer.convert_tokens_to_ids
-    config = Qwen3VLConfig(
-        text_config=_text_config(tokenizer, rope_parameters=ROPE_3, head_dim=8),
-        vision_config=SEEING_3,
+    config = getattr(transformers, f"{family}Config")(
+        text_config=_text_config(tokenizer, **text),
+        vision_config=dict(seeing),
         image_token_id=number("<|image_pad|>"),
         video_token_id=number("<|video_pad|>"),
         vision_start_token_id=number("<|vision_start|>"),
         vision_end_token_id=number("<|vision_end|>"),
     )
-    processor = Qwen3VLProcessor(
-        image_processor=Qwen2VLImageProcessor(size=SIZE_3, patch_size=16),
-        video_processor=Qwen3VLVideoProcessor(size=SIZE_3),
+    processor = getattr(transformers, f"{family}Processor")(
+        image_processor=looking[0],
+        video_processor=looking[1],
         tokenizer=tokenizer,
         chat_template=_template(
             "<|vision_start|><|image_pad|><|vision_end|>", "<|vision_start|><|video_pad|><|vision_end|>"
         ),
     )
-    _save(folder, Qwen3VLForConditionalGeneration(config), processor)
+    _save(folder, getattr(transformers, f"{family}ForConditionalGeneration")(config), processor)
 
 
 def _qwen_3_omni(folder: Path) -> None:
