@@ -6,6 +6,7 @@ and R. Jain, 1989, "Analysis of the increase and decrease algorithms for congest
 """
 
 import asyncio
+import math
 import random
 import re
 import sys
@@ -38,6 +39,7 @@ class Passing(Exception):
         after: seconds that it wants to be left alone.
         attempts: how often a request may fail in this way.
         strikes: how much it speaks against the server.
+        unreached: whether the server has not even been reached.
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class Passing(Exception):
         after: float | None = None,
         attempts: int = ATTEMPTS,
         strikes: int = 0,
+        unreached: bool = False,
     ) -> None:
         super().__init__(said)
         self.refused, self.after, self.attempts = refused, after, sys.maxsize if refused else attempts
-        self.strikes = strikes
+        self.strikes, self.unreached = strikes, unreached
 
 
 class Dismissed(Exception):
@@ -84,7 +87,15 @@ class Traffic:
 
 
 class Account:
-    """One server with one key: all roles that ask there share its window. Belongs to one running loop."""
+    """One server with one key: all roles that ask there share its window. Belongs to one running loop.
+
+    Attributes:
+        breaker: whether it is asked at all, where there are others.
+        ceiling: requests in flight at most.
+        in_flight: requests that have a place now.
+        allowed: how many may have one by now.
+        answered_at: when it last gave a reply, by the monotonic clock.
+    """
 
     def __init__(self, ceiling: int, gate: asyncio.Semaphore, traffic: Traffic, backoff: float = 0.5) -> None:
         """Starts with the whole window open; `gate` is for all accounts together, `backoff` is seconds.
@@ -97,6 +108,7 @@ class Account:
         self.allowed = float(ceiling)
         self._gate, self._traffic, self._backoff = gate, traffic, backoff
         self._waiting: tuple[deque[asyncio.Future[bool]], ...] = (deque(), deque())
+        self.answered_at = -math.inf
         self._resume_at = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._round = self._clean = 0
@@ -157,6 +169,7 @@ class Account:
 
     def succeeded(self) -> None:
         """Counts a reply; a round of them without a refusal widens the window."""
+        self.answered_at = time.monotonic()
         self._spare = min(self._spare + 1, self._most_spare)
         self._clean += 1
         if self._clean >= self.allowed:
@@ -189,14 +202,17 @@ class Account:
         """Sends nothing for so long."""
         self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, PATIENCE_SECONDS))
 
-    def wait_before(self, attempt: int, failure: Passing, since: float) -> float | None:
-        """Seconds to wait after this failed attempt; None where there is to be no other."""
-        wait = min(LONGEST_BACKOFF_SECONDS, self._backoff * 2 ** (attempt - 1)) * random.uniform(0.5, 1)  # noqa: S311
+    def wait_before(self, attempt: int, failure: Passing, since: float, *, free: bool) -> float | None:
+        """Seconds to wait after this failed attempt; None where there is to be no other.
+
+        One that is `free` takes nothing from what may be sent again in all.
+        """
+        wait = min(LONGEST_BACKOFF_SECONDS, self._backoff * 2 ** min(attempt - 1, 60)) * random.uniform(0.5, 1)  # noqa: S311
         wait = max(float(wait), failure.after or 0)
         out_of_patience = time.monotonic() + wait - since > PATIENCE_SECONDS
-        if out_of_patience or self._spare < 1:
+        if out_of_patience or (self._spare < 1 and not free):
             return None
-        self._spare -= 1
+        self._spare -= not free
         self._traffic.retries += 1
         return wait
 

@@ -3,62 +3,72 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from functools import partial
 from typing import TypeVar
 
 from benchmark.breaker import STRIKES, UNWATCHED, Attempt
-from benchmark.errors import ModelError
-from benchmark.limits import PATIENCE_SECONDS, Account, Dismissed, Passing
+from benchmark.errors import ModelError, RunError
+from benchmark.limits import LONGEST_BACKOFF_SECONDS, PATIENCE_SECONDS, Account, Dismissed, Passing
 
 T = TypeVar("T")
+
+KEPT = "What was answered is kept: the same command goes on."
 
 
 async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[T]], *, urgent: bool = False) -> T:
     """What `once` returns, called at the account with most room, and again as long as its failure may pass.
 
-    Where its server has died, the request goes on to another at once, and that is none of its attempts.
+    Where its server has died or wants to be left alone, the request goes on to another at once, and that is none of its
+    attempts. While no server answers anybody, requests wait for one, and that is none either.
 
     Raises:
         Passing: the last failure, where there is to be no other attempt.
+        RunError: no server has answered for as long as there is patience.
     """
-    since, failures, moves = time.monotonic(), Counter[int](), 0
+    since, failures, left = time.monotonic(), Counter[int](), set[Account]()
     while True:
-        account = min(accounts, key=partial(_rank, tries=not moves))
+        account = min(accounts, key=partial(_rank, left=left))
         try:
             return await _ask(accounts, account, once, urgent=urgent)
         except Dismissed:
             continue
         except Passing as failure:
             last = failure
-        # a request that brings down whoever is asked must not go round and round
-        if moves < len(accounts) - 1 and _moves_on(accounts, account, last, since):
-            moves += 1
+        # each server is left once: a request that brings down whoever is asked must not go round and round
+        left.add(account)
+        if _moves_on([other for other in accounts if other not in left], account, last, since):
             account.moved()
             continue
-        moves = 0
+        left.clear()
         failures[last.attempts] += 1
-        given_up = failures[last.attempts] >= last.attempts
-        wait = None if given_up else account.wait_before(failures.total(), last, since)
+        outage = (last.unreached or last.refused) and all(one.answered_at < since for one in accounts)
+        given_up = failures[last.attempts] >= last.attempts and not outage
+        wait = None if given_up else account.wait_before(failures.total(), last, since, free=outage)
         if wait is None:
+            if outage and time.monotonic() - since > PATIENCE_SECONDS - LONGEST_BACKOFF_SECONDS:
+                raise RunError(f"{last} Nobody was answered for {PATIENCE_SECONDS / 60:.0f} minutes. {KEPT}")
             raise last
         await asyncio.sleep(wait)
 
 
-def _rank(account: Account, *, tries: bool) -> tuple[bool, bool, bool, bool, float]:
-    """The less, the sooner an account is asked: one that is due, if the request `tries` it; a live one; one with room.
+def _rank(account: Account, *, left: Set[Account]) -> tuple[bool, bool, bool, bool, bool, float]:
+    """The less, the sooner an account is asked: one that is due for a trial; a live one; one with room.
 
-    A request whose server has just died tries no other.
+    A request that has just `left` a server neither goes back there nor tries another that is out.
     """
-    due = tries and account.due
-    return not due, account.breaker.out, account.paused, not account.has_room, account.load
+    due = not left and account.due
+    return not due, account in left, account.breaker.out, account.paused, not account.has_room, account.load
 
 
-def _moves_on(accounts: Sequence[Account], asked: Account, failure: Passing, since: float) -> bool:
-    """Whether the request failed because its server has died, and there is time and a live one to send it to."""
-    died = failure.strikes >= STRIKES or (failure.strikes > 0 and asked.breaker.out)
-    live = any(not account.breaker.out for account in accounts if account is not asked)
-    return died and live and time.monotonic() - since <= PATIENCE_SECONDS
+def _moves_on(others: Sequence[Account], asked: Account, failure: Passing, since: float) -> bool:
+    """Whether the server is the reason why the request failed, and there is time and another to send it to."""
+    if time.monotonic() - since > PATIENCE_SECONDS:
+        return False
+    live = [account for account in others if not account.breaker.out]
+    if failure.strikes >= STRIKES or (failure.strikes > 0 and asked.breaker.out):
+        return bool(live)
+    return failure.refused and not all(account.paused for account in live)
 
 
 async def _ask(
@@ -78,10 +88,12 @@ async def _ask(
             return await _heard(account, once, attempt, asked_in)
     finally:
         breaker.drop(attempt)
+        others = [other for other in accounts if other is not account]
         if was_out and not breaker.out:
-            for other in accounts:
-                if other is not account:
-                    other.dismiss()
+            for other in others:
+                other.dismiss()
+        if account.paused and not all(other.breaker.out or other.paused for other in others):
+            account.dismiss()
 
 
 async def _heard(account: Account, once: Callable[[Account], Awaitable[T]], attempt: Attempt, asked_in: int) -> T:

@@ -46,6 +46,9 @@ REFUSED = frozenset({429, 503, 529})
 HEALING = REFUSED | {408, 409, 425}
 """What below 500 may pass by itself; everything from 500 on may."""
 
+ELSEWHERE = frozenset({401, 403, 404})
+"""What an endpoint of several may say of itself: its key, or the models that it has."""
+
 EMPTY_ATTEMPTS = 3
 """How often a model that says nothing, for no reason given, is asked."""
 
@@ -290,11 +293,15 @@ class EndpointModel:
         """The failure as one that may heal, or will not."""
         said = self.said(error, url)
         if not isinstance(error, openai.APIStatusError):
-            return Passing(said, strikes=STRIKES)
+            unreached = isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout))
+            return Passing(said, strikes=STRIKES, unreached=unreached)
         status, after = error.status_code, pause_asked(error.response.headers)
+        if status in ELSEWHERE and len(self._accounts) > 1:
+            return Passing(said, attempts=1, strikes=STRIKES)
         if error.code == "insufficient_quota" or not (status in HEALING or status >= 500):
             return ModelError(said)
-        return Passing(said, refused=status in REFUSED, after=after, strikes=status >= 500 and status not in REFUSED)
+        # a 503 that names no pause may also come from a proxy whose server is gone
+        return Passing(said, refused=status in REFUSED, after=after, strikes=status >= 500 and after is None)
 
     @contextmanager
     def _client(self, url: str) -> Iterator[AsyncOpenAI]:

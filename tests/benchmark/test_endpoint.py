@@ -315,7 +315,7 @@ def test_a_server_that_only_fails_is_hardly_asked(endpoint: Endpoint, other: End
 
 def test_a_server_that_is_asked_too_much_is_not_taken_out(endpoint: Endpoint, other: Endpoint) -> None:
     def busy_at_first(_: Received) -> Said:
-        return Said("joy") if len(other.requests) > 10 else Said("busy", 503)
+        return Said("joy") if len(other.requests) > 10 else Said("busy", 429)
 
     endpoint.reply, other.reply = lambda _: Said("joy"), busy_at_first
     limits = Limits(backoff=0)
@@ -325,13 +325,32 @@ def test_a_server_that_is_asked_too_much_is_not_taken_out(endpoint: Endpoint, ot
     assert [account.breaker.opened for account in model._accounts] == [0, 0]
 
 
-def test_where_all_are_dead_the_last_cause_is_told() -> None:
-    limits = Limits(backoff=0)
+def test_where_all_are_dead_the_last_cause_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("limits", "pool"):
+        monkeypatch.setattr(f"benchmark.{module}.PATIENCE_SECONDS", 0.01)
+    limits = Limits(backoff=1)
     urls = free_url(), free_url()
-    with pytest.raises(ModelError, match="cannot be reached"):
+    with pytest.raises(RunError, match=r"cannot be reached .* Nobody was answered .* the same command goes on"):
         ask(limited(limits, *urls))
-    assert limits.traffic.requests == ATTEMPTS + 1
+    assert limits.traffic.requests == 2
     assert limits.traffic.out == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 503])
+def test_one_that_serves_something_else_costs_no_answer(endpoint: Endpoint, other: Endpoint, status: int) -> None:
+    endpoint.reply, other.reply = (lambda _: Said("joy")), (lambda _: Said("not here", status))
+    limits = Limits(backoff=1000)
+    model = limited(limits, other.url, endpoint.url)
+    run(ask_many(model, 100))
+    assert limits.traffic.out == 1
+    assert len(other.requests) <= 32, "those that were in flight when it went out"
+
+
+def test_where_all_serve_something_else_that_is_told(endpoint: Endpoint, other: Endpoint) -> None:
+    endpoint.reply = other.reply = lambda _: Said("not here", 404)
+    with pytest.raises(ModelError, match="knows no model some-model"):
+        ask(model_at(other.url, endpoint.url))
+    assert (len(endpoint.requests), len(other.requests)) == (1, 1)
 
 
 def test_one_that_is_dead_at_the_start_is_told_and_left_out(endpoint: Endpoint) -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import itertools
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmark import pool
 from benchmark.breaker import STRIKES
-from benchmark.errors import ModelError
+from benchmark.errors import ModelError, RunError
 from benchmark.limits import ATTEMPTS, Account, Limits, Passing
 from benchmark.pool import send
 
@@ -88,10 +90,9 @@ def test_server_errors_take_a_server_out_after_three() -> None:
     ("failure", "times"),
     [
         (Passing("empty", attempts=5), 5),
-        (Passing("busy", refused=True), 201),  # as often as its account may send again at all
         (ModelError("too long"), 1),
     ],
-    ids=["empty", "busy", "too long"],
+    ids=["empty", "too long"],
 )
 def test_who_answers_is_not_taken_out(failure: Exception, times: int) -> None:
     servers = Servers(2, backoff=0)
@@ -100,6 +101,49 @@ def test_who_answers_is_not_taken_out(failure: Exception, times: int) -> None:
         done(send(servers.accounts, servers))
     assert servers.times() == [times, 0], "it goes to the first that has room, and no attempt is free"
     assert servers.limits.traffic.out == 0
+
+
+@pytest.mark.parametrize("after", [None, 1000.0])
+def test_a_server_that_is_asked_too_much_holds_nobody_back(after: float | None) -> None:
+    servers = Servers(3)
+    servers.failing = dict.fromkeys(servers.accounts[:2], Passing("busy", refused=True, after=after))
+    done(many(servers, 100))
+    assert servers.asked[servers.accounts[2]] == 100
+    assert servers.limits.traffic.out == 0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("failure", [Passing("gone", strikes=STRIKES, unreached=True), Passing("busy", refused=True)])
+def test_an_outage_of_all_servers_is_sat_out(failure: Passing, count: int) -> None:
+    servers, number = Servers(count, backoff=0), itertools.count()
+
+    async def once(account: Account) -> str:
+        await asyncio.sleep(0)
+        if next(number) < 1000:  # more than may be sent again where others are answered
+            raise failure
+        return "reply"
+
+    done(many(servers, 10, once))
+    assert next(number) == 1010
+
+
+@pytest.mark.parametrize("failure", [Passing("gone", strikes=STRIKES, unreached=True), Passing("busy", refused=True)])
+def test_an_outage_without_end_stops_the_run(failure: Passing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("benchmark.limits.PATIENCE_SECONDS", 0.01)
+    servers = Servers(1, backoff=0.001)
+    servers.failing = dict.fromkeys(servers.accounts, failure)
+    with pytest.raises(RunError, match=f"{failure} Nobody was answered for"):
+        done(send(servers.accounts, servers))
+
+
+def test_who_alone_is_refused_has_an_end() -> None:
+    servers = Servers(1, backoff=0)
+    servers.failing = dict.fromkeys(servers.accounts, Passing("busy", refused=True))
+    servers.accounts[0].answered_at = math.inf  # all others are answered
+    with pytest.raises(Passing, match="busy"):
+        done(send(servers.accounts, servers))
+    assert servers.times() == [201], "as often as its account may send again at all"
 
 
 def test_a_request_whose_server_dies_keeps_its_attempts() -> None:
