@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import count
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from benchmark.errors import EmotionError, ModelError, RunError
 from benchmark.local.conversation import pace_of, weight_of
-from benchmark.local.sizing import Sizer
+from benchmark.local.sizing import Batch, Sizer
 from benchmark.prompt import Prompt
 
 Generation = tuple[tuple[str, Any], ...]
@@ -36,7 +36,7 @@ class Generated:
         text: without control tokens.
         input_tokens: of the prompt, pictures and sound among them.
         output_tokens: of the text, its end among them.
-        seconds: the request's share of its batch's time.
+        seconds: the request's share of the time in which the device was busy with its batch.
         together: requests in its batch.
     """
 
@@ -109,10 +109,19 @@ class Waiting:
     part: int | None = None
 
     @property
+    def sort(self) -> tuple[object, ...]:
+        """What requests have in common whose paces compare: what they consist of, and how they are answered."""
+        return bool(self.prompt.frames), self.prompt.sound is not None, self.generation
+
+    @property
     def kind(self) -> tuple[object, ...]:
-        """What requests of one batch have in common: what they consist of, their pace, and how they are answered."""
-        frames = self.prompt.frames
-        return bool(frames), pace_of(frames), self.prompt.sound is not None, self.generation, self.part
+        """What requests of one batch have in common."""
+        return *self.sort, pace_of(self.prompt.frames), self.part
+
+
+def first_of(line: Iterable[Waiting]) -> Waiting:
+    """Who is first in line."""
+    return min(line, key=lambda one: (not one.urgent, one.order))
 
 
 def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool]) -> list[Waiting]:
@@ -120,7 +129,7 @@ def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool
 
     `fits` says whether so many requests, the longest of that weight, have room. The first is taken in any case.
     """
-    first = min(line, key=lambda one: (not one.urgent, one.order))
+    first = first_of(line)
     kind = first.kind
     alike = sorted((one for one in line if one.kind == kind), key=lambda one: (one.weight, one.order))
     low = high = alike.index(first)
@@ -137,10 +146,19 @@ def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool
 class Batcher:
     """A network with a line before it: one thread prepares batches, another has the network generate."""
 
-    def __init__(self, load: Callable[[], Network], sizer: Sizer, give_up: Callable[[], None] = lambda: None) -> None:
-        """Loads the network when the first request comes; `give_up` is called where the device is lost."""
-        self._load, self._sizer, self._give_up = load, sizer, give_up
+    def __init__(
+        self, load: Callable[[], Network], sizer: Callable[[], Sizer], give_up: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Loads the network when the first request comes.
+
+        `sizer` makes what finds the size of batches, one for each sort of requests; `give_up` is told why a device is
+        lost that has served.
+        """
+        self._load, self._new_sizer, self._give_up = load, sizer, give_up
+        self._sizers: dict[tuple[object, ...], Sizer] = {}
         self._parts = count()
+        self._served = False
+        self._room: int | None = None
         self._line: list[Waiting] = []
         self._open: list[Waiting] = []  # what has left the line and has no answer yet
         self._count = 0
@@ -204,13 +222,14 @@ class Batcher:
         """Loads, then generates what is ready until it is told to end."""
         try:
             network = self._network = self._load()
-            self._sizer.room = network.room()
+            self._room = network.room()
             self._threads[1].start()
             while (batch := self._ready.get()) is not None:
                 self._free.release()
                 self._generate(network, *batch)
         except DeviceLost as error:
-            self._give_up()
+            if self._served:  # a device that never did anything would not do better in another process
+                self._give_up(str(error))
             self._fail(
                 RunError(f"The device has failed ({error}). What was answered is kept: the same command goes on.")
             )
@@ -251,8 +270,9 @@ class Batcher:
             while not self._closed:
                 wait = self._idle_at - 2 * self._preparing_takes - time.monotonic()
                 self._line = [one for one in self._line if not one.reply.cancelled()]
-                if self._line and (wait <= 0 or len(self._line) >= self._sizer.size):
-                    batch = choose(self._line, self._sizer.size, self._sizer.fits)
+                sizer = self._sizer_of(first_of(self._line)) if self._line else None
+                if sizer is not None and (wait <= 0 or len(self._line) >= sizer.size):
+                    batch = choose(self._line, sizer.size, sizer.fits)
                     taken = {one.order for one in batch}
                     self._line = [one for one in self._line if one.order not in taken]
                     self._open += batch
@@ -269,8 +289,7 @@ class Batcher:
             return None
 
     def _generate(self, network: Network, batch: list[Waiting], ready: Ready) -> None:
-        begun = time.monotonic()
-        self._idle_at = begun + self._sizer.seconds
+        self._idle_at = time.monotonic() + self._sizer_of(batch[0]).seconds
         try:
             replies = [] if self._closed else network.generate(ready)
         except DeviceLost:
@@ -280,24 +299,27 @@ class Batcher:
         except Exception as error:  # noqa: BLE001  as above
             self._apart(batch, error)
         else:
-            self._generated(batch, ready, replies, time.monotonic() - begun, network.peak())
+            self._generated(batch, ready, replies, network.peak())
         with self._news:
             self._idle_at = 0.0
             self._news.notify_all()
 
-    def _generated(
-        self, batch: list[Waiting], ready: Ready, replies: list[Generated], seconds: float, peak: int | None
-    ) -> None:
+    def _generated(self, batch: list[Waiting], ready: Ready, replies: list[Generated], peak: int | None) -> None:
         if self._closed:  # it was stopped half way
             self._settle(batch, RunError(ENDED))
             return
-        self._sizer.measured(
-            count=len(batch),
-            weight=max(one.weight for one in batch),
-            length=ready.length,
-            steps=max(reply.output_tokens for reply in replies),
-            seconds=seconds,
-            peak=peak,
+        self._served = True
+        counts = [reply.output_tokens for reply in replies]
+        self._sizer_of(batch[0]).measured(
+            Batch(
+                count=len(batch),
+                weight=max(one.weight for one in batch),
+                length=ready.length,
+                steps=max(counts),
+                tokens=sum(counts),
+                seconds=sum(reply.seconds for reply in replies),
+                peak=peak,
+            )
         )
         with self._news:
             self._leave(batch)
@@ -310,7 +332,7 @@ class Batcher:
             why = f"One request alone needs more memory than there is ({error}); see --frames and max_pixels."
             self._settle(batch, ModelError(why))
             return
-        self._sizer.too_many(len(batch), max(one.weight for one in batch))
+        self._sizer_of(batch[0]).too_many(len(batch), max(one.weight for one in batch))
         self._again(batch)
 
     def _apart(self, batch: list[Waiting], error: Exception) -> None:
@@ -331,6 +353,13 @@ class Batcher:
                 self._news.notify_all()
                 return
         _refuse(batch, self._failure or RunError(ENDED))
+
+    def _sizer_of(self, one: Waiting) -> Sizer:
+        """What finds the size of batches of its sort."""
+        if one.sort not in self._sizers:
+            sizer = self._sizers[one.sort] = self._new_sizer()
+            sizer.room = self._room
+        return self._sizers[one.sort]
 
     def _settle(self, batch: list[Waiting], error: EmotionError) -> None:
         with self._news:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from benchmark.local.batching import Batcher, Network
 from benchmark.local.checkpoint import Checkpoint
@@ -23,9 +24,9 @@ class Wanted:
     settings: LocalSettings
     steps: int
 
-    def line(self, load: Callable[[], Network], give_up: Callable[[], None]) -> Batcher:
+    def line(self, load: Callable[[], Network], give_up: Callable[[str], None]) -> Batcher:
         """A line of requests before it; `load` and `give_up` as for `Batcher`."""
-        return Batcher(load, Sizer(fixed=self.settings.batch, steps=self.steps), give_up)
+        return Batcher(load, partial(Sizer, fixed=self.settings.batch, steps=self.steps), give_up)
 
 
 def load_all(wanted: Mapping[str, Wanted]) -> Mapping[str, TransformersNetwork]:

@@ -109,10 +109,9 @@ class TransformersNetwork:
             DeviceLost: it computes nothing any more.
         """
         batch: Tensors = ready.batch
-        begun = time.monotonic()
         full: str | None = None
         try:
-            tokens = self._tokens(batch)
+            tokens, took = self._tokens(batch)
         except (RuntimeError, MemoryError) as error:
             full = out_of_memory(error)
             if full is None and is_device_lost(error):
@@ -123,7 +122,7 @@ class TransformersNetwork:
             free_devices()
             raise OutOfMemory(full)
         texts = self._processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        seconds = (time.monotonic() - begun) / len(texts)
+        seconds = took / len(texts)
         counts = [self._said(row) for row in tokens.tolist()]
         return [
             Generated(text=text, input_tokens=length, output_tokens=count, seconds=seconds, together=len(texts))
@@ -175,18 +174,20 @@ class TransformersNetwork:
         conversation = conversation_of(harmless, self.abilities, woven=woven)
         return str(self._processor.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
 
-    def _tokens(self, batch: Tensors) -> Any:
-        """The new tokens, shape (rows, steps)."""
+    def _tokens(self, batch: Tensors) -> tuple[Any, float]:
+        """The new tokens, shape (rows, steps), and the seconds for which the device was busy with them."""
         torch = self._torch
         inputs = {name: self._placed(name, value) for name, value in batch.inputs.items()}
         more = {WOVEN: True} if batch.woven else {}
         how = {"generation_config": self._generation_config(batch.generation), "stopping_criteria": [self._stops]}
         with self._turn, torch.inference_mode():
+            begun = time.monotonic()  # not sooner: another network may have had its turn
             for place in self._places:
                 torch.cuda.reset_peak_memory_stats(place)
             whole = self._model.generate(**inputs, **more, **how)
             self._peak = max(map(taken, self._places)) if self._places else None
-        return whole[:, inputs["input_ids"].shape[1] :].cpu()
+            tokens = whole[:, inputs["input_ids"].shape[1] :].cpu()  # which waits for the device
+            return tokens, time.monotonic() - begun
 
     def _stops(self, tokens: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  Transformers' own
         """For each row, whether it is to end."""

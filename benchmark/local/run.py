@@ -3,8 +3,8 @@
 import json
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -185,19 +185,21 @@ class LocalRun:
 
     def _check_here(self) -> None:
         workers, each = self.site.workers, self.site.gpus
-        on_cpu: Counter[str] = Counter()
-        on_gpu: Counter[str] = Counter()
+        weights: defaultdict[str | None, dict[str, int]] = defaultdict(dict)
         for one in self._known.values():
             fetch(one.checkpoint, one.settings)
-            there = on_cpu if one.settings.device == "cpu" else on_gpu
-            there[f"hf:{one.checkpoint.name}"] += _loaded_bytes(one)
-        if on_cpu:
+            there, name = weights[one.settings.device], f"hf:{one.checkpoint.name}"
+            there[f"{name} with other options" if name in there else name] = _loaded_bytes(one)
+        if on_cpu := weights.pop("cpu", None):
             check_memory(on_cpu, free_memory(), workers)
-        if on_gpu:
-            found = self._chosen(devices())
+        if on_any := weights.pop(None, None):
+            self._check_unnamed(weights)
+            found = devices()
             check_devices(found, workers, each)
-            check_room(on_gpu, found, workers, each)
+            check_room(on_any, found, workers, each)
             self.notes = (_note(found, workers * each, each),)
+        elif weights:
+            self._check_named({str(name): held for name, held in weights.items()})
         if workers > 1:
             warm(file for one in self._known.values() for file in one.checkpoint.weights())
 
@@ -205,19 +207,36 @@ class LocalRun:
         """The devices that the user names; None where that is left to us."""
         return {one.settings.device for one in self._known.values()}
 
-    def _chosen(self, found: tuple[Device, ...]) -> tuple[Device, ...]:
-        """The devices that are meant: all, or the one that `device_map` names."""
-        named = {str(name) for name in self._named() - {None, "cpu", "mps"}}
-        if named and self.site.workers > 1:
-            raise RunError(f"device_map={min(named)} is one device for all processes: leave it, or -n, away.")
-        numbers = {name.partition(":")[2] for name in named}
-        return tuple(device for device in found if str(device.index) in numbers) or found
+    def _check_unnamed(self, named: Collection[str | None]) -> None:
+        """Where one model's device is left to us, so must be the others', of which we would hide some."""
+        if named:
+            raise RunError(
+                f"device_map={min(map(str, named))} is for one of the models: name a device for each, or none."
+            )
+
+    def _check_named(self, weights: Mapping[str, Mapping[str, int]]) -> None:
+        """Refuses devices that are not there, or too small for what is meant for them."""
+        if self.site.workers > 1:
+            raise RunError(f"device_map={min(weights)} is one device for all processes: leave it, or -n, away.")
+        found = {f"{device.kind}:{device.index}": device for device in devices()}
+        check_devices(tuple(found.values()), 1, 1)
+        for name, held in weights.items():
+            place = name if ":" in name else f"{name}:0"
+            if place not in found:
+                raise RunError(f"device_map={name} is not there; there are {', '.join(found)}, and cpu.")
+            check_room(held, (found[place],), 1, 1)
+        self.notes = (f"hf: computes on {', '.join(weights)}",)
 
     def _begin(self) -> Mapping[str, Answering]:
         if self._cluster is not None:
             return self._cluster.start(self._known)
-        give_up = partial(os._exit, LOST_DEVICE) if self.site.replaceable else _no_more
+        give_up = self._leave if self.site.replaceable else _no_more
         return {key: one.line(partial(self._load, key), give_up) for key, one in self._known.items()}
+
+    def _leave(self, why: str) -> None:
+        """Ends this process, in whose place another is started; its last words are for whoever sees it gone."""
+        _words_of(self.site.folder, self.site.worker).write_text(why, "utf-8")
+        os._exit(LOST_DEVICE)
 
     def _load(self, key: str) -> Network:
         """The network, on this process's own share of the devices; loaded together with all others of the run."""
@@ -244,6 +263,16 @@ class LocalRun:
         os.environ[variable] = value
 
 
+def last_words(folder: Path, worker: int) -> str:
+    """Why a process of the run has left, as it has written into the folder that all see; empty where it has not."""
+    path = _words_of(folder, worker)
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def _words_of(folder: Path, worker: int) -> Path:
+    return folder / f"lost-{worker}"
+
+
 def _restore(variable: str, before: str | None) -> None:
     if before is None:
         os.environ.pop(variable, None)
@@ -251,7 +280,7 @@ def _restore(variable: str, before: str | None) -> None:
         os.environ[variable] = before
 
 
-def _no_more() -> None:
+def _no_more(why: str) -> None:
     """Where nobody starts another process in place of this one, the run has to end."""
 
 

@@ -18,9 +18,32 @@ LESS = 0.6
 """Of what was too much, what is tried next."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What a batch was, and what it took.
+
+    Attributes:
+        count: requests in it.
+        weight: of the longest of them; see `weight_of`.
+        length: tokens of each row, with padding.
+        steps: tokens generated in each row, with padding.
+        tokens: tokens of all answers, without padding.
+        seconds: for which the device was busy with it.
+        peak: bytes that it took at most; None where nobody can say.
+    """
+
+    count: int
+    weight: float
+    length: int
+    steps: int
+    tokens: int
+    seconds: float
+    peak: int | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Sizer:
-    """Doubles the batch as long as that pays and memory allows.
+    """Doubles the batch as long as that pays and memory allows; for requests of one kind, whose paces compare.
 
     Attributes:
         fixed: the size that the user has set; None to measure.
@@ -56,14 +79,15 @@ class Sizer:
         tokens = count * (weight * self._tokens_a_weight + self.steps)
         return tokens * self._bytes_a_token * MARGIN <= self.room
 
-    def measured(self, *, count: int, weight: float, length: int, steps: int, seconds: float, peak: int | None) -> None:
-        """Takes down what a batch took: `length` is tokens of a row, `steps` those generated, `peak` bytes."""
-        self.seconds = seconds
-        self._tokens_a_weight = max(length / weight, 0.9 * self._tokens_a_weight)
-        if peak:
-            self._bytes_a_token = max(peak / (count * (length + steps)), 0.9 * self._bytes_a_token)
-        if not self._settled and count >= self.size:
-            self._grow(count * steps / max(seconds, 1e-9))
+    def measured(self, batch: Batch) -> None:
+        """Takes down what a batch took."""
+        self.seconds = batch.seconds
+        self._tokens_a_weight = max(batch.length / batch.weight, 0.9 * self._tokens_a_weight)
+        if batch.peak:
+            taken = batch.peak / (batch.count * (batch.length + batch.steps))
+            self._bytes_a_token = max(taken, 0.9 * self._bytes_a_token)
+        if not self._settled and batch.count >= self.size:
+            self._grow(batch.tokens / max(batch.seconds, 1e-9))
 
     def too_many(self, count: int, weight: float) -> None:
         """The device had not enough memory for so many, the longest of that weight.

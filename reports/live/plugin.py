@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.limits import Traffic
+from benchmark.local.run import last_words
 from benchmark.plugin import bench_of
 from reports.live.progress import Panel, Progress
 
@@ -21,7 +22,7 @@ class Shown:
     def __init__(self, config: pytest.Config, progress: Progress) -> None:
         """Finds out what there is to write on."""
         self.progress = progress
-        self._limits = bench_of(config).limits
+        self._limits, self._folder = bench_of(config).limits, bench_of(config).local.site.folder
         self._terminal = config.pluginmanager.getplugin("terminalreporter")
         self._quiet = self._terminal is None or config.option.verbose < 0
         plain = self._quiet or config.option.verbose > 0 or config.option.capture == "no" or bool(config.option.usepdb)
@@ -60,10 +61,14 @@ class Shown:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Makes room for what xdist says of a worker that is gone."""
+        """Makes room for what xdist says of a worker that is gone; tells why, where that worker did."""
         self.progress.forget(node.gateway.id)
         if self._panel is not None:
             self._panel.hide()
+        words = last_words(self._folder, int(node.gateway.id.removeprefix("gw")))
+        if words and self._terminal is not None:
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"MME-Emotion: {node.gateway.id} has lost its GPU ({words}).", red=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:

@@ -3,6 +3,9 @@
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
+from dataclasses import replace
+from functools import partial
+from queue import SimpleQueue
 
 import pytest
 from hypothesis import given
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmark.clip import Frame, Sound
 from benchmark.errors import ModelError, RunError
-from benchmark.local.batching import Batcher, Generated, Network, Waiting, choose
+from benchmark.local.batching import Batcher, Generated, Network, Ready, Waiting, choose
 from benchmark.local.sizing import Sizer
 from benchmark.prompt import Prompt
 from tests.benchmark.local.fake import FakeNetwork
@@ -78,7 +81,7 @@ def batchers() -> Iterator[list[Batcher]]:
 
 
 def start(batchers: list[Batcher], network: Network, *, fixed: int | None = None) -> Batcher:
-    batcher = Batcher(lambda: network, Sizer(fixed=fixed))
+    batcher = Batcher(lambda: network, partial(Sizer, fixed=fixed))
     batchers.append(batcher)
     return batcher
 
@@ -155,11 +158,15 @@ def test_one_that_spoils_a_batch_fails_alone(batchers: list[Batcher]) -> None:
         replies[1].result(20)
 
 
-def test_a_lost_device_answers_nobody_and_refuses_all_at_once(batchers: list[Batcher]) -> None:
-    network, given_up = FakeNetwork(), threading.Event()
-    network.may_go.clear()
-    batcher = Batcher(lambda: network, Sizer(fixed=2), given_up.set)
+@pytest.mark.parametrize("served", [True, False])
+def test_a_lost_device_answers_nobody_and_refuses_all_at_once(batchers: list[Batcher], *, served: bool) -> None:
+    network, given_up = FakeNetwork(), SimpleQueue[str]()
+    batcher = Batcher(lambda: network, partial(Sizer, fixed=2), given_up.put)
     batchers.append(batcher)
+    if served:
+        assert batcher.submit(Prompt(text="one")).result(20).text == "eno"
+    network.begun.clear()
+    network.may_go.clear()
     replies = ask(batcher, [f"question {number}" for number in range(20)])
     assert network.begun.wait(20)
     network.lost = True
@@ -167,9 +174,28 @@ def test_a_lost_device_answers_nobody_and_refuses_all_at_once(batchers: list[Bat
     for reply in replies:
         with pytest.raises(RunError, match=r"The device has failed \(an illegal access\)"):
             reply.result(20)
-    assert given_up.is_set()
     with pytest.raises(RunError, match="The device has failed"):
         batcher.submit(Prompt(text="late")).result(20)
+    assert given_up.empty() != served, "what never did anything is not worth another process"
+
+
+def test_sorts_of_requests_find_their_sizes_each(batchers: list[Batcher]) -> None:
+    """One sort takes a thousand times as long as the other, whatever the size, which is not held against the size."""
+
+    class Slow(FakeNetwork):
+        def generate(self, ready: Ready) -> list[Generated]:
+            replies = FakeNetwork.generate(self, ready)
+            seconds = 1.0 if ready.length > 10 else 1000.0
+            return [replace(reply, seconds=seconds / len(replies)) for reply in replies]
+
+    network = Slow()
+    batcher, replies = start(batchers, network), []
+    for _ in range(100):
+        replies.append(batcher.submit(Prompt(text="a long question"), (("max_new_tokens", 9),)))
+        replies += ask(batcher, ["short"] * 3)
+    wait(replies, 20)
+    largest = {texts[0]: len(texts) for texts in sorted(network.together, key=len)}
+    assert min(largest.values()) >= 16, network.batches
 
 
 def test_a_device_that_does_not_say_what_room_it_has_is_told(batchers: list[Batcher]) -> None:
@@ -197,7 +223,7 @@ def test_a_network_that_cannot_be_loaded_refuses_all_in_its_own_words() -> None:
     def load() -> Network:
         raise RunError("hf:x lacks weights.")
 
-    batcher = Batcher(load, Sizer())
+    batcher = Batcher(load, Sizer)
     first = batcher.submit(Prompt(text="?"))
     with pytest.raises(RunError, match="hf:x lacks weights"):
         first.result(20)
@@ -209,7 +235,7 @@ def test_a_network_that_cannot_be_loaded_refuses_all_in_its_own_words() -> None:
 def test_closing_stops_what_is_generated_and_refuses_all() -> None:
     network = FakeNetwork()
     network.may_go.clear()  # nobody but the batcher itself ends its waiting
-    batcher = Batcher(lambda: network, Sizer(fixed=1))
+    batcher = Batcher(lambda: network, partial(Sizer, fixed=1))
     replies = ask(batcher, ["a", "b", "c", "d"])
     assert network.begun.wait(20)
     batcher.close()
@@ -226,7 +252,7 @@ def test_closing_while_the_network_is_loaded_waits_for_it() -> None:
         assert may_load.wait(20)
         return FakeNetwork()
 
-    batcher = Batcher(load, Sizer())
+    batcher = Batcher(load, Sizer)
     reply = batcher.submit(Prompt(text="a"))
     assert loading.wait(20)
     closing = threading.Thread(target=batcher.close)

@@ -3,11 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.local.sizing import MARGIN, MOST, Sizer
+from benchmark.local.sizing import MARGIN, MOST, Batch, Sizer
 
 
 def measure(sizer: Sizer, seconds: float, *, count: int | None = None, peak: int | None = None) -> None:
-    sizer.measured(count=count or sizer.size, weight=100, length=200, steps=50, seconds=seconds, peak=peak)
+    count = count or sizer.size
+    batch = Batch(count=count, weight=100, length=200, steps=50, tokens=50 * count, seconds=seconds, peak=peak)
+    sizer.measured(batch)
 
 
 def test_the_size_doubles_while_that_pays() -> None:

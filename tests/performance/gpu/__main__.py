@@ -92,7 +92,7 @@ def _one_by_one(network: TransformersNetwork, requests: Sequence[Prompt], genera
 
 
 def _ours(network: TransformersNetwork, requests: Sequence[Prompt], generation: Generation, sizer: Sizer) -> int:
-    batcher = Batcher(lambda: network, sizer)
+    batcher = Batcher(lambda: network, lambda: sizer)
     replies = [batcher.submit(one, generation) for one in requests]
     done = sum(bool(reply.result().output_tokens) for reply in replies)
     batcher.close()
