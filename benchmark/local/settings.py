@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmark.errors import RunError
 
-VERSION = "local/1"
+VERSION = "local/2"
 """Of how prompts are made into tensors; replies of another version are other replies."""
 
 MAX_NEW_TOKENS = 1024
