@@ -29,7 +29,7 @@ FRACTIONS: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
 )
 """Its other numbers: what each may be, in words and as a test. Transformers takes no whole number for them."""
 
-GENERATION = COUNTS.keys() | FRACTIONS.keys()
+GENERATION = frozenset({*COUNTS, *FRACTIONS})
 PROCESSING = frozenset({"min_pixels", "max_pixels", "size"})
 """What a processor is told of pictures, each time anew: some do not keep what their checkpoint says of it."""
 
