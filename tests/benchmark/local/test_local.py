@@ -11,7 +11,7 @@ import pytest
 from benchmark.devices import Device
 from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
-from benchmark.local import loaded
+from benchmark.local import loaded, loading
 from benchmark.local import run as module
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
 from benchmark.local.placement import claim
@@ -178,6 +178,7 @@ def test_quantized_weights_take_less(
     option: dict[str, object],
     fits: bool,  # noqa: FBT001
 ) -> None:
+    monkeypatch.setattr(loading, "QUANTIZERS", {})  # nothing is loaded
     monkeypatch.setattr(module, "devices", lambda: cards(1))
     monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 60 * 10**9)
     settings = parse_settings(option)
