@@ -105,7 +105,7 @@ def _settings(
         base_urls=urls,
         api_key_env=key_env,
         parameters=dict(getattr(options, f"{role}_option")),
-        modalities=modalities,
+        modalities=() if spec.startswith("hf:") else modalities,  # a checkpoint says itself, and some cut mere words
         prices=prices,
         limits=bench.limits,
         urgent=True,

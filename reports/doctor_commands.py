@@ -15,7 +15,7 @@ from benchmark.models.endpoint import Endpoint, EndpointModel
 from benchmark.options import Listed, Parameters, Prices, parse_options
 from benchmark.probe import Probed, make_steps, probe
 from benchmark.prompt import Modality
-from benchmark.urls import parse_url
+from benchmark.urls import parse_url, shown
 from reports.doctor import Finding, endpoint_findings, lines_of
 from reports.doctor_local import local_findings
 from reports.machine import clip_for_all, machine_findings
@@ -95,7 +95,7 @@ def _doctor(asked: argparse.Namespace) -> int:
 def _examined(options: DoctorOptions, clip: bytes | None) -> tuple[Examined, ...]:
     if not (options.model or options.base_url):
         return ()
-    title = options.model or ", ".join(options.base_url)
+    title = options.model or ", ".join(map(shown, options.base_url))
     if options.model and options.model.startswith("hf:"):
         return (Examined(title=title, findings=local_findings(title.removeprefix("hf:"), options.model_option)),)
     try:

@@ -1,7 +1,9 @@
 """A checkpoint's files: where they are, what they say of themselves, what they weigh. Nothing here needs torch."""
 
+import errno
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +27,11 @@ DTYPE_BYTES = MappingProxyType({"float32": 4, "float16": 2, "bfloat16": 2})
 """Bytes a number takes, in files (the safetensors format, "Format") and by names of `dtype`."""
 
 TEXT_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
+NO_ROOM = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EEXIST, errno.ENOTDIR}
+)
+"""What the system says of a disk that does not take a file."""
+
 READ_AT_ONCE = 16 * 2**20
 
 THINKER = "thinker."
@@ -123,8 +130,8 @@ def find_checkpoint(name: str, settings: LocalSettings, *, offline: bool = False
     """
     if missing := [package for package in NEEDED if find_spec(package) is None]:
         raise RunError(f"hf:{name} needs {', '.join(missing)}: pip install 'mme-emotion[local]'.")
-    folder, commit = Path(name).expanduser().absolute(), None
-    if not folder.exists():
+    folder, commit = _folder(name), None
+    if folder is None:
         folder, commit = _fetched(name, settings, offline=offline)
     config = folder / "config.json"
     if not config.exists():
@@ -171,10 +178,21 @@ def read_json(path: Path) -> dict[str, Any]:
     return held
 
 
+def _folder(name: str) -> Path | None:
+    """The folder of that name; None where there is none."""
+    try:
+        folder = Path(name).expanduser().absolute()
+        return folder if folder.exists() else None
+    except RuntimeError:  # of ~SOMEBODY, who has no home here
+        return None
+    except OSError as error:
+        raise RunError(f"hf:{name} cannot be looked at: {error.strerror}.") from None
+
+
 def _fetched(name: str, settings: LocalSettings, *, offline: bool) -> tuple[Path, str]:
     """The folder and commit of a checkpoint of the hub."""
     if name.startswith(("/", ".", "~")) or name.count("/") != 1:
-        raise RunError(f"hf:{name} names nothing: there is no such folder, and ids of the hub are OWNER/NAME.")
+        raise _nothing(name)
     from huggingface_hub import hf_hub_download
 
     revision = settings.loading.get("revision")
@@ -183,12 +201,22 @@ def _fetched(name: str, settings: LocalSettings, *, offline: bool) -> tuple[Path
     return config.parent, config.parent.name
 
 
+def _nothing(name: str) -> RunError:
+    return RunError(
+        f"hf:{name} names nothing: there is no such folder, and ids of the hub are OWNER/NAME, of letters, digits and"
+        " single '-', '_' and '.'."
+    )
+
+
 def _from_hub(name: str, take: Callable[[], str]) -> str:
     """What `take` gets, or one sentence on why it cannot be had; an error's own text may quote a token."""
+    import httpx2  # by which this client of the hub asks
     from huggingface_hub import errors
 
     try:
         return take()
+    except errors.HFValidationError:
+        raise _nothing(name) from None
     except errors.GatedRepoError:
         why = "its owner wants to be asked: accept the terms on its page, then set HF_TOKEN or run `hf auth login`"
     except errors.RepositoryNotFoundError:
@@ -200,9 +228,22 @@ def _from_hub(name: str, take: Callable[[], str]) -> str:
         why = (
             "the hub cannot be reached and the cache has no copy; give a folder" if absent else "it has no config.json"
         )
-    except (errors.HfHubHTTPError, OSError) as error:
-        why = f"the hub did not give it ({type(error).__name__}); try again"
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError) as error:  # hf_xet's are the last
+        why = _no_room(error) or f"the hub broke off ({type(error).__name__}); try again"
     raise RunError(f"hf:{name} cannot be had: {why}.") from None
+
+
+def _no_room(error: Exception) -> str | None:
+    """What the disk of the cache says; None where the error is about something else."""
+    from huggingface_hub import constants
+
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (told := re.search(r"\(os error (\d+)\)", str(error))):  # Rust's, by which hf_xet is written
+        number = int(told[1])
+    if number not in NO_ROOM:
+        return None
+    folder = constants.HF_HUB_CACHE
+    return f"{os.strerror(number)} at {folder}; make it writable and make room, or name another folder by HF_HUB_CACHE"
 
 
 def _names(config: Mapping[str, Any]) -> Iterable[str]:

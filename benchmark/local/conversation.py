@@ -20,6 +20,15 @@ EXACT_FRAMES = MappingProxyType({"video_llava": 8})
 LEAST_FRAMES = 2
 """Networks that merge frames in pairs refuse a single one; it is shown twice."""
 
+LATE = 0.05
+"""How long a frame may have been on display at the time that it is taken for, in seconds: one of 20 a second."""
+
+EARLY = 0.001
+"""Seconds by which rounding may put a frame after the time that it is taken for."""
+
+PARTS = 60
+"""The finest fraction of a frame a second that counts as simple: one frame a minute."""
+
 _GAP = "\N{ZERO WIDTH SPACE}"
 
 
@@ -121,10 +130,22 @@ def _suited(frames: Sequence[Frame], abilities: Abilities) -> list[Frame]:
 
 
 def pace_of(frames: Sequence[Frame]) -> float:
-    """Frames a second, to a tenth: those of a 29.97 fps clip are not exactly a second apart, and alike all the same."""
+    """Frames a second: the simplest fraction by which the last is told `LATE` seconds after its time at most.
+
+    A frame is on display until the next one, so those of `--fps=1` are shown at 0, 0.97 and 1.97 seconds in a clip and
+    at 0, 1 and 2 in another, and the two are alike all the same. Where no fraction is simple, three digits are told.
+    """
     seconds = as_frames(frames).seconds
     span = seconds[-1] - seconds[0] if seconds else 0.0
-    return max(0.1, round((len(seconds) - 1) / span, 1)) if span > 0 else 1.0
+    if span <= 0:
+        return 1.0
+    steps = len(seconds) - 1
+    shown = steps / span
+    for part in range(1, PARTS + 1):
+        pace = round(shown * part) / part
+        if pace and -EARLY <= steps / pace - span <= LATE:
+            return pace
+    return float(f"{shown:.3g}")
 
 
 def _pixels(jpeg: bytes) -> NDArray[np.uint8]:

@@ -1,6 +1,9 @@
 """Checkpoints loaded by Transformers, and what stands in the way of that. Torch is imported where it is used."""
 
+import inspect
+import json
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
 
@@ -23,27 +26,61 @@ AUTOMATIC = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoMod
 """Under which a checkpoint may bring a class of its own, the likeliest first."""
 
 
+BITS_AND_BYTES = "bitsandbytes"
+
+QUANTIZERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "aqlm": ("aqlm",),
+        "auto-round": ("auto-round",),
+        "awq": ("gptqmodel",),
+        BITS_AND_BYTES: (BITS_AND_BYTES,),
+        "compressed-tensors": ("compressed-tensors",),
+        "eetq": ("kernels",),
+        "fouroversix": ("fouroversix",),
+        "gptq": ("optimum", "gptqmodel"),
+        "higgs": ("flute-kernel", "fast-hadamard-transform"),
+        "hqq": ("hqq",),
+        "quanto": ("optimum-quanto",),
+        "quark": ("amd-quark",),
+        "sinq": ("sinq",),
+        "torchao": ("torchao",),
+        "vptq": ("vptq",),
+    }
+)
+"""The packages that a `quant_method` needs (Transformers, "Quantization"); methods that need none are not here."""
+
+
 def check_architecture(checkpoint: Checkpoint, settings: LocalSettings) -> None:
-    """Refuses a network that Transformers cannot build.
+    """Refuses a network that Transformers cannot build, or cannot quantize as asked.
 
     Raises:
-        RunError: it does not know it, or does not import.
+        RunError: it does not know it, or does not import; a package is missing, or the quantization is malformed.
     """
+    _check_network(checkpoint, settings)
+    own = checkpoint.config.get("quantization_config")
+    if isinstance(own, Mapping) and (method := _quantizer_of(own)) is not None:
+        _check_packages(checkpoint, method)
+    _quantization(checkpoint, settings)
+
+
+def _check_network(checkpoint: Checkpoint, settings: LocalSettings) -> None:
     if settings.trusts_code and "auto_map" in checkpoint.config:
         return
     try:
         import transformers
         from transformers.models.auto.modeling_auto import MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES
     except (ImportError, OSError, RuntimeError) as error:
-        raise RunError(
-            f"hf:{checkpoint.name} needs transformers, which does not import: {first_line(error)}."
-        ) from error
+        raise _unimportable(checkpoint, error) from error
     if checkpoint.architecture not in {*MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES, *THINKERS}:
         raise RunError(
             f"hf:{checkpoint.name} is of a kind, {checkpoint.architecture!r}, of which transformers"
             f" {transformers.__version__} knows no multimodal model: update transformers, or, if you trust the Python"
             " code that comes with it, --model-option=trust_remote_code=true."
         )
+
+
+def _unimportable(checkpoint: Checkpoint, error: Exception) -> RunError:
+    return RunError(f"hf:{checkpoint.name} needs transformers, which does not import: {first_line(error)}.")
 
 
 def device_of(checkpoint: Checkpoint, settings: LocalSettings) -> str:
@@ -100,10 +137,8 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, device: str) -> 
     placed = {"cuda": _cuda_map(torch)}.get(device, {"": device})
     arguments: dict[str, Any] = {"device_map": placed, "dtype": "auto"} | dict(settings.loading)
     arguments.pop("revision", None)  # the folder is of that revision
-    if isinstance(arguments.get("quantization_config"), Mapping):
-        from transformers import BitsAndBytesConfig
-
-        arguments["quantization_config"] = BitsAndBytesConfig(**arguments["quantization_config"])
+    if (quantization := _quantization(checkpoint, settings)) is not None:
+        arguments["quantization_config"] = quantization
     from safetensors import SafetensorError
 
     try:
@@ -129,6 +164,63 @@ def complete(config: Any, tokenizer: Any) -> None:
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     config.max_length = None  # counts the prompt too
+
+
+def _quantization(checkpoint: Checkpoint, settings: LocalSettings) -> Any:
+    """What Transformers makes of `quantization_config`; None where it is not given.
+
+    Raises:
+        RunError: it is malformed, or a package is missing.
+    """
+    given = settings.loading.get("quantization_config")
+    if given is None:
+        return None
+    told = f"quantization_config={json.dumps(given, default=str)}"
+    method = _quantizer_of(given) if isinstance(given, Mapping) else None
+    if method is None:
+        raise RunError(
+            f'{told} must be an object that names one way: "load_in_4bit": true, "load_in_8bit": true or a'
+            ' "quant_method" of Transformers.'
+        )
+    _check_packages(checkpoint, method)
+    try:
+        from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING, AutoQuantizationConfig
+    except (ImportError, OSError, RuntimeError) as error:
+        raise _unimportable(checkpoint, error) from error
+    kinds = {name.removesuffix("_4bit"): kind for name, kind in AUTO_QUANTIZATION_CONFIG_MAPPING.items()}
+    if (kind := kinds.get(method)) is None:
+        known = ", ".join(sorted(kinds.keys() - {f"{BITS_AND_BYTES}_8bit"}))
+        raise RunError(f"{told} names no quant_method of Transformers, which knows {known}.")
+    fields = inspect.signature(kind.__init__).parameters.keys() - {"self", "kwargs"}
+    if fields and (strange := sorted(given.keys() - fields - {"quant_method"})):
+        raise RunError(f"{told}: {method} knows no {', '.join(strange)}; it knows {', '.join(sorted(fields))}.")
+    try:
+        return AutoQuantizationConfig.from_dict(dict(given))
+    except (ValueError, TypeError, AttributeError, KeyError, AssertionError, ImportError) as error:
+        raise RunError(f"{told} cannot be used: {first_line(error)}.") from error
+
+
+def _quantizer_of(given: Mapping[str, Any]) -> str | None:
+    """The method that is meant, which bitsandbytes's own words tell too; None where none is, or two are."""
+    method = given.get("quant_method")
+    if given.get("load_in_4bit") or given.get("load_in_8bit"):
+        return BITS_AND_BYTES if method in (None, BITS_AND_BYTES) else None
+    return None if method is None or str(method).startswith(BITS_AND_BYTES) else str(method)
+
+
+def _check_packages(checkpoint: Checkpoint, method: str) -> None:
+    missing = [package for package in QUANTIZERS.get(method, ()) if not _is_installed(package)]
+    if missing:
+        packages = " ".join(missing)
+        raise RunError(f"hf:{checkpoint.name} quantized by {method} needs {packages}: pip install {packages}.")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _class_of(checkpoint: Checkpoint, settings: LocalSettings) -> Any:

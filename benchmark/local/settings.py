@@ -1,13 +1,15 @@
 """What `--model-option` says of a local model: how it is loaded, how it generates, what its processor is told."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import RunError
 
-VERSION = "local/1"
+VERSION = "local/2"
 """Of how prompts are made into tensors; replies of another version are other replies."""
 
 MAX_NEW_TOKENS = 1024
@@ -15,9 +17,19 @@ MAX_NEW_TOKENS = 1024
 LOADING = frozenset(
     {"dtype", "attn_implementation", "device_map", "quantization_config", "trust_remote_code", "revision", "max_memory"}
 )
-GENERATION = frozenset(
-    {"max_new_tokens", "min_new_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "no_repeat_ngram_size"}
+COUNTS = MappingProxyType({"max_new_tokens": 1, "top_k": 1, "min_new_tokens": 0, "no_repeat_ngram_size": 0})
+"""The whole numbers of `GenerationConfig`, and how small each may be."""
+
+FRACTIONS: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
+    {
+        "temperature": ("0 or more", lambda value: value >= 0),
+        "top_p": ("above 0 and at most 1", lambda value: 0 < value <= 1),
+        "repetition_penalty": ("above 0", lambda value: value > 0),
+    }
 )
+"""Its other numbers: what each may be, in words and as a test. Transformers takes no whole number for them."""
+
+GENERATION = frozenset({*COUNTS, *FRACTIONS})
 PROCESSING = frozenset({"min_pixels", "max_pixels", "size"})
 """What a processor is told of pictures, each time anew: some do not keep what their checkpoint says of it."""
 
@@ -80,7 +92,7 @@ def parse_settings(parameters: Mapping[str, Any]) -> LocalSettings:
         known = ", ".join(sorted(LOADING | GENERATION | PROCESSING | own))
         raise RunError(f"A local model knows no option {', '.join(strange)}; it knows {known}.")
     batch = given.get("batch_size")
-    if batch is not None and not (isinstance(batch, int) and batch >= 1):
+    if batch is not None and not (_is_whole(batch) and batch >= 1):
         raise RunError(f"batch_size={batch} is no number of requests; leave it away to have it measured.")
     return LocalSettings(
         loading=_loading(_of(given, LOADING)),
@@ -105,13 +117,40 @@ def _loading(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _generation(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Greedy unless a temperature above 0 asks for sampling."""
-    if strange := [name for name, value in given.items() if not isinstance(value, int | float)]:
-        raise RunError(f"{strange[0]}={given[strange[0]]} is no number.")
-    kept = {name: float(value) if name in {"temperature", "top_p"} else value for name, value in given.items()}
+    """Greedy unless a temperature above 0 asks for sampling; what Transformers would refuse is refused here, once."""
+    kept = {name: _count(name, value) if name in COUNTS else _fraction(name, value) for name, value in given.items()}
     samples = kept.get("temperature", 0) > 0
     if not samples and (idle := sorted(kept.keys() & {"top_p", "top_k"})):
         raise RunError(f"{idle[0]}={given[idle[0]]} has a meaning only for samples: set a temperature above 0 too.")
     if not samples:
         kept.pop("temperature", None)
     return {"do_sample": samples} | kept
+
+
+def _count(name: str, value: Any) -> int:
+    _check_number(name, value)
+    if not (_is_whole(value) and value >= COUNTS[name]):
+        raise RunError(f"{name}={value} is no whole number from {COUNTS[name]} on: give one, or leave it away.")
+    return int(value)
+
+
+def _fraction(name: str, value: Any) -> float:
+    _check_number(name, value)
+    words, fits = FRACTIONS[name]
+    try:
+        number = float(value)
+    except OverflowError:  # Python's whole numbers have no end
+        number = math.inf
+    if not (math.isfinite(number) and fits(number)):
+        raise RunError(f"{name}={value} cannot be: it is {words}; give such a number, or leave it away.")
+    return number
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RunError(f"{name}={value} is no number.")
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a whole number; Python counts `true` as 1."""
+    return isinstance(value, int) and not isinstance(value, bool)

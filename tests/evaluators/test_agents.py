@@ -1,7 +1,7 @@
 """The agents on a model that says what a test wants: asking again, giving up, fencing, spending."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.bench import BenchmarkOptions, prepare
 from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader, Sound
-from benchmark.errors import DataError, ExtractorError, JudgeError, ModelError
+from benchmark.errors import DataError, ExtractorError, JudgeError, ModelError, RunError
+from benchmark.limits import Limits
+from benchmark.local.run import LocalRun, Site
 from benchmark.model import Answer
 from benchmark.prompt import Modality, Prompt, read_templates
 from benchmark.task import TASKS, Sample
 from benchmark.usage import Usage
-from evaluators.agents import PROMPTS
+from evaluators.agents import PROMPTS, EvaluatorOptions, find_agents
 from evaluators.clue import Listener
 from evaluators.evidence import Evidence, Question
 from evaluators.extractor import PromptedExtractor
@@ -175,3 +178,12 @@ def test_errors_of_agents_are_their_own_types() -> None:
         asyncio.run(
             PromptedExtractor(Scripted(["x"]), TEMPLATES["extract"]).extract(Answer(text="a", model="m"), QUESTION)
         )
+
+
+def test_whoever_cuts_mere_words_need_not_see(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    hears = f"hf:{checkpoint('qwen2-audio')}"
+    bench = prepare(BenchmarkOptions(model="signal"), Limits(), LocalRun(Site(folder=tmp_path)))
+    agents = find_agents(EvaluatorOptions(extractor=hears, judge=("rules",), clue_model=hears), bench)
+    assert agents.extractor.name == "qwen2-audio"
+    with pytest.raises(RunError, match="cannot see: a judge is shown the clip's frames"):
+        find_agents(EvaluatorOptions(extractor=hears, judge=(hears,)), bench)

@@ -248,6 +248,44 @@ def test_a_key_appears_nowhere(
     assert endpoint.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("json_too", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "cannot be reached"),
+        ([MODEL], "cannot be reached"),
+        (["--model=qwen2.5-vl-7b"], "cannot be reached"),
+        (["--model=signal"], "there is nothing to ask"),
+        (["--model=gpt-4oo"], "There is no model gpt-4oo"),
+        (["--api-key-env=NO_SUCH_VARIABLE"], "set the environment variable NO_SUCH_VARIABLE"),
+        ([MODEL, "--api-key-env=NO_SUCH_VARIABLE"], "set the environment variable NO_SUCH_VARIABLE"),
+        (["--modalities=smell"], "--modalities="),
+    ],
+)
+def test_what_is_secret_in_a_url_appears_nowhere(
+    capsys: pytest.CaptureFixture[str], options: list[str], said: str, json_too: list[str]
+) -> None:
+    with socket.socket() as taken:  # bound and not listening: nobody else answers there
+        taken.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{taken.getsockname()[1]}"
+        main(["doctor", f"--base-url=http://who-secret:pass-secret@{host}/v1?key=sk-secret", *options, *json_too])
+    printed = "".join(capsys.readouterr())
+    assert said in " ".join(printed.split())
+    assert "secret" not in printed
+
+
+@pytest.mark.parametrize("url", ["http://who:a-secret@host:99999/v1?key=sk-secret", "who:a-secret@host?key=sk-secret"])
+@pytest.mark.parametrize("json_too", [[], ["--json"]], ids=["text", "json"])
+def test_a_url_that_is_none_is_told_without_its_secrets(
+    capsys: pytest.CaptureFixture[str], url: str, json_too: list[str]
+) -> None:
+    assert main(["doctor", f"--base-url={url}", *json_too]) == 2
+    printed = "".join(capsys.readouterr())
+    assert "host" in printed
+    assert "is no URL" in printed
+    assert "secret" not in printed
+
+
 @pytest.mark.parametrize(
     ("model", "code", "said"),
     [

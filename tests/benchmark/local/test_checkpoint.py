@@ -1,19 +1,23 @@
 """A checkpoint's files."""
 
+import errno
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from benchmark.contents import digest_of
 from benchmark.errors import RunError
 from benchmark.local import checkpoint as module
-from benchmark.local.checkpoint import find_checkpoint
+from benchmark.local.checkpoint import Checkpoint, fetch, find_checkpoint
 from benchmark.local.settings import LocalSettings, parse_settings
 
 Find = Callable[[str], Path]
@@ -163,3 +167,66 @@ def test_what_is_neither_here_nor_to_be_had_is_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", asked)
     with pytest.raises(RunError, match="cannot be had: the hub cannot be reached and the cache has no copy"):
         find_checkpoint("owner/name", PLAIN, offline=True)
+
+
+@pytest.mark.parametrize("name", ["foo bar/baz", "a/", "a/b:c", "a/b--c", "a/b.git", "~nobody-has-this-name/model"])
+def test_what_cannot_be_an_id_of_the_hub_is_told(name: str) -> None:
+    with pytest.raises(RunError, match="names nothing: there is no such folder, and ids of the hub are OWNER/NAME"):
+        find_checkpoint(name, PLAIN)
+
+
+def test_a_folder_that_cannot_be_looked_at_is_told() -> None:
+    with pytest.raises(RunError, match="cannot be looked at: File name too long"):
+        find_checkpoint("/" + "x" * 5000, PLAIN)
+
+
+SECRET = "Bearer hf_secret0123456789"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (httpx2.ReadError(SECRET), r"the hub broke off \(ReadError\); try again"),
+        (httpx2.ProxyError(SECRET), r"the hub broke off \(ProxyError\); try again"),
+        (httpx2.InvalidURL(SECRET), r"the hub broke off \(InvalidURL\); try again"),
+        (ValueError(SECRET), r"the hub broke off \(ValueError\); try again"),
+        (ConnectionResetError(errno.ECONNRESET, SECRET), r"the hub broke off \(ConnectionResetError\); try again"),
+        (OSError(errno.ENOSPC, SECRET), "No space left on device at /the/cache; make it writable and make room, or"),
+        (PermissionError(errno.EACCES, SECRET), "Permission denied at /the/cache; make it writable"),
+        (RuntimeError(f"{SECRET}: No space (os error 28)"), "No space left on device at /the/cache; make it writable"),
+    ],
+)
+def test_why_a_download_ends(monkeypatch: pytest.MonkeyPatch, error: Exception, said: str) -> None:
+    import huggingface_hub
+
+    def broken(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", "/the/cache")
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", broken)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", broken)
+    found = Checkpoint(name="owner/name", folder=Path("/nowhere"), config={}, commit="c0ffee")
+    for take in (lambda: fetch(found, PLAIN), lambda: find_checkpoint("owner/name", PLAIN)):
+        with pytest.raises(RunError, match=f"hf:owner/name cannot be had: {said}") as raised:
+            take()
+        assert "hf_secret" not in str(raised.value)
+
+
+def test_a_hub_that_breaks_off_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import huggingface_hub
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_hang_up, args=(server,), daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        asked = partial(huggingface_hub.hf_hub_download, endpoint=endpoint, cache_dir=tmp_path)
+        monkeypatch.setattr(huggingface_hub, "hf_hub_download", asked)
+        with pytest.raises(RunError, match=r"hf:owner/name cannot be had: the hub broke off \(\w+Error\); try again"):
+            find_checkpoint("owner/name", PLAIN)
+        server.shutdown(socket.SHUT_RDWR)  # else the thread would wait for one more
+
+
+def _hang_up(server: socket.socket) -> None:
+    """Ends each connection before it has said anything."""
+    with suppress(OSError):
+        while True:
+            server.accept()[0].close()

@@ -22,6 +22,9 @@ def frame(second: float, level: int = 128) -> Frame:
     return Frame(jpeg=buffer.getvalue(), seconds=second)
 
 
+BLANK = frame(0)
+
+
 def sound(seconds: float, rate: int = 16_000) -> Sound:
     wave = np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
     return Sound(samples=wave.astype("f4"), rate=rate)
@@ -103,9 +106,22 @@ def test_sound_is_never_cut_off_in_silence() -> None:
 
 def test_clips_of_like_pace_are_alike() -> None:
     assert pace_of([frame(0), frame(0.968), frame(1.969)]) == pace_of([frame(0), frame(1), frame(2)]) == 1.0
+    assert pace_of([frame(0), frame(0.99)]) == 1.0
     assert pace_of([frame(0), frame(0.5)]) == 2.0
-    assert pace_of([frame(0), frame(30)]) == 0.1
-    assert pace_of([frame(0)]) == pace_of([]) == 1.0
+    assert pace_of([frame(0)]) == pace_of([]) == pace_of([frame(3), frame(3)]) == 1.0
+
+
+@pytest.mark.parametrize("fps", [0.25, 0.3, 1 / 3, 1.25, 1.5, 2.5, 1 / 30, 1 / 60])
+def test_the_pace_that_was_asked_for_is_told(fps: float) -> None:
+    exact = [frame(place / fps) for place in range(4)]
+    on_display = [frame(0), *(frame(place / fps - 0.03) for place in range(1, 4))]
+    assert pace_of(exact) == pace_of(on_display) == pytest.approx(fps)
+
+
+@given(st.floats(0.01, 600), st.integers(1, 9))
+def test_no_frame_is_told_far_from_its_time(last: float, steps: int) -> None:
+    pace = pace_of([Frame(jpeg=BLANK.jpeg, seconds=last * place / steps) for place in range(steps + 1)])
+    assert abs(steps / pace - last) <= max(0.05, 0.005 * last) + 1e-9
 
 
 def test_longer_prompts_weigh_more() -> None:

@@ -11,7 +11,7 @@ import pytest
 from benchmark.devices import Device
 from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
-from benchmark.local import loaded
+from benchmark.local import loaded, loading
 from benchmark.local import run as module
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
 from benchmark.local.placement import claim
@@ -178,6 +178,7 @@ def test_quantized_weights_take_less(
     option: dict[str, object],
     fits: bool,  # noqa: FBT001
 ) -> None:
+    monkeypatch.setattr(loading, "QUANTIZERS", {})  # nothing is loaded
     monkeypatch.setattr(module, "devices", lambda: cards(1))
     monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 60 * 10**9)
     settings = parse_settings(option)
@@ -188,3 +189,25 @@ def test_quantized_weights_take_less(
     else:
         with pytest.raises(RunError, match=r"need 61\.0 GB, and GPU 0 \(Card\) has 24\.0 GB free"):
             run.check()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "said"),
+    [
+        ("qwen2-audio", ("video",), r"takes audio alone, and is to be sent video: .*\(--modalities=audio\), or"),
+        ("qwen2.5-vl", ("audio",), r"takes video alone, and is to be sent audio: .*\(--modalities=video\), or"),
+        ("qwen2.5-vl", ("video", "audio"), None),  # it is sent what it takes
+        ("qwen2.5-omni", ("audio",), None),
+        ("qwen2-audio", (), None),
+    ],
+)
+def test_a_model_that_would_be_sent_nothing_is_refused_before_the_run(
+    checkpoint: Find, tmp_path: Path, name: str, asked: tuple[str, ...], said: str | None
+) -> None:
+    options = ModelOptions(parameters=ON_CPU, local=LocalRun(Site(folder=tmp_path)), modalities=asked)
+    spec = f"hf:{checkpoint(name)}"
+    if said is None:
+        assert isinstance(find_respondent(spec, options, ()), LocalModel)
+    else:
+        with pytest.raises(RunError, match=said):
+            find_respondent(spec, options, ())

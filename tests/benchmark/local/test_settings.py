@@ -1,9 +1,15 @@
 """What options say of a local model."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmark.errors import RunError
-from benchmark.local.settings import MAX_NEW_TOKENS, parse_settings
+from benchmark.local.settings import COUNTS, FRACTIONS, MAX_NEW_TOKENS, parse_settings
 
 
 def test_greedy_unless_a_temperature_asks_for_samples() -> None:
@@ -24,18 +30,63 @@ def test_options_are_sorted_by_what_they_are_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("options", "said"),
     [
         ({"tempreature": 1}, "knows no option tempreature; it knows .*temperature"),
         ({"batch_size": 0}, "batch_size=0 is no number of requests"),
         ({"batch_size": "many"}, "batch_size=many is no number of requests"),
+        ({"batch_size": True}, "batch_size=True is no number of requests"),
         ({"max_new_tokens": "many"}, "max_new_tokens=many is no number"),
+        ({"max_new_tokens": True}, "max_new_tokens=True is no number"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0 is no whole number from 1 on: give one, or leave it away"),
+        ({"max_new_tokens": 16.5}, r"max_new_tokens=16\.5 is no whole number from 1 on"),
+        ({"top_k": 5.0, "temperature": 1}, r"top_k=5\.0 is no whole number from 1 on"),
+        ({"no_repeat_ngram_size": -1}, "no_repeat_ngram_size=-1 is no whole number from 0 on"),
+        ({"temperature": -0.1}, r"temperature=-0\.1 cannot be: it is 0 or more"),
+        ({"top_p": 0, "temperature": 1}, "top_p=0 cannot be: it is above 0 and at most 1"),
+        ({"top_p": 1.1, "temperature": 1}, "top_p=1.1 cannot be: it is above 0 and at most 1"),
+        ({"repetition_penalty": 0}, "repetition_penalty=0 cannot be: it is above 0"),
         ({"top_p": 0.9}, "top_p=0.9 has a meaning only for samples: set a temperature above 0"),
     ],
 )
-def test_what_is_wrong_is_told(given: dict[str, object], said: str) -> None:
+def test_what_is_wrong_is_told(options: dict[str, object], said: str) -> None:
     with pytest.raises(RunError, match=said):
-        parse_settings(given)
+        parse_settings(options)
+
+
+def test_a_penalty_is_a_fraction_however_it_is_written() -> None:
+    whole, fraction = parse_settings({"repetition_penalty": 2}), parse_settings({"repetition_penalty": 2.0})
+    assert type(whole.generation["repetition_penalty"]) is float  # Transformers takes no other
+    assert whole.identity == fraction.identity
+
+
+ANYTHING = st.one_of(st.integers(-2, 60), st.floats(), st.floats(0, 2), st.booleans(), st.just(10**400))
+
+
+@given(st.sampled_from([*COUNTS, *FRACTIONS]), ANYTHING)
+def test_transformers_takes_all_that_is_let_through(name: str, value: float) -> None:
+    with suppress(RunError):
+        generation = parse_settings({"temperature": 1, name: value}).generation
+        assert type(generation.get(name, 0.0)) is (int if name in COUNTS else float)
+        _make_processors(generation)
+
+
+def _make_processors(generation: Mapping[str, Any]) -> None:
+    """What `generate` makes of these fields, each of which refuses what it does not take."""
+    from transformers.generation import logits_process as made
+
+    makers = {
+        "temperature": made.TemperatureLogitsWarper,
+        "top_k": made.TopKLogitsWarper,
+        "top_p": made.TopPLogitsWarper,
+        "repetition_penalty": made.RepetitionPenaltyLogitsProcessor,
+        "no_repeat_ngram_size": made.NoRepeatNGramLogitsProcessor,
+    }
+    for name, make in makers.items():
+        if generation.get(name):  # 0 switches it off
+            make(generation[name])
+    assert generation.get("min_new_tokens", 0) >= 0
+    assert generation["max_new_tokens"] >= 1
 
 
 def test_where_it_is_computed_does_not_make_another_model() -> None:
@@ -58,8 +109,8 @@ def test_devices_have_numbers_though_json_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "device"),
+    ("named", "device"),
     [("cpu", "cpu"), ("cuda:1", "cuda:1"), ("auto", None), ("balanced", None), ("cuda", None), (None, None)],
 )
-def test_the_device_that_the_user_names(given: str | None, device: str | None) -> None:
-    assert parse_settings({"device_map": given}).device == device
+def test_the_device_that_the_user_names(named: str | None, device: str | None) -> None:
+    assert parse_settings({"device_map": named}).device == device
