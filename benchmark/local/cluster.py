@@ -36,6 +36,8 @@ SHIPPED = 512
 """Clips whose pictures and sound stay in the object store, for whoever asks about them next."""
 
 AUTHENTICATION = "RAY_AUTH_MODE"
+HERE = "local"
+"""Ray's word for a new cluster of this machine alone, whatever RAY_ADDRESS says and whatever runs here already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class RayCluster:
 
         `address` is empty for a cluster of this machine alone, `gpus` is of each actor; `cache` has the pictures.
         """
-        self.address, self.gpus, self.cache, self.room = address, gpus, cache, 1
+        self.address, self.gpus, self.cache, self.room = address or HERE, gpus, cache, 1
         self._mark = f"cluster-{os.urandom(16).hex()}"
         self._ray: Any = None
 
@@ -153,19 +155,27 @@ class RayCluster:
         return [node for node in self.ray.nodes() if node["Alive"]]
 
     def _connect(self) -> Any:
-        os.environ.setdefault(AUTHENTICATION, "token")  # read when the package is imported
+        mode = os.environ.get(AUTHENTICATION) or "token"
+        if mode.lower() != "token":
+            raise RunError(
+                f"{AUTHENTICATION}={mode} is exported, and Ray runs whatever it is sent, on a cluster of this machine"
+                f" alone too: unset it, or export {AUTHENTICATION}=token here and on all nodes."
+            )
+        os.environ[AUTHENTICATION] = mode  # read when the package is imported
         try:
             import ray
         except ImportError as error:
             raise RunError("--engine=ray needs Ray: pip install 'mme-emotion[ray]'.") from error
-        where = {"address": self.address} if self.address else {"include_dashboard": False}
+        where = {"address": self.address} | ({"include_dashboard": False} if self.address == HERE else {})
         try:
             ray.init(**where, log_to_driver=False, logging_level="ERROR", namespace="mme-emotion")
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            said = " ".join(str(error).split())[:300].rstrip(".")
+        except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+            # what an error about tokens says of itself, without Ray's page of advice
+            said = " ".join(str(getattr(error, "message", error)).split())[:300].rstrip(".")
+            which = "of this machine" if self.address == HERE else f"at {self.address}"
             raise RunError(
-                f"The Ray cluster{' at ' + self.address if self.address else ''} cannot be reached ({said}). It wants"
-                " the same Ray and Python here and there, and its token in RAY_AUTH_TOKEN_PATH."
+                f"The Ray cluster {which} cannot be reached ({said}). It wants the same Ray and Python here"
+                " and there, and its token here: in RAY_AUTH_TOKEN, or in a file that RAY_AUTH_TOKEN_PATH names."
             ) from None
         return ray
 

@@ -1,5 +1,6 @@
 """What is told of a Ray cluster that cannot be used, and which actors are started where."""
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -231,19 +232,65 @@ def test_a_place_where_actors_end_without_an_answer_is_closed(start: Start) -> N
     assert len(running.ray.actors) == MOST_STARTS
 
 
-def test_a_cluster_that_cannot_be_reached_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: object) -> None:
-        raise ConnectionError("Failed to connect\nto the cluster.")
+class RayError(Exception):
+    """As Ray's own, which all others are."""
 
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Stands for Ray's package, with nobody to connect to."""
     absent = ModuleType("ray")
-    absent.init = refuse  # type: ignore[attr-defined]
+    absent.exceptions = SimpleNamespace(RayError=RayError)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ray", absent)
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    return absent
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionError("Failed to connect\nto the cluster."), RayError("Failed to connect to the cluster")]
+)
+def test_a_cluster_that_cannot_be_reached_is_one_sentence(
+    package: ModuleType, tmp_path: Path, error: Exception
+) -> None:
+    def refuse(**_: object) -> None:
+        raise error
+
+    package.init = refuse  # type: ignore[attr-defined]
     made = RayCluster("head:6379", 1, lambda: Cache(tmp_path))
-    with pytest.raises(
-        RunError, match=r"at head:6379 cannot be reached \(Failed to connect to the cluster\).*RAY_AUTH_TOKEN_PATH"
-    ):
+    said = r"at head:6379 cannot be reached \(Failed to connect to the cluster\).*RAY_AUTH_TOKEN,.*RAY_AUTH_TOKEN_PATH"
+    with pytest.raises(RunError, match=said):
         made.check(needs_gpu=True)
+
+
+def test_without_the_package_it_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RunError, match=r"--engine=ray needs Ray: pip install 'mme-emotion\[ray\]'"):
-        made.check(needs_gpu=True)
+        RayCluster("head:6379", 1, lambda: Cache(tmp_path)).check(needs_gpu=True)
+
+
+def test_without_an_address_it_is_this_machine_whatever_else_runs(
+    package: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+    package.init = asked.update  # type: ignore[attr-defined]
+    package.shutdown = lambda: None  # type: ignore[attr-defined]
+    monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")
+    monkeypatch.setenv("RAY_AUTH_MODE", "")
+    made = RayCluster("", 1, lambda: Cache(tmp_path))
+    assert made.ray is package
+    assert asked["address"] == "local"
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    made.close()
+
+
+@pytest.mark.parametrize("address", ["", "head:6379"])
+def test_a_cluster_that_anybody_may_use_is_refused(
+    package: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with pytest.raises(RunError, match=r"RAY_AUTH_MODE=disabled is exported.*unset it, or export RAY_AUTH_MODE=token"):
+        RayCluster(address, 1, lambda: Cache(tmp_path)).check(needs_gpu=True)
