@@ -31,16 +31,16 @@ class Engine(Generic[T]):
     def __init__(
         self,
         work: Callable[[Sample], Awaitable[T]],
-        window: int,
+        window: Callable[[], int],
         *,
         failure: Callable[[T], str | None] = lambda _: None,
         farewell: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Starts the thread.
 
-        `work` is what is done with a sample, at most `window` at once; `failure` says whether a result is one, and of
-        which kind; `farewell` is what is done last. A `RunError` of the work stops the engine, and so do first results
-        that all fail alike.
+        `work` is what is done with a sample, at most `window` at once, which may grow meanwhile; `failure` says whether
+        a result is one, and of which kind; `farewell` is what is done last. A `RunError` of the work stops the engine,
+        and so do first results that all fail alike.
         """
         self.stopped: str | None = None
         self._work, self._window, self._failure, self._farewell = work, window, failure, farewell
@@ -108,8 +108,9 @@ class Engine(Generic[T]):
         self._loop.close()
 
     def _fill(self) -> None:
-        while self._line and not self.stopped and len(self._open) < self._window:
-            if len(self._unclaimed) > BACKLOG + self._window:
+        window = self._window()
+        while self._line and not self.stopped and len(self._open) < window:
+            if len(self._unclaimed) > BACKLOG + window:
                 return
             sample = self._line.popleft()
             task = self._loop.create_task(self._run(sample))

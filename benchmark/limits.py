@@ -113,11 +113,17 @@ class Account:
         self._alarm: asyncio.TimerHandle | None = None
         self._round = self._clean = 0
         # what may be sent again: a good deal at once, and in the long run not more than what succeeds
-        self._spare = self._most_spare = max(200, 10 * ceiling)
+        self._spare = self._most_spare = _most_spare(ceiling)
 
     def widen(self, ceiling: int) -> None:
-        """Raises the ceiling, before anything is sent."""
-        self.ceiling, self.allowed = ceiling, float(ceiling)
+        """Raises the ceiling to that, at any time, and lets in those who wait; a lower one changes nothing.
+
+        A window that refusals have narrowed opens by the same proportion: there is so much more to ask.
+        """
+        if ceiling > self.ceiling:
+            self.allowed, self.ceiling = self.allowed * ceiling / self.ceiling, ceiling
+            self._most_spare = _most_spare(ceiling)
+            self._admit()
 
     @property
     def load(self) -> float:
@@ -360,6 +366,10 @@ class Limits:
 
     def _part(self, whole: int) -> int:
         return max(1, -(-whole // self._share))
+
+
+def _most_spare(ceiling: int) -> int:
+    return max(200, 10 * ceiling)
 
 
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")

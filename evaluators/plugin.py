@@ -209,7 +209,7 @@ def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
 
 
 def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
-    window, behind, reader = bench_of(config).limits.window(), partial(cached, config), reader_of(config)
+    limits, behind, reader = bench_of(config).limits, partial(cached, config), reader_of(config)
     respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
     repeats = config.stash[EVALUATOR_OPTIONS].repeats
 
@@ -218,10 +218,15 @@ def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
 
     return Engine(
         work,
-        window + max(4, min(window // 4, MOST_AHEAD)),
+        lambda: _with_those_ahead(limits.window()),
         failure=_failure,
         farewell=partial(_close, connected(config)),
     )
+
+
+def _with_those_ahead(window: int) -> int:
+    """Samples at once: those that may be asked about, and some whose clips are decoded meanwhile."""
+    return window + max(4, min(window // 4, MOST_AHEAD))
 
 
 def _failure(outcome: Scored | Unscored) -> str | None:

@@ -6,7 +6,7 @@ Actors are placed by us, node by node, rather than by Ray: so it is known which 
 import os
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -26,13 +26,18 @@ from benchmark.prompt import Prompt
 PATIENCE_SECONDS = 900.0
 """How long requests wait for a node where none is left."""
 
+LOADING_SECONDS = 1800.0
+"""How long an actor may take to be placed and to load its networks, before nobody counts on it any more."""
+
 MOST_STARTS = 3
-"""How often an actor is started at one place."""
+"""How often in a row an actor is started at one place and ends without an answer."""
 
 SHIPPED = 512
 """Clips whose pictures and sound stay in the object store, for whoever asks about them next."""
 
 AUTHENTICATION = "RAY_AUTH_MODE"
+HERE = "local"
+"""Ray's word for a new cluster of this machine alone, whatever RAY_ADDRESS says and whatever runs here already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +49,18 @@ class Place:
 
 
 class RayCluster:
-    """A connection to a Ray cluster, made when it is first needed."""
+    """A connection to a Ray cluster, made when it is first needed.
+
+    Attributes:
+        room: the most actors that have been expected, or have joined, at a time.
+    """
 
     def __init__(self, address: str, gpus: int, cache: Callable[[], Cache]) -> None:
         """Connects to nothing yet.
 
         `address` is empty for a cluster of this machine alone, `gpus` is of each actor; `cache` has the pictures.
         """
-        self.address, self.gpus, self.cache = address, gpus, cache
+        self.address, self.gpus, self.cache, self.room = address or HERE, gpus, cache, 1
         self._mark = f"cluster-{os.urandom(16).hex()}"
         self._ray: Any = None
 
@@ -72,31 +81,50 @@ class RayCluster:
         """A file beside the pictures: a node that sees it sees them."""
         return self.cache().path.with_name(self._mark)
 
-    def check(self, *, needs_gpu: bool) -> int:
-        """How many places there are for actors.
+    def check(self, *, needs_gpu: bool) -> str:
+        """What the user should know: how many places there are for actors, and whether any is free.
 
         Raises:
             RunError: there is none; says what there is.
         """
         places = self.places(needs_gpu=needs_gpu)
         if not places:
-            counts: Counter[str] = Counter()
-            for node in self._alive():
-                counts.update({name: int(node["Resources"].get(name, 0)) for name in ("CPU", "GPU")})
+            nodes = self._alive()
             raise RunError(
-                f"The Ray cluster has no room for a model: {len(self._alive())} nodes with {counts['GPU']} GPUs and"
-                f" {counts['CPU']} CPUs, none with the {self.gpus} GPUs of --gpus-per-worker."
+                f"The Ray cluster has no room for a model: {len(nodes)} nodes with"
+                f" {_told(node['Resources'] for node in nodes)}, none with {self._needed(needs_gpu=needs_gpu)}."
             )
-        return len(places)
+        self.room = max(self.room, len(places))
+        told = f"Ray cluster: {len(places)} places for a model; nodes that join are used too"
+        free = self.free()
+        if not any(self._room_in(free.get(place.node, {}), needs_gpu=needs_gpu) for place in places):
+            told += (
+                f"; NONE IS FREE NOW ({_told(free.values())} are, and an actor needs"
+                f" {self._needed(needs_gpu=needs_gpu)}): the run waits {LOADING_SECONDS / 60:g} min for one"
+            )
+        return told
 
     def places(self, *, needs_gpu: bool) -> list[Place]:
-        """Where actors can be, by now."""
-        found: list[Place] = []
-        for node in self._alive():
-            has = node["Resources"]
-            room = int(has.get("GPU", 0)) // self.gpus if needs_gpu else int(has.get("CPU", 0) >= 1)
-            found += [Place(node["NodeID"], number) for number in range(room)]
-        return found
+        """Where actors can be, by now, as soon as nobody else is there."""
+        return [
+            Place(node["NodeID"], number)
+            for node in self._alive()
+            for number in range(self._room_in(node["Resources"], needs_gpu=needs_gpu))
+        ]
+
+    def free(self) -> Mapping[str, Mapping[str, float]]:
+        """What nobody uses on each node, by its id, as of a moment ago."""
+        # marked as a "DeveloperAPI": the public ray.available_resources() knows the whole cluster's sum alone
+        free: Mapping[str, Mapping[str, float]] = self.ray._private.state.available_resources_per_node()
+        return free
+
+    def missing(self, node: str, *, needs_gpu: bool) -> str:
+        """What an actor needs on a node, and what is free there."""
+        names = {each["NodeID"]: each.get("NodeManagerHostname") for each in self._alive()}
+        return (
+            f"an actor needs {self._needed(needs_gpu=needs_gpu)}, and on {names.get(node) or node}"
+            f" {_told([self.free().get(node, {})])} are free"
+        )
 
     def start(self, wanted: Mapping[str, Wanted]) -> "Mapping[str, RayModel]":
         """The checkpoints on all places that there are and will be, by key."""
@@ -115,23 +143,39 @@ class RayCluster:
             self.marker.unlink(missing_ok=True)
             self._ray = None
 
+    def _room_in(self, resources: Mapping[str, float], *, needs_gpu: bool) -> int:
+        """How many actors there can be with these resources; on CPUs one takes all that its node has."""
+        processors = int(resources.get("CPU", 0))
+        return min(int(resources.get("GPU", 0)) // self.gpus, processors) if needs_gpu else min(1, processors)
+
+    def _needed(self, *, needs_gpu: bool) -> str:
+        return f"the {self.gpus} GPUs of --gpus-per-worker and a CPU" if needs_gpu else "a CPU"
+
     def _alive(self) -> list[Mapping[str, Any]]:
         return [node for node in self.ray.nodes() if node["Alive"]]
 
     def _connect(self) -> Any:
-        os.environ.setdefault(AUTHENTICATION, "token")  # read when the package is imported
+        mode = os.environ.get(AUTHENTICATION) or "token"
+        if mode.lower() != "token":
+            raise RunError(
+                f"{AUTHENTICATION}={mode} is exported, and Ray runs whatever it is sent, on a cluster of this machine"
+                f" alone too: unset it, or export {AUTHENTICATION}=token here and on all nodes."
+            )
+        os.environ[AUTHENTICATION] = mode  # read when the package is imported
         try:
             import ray
         except ImportError as error:
             raise RunError("--engine=ray needs Ray: pip install 'mme-emotion[ray]'.") from error
-        where = {"address": self.address} if self.address else {"include_dashboard": False}
+        where = {"address": self.address} | ({"include_dashboard": False} if self.address == HERE else {})
         try:
             ray.init(**where, log_to_driver=False, logging_level="ERROR", namespace="mme-emotion")
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            said = " ".join(str(error).split())[:300].rstrip(".")
+        except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+            # what an error about tokens says of itself, without Ray's page of advice
+            said = " ".join(str(getattr(error, "message", error)).split())[:300].rstrip(".")
+            which = "of this machine" if self.address == HERE else f"at {self.address}"
             raise RunError(
-                f"The Ray cluster{' at ' + self.address if self.address else ''} cannot be reached ({said}). It wants"
-                " the same Ray and Python here and there, and its token in RAY_AUTH_TOKEN_PATH."
+                f"The Ray cluster {which} cannot be reached ({said}). It wants the same Ray and Python here"
+                " and there, and its token here: in RAY_AUTH_TOKEN, or in a file that RAY_AUTH_TOKEN_PATH names."
             ) from None
         return ray
 
@@ -149,7 +193,8 @@ class Fleet:
         self._needs_gpu = any(one.settings.device is None for one in wanted.values())
         self._starts: Counter[Place] = Counter()
         self._taken: dict[Place, Any] = {}
-        self._loading: set[Place] = set()
+        self._loading: dict[Place, float] = {}  # since when
+        self._late: set[Place] = set()
         self._shipped: OrderedDict[str, Any] = OrderedDict()
         self._packages: Mapping[str, str] | None = None
         self._waits_since = time.monotonic()
@@ -174,15 +219,25 @@ class Fleet:
             if place not in self._taken and self._starts[place] < MOST_STARTS:
                 self._starts[place] += 1
                 actor = self._taken[place] = self._start(place)
-                self._loading.add(place)
+                self._loading[place] = time.monotonic()
                 self._then(actor.settle, partial(self._settled, place, actor))
+        self._heed_late()
         now = time.monotonic()
         if not self._dispatcher.waits or self._loading:
             self._waits_since = now
-        elif places and all(self._starts[place] >= MOST_STARTS for place in places):
-            self._give_up(f"{MOST_STARTS} actors have ended at each of its places")
+        elif places and all(place in self._late or self._starts[place] >= MOST_STARTS for place in places):
+            late = f"no actor has come up in {LOADING_SECONDS / 60:g} min"
+            self._give_up(late if self._late else f"{MOST_STARTS} actors have ended at each of its places")
         elif now - self._waits_since > PATIENCE_SECONDS:
             self._give_up(f"it has had no node with a model for {PATIENCE_SECONDS:g} s")
+
+    def _heed_late(self) -> None:
+        """Counts no more on actors that do not come up; where others go on meanwhile, one that still does is used."""
+        for place, since in tuple(self._loading.items()):
+            if time.monotonic() - since > LOADING_SECONDS:
+                del self._loading[place]
+                self._late.add(place)
+                self._trouble = self._cluster.missing(place.node, needs_gpu=self._needs_gpu)
 
     def _give_up(self, why: str) -> None:
         self._dispatcher.fail(
@@ -209,7 +264,8 @@ class Fleet:
 
     def _settled(self, place: Place, actor: Any, done: "Future[Settled | Refused]") -> None:
         """An actor has loaded its networks, or could not."""
-        self._loading.discard(place)
+        self._loading.pop(place, None)
+        self._late.discard(place)
         error = done.exception()
         if error is not None:
             self._trouble = first_line(error)
@@ -225,10 +281,13 @@ class Fleet:
         self._packages = said.packages
         worker = Worker(actor=actor, shares=said.shares)
         self._dispatcher.add(worker)
+        self._cluster.room = max(self._cluster.room, self._dispatcher.workers)
         self._then(actor.live, partial(self._ended, place, worker))
 
     def _ended(self, place: Place, worker: Worker, done: "Future[None]") -> None:
         """An actor is no more; where its node still is, another takes its place."""
+        if worker.proven:
+            self._starts[place] = 0  # one that has answered is no sign that none can be there
         if (error := done.exception()) is not None:
             self._trouble = first_line(error)
         del self._taken[place]
@@ -278,6 +337,14 @@ class RayModel:
     def close(self) -> None:
         """Ends the fleet, for all of its checkpoints."""
         self._fleet.close()
+
+
+def _told(resources: Iterable[Mapping[str, float]]) -> str:
+    """GPUs and CPUs of all of them together."""
+    counts: Counter[str] = Counter()
+    for each in resources:
+        counts.update({name: int(each.get(name, 0)) for name in ("CPU", "GPU")})
+    return f"{counts['GPU']} GPUs and {counts['CPU']} CPUs"
 
 
 def _unlike(first: Mapping[str, str], other: Mapping[str, str]) -> str:

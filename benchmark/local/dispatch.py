@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -23,7 +24,7 @@ BATCHES = 3
 """Of the size that it makes of them: one that is generated, one that is prepared, one to choose from."""
 
 MOST_LOSSES = 3
-"""When so many actors were lost with a request, it is what they die of."""
+"""When so many actors were lost with a request, all but the first of which had no other, it is what they die of."""
 
 TICK_SECONDS = 3.0
 
@@ -46,6 +47,11 @@ class Request:
     losses: int = 0
     whole: bool = False
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether an actor may have died of it; such a request is asked alone."""
+        return self.losses > 0
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Worker:
@@ -56,13 +62,24 @@ class Worker:
         shares: whether it sees the disk on which the run keeps pictures.
         open: the requests that it has.
         depth: how many it may have.
+        proven: whether it has answered any.
+        apart: whether it is kept for suspects, of which it has one at a time and nothing beside it.
     """
 
     actor: Any
     shares: bool = False
     open: list[Request] = field(default_factory=list)
     depth: int = FIRST_DEPTH
+    proven: bool = False
+    apart: bool = False
 
+    @property
+    def load(self) -> float:
+        """How much it has of what it may have."""
+        return len(self.open) / self.depth
+
+
+_LOAD = attrgetter("load")
 
 Send = Callable[[Worker, Request], "Future[Generated | Refused]"]
 """Sends a request on its way."""
@@ -70,6 +87,10 @@ Send = Callable[[Worker, Request], "Future[Generated | Refused]"]
 
 class Dispatcher:
     """A line of requests before many workers, each of which gets the next when it has room.
+
+    What was lost with a worker is suspected of its end. Suspects are asked alone, so that of those that were lost
+    together only the one that is to blame is lost again; where there is a choice, of workers that have answered before,
+    so that nobody is blamed at a place where every worker dies.
 
     One thread does it all; whoever calls from another only leaves word.
     """
@@ -84,6 +105,7 @@ class Dispatcher:
         self._word: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # the urgent and the others: one line that is sorted anew costs each reply what all requests in it cost
         self._lines: tuple[deque[Request], deque[Request]] = (deque(), deque())
+        self._suspects: deque[Request] = deque()
         self._workers: list[Worker] = []
         self._failure: EmotionError | None = None
         self._thread = threading.Thread(target=self._run, name="mme-emotion dispatcher", daemon=True)
@@ -113,7 +135,12 @@ class Dispatcher:
     @property
     def waits(self) -> bool:
         """Whether there are requests and nobody to take them."""
-        return any(self._lines) and not self._workers
+        return (any(self._lines) or bool(self._suspects)) and not self._workers
+
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return len(self._workers)
 
     def add(self, worker: Worker) -> None:
         """Takes a worker up."""
@@ -121,19 +148,19 @@ class Dispatcher:
         self._feed()
 
     def remove(self, worker: Worker) -> None:
-        """Gives up a worker; what it had goes back into the line."""
+        """Gives up a worker; what it had is suspected of having ended it, and asked again."""
         if worker in self._workers:
             self._workers.remove(worker)
             lost, worker.open = worker.open, []
-            for request in lost:
+            for request in sorted(lost, key=lambda request: not request.urgent):
                 self._again(request, "the actors that had it were lost")
             self._feed()
 
     def fail(self, error: EmotionError) -> None:
         """Refuses all requests, now and from now on; the first reason stays."""
         self._failure = self._failure or error
-        line = list(chain(*self._lines))
-        for one in self._lines:
+        line = list(chain(*self._lines, self._suspects))
+        for one in (*self._lines, self._suspects):
             one.clear()
         for worker in self._workers:
             line, worker.open = line + worker.open, []
@@ -173,17 +200,36 @@ class Dispatcher:
             self._feed()
 
     def _line_of(self, request: Request) -> deque[Request]:
-        return self._lines[not request.urgent]
+        return self._suspects if request.is_suspect else self._lines[not request.urgent]
 
     def _feed(self) -> None:
-        """Gives out what waits, the urgent first and else in order, each to whoever has least."""
-        while any(self._lines) and self._workers:
-            worker = min(self._workers, key=lambda worker: len(worker.open) / worker.depth)
-            if len(worker.open) >= worker.depth:
+        """Gives out what waits, the urgent first and else in order, each to whoever has least; suspects alone."""
+        if self._suspects:
+            self._set_apart()
+        for worker in self._workers:
+            while self._suspects and worker.apart and not worker.open:
+                self._give(worker, self._suspects.popleft())
+            if not self._suspects:  # none waits for it: it goes on with others, at once or after the one that it has
+                worker.apart = bool(worker.open) and worker.open[0].is_suspect
+        while any(self._lines):
+            first = min((worker for worker in self._workers if not worker.apart), key=_LOAD, default=None)
+            if first is None or len(first.open) >= first.depth:
                 return
-            request = next(filter(None, self._lines)).popleft()
-            worker.open.append(request)
-            self._ask(worker, request)
+            self._give(first, next(filter(None, self._lines)).popleft())
+
+    def _set_apart(self) -> None:
+        """Lets workers run empty for suspects: one for each, but no more than half of all, so that others go on."""
+        proven = [worker for worker in self._workers if worker.proven]
+        if not proven and any(self._lines):
+            return  # a new worker shows with others first that it can answer at all
+        able = sorted((worker for worker in proven or self._workers if not worker.apart), key=_LOAD)
+        most = min(len(self._suspects), max(1, len(self._workers) // 2))
+        for worker in able[: max(0, most - sum(worker.apart for worker in self._workers))]:
+            worker.apart = True
+
+    def _give(self, worker: Worker, request: Request) -> None:
+        worker.open.append(request)
+        self._ask(worker, request)
 
     def _done(self, worker: Worker, request: Request, future: "Future[Generated | Refused]") -> None:
         if request not in worker.open:
@@ -201,6 +247,7 @@ class Dispatcher:
 
     def _heed(self, worker: Worker, request: Request, said: Generated | Refused) -> None:
         if isinstance(said, Generated):
+            worker.proven = True
             worker.depth = min(DEPTH, max(worker.depth, BATCHES * said.together))
             _settle(request, said)
         elif said.unseen and not request.whole:
@@ -217,7 +264,7 @@ class Dispatcher:
         if request.losses >= MOST_LOSSES:
             _settle(request, ModelError(f"The cluster was asked {request.losses} times and gave no answer: {why}."))
         else:
-            self._line_of(request).appendleft(request)
+            self._suspects.append(request)  # at the end, so that it is not what each new worker begins with
 
 
 def _settle(request: Request, said: Generated | EmotionError) -> None:

@@ -50,10 +50,16 @@ class Answering(Protocol):
 
 
 class Cluster(Protocol):
-    """Machines elsewhere, on which checkpoints can be loaded."""
+    """Machines elsewhere, on which checkpoints can be loaded.
 
-    def check(self, *, needs_gpu: bool) -> int:
-        """How many places there are.
+    Attributes:
+        room: the most networks of each checkpoint that have been expected, or have been loaded, at a time.
+    """
+
+    room: int
+
+    def check(self, *, needs_gpu: bool) -> str:
+        """What the user should know of the places that there are.
 
         Raises:
             RunError: there is none.
@@ -91,7 +97,6 @@ class LocalRun:
     """The checkpoints of a run; each is loaded once, whatever parts it plays.
 
     Attributes:
-        places: where each is loaded, as far as this process asks there.
         notes: what the user should know of the devices, once they have been looked at.
     """
 
@@ -106,7 +111,6 @@ class LocalRun:
         self._failure: RunError | None = None
         self._claim = ExitStack()
         self._checked = False
-        self.places = 1
         self.notes: tuple[str, ...] = ()
 
     def add(self, checkpoint: Checkpoint, settings: LocalSettings) -> str:
@@ -122,6 +126,11 @@ class LocalRun:
     def is_empty(self) -> bool:
         """Whether the run has no local model."""
         return not self._known
+
+    @property
+    def places(self) -> int:
+        """Where each is loaded, as far as this process asks there; a cluster may have more by and by."""
+        return 1 if self._cluster is None else self._cluster.room
 
     def answering(self, key: str) -> Answering:
         """Whoever answers for the checkpoint of that key; on this machine it is loaded when the first request comes."""
@@ -180,8 +189,7 @@ class LocalRun:
         named = self._named()
         if named - {None, "cpu"}:
             raise RunError("On Ray, device_map is cpu or left away: each actor has devices of its own.")
-        self.places = cluster.check(needs_gpu=None in named)
-        self.notes = (f"Ray cluster: {self.places} places for a model; nodes that join are used too",)
+        self.notes = (cluster.check(needs_gpu=None in named),)
 
     def _check_here(self) -> None:
         workers, each = self.site.workers, self.site.gpus

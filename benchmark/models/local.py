@@ -21,7 +21,7 @@ WAITING = 192
 """Requests that each process has in line: some batches, so that each is put together from prompts of like length."""
 
 HEADROOM = 2
-"""How much a cluster may grow while each of its nodes still has batches in line."""
+"""How often that for each of a cluster's actors, so that none waits while what comes next is made ready."""
 
 
 def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "LocalModel":  # noqa: ARG001
@@ -95,8 +95,7 @@ class LocalModel:
             RunError: it does not; says what is needed and what there is.
         """
         self._run.check()  # which has been done on the main thread: what fetches for minutes must heed Ctrl-C
-        if self._run.places > 1:
-            self._account.widen(HEADROOM * self._run.places * WAITING)
+        self._widen()
 
     async def generate(self, prompt: Prompt) -> Answer:
         """The reply, generated together with others that wait.
@@ -108,6 +107,7 @@ class LocalModel:
         frames = as_frames(prompt.frames)
         if not frames.ready:
             await asyncio.to_thread(frames.encoded)
+        self._widen()  # here, since the account is the loop's
         async with self._account.slot(urgent=self._urgent):
             answering = self._run.answering(self._key)
             generated = await asyncio.wrap_future(answering.submit(prompt, self._generation, urgent=self._urgent))
@@ -121,6 +121,11 @@ class LocalModel:
         if not generated.text.strip():
             raise ModelError(f"hf:{self.name} gave an empty answer.", usage=usage)
         return Answer(text=generated.text, model=self.name, usage=usage)
+
+    def _widen(self) -> None:
+        """Lets as many requests be in flight as a cluster has come to have room for."""
+        if self._run.places > 1:
+            self._account.widen(HEADROOM * self._run.places * WAITING)
 
     async def aclose(self) -> None:
         """Does nothing: the network belongs to the run, whose end lets go of it."""

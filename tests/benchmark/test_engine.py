@@ -55,15 +55,28 @@ def engines() -> Iterator[list[Engine[str]]]:
 
 def test_it_runs_ahead_as_far_as_it_may_and_no_farther(engines: list[Engine[str]]) -> None:
     work = Counter(until=7)
-    engines.append(engine := Engine(work, window=7))
+    engines.append(engine := Engine(work, window=lambda: 7))
     engine.begin(SAMPLES)
     assert [engine.result(asked) for asked in SAMPLES] == [asked.id for asked in SAMPLES]
     assert (work.most, work.calls) == (7, len(SAMPLES))
 
 
+def test_it_runs_farther_ahead_once_it_may(engines: list[Engine[str]]) -> None:
+    counter, window = Counter(until=7), [1]
+
+    async def work(asked: Sample) -> str:
+        window[0] = 7  # as where an actor joins while one is in flight
+        return asked.id if asked is SAMPLES[0] else await counter(asked)
+
+    engines.append(engine := Engine(work, window=lambda: window[0]))
+    engine.begin(SAMPLES)
+    assert [engine.result(asked) for asked in SAMPLES] == [asked.id for asked in SAMPLES]
+    assert counter.most == 7
+
+
 def test_a_sample_asked_for_twice_is_worked_on_once(engines: list[Engine[str]]) -> None:
     work = Counter(until=1)
-    engines.append(engine := Engine(work, window=1))
+    engines.append(engine := Engine(work, window=lambda: 1))
     assert engine.result(SAMPLES[0]) == engine.result(SAMPLES[0])
     assert work.calls == 1
 
@@ -78,7 +91,7 @@ def test_who_is_done_first_is_named_first(engines: list[Engine[str]]) -> None:
             freed.set()
         return asked.id
 
-    engines.append(engine := Engine(first_is_slow, window=3))
+    engines.append(engine := Engine(first_is_slow, window=lambda: 3))
     engine.begin(SAMPLES[:10])
     done = [engine.next_done() for _ in range(10)]
     assert done[0] == "1"
@@ -88,7 +101,7 @@ def test_who_is_done_first_is_named_first(engines: list[Engine[str]]) -> None:
 
 def test_one_that_is_named_twice_is_worked_on_once(engines: list[Engine[str]]) -> None:
     work = Counter(until=1)
-    engines.append(engine := Engine(work, window=1))
+    engines.append(engine := Engine(work, window=lambda: 1))
     engine.begin([SAMPLES[0], SAMPLES[0]])
     engine.begin([SAMPLES[0]])
     assert engine.result(SAMPLES[0]) == "0"
@@ -103,7 +116,7 @@ def test_results_that_nobody_asks_for_hold_it_back(engines: list[Engine[str]]) -
         begun.append(asked.id)
         return asked.id
 
-    engines.append(engine := Engine(work, window=10))
+    engines.append(engine := Engine(work, window=lambda: 10))
     engine.begin(many)
     first = [engine.next_done() for _ in range(BACKLOG)]
     assert len(begun) <= BACKLOG + 21
@@ -117,7 +130,7 @@ def test_first_results_that_all_fail_alike_end_it(engines: list[Engine[str]]) ->
     async def work(asked: Sample) -> str:
         return f"{asked.id}: wrong key"
 
-    engines.append(engine := Engine(work, window=2, failure=lambda result: result.partition(": ")[2]))
+    engines.append(engine := Engine(work, window=lambda: 2, failure=lambda result: result.partition(": ")[2]))
     engine.begin(SAMPLES)
     done = []
     while (name := engine.next_done()) is not None:
@@ -135,7 +148,9 @@ def test_one_success_among_the_first_lets_it_go_on(engines: list[Engine[str]]) -
     async def work(asked: Sample) -> str:
         return asked.id
 
-    engines.append(engine := Engine(work, window=2, failure=lambda result: None if result == "3" else "no answer"))
+    engines.append(
+        engine := Engine(work, window=lambda: 2, failure=lambda result: None if result == "3" else "no answer")
+    )
     assert [engine.result(asked) for asked in SAMPLES] == [asked.id for asked in SAMPLES]
     assert engine.stopped is None
 
@@ -146,7 +161,7 @@ def test_an_error_of_the_run_ends_it_and_what_is_done_stays(engines: list[Engine
             raise RunError("The disk is full.")
         return asked.id
 
-    engines.append(engine := Engine(work, window=1))
+    engines.append(engine := Engine(work, window=lambda: 1))
     engine.begin(SAMPLES)
     names = [engine.next_done() for _ in range(6)]
     assert names == ["0", "1", "2", "3", "4", None]
@@ -162,7 +177,7 @@ def test_a_gentle_stop_lets_what_is_in_flight_end(engines: list[Engine[str]]) ->
         await asyncio.to_thread(freed.wait, 10)
         return asked.id
 
-    engines.append(engine := Engine(work, window=2))
+    engines.append(engine := Engine(work, window=lambda: 2))
     engine.begin(SAMPLES)
     for _ in range(2):
         assert begun.acquire(timeout=10)
@@ -176,7 +191,7 @@ def test_a_fault_of_ours_is_raised_where_the_case_waits(engines: list[Engine[str
     async def work(asked: Sample) -> str:
         raise ZeroDivisionError
 
-    engines.append(engine := Engine(work, window=1))
+    engines.append(engine := Engine(work, window=lambda: 1))
     with pytest.raises(ZeroDivisionError):
         engine.result(SAMPLES[0])
 
@@ -189,7 +204,7 @@ def test_closing_drops_what_is_in_flight() -> None:
         await asyncio.Event().wait()
         return asked.id
 
-    engine: Engine[str] = Engine(forever, window=1)
+    engine: Engine[str] = Engine(forever, window=lambda: 1)
     engine.begin(SAMPLES[:2])
     assert begun.wait(10)
     engine.close()

@@ -83,6 +83,34 @@ def test_a_pause_holds_all_requests_back() -> None:
     assert asyncio.run(paused()) >= 0.2
 
 
+def test_a_wider_window_lets_in_those_who_wait() -> None:
+    async def ask() -> tuple[int, int]:
+        account, never = account_of(Limits(), usual=2), asyncio.Event()
+
+        async def forever(_: Account) -> str:
+            await never.wait()
+            return ""
+
+        tasks = [asyncio.create_task(send([account], forever)) for _ in range(6)]
+        await asyncio.sleep(0)
+        before = account.in_flight
+        account.widen(5)
+        account.widen(3)  # a smaller one changes nothing
+        never.set()
+        after = account.in_flight
+        await asyncio.gather(*tasks)
+        return before, after
+
+    assert asyncio.run(ask()) == (2, 5)
+
+
+def test_what_refusals_have_narrowed_opens_in_proportion() -> None:
+    account = account_of(Limits(64))
+    account.refused(0, None)
+    account.widen(128)
+    assert (account.allowed, account.ceiling) == (128 * CUT, 128)
+
+
 def test_what_is_under_way_goes_before_what_is_new() -> None:
     order: list[str] = []
 

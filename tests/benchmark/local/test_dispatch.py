@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,10 @@ class Cluster:
     def answer(self, place: int) -> None:
         _, request, future = self.sent[place]
         future.set_result(reply(request.prompt.text))
+        self.settle()
+
+    def lose(self, place: int) -> None:
+        self.sent[place][2].set_exception(Lost())
         self.settle()
 
     def settle(self) -> None:
@@ -115,25 +120,43 @@ def test_what_a_lost_actor_had_goes_to_another(cluster: Cluster) -> None:
     cluster.sent[1][2].set_exception(Lost())
     cluster.settle()
     assert one.open == []
-    assert sorted(cluster.at(other)) == ["a", "b", "c"]
     cluster.sent[0][2].set_result(reply("late"))  # from the lost one: nobody listens any more
     for place in range(3, 6):
+        assert len(other.open) == 1, "each may be what the other died of"
         cluster.answer(place)
     assert [asked.result(20).text for asked in replies] == ["A", "B", "C"]
 
 
-def test_what_was_lost_goes_before_others_of_its_kind(cluster: Cluster) -> None:
+def test_what_was_lost_waits_until_a_worker_has_shown_that_it_can_answer(cluster: Cluster) -> None:
     cluster.join("one")
     cluster.ask("lost")
     cluster.ask("lost at once", urgent=True)
     cluster.ask(*map(str, range(FIRST_DEPTH - 2)))
-    cluster.ask("later")
-    cluster.ask("now", urgent=True)
-    cluster.sent[0][2].set_exception(Lost())
-    cluster.settle()
-    given = cluster.at(cluster.join("other"))
-    assert given[:2] == ["lost at once", "now"]
-    assert "later" not in given
+    cluster.ask("later", "last")
+    cluster.lose(0)
+    other = cluster.join("other")
+    assert cluster.at(other) == ["later", "last"]
+    cluster.answer(FIRST_DEPTH)
+    cluster.ask("new")
+    assert cluster.at(other) == ["last"], "it runs empty"
+    cluster.answer(FIRST_DEPTH + 1)
+    assert cluster.at(other) == ["lost at once"]
+    for place in range(FIRST_DEPTH):
+        cluster.answer(FIRST_DEPTH + 2 + place)
+    assert cluster.at(other) == ["new"], "nothing was given to it before the last suspect was answered"
+
+
+def test_suspects_take_half_of_the_workers_and_the_others_go_on(cluster: Cluster) -> None:
+    cluster.join("one")
+    cluster.ask(*map(str, range(FIRST_DEPTH)))
+    others = [cluster.join(f"worker {number}") for number in range(4)]
+    for _ in others:
+        cluster.ask("a")
+    for place in range(4):
+        cluster.answer(FIRST_DEPTH + place)
+    cluster.lose(0)
+    cluster.ask(*map(str, range(100)))
+    assert sorted(len(worker.open) for worker in others) == [1, 1, FIRST_DEPTH, FIRST_DEPTH]
 
 
 def test_a_request_that_every_actor_dies_of_is_given_up(cluster: Cluster) -> None:
@@ -145,6 +168,47 @@ def test_a_request_that_every_actor_dies_of_is_given_up(cluster: Cluster) -> Non
     with pytest.raises(ModelError, match=rf"was asked {MOST_LOSSES} times and gave no answer: the actors .* were lost"):
         asked.result(20)
     assert not cluster.dispatcher.waits
+
+
+def test_what_was_in_company_of_one_that_actors_die_of_is_answered(cluster: Cluster) -> None:
+    replies, poison = cluster.ask(*map(str, range(200))), cluster.ask("poison")[0]
+    replies += cluster.ask(*map(str, range(200, 400)))
+    cluster.join("worker 0")
+    ended, losses, at = 0, 0, 0
+    while at < len(cluster.sent):
+        worker, request, future = cluster.sent[at]
+        if request not in worker.open or future.done():
+            at += 1
+        elif any(one.prompt.text == "poison" for one in worker.open):
+            losses += 1
+            cluster.lose(at)
+            cluster.join(f"worker {losses}")
+        else:
+            future.set_result(replace(reply(request.prompt.text), together=64))
+            cluster.settle()
+            ended += 1
+    assert (losses, ended) == (MOST_LOSSES, 400)
+    assert isinstance(poison.exception(20), ModelError)
+    assert [asked.result(20).text for asked in replies] == [str(number) for number in range(400)]
+
+
+def test_nobody_is_blamed_at_a_place_where_every_actor_ends(cluster: Cluster) -> None:
+    good = cluster.join("good")
+    cluster.ask("a")
+    cluster.answer(0)
+    replies = cluster.ask(*map(str, range(FIRST_DEPTH)))
+    for number in range(2 * MOST_LOSSES):  # each as soon as the last has ended, and idle while the good one has much
+        worker = cluster.join(f"bad {number}")
+        replies += cluster.ask(*map(str, range(FIRST_DEPTH)))
+        if worker.open:
+            cluster.lose(next(at for at, (other, *_) in enumerate(cluster.sent) if other is worker))
+        else:
+            cluster.dispatcher.call(partial(cluster.dispatcher.remove, worker))
+            cluster.settle()
+    while todo := [at for at, (worker, request, _) in enumerate(cluster.sent) if request in worker.open]:
+        assert cluster.sent[todo[0]][0] is good
+        cluster.answer(todo[0])
+    assert all(asked.exception(20) is None for asked in replies)
 
 
 def test_an_error_that_is_no_loss_costs_the_worker_nothing(cluster: Cluster) -> None:

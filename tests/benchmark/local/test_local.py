@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,14 @@ from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.local import loaded, loading
 from benchmark.local import run as module
+from benchmark.local.batching import Batcher
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
+from benchmark.local.loaded import Wanted
 from benchmark.local.placement import claim
 from benchmark.local.run import LocalRun, Site
 from benchmark.local.settings import LocalSettings, parse_settings
 from benchmark.model import ModelOptions, find_respondent
-from benchmark.models.local import WAITING, LocalModel
+from benchmark.models.local import HEADROOM, WAITING, LocalModel
 from benchmark.prompt import Prompt
 from tests.benchmark.local.fake import FakeNetwork
 
@@ -85,6 +87,34 @@ def test_each_process_has_its_own_line(checkpoint: Find, tmp_path: Path) -> None
     alone = Limits()
     model(checkpoint("qwen2.5-vl"), LocalRun(Site(folder=tmp_path)), alone)
     assert alone.window(processes=4) == 4 * WAITING
+
+
+@dataclass
+class Growing:
+    """A cluster that has one place at first."""
+
+    room: int = 1
+
+    def check(self, *, needs_gpu: bool) -> str:
+        return f"{self.room} places, {needs_gpu}"
+
+    def start(self, wanted: Mapping[str, Wanted]) -> Mapping[str, Batcher]:
+        return {key: one.line(FakeNetwork, lambda: None) for key, one in wanted.items()}
+
+    def close(self) -> None: ...
+
+
+def test_the_window_grows_with_the_cluster(checkpoint: Find, tmp_path: Path) -> None:
+    cluster, limits = Growing(), Limits()
+    run = LocalRun(Site(folder=tmp_path), cluster)
+    one = model(checkpoint("qwen2.5-vl"), run, limits)
+    asyncio.run(one.check())
+    assert run.notes == ("1 places, False",)
+    assert limits.window() == WAITING
+    cluster.room = 8
+    asyncio.run(one.generate(Prompt(text="abc")))
+    assert limits.window() == HEADROOM * 8 * WAITING
+    run.close()
 
 
 def test_a_process_hides_the_devices_of_the_others(
