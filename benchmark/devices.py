@@ -94,6 +94,7 @@ def _seen() -> tuple[Device, ...]:
     torch = _imported()
     try:
         if torch.cuda.is_available():
+            torch.cuda.init()  # before that it counts whole cards, of which CUDA may show a part alone (MIG)
             return tuple(_cuda(torch, index) for index in range(torch.cuda.device_count()))
         return (_mps(torch),) if torch.backends.mps.is_available() else ()
     except RuntimeError as error:

@@ -136,6 +136,10 @@ class RayCluster:
         kinds = self.ray.exceptions
         return isinstance(error, (kinds.RayActorError, kinds.OutOfMemoryError, kinds.NodeDiedError))
 
+    def is_gone(self, node: str) -> bool:
+        """Whether a node has left the cluster."""
+        return all(each["NodeID"] != node for each in self._alive())
+
     def close(self) -> None:
         """Leaves the cluster, whose actors of this run end with that."""
         if self._ray is not None:
@@ -200,7 +204,7 @@ class Fleet:
         self._waits_since = time.monotonic()
         self._trouble = "no node has joined"
         self._closed = False
-        self._dispatcher = Dispatcher(self._send, cluster.is_loss, self._look)
+        self._dispatcher = Dispatcher(self._send, cluster.is_loss, cluster.is_gone, self._look)
         self.submit = self._dispatcher.submit
         self._dispatcher.start()
 
@@ -279,7 +283,7 @@ class Fleet:
             self._dispatcher.fail(RunError(_unlike(self._packages or {}, said.packages)))
             return
         self._packages = said.packages
-        worker = Worker(actor=actor, shares=said.shares)
+        worker = Worker(actor=actor, node=place.node, shares=said.shares)
         self._dispatcher.add(worker)
         self._cluster.room = max(self._cluster.room, self._dispatcher.workers)
         self._then(actor.live, partial(self._ended, place, worker))

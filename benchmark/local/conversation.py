@@ -43,6 +43,8 @@ class Abilities:
         exact: the only number of frames that the network takes; None where it takes any.
         rate: samples of sound a second.
         longest: samples of sound from which on the processor cuts it off; None where it does not.
+        hop: samples from one spectrum of sound to the next, and `window` those that one looks at; 0 where sound is made
+            as long in any company.
     """
 
     frames: Literal["video", "images"] | None
@@ -51,6 +53,8 @@ class Abilities:
     exact: int | None = None
     rate: int = 16_000
     longest: int | None = None
+    hop: int = 0
+    window: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ def material_of(prompt: Prompt, abilities: Abilities) -> Material:
     if sound is not None and abilities.longest is not None and len(sound) > abilities.longest:
         heard, told = abilities.longest / abilities.rate, len(sound) / abilities.rate
         raise ValueError(f"its processor hears {heard:g} s, and the clip has {told:.0f} s of sound; cut the clip")
+    if sound is not None and abilities.hop:
+        sound = _rounded_up(sound, abilities)
     frames = _suited(prompt.frames, abilities) if prompt.frames else []
     return Material(
         text=prompt.text,
@@ -160,3 +166,13 @@ def _resampled(sound: Sound, rate: int) -> NDArray[np.float32]:
 
     both = math.gcd(rate, sound.rate)
     return resample_poly(sound.samples, rate // both, sound.rate // both).astype(np.float32)
+
+
+def _rounded_up(sound: NDArray[np.float32], abilities: Abilities) -> NDArray[np.float32]:
+    """The sound with silence behind it, up to a whole number of spectra.
+
+    A processor that pads sounds to the longest of a batch would otherwise hear a mirrored end alone, and silence in
+    company.
+    """
+    whole = -(-(len(sound) + abilities.window // 2 + 1) // abilities.hop) * abilities.hop
+    return np.pad(sound, (0, whole - len(sound)))

@@ -59,6 +59,7 @@ class Worker:
 
     Attributes:
         actor: what is asked.
+        node: on which it runs.
         shares: whether it sees the disk on which the run keeps pictures.
         open: the requests that it has.
         depth: how many it may have.
@@ -67,6 +68,7 @@ class Worker:
     """
 
     actor: Any
+    node: str = ""
     shares: bool = False
     open: list[Request] = field(default_factory=list)
     depth: int = FIRST_DEPTH
@@ -88,20 +90,26 @@ Send = Callable[[Worker, Request], "Future[Generated | Refused]"]
 class Dispatcher:
     """A line of requests before many workers, each of which gets the next when it has room.
 
-    What was lost with a worker is suspected of its end. Suspects are asked alone, so that of those that were lost
-    together only the one that is to blame is lost again; where there is a choice, of workers that have answered before,
-    so that nobody is blamed at a place where every worker dies.
+    What was lost with a worker is suspected of its end, unless its node was lost with it. Suspects are asked alone, so
+    that of those that were lost together only the one that is to blame is lost again; where there is a choice, of
+    workers that have answered before, so that nobody is blamed at a place where every worker dies.
 
     One thread does it all; whoever calls from another only leaves word.
     """
 
-    def __init__(self, send: Send, is_loss: Callable[[BaseException], bool], tick: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        send: Send,
+        is_loss: Callable[[BaseException], bool],
+        is_gone: Callable[[str], bool],
+        tick: Callable[[], None],
+    ) -> None:
         """Has no workers yet.
 
-        `is_loss` says whether an error of a reply means that the worker is no more; `tick` is called now and then, for
-        the first time at once.
+        `is_loss` says whether an error of a reply means that the worker is no more, `is_gone` whether a node is; `tick`
+        is called now and then, for the first time at once.
         """
-        self._send, self._is_loss, self._tick = send, is_loss, tick
+        self._send, self._is_loss, self._is_gone, self._tick = send, is_loss, is_gone, tick
         self._word: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         # the urgent and the others: one line that is sorted anew costs each reply what all requests in it cost
         self._lines: tuple[deque[Request], deque[Request]] = (deque(), deque())
@@ -148,12 +156,16 @@ class Dispatcher:
         self._feed()
 
     def remove(self, worker: Worker) -> None:
-        """Gives up a worker; what it had is suspected of having ended it, and asked again."""
+        """Gives up a worker; what it had is asked again, as suspects where its node is still there."""
         if worker in self._workers:
             self._workers.remove(worker)
             lost, worker.open = worker.open, []
-            for request in sorted(lost, key=lambda request: not request.urgent):
-                self._again(request, "the actors that had it were lost")
+            if self._is_gone(worker.node):
+                for request in reversed(lost):
+                    self._line_of(request).appendleft(request)
+            else:
+                for request in sorted(lost, key=lambda request: not request.urgent):
+                    self._again(request, "the actors that had it were lost")
             self._feed()
 
     def fail(self, error: EmotionError) -> None:

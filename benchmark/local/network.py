@@ -235,7 +235,8 @@ def _processing(processor: Any, told: Mapping[str, Any]) -> dict[str, Any]:
 def _abilities(processor: Any, model: Any, checkpoint: Checkpoint, settings: LocalSettings) -> Abilities:
     """What processor and network do, read off their parts."""
     hearing = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
-    truncates = getattr(processor, "audio_kwargs", {}).get("truncation", True)
+    usual = getattr(processor, "audio_kwargs", {})
+    truncates, fixed = usual.get("truncation", True), usual.get("padding", "max_length") == "max_length"
     weaves = WOVEN in inspect.signature(model.forward).parameters
     frames: Any = "images" if getattr(processor, "image_processor", None) else None
     if getattr(processor, "video_processor", None) is not None:
@@ -247,6 +248,8 @@ def _abilities(processor: Any, model: Any, checkpoint: Checkpoint, settings: Loc
         exact=EXACT_FRAMES.get(checkpoint.architecture),
         rate=getattr(hearing, "sampling_rate", 16_000),
         longest=getattr(hearing, "n_samples", None) if truncates else None,
+        hop=0 if fixed else getattr(hearing, "hop_length", 0),
+        window=getattr(hearing, "n_fft", 0),
     )
 
 

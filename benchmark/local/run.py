@@ -302,5 +302,8 @@ def _note(found: Sequence[Device], taken: int, each: int) -> str:
 def _loaded_bytes(one: Wanted) -> int:
     """What a checkpoint's weights take on a device."""
     told = one.settings.loading.get("quantization_config")
-    saves = [QUANTIZED[name] for name in told if name in QUANTIZED and told[name]] if isinstance(told, dict) else []
-    return one.checkpoint.weigh(one.settings) // max(saves, default=1)
+    if not isinstance(told, dict):
+        return one.checkpoint.weigh(one.settings)
+    saves = [QUANTIZED[name] for name in told if name in QUANTIZED and told[name]]
+    # of other methods nobody knows it beforehand: what they cannot have saved is said when it is loaded
+    return one.checkpoint.weigh(one.settings) // max(saves, default=max(QUANTIZED.values()))

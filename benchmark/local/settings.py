@@ -64,6 +64,10 @@ class LocalSettings:
     def device(self) -> str | None:
         """The one device that the user names, such as `cpu` or `cuda:1`; None to take what there is."""
         device = self.loading.get("device_map")
+        if isinstance(device, Mapping) and list(device) == [""]:
+            device = device[""]
+        if isinstance(device, int):
+            return f"cuda:{device}"
         return device if isinstance(device, str) and device not in SPREADING else None
 
     @property

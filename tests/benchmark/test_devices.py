@@ -18,6 +18,7 @@ CUDA = """
     print("a warning", file=sys.stderr)
     class cuda:
         is_available = staticmethod(lambda: True)
+        init = staticmethod(lambda: None)
         device_count = staticmethod(lambda: 2)
         get_device_name = staticmethod(lambda index: f"Card {index}")
         mem_get_info = staticmethod(lambda index: (10 + index, 80))
@@ -35,6 +36,7 @@ MPS = """
 OCCUPIED = """
     class cuda:
         is_available = staticmethod(lambda: True)
+        init = staticmethod(lambda: None)
         device_count = staticmethod(lambda: 1)
         def mem_get_info(index):
             raise RuntimeError("all CUDA-capable devices are busy\\nand a trace")

@@ -46,7 +46,7 @@ class _Cluster:
     def __init__(self, gpus: int) -> None:
         self.sent: deque[Future[Generated | Refused]] = deque()
         self.replies: deque[Future[Generated]] = deque()
-        self.dispatcher = Dispatcher(self._send, lambda _: False, lambda: None)
+        self.dispatcher = Dispatcher(self._send, lambda _: False, lambda _: False, lambda: None)
         self.dispatcher.start()
         for _ in range(gpus):
             self.dispatcher.call(lambda: self.dispatcher.add(Worker(actor=None, depth=3 * BATCH)))

@@ -26,10 +26,12 @@ class Cluster:
     """Stands for Ray: keeps what was sent, until a test says what becomes of it."""
 
     sent: list[tuple[Worker, Request, "Future[Generated | Refused]"]] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
     dispatcher: Dispatcher = field(init=False)
 
     def __post_init__(self) -> None:
-        self.dispatcher = Dispatcher(self.send, lambda error: isinstance(error, Lost), lambda: None)
+        is_loss, is_gone = (lambda error: isinstance(error, Lost)), self.gone.__contains__
+        self.dispatcher = Dispatcher(self.send, is_loss, is_gone, lambda: None)
         self.dispatcher.start()
 
     def send(self, worker: Worker, request: Request) -> "Future[Generated | Refused]":
@@ -40,7 +42,7 @@ class Cluster:
         return future
 
     def join(self, name: str) -> Worker:
-        worker = Worker(actor=name)
+        worker = Worker(actor=name, node=f"node of {name}")
         self.dispatcher.call(lambda: self.dispatcher.add(worker))
         self.settle()
         return worker
@@ -105,6 +107,19 @@ def test_who_makes_larger_batches_gets_more(cluster: Cluster) -> None:
     cluster.sent[0][2].set_result(replace(reply("0"), together=20))
     cluster.settle()
     assert len(one.open) == BATCHES * 20
+
+
+def test_what_was_lost_with_its_node_is_no_suspect(cluster: Cluster) -> None:
+    replies = cluster.ask("a", "b", "c")
+    for number in range(2 * MOST_LOSSES):
+        worker = cluster.join(f"worker {number}")
+        assert cluster.at(worker) == ["a", "b", "c"], "together, and in their order"
+        cluster.gone.add(worker.node)
+        cluster.lose(-1)
+    cluster.join("last")
+    for place in (-3, -2, -1):
+        cluster.answer(place)
+    assert [one.result(20).text for one in replies] == ["A", "B", "C"]
 
 
 def test_the_urgent_are_given_out_first(cluster: Cluster) -> None:

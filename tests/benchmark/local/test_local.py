@@ -17,7 +17,7 @@ from benchmark.local.batching import Batcher
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
 from benchmark.local.loaded import Wanted
 from benchmark.local.placement import claim
-from benchmark.local.run import LocalRun, Site
+from benchmark.local.run import LOST_DEVICE, LocalRun, Site, last_words
 from benchmark.local.settings import LocalSettings, parse_settings
 from benchmark.model import ModelOptions, find_respondent
 from benchmark.models.local import HEADROOM, WAITING, LocalModel
@@ -99,7 +99,7 @@ class Growing:
         return f"{self.room} places, {needs_gpu}"
 
     def start(self, wanted: Mapping[str, Wanted]) -> Mapping[str, Batcher]:
-        return {key: one.line(FakeNetwork, lambda: None) for key, one in wanted.items()}
+        return {key: one.line(FakeNetwork, lambda _: None) for key, one in wanted.items()}
 
     def close(self) -> None: ...
 
@@ -175,6 +175,72 @@ def test_one_named_device_is_the_one_that_is_looked_at(
         else:
             with pytest.raises(RunError, match="device_map=cuda:1 is one device for all processes"):
                 run.check()
+
+
+@pytest.mark.parametrize(
+    ("model", "judge", "said"),
+    [
+        ("cuda:0", "cuda:1", None),
+        (0, {"": 1}, None),
+        ("cuda:1", "cpu", None),
+        ("cuda:0", 0, r"hf:qwen2\.5-vl \(15\.0 GB\) and hf:qwen2-audio \(15\.0 GB\) together need 31\.0 GB, and GPU 0"),
+        ("cuda:0", None, "device_map=cuda:0 is for one of the models: name a device for each, or none"),
+        ("cuda:5", "cuda:0", "device_map=cuda:5 is not there; there are cuda:0, cuda:1, and cpu"),
+    ],
+)
+def test_each_model_may_have_a_device_of_its_own(
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: object, judge: object, said: str | None
+) -> None:
+    monkeypatch.setattr(module, "devices", lambda: cards(2))
+    monkeypatch.setattr(module, "free_memory", lambda: 16 * 10**9)
+    monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 15 * 10**9)
+    run = LocalRun(Site(folder=tmp_path))
+    for name, device in (("qwen2.5-vl", model), ("qwen2-audio", judge)):
+        settings = parse_settings({"device_map": device})
+        found = find_checkpoint(str(checkpoint(name)), settings)
+        run.add(replace(found, name=name), settings)
+    if said is None:
+        run.check()
+    else:
+        with pytest.raises(RunError, match=said):
+            run.check()
+
+
+def test_one_checkpoint_that_is_loaded_twice_is_listed_twice(
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "devices", lambda: cards(1))
+    monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 15 * 10**9)
+    run = LocalRun(Site(folder=tmp_path))
+    for options in ({"dtype": "bfloat16"}, {}):
+        settings = parse_settings(options)
+        run.add(replace(find_checkpoint(str(checkpoint("qwen2.5-vl")), settings), name="x"), settings)
+    with pytest.raises(RunError, match=r"hf:x \(15\.0 GB\) and hf:x with other options \(15\.0 GB\) together"):
+        run.check()
+
+
+def test_a_card_with_room_is_named(checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "devices", lambda: (replace(cards(1)[0], free_bytes=10**9), cards(2)[1]))
+    monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 15 * 10**9)
+    settings, run = parse_settings({}), LocalRun(Site(folder=tmp_path))
+    run.add(find_checkpoint(str(checkpoint("qwen2.5-vl")), settings), settings)
+    with pytest.raises(RunError, match="GPU 1 has room: --model-option=device_map=cuda:1"):
+        run.check()
+
+
+def test_a_process_that_leaves_says_why(checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    network = FakeNetwork()
+    monkeypatch.setattr(loaded, "TransformersNetwork", lambda *_: network)
+    monkeypatch.setattr("benchmark.local.run.os._exit", left.append)
+    run = LocalRun(Site(folder=tmp_path, worker=3, replaceable=True))
+    one = model(checkpoint("qwen2.5-vl"), run)
+    asyncio.run(one.generate(Prompt(text="abc")))
+    network.lost = True
+    with pytest.raises(RunError, match="The device has failed"):
+        asyncio.run(one.generate(Prompt(text="abc")))
+    assert (left, last_words(tmp_path, 3), last_words(tmp_path, 2)) == ([LOST_DEVICE], "an illegal access", "")
+    run.close()
 
 
 def test_devices_are_looked_at_before_anything_is_loaded(

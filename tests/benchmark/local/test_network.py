@@ -52,14 +52,14 @@ def said(network: TransformersNetwork, prompts: Sequence[Prompt]) -> list[Genera
 
 
 def prompt(number: int, *, sees: bool = True, hears: bool = True, text: str = "Name the emotion.") -> Prompt:
-    """Prompts of unlike length: 1 to 5 frames of unlike size, not quite a second apart, 1 to 3 seconds of sound."""
+    """Prompts of unlike length: 1 to 5 frames of unlike size, not quite a second apart, 1.3 to 3.3 s of sound."""
     random = np.random.default_rng(number)
     frames = []
     for second in range(1 + number % 5):
         buffer = BytesIO()
         Image.fromarray(random.integers(0, 255, (72, 96 + 28 * (number % 3), 3), np.uint8)).save(buffer, "JPEG")
         frames.append(Frame(jpeg=buffer.getvalue(), seconds=second * (1 - 0.01 * (number % 3))))
-    heard = random.normal(0, 0.2, 16_000 * (1 + number % 3)).astype("f4")
+    heard = random.normal(0, 0.2, 20_871 + 16_007 * (number % 3)).astype("f4")
     sound = Sound(samples=heard, rate=16_000) if hears else None
     return Prompt(text=text + " Think." * (5 * number), frames=frames if sees else (), sound=sound)
 
@@ -74,6 +74,20 @@ def test_a_batch_says_what_each_says_alone(network: tuple[str, TransformersNetwo
     assert [one.input_tokens for one in together] == [one.input_tokens for one in alone]
     assert [one.output_tokens for one in together] == [one.output_tokens for one in alone]
     assert len({one.text for one in alone}) == 6
+
+
+@pytest.mark.parametrize("network", [name for name, (_, hears) in TAKES.items() if hears], indirect=True)
+def test_sound_is_heard_alike_in_any_company(network: tuple[str, TransformersNetwork]) -> None:
+    model = network[1]
+    random = np.random.default_rng(0)
+    heard = [random.normal(0, 0.2, int(16_000 * seconds)).astype("f4") for seconds in random.uniform(2.5, 6.5, 12)]
+    prompts = [Prompt(text="Listen.", sound=Sound(samples=one, rate=16_000)) for one in heard]
+    together = model.prepare(prompts, GREEDY).batch.inputs
+    for row, one in enumerate(prompts):
+        alone = model.prepare([one], GREEDY).batch.inputs
+        frames = int(alone["feature_attention_mask"].sum())
+        assert int(together["feature_attention_mask"][row].sum()) == frames
+        assert together["input_features"][row, :, :frames].allclose(alone["input_features"][0, :, :frames], atol=1e-4)
 
 
 def test_words_alone_are_answered_too(network: tuple[str, TransformersNetwork]) -> None:
