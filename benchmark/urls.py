@@ -16,6 +16,11 @@ def parse_url(url: str) -> str:
     try:
         return str(TypeAdapter(HttpUrl).validate_python(url))
     except ValidationError as error:
+        if "://" not in url:  # it may be what stands behind a comma in a password, and is not shown
+            raise RunError(
+                "A base URL begins with http:// or https://, as in http://localhost:8000/v1; a comma within one is"
+                " written %2C."
+            ) from None
         told = url.rpartition("@")[2].partition("?")[0]  # no password, no key
         raise RunError(f"{told} is no URL ({error.errors()[0]['msg']}): give e.g. http://localhost:8000/v1.") from None
 

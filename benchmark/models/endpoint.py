@@ -180,7 +180,7 @@ class EndpointModel:
     def identity(self) -> str:
         """Endpoint, name and parameters as JSON, without credentials."""
         endpoint = self.endpoint
-        asked = {"urls": [shown(url) for url in endpoint.urls], "model": endpoint.model}
+        asked = {"urls": sorted(map(shown, endpoint.urls)), "model": endpoint.model}
         return json.dumps(asked | {"parameters": dict(endpoint.parameters)}, sort_keys=True)
 
     async def check(self) -> None:
