@@ -1,6 +1,7 @@
 """Which of several servers is asked, and what is sent again, where and when."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence, Set
@@ -26,7 +27,8 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
         Passing: the last failure, where there is to be no other attempt.
         RunError: no server has answered for as long as there is patience.
     """
-    since, failures, left = time.monotonic(), Counter[int](), set[Account]()
+    since, tries, failures, left = time.monotonic(), 0, Counter[int](), set[Account]()
+    silent_since = math.inf  # nobody has been answered from then on
     while True:
         account = min(accounts, key=partial(_rank, left=left))
         try:
@@ -41,10 +43,13 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
             account.moved()
             continue
         left.clear()
-        failures[last.attempts] += 1
-        outage = (last.unreached or last.refused) and all(one.answered_at < since for one in accounts)
-        given_up = failures[last.attempts] >= last.attempts and not outage
-        wait = None if given_up else account.wait_before(failures.total(), last, since, free=outage)
+        silent = time.monotonic() > silent_since > max(one.answered_at for one in accounts)
+        silent_since = silent_since if silent else time.monotonic()
+        outage = silent and (last.unreached or last.refused)
+        tries += 1
+        failures[last.attempts] += not outage
+        given_up = failures[last.attempts] >= last.attempts
+        wait = None if given_up else account.wait_before(tries, last, since, free=outage)
         if wait is None:
             if outage and time.monotonic() - since > PATIENCE_SECONDS - LONGEST_BACKOFF_SECONDS:
                 raise RunError(f"{last} Nobody was answered for {PATIENCE_SECONDS / 60:.0f} minutes. {KEPT}")

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -197,11 +197,16 @@ class LocalRun:
         for one in self._known.values():
             fetch(one.checkpoint, one.settings)
             there, name = weights[one.settings.device], f"hf:{one.checkpoint.name}"
-            there[f"{name} with other options" if name in there else name] = _loaded_bytes(one)
+            while name in there:
+                name += " with other options"
+            there[name] = _loaded_bytes(one)
         if on_cpu := weights.pop("cpu", None):
             check_memory(on_cpu, free_memory(), workers)
         if on_any := weights.pop(None, None):
-            self._check_unnamed(weights)
+            if weights:  # of whose devices we would hide some
+                raise RunError(
+                    f"device_map={min(map(str, weights))} is for one of the models: name a device for each, or none."
+                )
             found = devices()
             check_devices(found, workers, each)
             check_room(on_any, found, workers, each)
@@ -214,13 +219,6 @@ class LocalRun:
     def _named(self) -> set[str | None]:
         """The devices that the user names; None where that is left to us."""
         return {one.settings.device for one in self._known.values()}
-
-    def _check_unnamed(self, named: Collection[str | None]) -> None:
-        """Where one model's device is left to us, so must be the others', of which we would hide some."""
-        if named:
-            raise RunError(
-                f"device_map={min(map(str, named))} is for one of the models: name a device for each, or none."
-            )
 
     def _check_named(self, weights: Mapping[str, Mapping[str, int]]) -> None:
         """Refuses devices that are not there, or too small for what is meant for them."""

@@ -328,11 +328,11 @@ def test_a_server_that_is_asked_too_much_is_not_taken_out(endpoint: Endpoint, ot
 def test_where_all_are_dead_the_last_cause_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("limits", "pool"):
         monkeypatch.setattr(f"benchmark.{module}.PATIENCE_SECONDS", 0.01)
-    limits = Limits(backoff=1)
+    limits = Limits(backoff=0.001)
     urls = free_url(), free_url()
     with pytest.raises(RunError, match=r"cannot be reached .* Nobody was answered .* the same command goes on"):
         ask(limited(limits, *urls))
-    assert limits.traffic.requests == 2
+    assert limits.traffic.requests > 2
     assert limits.traffic.out == 2
 
 
