@@ -22,7 +22,8 @@ from benchmark.cache import key_of
 from benchmark.catalogue import find_catalogued, read_catalogue
 from benchmark.clip import as_frames
 from benchmark.errors import ModelError, RunError
-from benchmark.limits import Account, Bill, Limits, Passing, pause_asked, pause_due
+from benchmark.headers import pause_asked, pause_due
+from benchmark.limits import Account, Bill, Limits, Passing
 from benchmark.model import Answer, ModelOptions, storable
 from benchmark.models.chat import Empty, content_of, count_of, object_of, text_of
 from benchmark.money import KNOWN_AFTER, MARGIN, cost, input_tokens, most_output

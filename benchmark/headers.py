@@ -1,0 +1,50 @@
+"""How long a server wants to be left alone, by the headers of its replies."""
+
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+_PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def pause_asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a refusal's Retry-After asks for (RFC 9110, section 10.2.3: seconds, or a date); None without."""
+    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
+        return milliseconds / 1000
+    told = headers.get("retry-after", "")
+    if (seconds := _number(told)) is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def pause_due(headers: Mapping[str, str]) -> float | None:
+    """Seconds until more is allowed, where the x-ratelimit headers say that nothing is left; None otherwise.
+
+    Times are written as in `6m0s` or `250ms`, or as seconds (OpenAI's API reference, "Rate limits").
+    """
+    pauses = [
+        _span(headers.get(f"x-ratelimit-reset-{what}", ""))
+        for what in ("requests", "tokens")
+        if _number(headers.get(f"x-ratelimit-remaining-{what}")) == 0
+    ]
+    return max((pause for pause in pauses if pause is not None), default=None)
+
+
+def _span(told: str) -> float | None:
+    parts = _PART.findall(told)
+    if "".join(number + unit for number, unit in parts) != told or not parts:
+        return _number(told)
+    return sum(number * _SECONDS[unit] for text, unit in parts if (number := _number(text)) is not None)
+
+
+def _number(told: str | None) -> float | None:
+    try:
+        number = float(told or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None
