@@ -301,8 +301,10 @@ class EndpointModel:
             return Passing(said, attempts=1, strikes=STRIKES)
         if error.code == "insufficient_quota" or not (status in HEALING or status >= 500):
             return ModelError(said)
+        refused = status in REFUSED
         # a 503 that names no pause may also come from a proxy whose server is gone
-        return Passing(said, refused=status in REFUSED, after=after, strikes=status >= 500 and after is None)
+        strikes = status >= 500 and not (refused and after is not None)
+        return Passing(said, refused=refused, after=after, strikes=strikes)
 
     @contextmanager
     def _client(self, url: str) -> Iterator[AsyncOpenAI]:
