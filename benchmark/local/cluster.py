@@ -36,6 +36,9 @@ SHIPPED = 512
 """Clips whose pictures and sound stay in the object store, for whoever asks about them next."""
 
 AUTHENTICATION = "RAY_AUTH_MODE"
+NICENESS = "RAY_worker_niceness"
+"""How far its actors give way to other processes: by 15 unless it is told otherwise, and so to the clips' decoding."""
+
 HERE = "local"
 """Ray's word for a new cluster of this machine alone, whatever RAY_ADDRESS says and whatever runs here already."""
 
@@ -170,6 +173,8 @@ class RayCluster:
             import ray
         except ImportError as error:
             raise RunError("--engine=ray needs Ray: pip install 'mme-emotion[ray]'.") from error
+        if self.address == HERE:
+            os.environ.setdefault(NICENESS, "0")
         where = {"address": self.address} | ({"include_dashboard": False} if self.address == HERE else {})
         try:
             ray.init(**where, log_to_driver=False, logging_level="ERROR", namespace="mme-emotion")

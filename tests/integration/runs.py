@@ -113,7 +113,9 @@ def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Waits for something that happens elsewhere."""
     deadline = time.monotonic() + 150
     while not reached():
-        assert time.monotonic() < deadline
+        if time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"it does not come to that: {process.communicate()[0]}")
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.01)
             pytest.fail(process.communicate()[0])

@@ -277,10 +277,13 @@ def test_without_an_address_it_is_this_machine_whatever_else_runs(
     package.shutdown = lambda: None  # type: ignore[attr-defined]
     monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")
     monkeypatch.setenv("RAY_AUTH_MODE", "")
+    monkeypatch.setenv(module.NICENESS, "")
+    monkeypatch.delenv(module.NICENESS)
     made = RayCluster("", 1, lambda: Cache(tmp_path))
     assert made.ray is package
     assert asked["address"] == "local"
     assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert os.environ[module.NICENESS] == "0"
     made.close()
 
 
