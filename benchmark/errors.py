@@ -15,6 +15,9 @@ from contextlib import contextmanager
 
 from benchmark.usage import Usage
 
+KEPT = "What was answered is kept: the same command goes on."
+"""What errors end with that end a run on its way."""
+
 
 class EmotionError(Exception):
     """Root of the tree.

@@ -9,12 +9,10 @@ from functools import partial
 from typing import TypeVar
 
 from benchmark.breaker import STRIKES, UNWATCHED, Attempt
-from benchmark.errors import ModelError, RunError
+from benchmark.errors import KEPT, ModelError, RunError
 from benchmark.limits import LONGEST_BACKOFF_SECONDS, PATIENCE_SECONDS, Account, Dismissed, Passing
 
 T = TypeVar("T")
-
-KEPT = "What was answered is kept: the same command goes on."
 
 
 async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[T]], *, urgent: bool = False) -> T:

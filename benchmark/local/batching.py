@@ -9,7 +9,7 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from benchmark.errors import EmotionError, ModelError, RunError
+from benchmark.errors import KEPT, EmotionError, ModelError, RunError
 from benchmark.local.conversation import pace_of, weight_of
 from benchmark.local.sizing import Batch, Sizer
 from benchmark.prompt import Prompt
@@ -230,9 +230,7 @@ class Batcher:
         except DeviceLost as error:
             if self._served:  # a device that never did anything would not do better in another process
                 self._give_up(str(error))
-            self._fail(
-                RunError(f"The device has failed ({error}). What was answered is kept: the same command goes on.")
-            )
+            self._fail(RunError(f"The device has failed ({error}). {KEPT}"))
         except EmotionError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001  a network's own code may raise anything

@@ -89,19 +89,21 @@ def check_room(weights: Mapping[str, int], found: Sequence[Device], processes: i
     Raises:
         RunError: says what is needed and what there is.
     """
+    needed = sum(weights.values()) + RESERVE_BYTES * each
     for place in range(processes):
         group = found[place * each : (place + 1) * each]
         free, total = sum(one.free_bytes for one in group), sum(one.total_bytes for one in group)
-        if sum(weights.values()) + RESERVE_BYTES * each > free:
-            where = f"GPU {group[0].index} ({group[0].name})" if each == 1 else f"{each} × {group[0].name}"
-            roomy = [one for one in found if sum(weights.values()) + RESERVE_BYTES <= one.free_bytes]
-            if processes * each == 1 and roomy:
-                raise RunError(
-                    f"{_listed(weights)} does not fit on {where}, with {gigabytes(free)} of {gigabytes(total)} free."
-                    f" GPU {roomy[0].index} has room: --model-option=device_map=cuda:{roomy[0].index}, and likewise for"
-                    " the agents that are hf: too."
-                )
-            raise RunError(_too_large(weights, where, free, total, each))
+        if needed <= free:
+            continue
+        where = f"GPU {group[0].index} ({group[0].name})" if each == 1 else f"{each} × {group[0].name}"
+        roomy = next((one.index for one in found if needed <= one.free_bytes), None)
+        if processes * each == 1 and roomy is not None:
+            raise RunError(
+                f"{_listed(weights)} does not fit on {where}, with {gigabytes(free)} of {gigabytes(total)} free."
+                f" GPU {roomy} has room: --model-option=device_map=cuda:{roomy}, and likewise for the agents that are"
+                " hf: too."
+            )
+        raise RunError(_too_large(weights, where, free, total, each))
 
 
 def check_memory(weights: Mapping[str, int], free: int, processes: int) -> None:
