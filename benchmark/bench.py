@@ -101,7 +101,8 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun) -> Bench
     """The questions and the respondent that the options name.
 
     Raises:
-        RunError: the samples, the selection or the model are not to be had.
+        RunError: the samples, the selection or the model are not to be had, or the model takes nothing of what it is to
+            be sent.
     """
     dataset = read_samples(options.data or "demo")
     shard = parse_shard(options.shard) if options.shard else None
@@ -116,6 +117,8 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun) -> Bench
         local=local,
     )
     respondent = find_respondent(options.model, settings, dataset.samples)
+    if options.modalities and isinstance(respondent, Model):
+        _check_modalities(options, respondent)
     template = read_templates(PROMPTS, options.prompts)["question"]
     return Bench(
         options=options,
@@ -126,3 +129,14 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun) -> Bench
         limits=limits,
         local=local,
     )
+
+
+def _check_modalities(options: BenchmarkOptions, model: Model) -> None:
+    """Refuses a model of which every sample would fail, one by one, for want of anything to send it."""
+    if model.modalities.isdisjoint(options.modalities):
+        takes = ",".join(sorted(model.modalities & {"video", "audio"}))
+        asked = ",".join(options.modalities)
+        raise RunError(
+            f"{options.model} takes {takes} alone, and is to be sent {asked}: send what it takes"
+            f" (--modalities={takes}), or name a model that takes {asked}."
+        )

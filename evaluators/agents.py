@@ -105,7 +105,7 @@ def _settings(
         base_urls=urls,
         api_key_env=key_env,
         parameters=dict(getattr(options, f"{role}_option")),
-        modalities=() if spec.startswith("hf:") else modalities,  # a checkpoint says itself, and some cut mere words
+        modalities=modalities,
         prices=prices,
         limits=bench.limits,
         urgent=True,

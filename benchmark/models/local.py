@@ -28,7 +28,7 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "Local
     """`hf:PATH_OR_ID`, with the options that `parse_settings` knows.
 
     Raises:
-        RunError: there is no such checkpoint, or it takes nothing of what it is to be sent.
+        RunError: there is no such checkpoint, or it takes neither frames nor sound.
     """
     if not rest:
         raise RunError("hf: names no model; give hf:FOLDER, or hf:OWNER/NAME of the Hugging Face hub.")
@@ -38,12 +38,6 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "Local
     checkpoint = find_checkpoint(rest, settings, offline=options.local.site.replaceable)
     if not checkpoint.modalities:
         raise RunError(f"hf:{rest} takes neither frames nor sound ({checkpoint.architecture}); name another model.")
-    if options.modalities and checkpoint.modalities.isdisjoint(options.modalities):
-        takes, asked = ",".join(sorted(checkpoint.modalities)), ",".join(options.modalities)
-        raise RunError(
-            f"hf:{rest} takes {takes} alone, and is to be sent {asked}: send what it takes (--modalities={takes}), or"
-            f" name a model that takes {asked}."
-        )
     return LocalModel(checkpoint, settings, options.local, options.limits, urgent=options.urgent)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.bench import BenchmarkOptions, Modalities, prepare
 from benchmark.devices import Device
 from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
@@ -298,12 +299,12 @@ def test_quantized_weights_take_less(
     ],
 )
 def test_a_model_that_would_be_sent_nothing_is_refused_before_the_run(
-    checkpoint: Find, tmp_path: Path, name: str, asked: tuple[str, ...], said: str | None
+    checkpoint: Find, tmp_path: Path, name: str, asked: Modalities, said: str | None
 ) -> None:
-    options = ModelOptions(parameters=ON_CPU, local=LocalRun(Site(folder=tmp_path)), modalities=asked)
-    spec = f"hf:{checkpoint(name)}"
+    options = BenchmarkOptions(model=f"hf:{checkpoint(name)}", model_option=(*ON_CPU.items(),), modalities=asked)
+    local = LocalRun(Site(folder=tmp_path))
     if said is None:
-        assert isinstance(find_respondent(spec, options, ()), LocalModel)
+        assert isinstance(prepare(options, Limits(), local).respondent, LocalModel)
     else:
         with pytest.raises(RunError, match=said):
-            find_respondent(spec, options, ())
+            prepare(options, Limits(), local)
