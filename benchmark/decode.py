@@ -46,6 +46,8 @@ _REFUSALS = (av.FFmpegError, ValueError, EOFError, LookupError, ArithmeticError,
 # In other codecs "non-reference" is not final: HEVC means only frames of the same temporal layer.
 _SKIPPABLE = frozenset({"h264", "mpeg4"})
 _WITH_TIMES = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+# Up to PyAV 18 a tag that is not UTF-8 makes a file unreadable unless asked otherwise; from 19 on there is nothing to ask.
+_ANY_TAGS: Mapping[str, Any] = {"metadata_errors": "replace"} if hasattr(InputContainer, "metadata_errors") else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ def import_decord() -> Any:
 def _opened(path: Path) -> Iterator[InputContainer]:
     # an absolute path is never taken for an URL, and a playlist in disguise reaches no network
     options = {"protocol_whitelist": "file"}
-    with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
+    with av.open(str(path.absolute()), options=options, **_ANY_TAGS) as container:
         yield container
 
 
@@ -189,7 +191,7 @@ def _until(packets: "Iterable[Packet[VideoStream]]", last: Fraction) -> "Iterato
         if start is None and not packet.is_discard:
             start = packet.pts
         # no later packet is due before this one is decoded
-        if start is not None and packet.dts is not None and (packet.dts - start) * packet.time_base > last:
+        if start is not None and packet.dts is not None and (packet.dts - start) * Fraction(packet.time_base) > last:
             return
 
 
@@ -239,7 +241,8 @@ def _ascend(marks: Sequence[int | None]) -> bool:
 
 
 def _base(stream: VideoStream) -> Fraction:
-    return stream.time_base or Fraction(1)
+    # an unset rational is None up to PyAV 18, and one that is false from 19 on
+    return Fraction(stream.time_base or 1)
 
 
 def _timeline(shown: Sequence[int], duration: int, base: Fraction) -> tuple[Sequence[Fraction], Fraction]:
@@ -252,11 +255,16 @@ def _timeline(shown: Sequence[int], duration: int, base: Fraction) -> tuple[Sequ
 def _jpeg_of(frame: VideoFrame, stream: VideoStream) -> bytes:
     # threads cost ten times what they save on pictures this small
     picture = Image.fromarray(frame.reformat(format="rgb24", threads=1).to_ndarray())
-    return _jpeg(picture, stream.sample_aspect_ratio, round(frame.rotation / 90) * 90)
+    return _jpeg(picture, _aspect(stream), round(frame.rotation / 90) * 90)
 
 
-def _jpeg(picture: Image.Image, aspect: Fraction | None, rotation: int = 0) -> bytes:
-    width, height = picture.width * (aspect or 1), picture.height
+def _aspect(stream: VideoStream) -> Fraction:
+    """How much wider than high a pixel is."""
+    return Fraction(stream.sample_aspect_ratio or 1)
+
+
+def _jpeg(picture: Image.Image, aspect: Fraction, rotation: int = 0) -> bytes:
+    width, height = picture.width * aspect, picture.height
     scale = min(1, LONGEST_SIDE / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     upright = picture.resize(size, Image.Resampling.LANCZOS).rotate(rotation, expand=True)
@@ -269,7 +277,7 @@ def _frames_by_decord(path: Path, pace: Pace) -> Mapping[float, bytes]:
     """By decord, whose times are wrong on edit lists, negative start times, gaps and open GOPs."""
     decord = import_decord()
     with _opened(path) as container:
-        aspect = _picture(container, path).sample_aspect_ratio
+        aspect = _aspect(_picture(container, path))
     try:
         reader = decord.VideoReader(str(path.absolute()), num_threads=1)
         spans = reader.get_frame_timestamp(range(len(reader)))
