@@ -1,41 +1,72 @@
-# The two commands of the README, and what CI runs. Everything is installed into .venv.
+# The two commands of the README, and what CI runs. Everything is installed into $(VENV).
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+LOCK ?= requirements.lock
+BIN := $(VENV)/bin
+# pip reads the first for the suite's packages, and until 26.2 for what builds it; from then on the second for that
+INSTALL := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(BIN)/python -m pip install --quiet --disable-pip-version-check
+REQUIRES := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+UV := .venv-uv/bin/uv
+COMPILE = $(REQUIRES) | UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --all-extras --no-annotate
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint types performance simulation clips clean
+.PHONY: demo test unit lint types lock newest lowest performance simulation clips clean
 
-demo: .venv/light  ## run the embedded clips offline; wrong answers (exit code 1) are the point, anything else is an error
-	$(BIN)/pytest --tb=no || test $$? -eq 1
+demo: $(VENV)/light  ## run the embedded clips offline; wrong answers are the point, a sample without a score is an error
+	$(BIN)/python -m benchmark.demo
 
-test: .venv/full  ## the suite's own tests, in two processes; what takes longest comes first
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests
+test: $(VENV)/full  ## the suite's own tests, in two processes; what takes longest comes first
+	$(BIN)/pytest $(PARALLEL) tests/integration tests
 
-lint: .venv/full
+unit: $(VENV)/unit  ## those that start no runs, without what needs torch, Ray or a browser
+	$(BIN)/pytest $(PARALLEL) --ignore=tests/integration tests
+
+lint: $(VENV)/full
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-types: .venv/full
+types: $(VENV)/full
 	$(BIN)/mypy
 
-performance: .venv/full  ## how fast the engine is beside a reference; some ten minutes, needs ffmpeg
+lock: $(UV)  ## renew requirements.lock: the newest releases that pyproject.toml allows, for each Python and platform
+	$(COMPILE) --universal --python-version 3.11 --upgrade --output-file requirements.lock pyproject.toml -
+
+newest:  ## the suite's tests with the newest release of everything that pyproject.toml allows
+	rm -rf .venv-newest
+	MME_EMOTION_UNLOCKED=1 $(MAKE) VENV=.venv-newest LOCK=/dev/null demo test
+
+lowest: $(UV)  ## the same with the oldest
+	rm -rf .venv-lowest && mkdir .venv-lowest
+	$(COMPILE) --python $(PYTHON) --resolution lowest-direct --only-binary :all: --output-file .venv-lowest/lock pyproject.toml -
+	MME_EMOTION_UNLOCKED=1 $(MAKE) VENV=.venv-lowest LOCK=.venv-lowest/lock demo test
+
+performance: $(VENV)/full  ## how fast the engine is beside a reference; some ten minutes, needs ffmpeg
 	$(BIN)/python -m tests.performance
 
-simulation: .venv/full  ## the tables of docs/statistics.md; some twenty minutes, needs the published annotations
+simulation: $(VENV)/full  ## the tables of docs/statistics.md; some twenty minutes, needs the published annotations
 	$(BIN)/python -m tests.performance.simulation
 
-clips: .venv/light  ## draw the demo clips anew (needs espeak-ng)
+clips: $(VENV)/light  ## draw the demo clips anew (needs espeak-ng)
 	$(BIN)/python -m benchmark.demo.make_clips
 
-.venv/light: pyproject.toml
+$(VENV)/light: pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable .
 	touch $@
 
-.venv/full: .venv/light
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[hub,decord,local,ray,dev]'
+$(VENV)/unit: $(VENV)/light
+	$(INSTALL) --editable '.[hub,decord,test]'
 	touch $@
+
+$(VENV)/full: $(VENV)/light
+	$(INSTALL) --editable '.[hub,decord,local,ray,dev]'
+	touch $@
+
+$(UV):
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,8 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import settings
@@ -14,6 +16,9 @@ from tests.endpoint import Endpoint
 # how long an example takes says more of the machine than of the code
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+_NUMBER = count()
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 @pytest.fixture
@@ -30,6 +35,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     made: dict[str, Path] = {}
 
     def find(name: str) -> Path:
+        pytest.importorskip("torch")
         if name not in made:
             made[name] = make(name, tmp_path_factory.mktemp("checkpoints") / name)
         return made[name]
@@ -37,13 +43,30 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     return find
 
 
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has each test begin with an empty cache, which the runs that it starts find too."""
+    home = tmp_path_factory.getbasetemp() / "caches"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / str(next(_NUMBER))))
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Iterator[None]:
-    """Turns a skip for want of a program into a failure where CI has installed every program."""
-    report = yield
-    wanted = os.environ.get("MME_EMOTION_PROGRAMS_REQUIRED")
-    if wanted and report.skipped and "program is not installed" in str(report.longrepr):  # type: ignore[attr-defined]
-        report.outcome = "failed"  # type: ignore[attr-defined]
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turns a skip for want of a program or a package into a failure where CI has installed them all."""
+    return _all_there((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same of a whole module."""
+    return _all_there((yield))
+
+
+def _all_there(report: Report) -> Report:
+    missing = "program is not installed", "could not import"
+    if os.environ.get("MME_EMOTION_ALL_REQUIRED") and report.skipped:
+        if any(words in str(report.longrepr) for words in missing):
+            report.outcome = "failed"
     return report
 
 

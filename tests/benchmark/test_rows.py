@@ -1,8 +1,9 @@
 import re
 from pathlib import Path, PureWindowsPath
+from string import ascii_letters
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmark.rows import Row, case_ids, leaves_folder, source_name, source_of, task_named
@@ -57,6 +58,8 @@ def test_ids_are_plain_unique_and_independent_of_order(named: list[tuple[str, st
 @given(st.text("ab.:/\\\0", max_size=8))
 def test_a_path_that_leaves_its_folder_is_known_as_such(name: str) -> None:
     path = PureWindowsPath(name)  # knows both kinds of slash
+    # from Python 3.13 on any sign before a colon makes a drive, such as no disk has
+    assume(path.drive[1:] != ":" or path.drive[0] in ascii_letters)
 
     assert leaves_folder(name) == bool(path.drive or path.root or ".." in path.parts or "\0" in name)
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+pytest.importorskip("torch")
+
 from benchmark.contents import digest_of
 from benchmark.errors import RunError
 from benchmark.local import checkpoint as module

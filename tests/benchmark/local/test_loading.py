@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("torch")
+
 from benchmark.errors import RunError
 from benchmark.local import loading
 from benchmark.local.checkpoint import Checkpoint

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch")
+
 from benchmark.bench import BenchmarkOptions, Modalities, prepare
 from benchmark.devices import Device
 from benchmark.errors import ModelError, RunError

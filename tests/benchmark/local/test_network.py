@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("torch")
+
 from benchmark.clip import Frame, Sound
 from benchmark.errors import RunError
 from benchmark.local.batching import Generated

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+pytest.importorskip("torch")
 
 from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader, Sound

@@ -73,6 +73,7 @@ def test_transformers_takes_all_that_is_let_through(name: str, value: float) -> 
 
 def _make_processors(generation: Mapping[str, Any]) -> None:
     """What `generate` makes of these fields, each of which refuses what it does not take."""
+    pytest.importorskip("torch")
     from transformers.generation import logits_process as made
 
     makers = {

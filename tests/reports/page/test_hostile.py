@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytest.importorskip("playwright")
+
 from playwright.sync_api import Browser, expect
 
 from reports.compare import compare

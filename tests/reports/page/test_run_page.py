@@ -9,6 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+
+pytest.importorskip("playwright")
+
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import Watched, needs_chromium, watched
