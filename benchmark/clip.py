@@ -24,7 +24,7 @@ from benchmark import decode
 from benchmark.cache import Cache, key_of
 from benchmark.contents import Contents
 from benchmark.decode import Decoder, Pace
-from benchmark.errors import DataError
+from benchmark.errors import DataError, boundary
 
 T = TypeVar("T")
 
@@ -223,6 +223,7 @@ class ClipReader:
         # decoding has threads of its own, so that what only needs a look at the disk never waits behind it
         self._pool = ThreadPoolExecutor(os.cpu_count(), "mme-emotion decoding")
 
+    @boundary(DataError)
     def frames(self, clip: Clip, *, fps: float = 1.0, most: int = 10) -> Frames:
         """The frames on display at 0, 1/fps, 2/fps, … seconds, `most` times at most; `decode.Pace` is exact about it.
 
@@ -243,6 +244,7 @@ class ClipReader:
             return False
         return self._cache.get(f"clip:{self._frames_key(clip, fps, most)}") is not None
 
+    @boundary(DataError)
     def sound(self, clip: Clip, *, rate: int = 16_000) -> Sound | None:
         """The sound at `rate` samples a second, or None where the clip has none.
 
@@ -259,6 +261,7 @@ class ClipReader:
         heard = np.frombuffer(kept, "<i2")
         return Sound(samples=heard.astype(np.float32) / np.float32(_FULL_SCALE), rate=rate) if len(heard) else None
 
+    @boundary(DataError)
     def waveform(self, clip: Clip) -> Waveform | None:
         """How loud the clip is over time, or None where it has no sound; the sound itself is not kept for it.
 
@@ -291,6 +294,7 @@ class ClipReader:
         kept = self._cache.get(_wave_key(digest))
         return await self.soon(partial(self.waveform, clip)) if kept is None else _waveform_in(kept)
 
+    @boundary(DataError)
     def video(self, clip: Clip, *, sound: bool = True) -> bytes:
         """The whole clip as mp4, encoded as it was, without metadata: a file may carry its own name or title there.
 
@@ -310,9 +314,10 @@ class ClipReader:
         Raises:
             DataError: as for `frames`.
         """
-        key, pace = await asyncio.to_thread(self._frames_key, clip, fps, most), Pace(fps=fps, most=most)
-        found = self._found_frames(key, clip, pace)
-        return await self.soon(partial(self._decoded_frames, key, clip, pace)) if found is None else found
+        with boundary(DataError):
+            key, pace = await asyncio.to_thread(self._frames_key, clip, fps, most), Pace(fps=fps, most=most)
+            found = self._found_frames(key, clip, pace)
+            return await self.soon(partial(self._decoded_frames, key, clip, pace)) if found is None else found
 
     def _sound_key(self, digest: str, rate: int) -> str:
         return key_of(decode.VERSION, digest, "sound", str(rate))

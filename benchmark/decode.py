@@ -46,7 +46,7 @@ _REFUSALS = (av.FFmpegError, ValueError, EOFError, LookupError, ArithmeticError,
 # In other codecs "non-reference" is not final: HEVC means only frames of the same temporal layer.
 _SKIPPABLE = frozenset({"h264", "mpeg4"})
 _WITH_TIMES = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
-# Up to PyAV 18 a tag that is not UTF-8 makes a file unreadable unless asked otherwise; from 19 on there is nothing to ask.
+# up to PyAV 18 a tag that is not UTF-8 makes a file unreadable; from 19 on none does, and there is nothing to ask for
 _ANY_TAGS: Mapping[str, Any] = {"metadata_errors": "replace"} if hasattr(InputContainer, "metadata_errors") else {}
 
 
@@ -264,8 +264,8 @@ def _aspect(stream: VideoStream) -> Fraction:
 
 
 def _jpeg(picture: Image.Image, aspect: Fraction, rotation: int = 0) -> bytes:
-    width, height = picture.width * aspect, picture.height
-    scale = min(1, LONGEST_SIDE / max(width, height))
+    width, height = picture.width * aspect, Fraction(picture.height)
+    scale = min(Fraction(1), LONGEST_SIDE / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     upright = picture.resize(size, Image.Resampling.LANCZOS).rotate(rotation, expand=True)
     buffer = BytesIO()

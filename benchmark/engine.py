@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from benchmark.errors import RunError
+from benchmark.fault import fault_of
 from benchmark.task import Sample
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class Engine(Generic[T]):
         self._unclaimed: dict[str, T] = {}
         self._failures: list[str | None] = []
         self._loop = _new_loop()
+        self._loop.set_exception_handler(self._unforeseen)
         self._thread = threading.Thread(target=self._loop.run_forever, name="mme-emotion engine", daemon=True)
         self._thread.start()
 
@@ -108,17 +110,18 @@ class Engine(Generic[T]):
         self._loop.close()
 
     def _fill(self) -> None:
+        if self.stopped:
+            self._refuse(self._line)
+            self._line.clear()
+            return
         window = self._window()
-        while self._line and not self.stopped and len(self._open) < window:
+        while self._line and len(self._open) < window:
             if len(self._unclaimed) > BACKLOG + window:
                 return
             sample = self._line.popleft()
             task = self._loop.create_task(self._run(sample))
             self._open.add(task)
             task.add_done_callback(self._ended)
-        if self.stopped:
-            self._refuse(self._line)
-            self._line.clear()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._open.discard(task)
@@ -142,6 +145,15 @@ class Engine(Generic[T]):
             future.set_result(result)
             self._done.put(sample.id)
             self._heed(self._failure(result))
+
+    def _unforeseen(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Stops where a callback of the loop has failed, such as the filling: cases would wait for ever."""
+        error = context.get("exception")
+        if "handle" in context and isinstance(error, Exception):
+            fault = fault_of(error)
+            self._stop(f"The engine has failed: {fault.words}, {fault.blame}.", drop=True)
+        else:
+            loop.default_exception_handler(context)
 
     def _heed(self, failure: str | None) -> None:
         if len(self._failures) < ALIKE:

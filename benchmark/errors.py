@@ -10,9 +10,10 @@
 A text is one or two sentences for the person at the terminal: what is wrong, where, what to do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from benchmark.fault import Fault, fault_of
 from benchmark.usage import Usage
 
 KEPT = "What was answered is kept: the same command goes on."
@@ -26,14 +27,18 @@ class EmotionError(Exception):
         stage: the boundary in one word, as records carry it.
         replies: texts that an agent gave before it was given up, oldest first.
         usage: what was spent until then.
+        fault: the exception behind it, where that is of a kind that nobody foresaw.
     """
 
     stage = "run"
 
-    def __init__(self, message: str, replies: tuple[str, ...] = (), usage: Usage = Usage()) -> None:
+    def __init__(
+        self, message: str, replies: tuple[str, ...] = (), usage: Usage = Usage(), fault: Fault | None = None
+    ) -> None:
         super().__init__(message)
         self.replies = replies
         self.usage = usage
+        self.fault = fault
 
 
 class DataError(EmotionError):
@@ -65,10 +70,11 @@ class RunError(EmotionError):
 
 
 @contextmanager
-def boundary(error: type[EmotionError]) -> Iterator[None]:
+def boundary(error: type[EmotionError], redact: Callable[[str], str] = str) -> Iterator[None]:
     """Attributes whatever goes wrong inside to one boundary, with the cause kept.
 
-    A `DataError` or `RunError` passes as it is: a clip that cannot be decoded is not the fault of the model.
+    A `DataError` or `RunError` passes as it is: a clip that cannot be decoded is not the fault of the model. What is no
+    `EmotionError` is a fault, and `redact` takes off what must not be told of it.
 
     Raises:
         EmotionError: of the given type, or the `DataError` or `RunError` itself.
@@ -78,6 +84,7 @@ def boundary(error: type[EmotionError]) -> Iterator[None]:
     except (error, DataError, RunError):
         raise
     except EmotionError as cause:
-        raise error(str(cause), cause.replies, cause.usage) from cause
+        raise error(str(cause), cause.replies, cause.usage, cause.fault) from cause
     except Exception as cause:
-        raise error(f"{type(cause).__name__}: {cause}") from cause
+        fault = fault_of(cause, redact)
+        raise error(fault.words, fault=fault) from cause

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmark.clip import ClipReader, as_frames
 from benchmark.dataset import read_samples
-from benchmark.errors import JudgeError, boundary
+from benchmark.errors import JudgeError, RunError, boundary
 from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.evidence import Evidence, Question
@@ -164,5 +164,7 @@ async def _checked(anchor: Anchor, judge: Judge, reader: ClipReader) -> Checked:
         with boundary(JudgeError):
             reply = await judge.rate(anchor.steps, evidence)
     except JudgeError as error:
+        if (fault := error.fault) is not None:  # which is not the judge's doing
+            raise RunError(f"The judge cannot be checked: {fault.words}, {fault.blame}.", fault=fault) from error
         return Checked(anchor=anchor, ratings=None, error=str(error), usage=error.usage)
     return Checked(anchor=anchor, ratings=reply.value, usage=reply.usage)

@@ -231,7 +231,11 @@ def _with_those_ahead(window: int) -> int:
 
 def _failure(outcome: Scored | Unscored) -> str | None:
     """Why there is no score, where every sample could fail so; a clip that cannot be read says nothing of others."""
-    return outcome.error if isinstance(outcome, Unscored) and outcome.stage != DataError.stage else None
+    if isinstance(outcome, Scored):
+        return None
+    if outcome.fault is not None:
+        return outcome.fault.kind
+    return outcome.error if outcome.stage != DataError.stage else None
 
 
 class FirstDoneFirst:

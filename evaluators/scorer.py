@@ -7,6 +7,7 @@ from functools import partial
 
 from benchmark.clip import ClipReader, Frames, Waveform, as_frames
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
+from benchmark.fault import Fault
 from benchmark.model import Answer, Repeatable, Respondent
 from benchmark.task import Sample
 from benchmark.usage import Usage
@@ -63,6 +64,7 @@ class Scored:
         by_rules: what a list of words makes of the last step, beside the judge's rating.
         repeats: what came of asking again; None where that was not done.
         waveform: of the clip's sound, for whoever reads the report; None where nobody has looked, or there is none.
+        fault: of the suite's or a package's, in what no score hangs on.
     """
 
     sample: Sample
@@ -73,6 +75,7 @@ class Scored:
     by_rules: Rating
     repeats: "Repeated | None" = None
     waveform: Waveform | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +99,14 @@ class Unscored:
 
     Attributes:
         sample: the question.
-        stage: where it ended: data, model, extractor or judge; run where a worker process died over it.
+        stage: where it ended: data, model, extractor or judge; run where a worker process died over it, or the suite's
+            own code failed between these.
         error: why, in a sentence.
         answer: the model's, where it came so far.
         replies: those of the agent that was given up, oldest first.
         usage: what was spent on it besides the answer.
         waveform: as for `Scored`.
+        fault: the exception behind it, where that is of a kind that nobody foresaw.
     """
 
     sample: Sample
@@ -111,6 +116,7 @@ class Unscored:
     replies: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     waveform: Waveform | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,30 +203,44 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
     """
     answer = None
     try:
-        with boundary(ModelError):
-            answer = await model.answer(sample)
-        scored = await scorer.score(sample, answer)
-        return scored if repeats == 1 else await _repeated(scored, model, scorer, repeats)
+        with boundary(EmotionError):
+            with boundary(ModelError):
+                answer = await model.answer(sample)
+            scored = await scorer.score(sample, answer)
+            return scored if repeats == 1 else await _repeated(scored, model, scorer, repeats)
     except RunError:
         raise
     except EmotionError as error:
-        why = _public(error, sample)
         return Unscored(
-            sample=sample, stage=error.stage, error=why, answer=answer, replies=error.replies, usage=error.usage
+            sample=sample,
+            stage=error.stage,
+            error=_public(str(error), sample),
+            answer=answer,
+            replies=error.replies,
+            usage=error.usage,
+            fault=_public_fault(error, sample),
         )
 
 
-def _public(error: EmotionError, sample: Sample) -> str:
-    """What went wrong, without where the clip lies: that is not for reports that people hand on."""
-    return str(error).replace(str(sample.clip.path), sample.id)
+def _public(text: str, sample: Sample) -> str:
+    """The text without where the clip lies: that is not for reports that people hand on."""
+    path = sample.clip.path
+    return text.replace(str(path.absolute()), sample.id).replace(str(path), sample.id)
+
+
+def _public_fault(error: EmotionError, sample: Sample) -> Fault | None:
+    if (fault := error.fault) is None:
+        return None
+    return replace(fault, error=_public(fault.error, sample), traceback=_public(fault.traceback, sample))
 
 
 async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Scored | Unscored:
     """The same with the waveform of the clip's sound; no score hangs on it, so what cannot be decoded has none."""
     try:
-        waveform = await reader.waveform_soon(outcome.sample.clip)
-    except DataError:
-        return outcome
+        with boundary(DataError):
+            waveform = await reader.waveform_soon(outcome.sample.clip)
+    except DataError as error:
+        return replace(outcome, fault=outcome.fault or _public_fault(error, outcome.sample))
     return replace(outcome, waveform=waveform)
 
 
@@ -233,20 +253,22 @@ async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int
         RunError: the run cannot go on.
     """
     spent = {"repeats": Trace(model=first.score.answer.model)}
+    fault = None
     answers, judgements = [first.score], [first.score]
     try:
-        for number in range(1, count):
-            answer = await _answer_again(model, first, number, spent)
-            answers.append(await _score_again(scorer, first.sample, answer, number, spent))
-            judged = count - 1 + number
-            judgements.append(await _score_again(scorer, first.sample, first.score.answer, judged, spent))
+        with boundary(EmotionError):
+            for number in range(1, count):
+                answer = await _answer_again(model, first, number, spent)
+                answers.append(await _score_again(scorer, first.sample, answer, number, spent))
+                judged = count - 1 + number
+                judgements.append(await _score_again(scorer, first.sample, first.score.answer, judged, spent))
         repeated = Repeated(answers=tuple(answers), judgements=tuple(judgements))
     except RunError:
         raise
     except EmotionError as error:
         _count(spent, error.usage)
-        repeated = Repeated(error=_public(error, first.sample))
-    return replace(first, repeats=repeated, traces={**first.traces, **spent})
+        repeated, fault = Repeated(error=_public(str(error), first.sample)), _public_fault(error, first.sample)
+    return replace(first, repeats=repeated, traces={**first.traces, **spent}, fault=fault)
 
 
 async def _answer_again(model: Respondent, first: Scored, number: int, spent: dict[str, Trace]) -> Answer:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from _pytest.junitxml import xml_key
 
-from benchmark.errors import EmotionError, RunError
+from benchmark.errors import RunError
 from benchmark.options import option
 from benchmark.plugin import (
     add_options,
@@ -34,6 +34,7 @@ from evaluators.plugin import (
     sample_of,
 )
 from evaluators.scorer import Scored, Unscored
+from reports.failures import Failures
 from reports.gate import COMPARED, SAMPLES, Aspects, Gate, read_gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import cost_of, health_notes, health_of, keep_check, read_checks, shortfalls
@@ -45,7 +46,7 @@ from reports.page.plugin import HtmlRows, path_between
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
 from reports.power import forecasts
 from reports.provenance import background_of, facts_of, introduction
-from reports.record import Record, record_of
+from reports.record import Record, line_of
 from reports.report import Background, Report, report_of
 from reports.results import gate_lines, score_lines, tell_github, write_results
 from reports.run import JUNIT, PAGE, PAGE_FOLDER, RunFolder, usual_place
@@ -99,7 +100,7 @@ class Recorder:
         self.records: dict[str, Record] = {}
         self.report: Report | None = None
         self._drift: list[str] = []
-        self._failure: str | None = None
+        self._failures = Failures()
         self._stray = self._stopped = False
         self._started = time.monotonic()
 
@@ -145,24 +146,28 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keeps the record that a report carries, on disk first; a disk that cannot take it ends the run."""
+        """Keeps the record that a report carries, on disk first; where that fails the run ends."""
         line = getattr(report, RECORD, None)
         if line is not None:
             delattr(report, RECORD)  # pytest keeps its reports to the end
-            if why := self._keep(line):
-                self._stop(why)
+            with self._failures.noted():
+                if why := self._keep(line):
+                    self._stop(why)
+            if self._failures.found:
+                pytest.exit("what was found cannot be kept", returncode=pytest.ExitCode.INTERNAL_ERROR)
         elif report.failed:
             self._stray = True
 
     def _keep(self, line: str) -> str | None:
-        """Keeps the record; says why the run can stop, once it can."""
+        """Keeps the record; says why the run can stop, once it can.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         record = Record.model_validate_json(line)
         if record.id in self.records:  # its worker died between reporting it and saying that it was done
             return None
-        try:
-            self._folder.append(line)
-        except EmotionError as error:
-            pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
+        self._folder.append(line)
         self.records[record.id] = record
         self._progress.add(record)
         return self._keeper.hear(record) if self._keeper is not None else None
@@ -185,12 +190,16 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Writes the report and the summary, of whatever was finished, reported to pytest or not."""
-        if ENGINE in session.config.stash:
-            for outcome in session.config.stash[ENGINE].unclaimed():
-                self._keep(_line_of(outcome, session.config))
-        if self.records:
-            self.report = self._reported()
-            self._hand_over(self.report)
+        if ENGINE in session.config.stash and not self._failures.found:
+            with self._failures.noted():
+                for outcome in session.config.stash[ENGINE].unclaimed():
+                    self._keep(_line_of(outcome, session.config)[0])
+        with self._failures.noted():
+            if self.records:
+                self.report = self._reported()
+                self._hand_over(self.report)
+        if self._failures.found:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _hand_over(self, report: Report) -> None:
         """Writes what there is to read, and puts frames beside it, and clips where that was asked for."""
@@ -198,14 +207,14 @@ class Recorder:
         counted, error = (self._keeper.counted(), self._keeper.error) if self._keeper else (records, ERROR)
         if self._gate is not None:
             self._pass_on(report.gate)
-        try:
+        with self._failures.noted():
             write_results(self._folder, report, records)
+        with self._failures.noted():
             linked = self._bring(report, records)
             contents = Contents(report=report, records=records, counted=counted, error=error, linked=linked)
             write_run_page(self._folder.path, contents)
+        with self._failures.noted():
             tell_github(report, records)
-        except EmotionError as failure:  # what else there is to end must still come to its end
-            self._failure, self._session.exitstatus = str(failure), pytest.ExitCode.INTERNAL_ERROR
 
     def _bring(self, report: Report, records: Sequence[Record]) -> Linked:
         """Puts frames beside the page, and clips where that was asked for; says where clips are."""
@@ -242,20 +251,26 @@ class Recorder:
         for sample in self._samples:
             if crashitem.endswith(f"[{sample.id}]"):
                 dead = Unscored(sample=sample, stage="run", error="Two worker processes died over this sample.")
-                setattr(report, RECORD, _line_of(dead, self._session.config))
+                setattr(report, RECORD, _line_of(dead, self._session.config)[0])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Prints the table below everything else, brings along a junit.xml written elsewhere, lets go of the folder."""
         terminal = config.pluginmanager.getplugin("terminalreporter")
         written, kept = Path(config.option.xmlpath), self._folder.path / JUNIT
-        if self.records and written.exists() and written.resolve() != kept.resolve():
-            shutil.copyfile(written, kept)
-        self._folder.close()
-        if self.report is not None and terminal is not None:
-            self._print(self.report, terminal)
-        if self._failure is not None and terminal is not None:
-            terminal.write_line(self._failure, red=True)
+        with self._failures.noted():
+            if self.records and written.exists() and written.resolve() != kept.resolve():
+                shutil.copyfile(written, kept)
+        with self._failures.noted():
+            self._folder.close()
+        if terminal is not None:
+            with self._failures.noted():
+                if self.report is not None:
+                    self._print(self.report, terminal)
+                elif self.records:
+                    terminal.write_line(f"What was found is kept in {kept.parent}.")
+            for line in self._failures.lines():
+                terminal.write_line(line, red=True)
 
     def _print(self, report: Report, terminal: pytest.TerminalReporter) -> None:
         if self.records:
@@ -269,8 +284,8 @@ class Recorder:
                 terminal.write_line(line)
 
 
-def _line_of(outcome: Scored | Unscored, config: pytest.Config) -> str:
-    return record_of(outcome, bench_of(config).dataset.place_of(outcome.sample.clip)).model_dump_json()
+def _line_of(outcome: Scored | Unscored, config: pytest.Config) -> tuple[str, str | None]:
+    return line_of(outcome, bench_of(config).dataset.place_of(outcome.sample.clip))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -375,7 +390,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     outcome = item.stash.get(OUTCOME, None)
     if outcome is not None and (report.when == "call" or (report.when == "setup" and report.failed)):
-        setattr(report, RECORD, _line_of(outcome, item.config))
+        line, error = _line_of(outcome, item.config)
+        setattr(report, RECORD, line)
+        if error is not None and not report.failed:
+            report.outcome, report.longrepr = "failed", error
         if is_worker(item.config):
             setattr(report, TRAFFIC, asdict(bench_of(item.config).limits.traffic))
     return report

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.errors import EmotionError, boundary
+from benchmark.fault import Fault
 from benchmark.model import Answer
 from benchmark.usage import Usage
 from evaluators.rating import Rating
@@ -107,6 +109,9 @@ class Record(_Kept):
         frames: those that the judge saw; None where it looks at none.
         decoder: what decoded them.
         stage: where an unscored sample ended.
+        error: why, in a sentence.
+        fault: the exception of the suite's or a package's behind it, with its traceback; with a score, one that cost
+            nothing but what stands beside it.
         rejected: replies that had to be asked again, by role.
         usage: by role: model, extractor, judge, listener; `unscored` sums the agents' where there is no score.
     """
@@ -137,6 +142,7 @@ class Record(_Kept):
     decoder: str | None = None
     stage: str | None = None
     error: str | None = None
+    fault: Fault | None = None
     rejected: Mapping[str, tuple[str, ...]] = {}
     usage: Mapping[str, Spent] = {}
 
@@ -144,6 +150,20 @@ class Record(_Kept):
 def record_of(outcome: Scored | Unscored, clip: str | None = None) -> Record:
     """What is kept of a sample; `clip` is its clip's path from the data folder."""
     return _scored(outcome, clip) if isinstance(outcome, Scored) else _unscored(outcome, clip)
+
+
+def line_of(outcome: Scored | Unscored, clip: str | None) -> tuple[str, str | None]:
+    """The record as a line, and why it holds no score.
+
+    Where no such record can be made, it is that of a sample without a score: what a run has found is never a gap.
+    """
+    try:
+        with boundary(EmotionError):
+            record = record_of(outcome, clip)
+            return record.model_dump_json(), record.error
+    except EmotionError as error:
+        lost = Unscored(sample=outcome.sample, stage=error.stage, error=str(error), fault=error.fault)
+        return record_of(lost, clip).model_dump_json(), lost.error
 
 
 def _scored(outcome: Scored, clip: str | None) -> Record:
@@ -200,6 +220,7 @@ def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record
             "targets": sample.targets,
             "clip": clip,
             "waveform": heard and {"peaks": heard.peaks.hex(), "seconds": heard.seconds},
+            "fault": of.fault,
             **rest,
         }
     )

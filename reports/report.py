@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.fault import Fault
 from benchmark.task import TASKS
 from evaluators.lookup import RULES
 from reports.agreement import Variances
@@ -203,6 +204,19 @@ def _cost(report: Report) -> list[str]:
 
 def _known(tokens: int | None) -> str:
     return "unknown" if tokens is None else f"{tokens:,}"
+
+
+def faults_of(records: Iterable[Record]) -> list[str]:
+    """What nobody foresaw, a sentence for each kind: what, where, whose fault, of which versions."""
+    found: dict[tuple[str, str], list[Fault]] = {}
+    for record in records:
+        if (fault := record.fault) is not None:
+            found.setdefault((fault.kind, fault.blame), []).append(fault)
+    return [
+        f"{len(alike)} {'sample' if len(alike) == 1 else 'samples'} met an error that the suite does not know:"
+        f" {alike[0].words}, {blame}. The traceback is in samples.jsonl."
+        for (_, blame), alike in found.items()
+    ]
 
 
 def counts_of(records: Sequence[Record]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmark.errors import RunError
 from reports.health import health_rows
 from reports.record import Record
-from reports.report import Report, counts_of, notes_of, score_rows
+from reports.report import Report, counts_of, faults_of, notes_of, score_rows
 from reports.run import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
 from reports.second_opinion import disagreements_of
 from reports.summary import summary_of
@@ -46,7 +46,7 @@ def tell_github(report: Report, records: Sequence[Record]) -> None:
 
 def score_lines(report: Report, records: Sequence[Record]) -> list[str]:
     """The scores and what must be known beside them, for a terminal."""
-    return [*as_text(score_rows(report)), "", *notes_of(report), f"{counts_of(records)}."]
+    return [*as_text(score_rows(report)), "", *notes_of(report), *faults_of(records), f"{counts_of(records)}."]
 
 
 def gate_lines(report: Report, drift: Sequence[str] = ()) -> Iterator[str]:

@@ -5,7 +5,7 @@ from html import escape
 
 from reports.health import health_rows
 from reports.record import Record
-from reports.report import Report, counts_of, notes_of, score_rows
+from reports.report import Report, counts_of, faults_of, notes_of, score_rows
 from reports.table import as_markdown
 from reports.verdict import verdict_notes, verdict_rows
 
@@ -21,7 +21,7 @@ def summary_of(report: Report, records: Sequence[Record]) -> str:
             "",
             *as_markdown(score_rows(report)),
             "",
-            *(f"- {note}" for note in notes_of(report)),
+            *(f"- {note}" for note in [*notes_of(report), *map(escape, faults_of(records))]),
             "",
         ]
     )

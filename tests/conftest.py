@@ -64,9 +64,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def _all_there(report: Report) -> Report:
     missing = "program is not installed", "could not import"
-    if os.environ.get("MME_EMOTION_ALL_REQUIRED") and report.skipped:
-        if any(words in str(report.longrepr) for words in missing):
-            report.outcome = "failed"
+    required = os.environ.get("MME_EMOTION_ALL_REQUIRED")
+    if required and report.skipped and any(words in str(report.longrepr) for words in missing):
+        report.outcome = "failed"
     return report
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmark.demo`: runs the demo, and ends well only where every sample has a score.
+"""`python -m benchmark.demo [FOLDER]`: runs the demo, and ends well only where every sample has a score.
 
 Wrong answers are the point of the demo, and pytest's exit code does not tell them from samples without a score.
 """
@@ -11,11 +11,12 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Runs pytest on the demo with the arguments given; 0 where all samples are scored and the report is there."""
-    folder = Path("reports", "runs", f"demo-{time.strftime('%Y%m%d-%H%M%S')}")
+    """Runs pytest on the demo, and keeps the run in the folder that is named; 0 where the demo works."""
+    usual = Path("reports", "runs", f"demo-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder = Path(sys.argv[1]) if sys.argv[1:] else usual
     # without a cache: frames that were kept earlier would hide a decoder that does not work
-    asked = ["--data=demo", "--no-cache", "--tb=no", f"--run-dir={folder}", *sys.argv[1:]]
-    done = subprocess.run([sys.executable, "-m", "pytest", *asked], check=False)  # noqa: S603  the user's own arguments
+    asked = ["--data=demo", "--no-cache", "--tb=no", f"--run-dir={folder}"]
+    done = subprocess.run([sys.executable, "-m", "pytest", *asked], check=False)
     if fault := _fault(folder, done.returncode):
         print(f"The demo does not work here: {fault}.", file=sys.stderr)
     return bool(fault)

@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from benchmark.errors import KEPT, EmotionError, ModelError, RunError
+from benchmark.fault import fault_of
 from benchmark.local.conversation import pace_of, weight_of
 from benchmark.local.sizing import Batch, Sizer
 from benchmark.prompt import Prompt
@@ -234,7 +235,8 @@ class Batcher:
         except EmotionError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001  a network's own code may raise anything
-            self._fail(RunError(f"The model cannot be used ({type(error).__name__}: {error})."))
+            fault = fault_of(error)
+            self._fail(RunError(f"The model cannot be used: {fault.words}.", fault=fault))
 
     def _fail(self, error: EmotionError) -> None:
         """Refuses all that there are and will be."""
@@ -258,7 +260,8 @@ class Batcher:
                     self._ready.put(prepared)
                     self._free.acquire()
         except Exception as error:  # noqa: BLE001  nobody else would tell those who wait
-            self._fail(RunError(f"Requests cannot be put together ({type(error).__name__}: {error})."))
+            fault = fault_of(error)
+            self._fail(RunError(f"Requests cannot be put together: {fault.words}.", fault=fault))
         finally:
             self._ready.put(None)
 
@@ -336,7 +339,8 @@ class Batcher:
     def _apart(self, batch: list[Waiting], error: Exception) -> None:
         """Has each half of a batch that failed tried by itself, so that in the end only who is at fault fails."""
         if len(batch) == 1:
-            self._settle(batch, ModelError(f"The model takes no such request ({type(error).__name__}: {error})."))
+            fault = fault_of(error)
+            self._settle(batch, ModelError(f"The model takes no such request: {fault.words}.", fault=fault))
             return
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):

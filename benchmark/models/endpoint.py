@@ -21,7 +21,7 @@ from benchmark.breaker import STRIKES
 from benchmark.cache import key_of
 from benchmark.catalogue import find_catalogued, read_catalogue
 from benchmark.clip import as_frames
-from benchmark.errors import ModelError, RunError
+from benchmark.errors import ModelError, RunError, boundary
 from benchmark.headers import pause_asked, pause_due
 from benchmark.limits import Account, Bill, Limits, Passing
 from benchmark.model import Answer, ModelOptions, storable
@@ -203,15 +203,10 @@ class EndpointModel:
         Raises:
             ModelError: no reply, or an empty one.
         """
-        frames = as_frames(prompt.frames)
-        if not frames.ready:
-            await asyncio.to_thread(frames.encoded)
         spent: list[Usage] = []
-        once = partial(self._once, self.body(prompt), self._may_cost(prompt), spent)
         try:
-            text, model = await send(list(self._accounts), once, urgent=self.endpoint.urgent)
-        except Passing as failure:
-            raise ModelError(str(failure), usage=sum(spent, Usage())) from None  # the cause may quote the headers
+            with boundary(ModelError, self.redacted):
+                text, model = await self._sent(prompt, spent)
         except ModelError as error:
             error.usage = sum(spent, Usage())
             raise
@@ -222,6 +217,17 @@ class EndpointModel:
         for clients in self._spare.pop(asyncio.get_running_loop(), {}).values():
             for client in set(clients):
                 await client.close()
+
+    async def _sent(self, prompt: Prompt, spent: list[Usage]) -> tuple[str, str]:
+        """Text and model of the reply; adds what each attempt took to `spent`."""
+        frames = as_frames(prompt.frames)
+        if not frames.ready:
+            await asyncio.to_thread(frames.encoded)
+        once = partial(self._once, self.body(prompt), self._may_cost(prompt), spent)
+        try:
+            return await send(list(self._accounts), once, urgent=self.endpoint.urgent)
+        except Passing as failure:
+            raise ModelError(str(failure)) from None  # the cause may quote the headers
 
     async def _cause(self, url: str) -> str | None:
         """Why the endpoint cannot be reached; None where it can."""

@@ -15,7 +15,7 @@ from reports.inference import ERROR, Clusters, Interval, cluster_codes, macro_in
 from reports.page.bundle import page, shard
 from reports.record import Record
 from reports.reference import read_published
-from reports.report import Report, doubts_of, remarks_on
+from reports.report import Report, doubts_of, faults_of, remarks_on
 from reports.rerun import CASE
 from reports.run import PAGE, PAGE_FOLDER, write_whole
 from reports.second_opinion import notes_on
@@ -92,7 +92,7 @@ def _data(contents: Contents) -> Mapping[str, Any]:
     return {
         "report": report.model_dump(mode="json", exclude={"agreement", "variance", "judge_check"}),
         "about": list(_about(report)),
-        "banners": doubts_of(report),
+        "banners": [*doubts_of(report), *faults_of(records)],
         "notes": remarks_on(report),
         "agreement_notes": notes_on(report.agreement, report.variance),
         "length_note": length_note(contents.counted),

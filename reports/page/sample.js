@@ -258,8 +258,22 @@ function section(title, ...content) {
   return el("section", {}, el("h3", {}, title), ...content);
 }
 
-function errorNode({ stage, error }) {
-  return error && el("p", { class: "banner bad" }, el("strong", {}, `No score (${stage}): `), error);
+function errorNode({ stage, error, fault }) {
+  if (!error && !fault) return null;
+  return el(
+    "div",
+    { class: "banner bad" },
+    error
+      ? el("p", {}, el("strong", {}, `No score (${stage}): `), error)
+      : el("p", {}, el("strong", {}, "Beside the score: "), `${fault.error} (${fault.place})`),
+    fault &&
+      el(
+        "details",
+        {},
+        el("summary", {}, `Traceback; ${fault.blame}`),
+        el("pre", {}, fault.traceback),
+      ),
+  );
 }
 
 function clueNode({ audio_clue: clue }) {

@@ -362,7 +362,7 @@ def test_the_same_content_is_decoded_once(tmp_path: Path, cache: Cache, monkeypa
         broken.setattr("benchmark.decode.av.open", None)  # whoever decodes now, fails
         again = ClipReader(cache).sound(Clip(copy))
         assert list(ClipReader(cache).frames(Clip(copy))) == pictures
-        with pytest.raises(TypeError):
+        with pytest.raises(DataError, match="TypeError"):
             ClipReader(cache).frames(Clip(copy), most=2)
     assert sound is not None
     assert again is not None

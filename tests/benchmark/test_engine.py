@@ -1,4 +1,5 @@
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,3 +210,21 @@ def test_closing_drops_what_is_in_flight() -> None:
     assert begun.wait(10)
     engine.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "mme-emotion engine"]
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_callback_that_fails_ends_it_and_leaves_nobody_waiting(
+    engines: list[Engine[str]], monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    if loop == "asyncio":  # as on Windows
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    windows = iter([3, 3])
+
+    async def work(asked: Sample) -> str:
+        return asked.id
+
+    engines.append(engine := Engine(work, window=lambda: next(windows)))
+    engine.begin(SAMPLES)
+    with pytest.raises(RunError, match=r"The engine has failed: StopIteration \(.+, line \d+\), a fault"):
+        engine.result(SAMPLES[-1])
+    assert engine.next_done() is not None

@@ -16,6 +16,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, expect
 
+from benchmark.fault import Fault
 from reports.compare import compare
 from reports.page.bundle import packed, shard
 from reports.page.compare_page import write_compare_page
@@ -70,6 +71,7 @@ def hostile(number: int, text: str) -> Record:
         "frames": Shown(seconds=(0.0,), key=f"../{text}"),
         "rejected": {text: (text,), "judge": (text,)},
         "usage": {text: spent, "model": spent},
+        "fault": Fault(error=text, place=text, blame=text, traceback=text),
     }
     return record(number, 0.0, **more)
 

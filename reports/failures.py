@@ -1,0 +1,36 @@
+"""What could not be kept or shown at the end of a run: said last, so that all else still comes to its end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmark.errors import EmotionError, RunError, boundary
+
+
+class Failures:
+    """What has failed so far.
+
+    Attributes:
+        found: the failures, oldest first.
+    """
+
+    def __init__(self) -> None:
+        """Starts with none."""
+        self.found: list[EmotionError] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Notes what fails inside in place of raising it."""
+        try:
+            with boundary(RunError):
+                yield
+        except EmotionError as failure:
+            self.found.append(failure)
+
+    def lines(self) -> Iterator[str]:
+        """A sentence each; below one that nobody foresaw its traceback, which no record holds."""
+        for failure in self.found:
+            if (fault := failure.fault) is None:
+                yield str(failure)
+            else:
+                yield f"The suite has met an error that it does not know: {fault.words}, {fault.blame}."
+                yield from (f"    {line}" for line in fault.traceback.splitlines())

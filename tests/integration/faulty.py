@@ -1,0 +1,14 @@
+"""Breaks one function, as a package's next release might: `-p tests.integration.faulty` with FAULT=module:attribute.
+
+In its place stands a compiled one that takes no arguments, so that the error arises where it is called.
+"""
+
+import os
+import time
+from importlib import import_module
+from operator import attrgetter
+
+module, _, attribute = os.environ["FAULT"].partition(":")
+path, _, name = attribute.rpartition(".")
+home = import_module(module)
+setattr(attrgetter(path)(home) if path else home, name, time.time)

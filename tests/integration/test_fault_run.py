@@ -1,0 +1,139 @@
+"""Errors that nobody foresaw, at every boundary: none is silent, and none costs what was found."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.endpoint import Endpoint
+from tests.integration.runs import ROOT, Finished, agents, environment, run
+
+BROKEN = ("-p", "tests.integration.faulty")
+SENTENCE = re.compile(
+    r"^(?:- )?(\d+) samples? met an error that the suite does not know:"
+    r" TypeError: time\.time\(\) takes no (?:keyword )?arguments.* \((.+), line \d+\),"
+    r" a fault of the suite or of a package \(Python 3\.\d+\.\d+, mme-emotion [\d.]+(.*)\)\.",
+    re.MULTILINE,
+)
+
+
+def broken(folder: Path, fault: str, *arguments: str) -> Finished:
+    """The demo with one function broken."""
+    return run(folder, *BROKEN, "-q", "--tb=no", "-rN", *arguments, FAULT=fault)
+
+
+@pytest.mark.parametrize(
+    ("fault", "stage", "names", "processes"),
+    [
+        ("av:open", "data", "benchmark/decode.py", ()),
+        ("av:open", "data", "benchmark/decode.py", ("-n2",)),
+        ("PIL.Image:Image.save", "data", "benchmark/decode.py", ()),
+        ("benchmark.models.signal:SignalModel.generate", "model", "cached.py", ()),
+        ("evaluators.rules:split_steps", "extractor", "evaluators/rules.py", ()),
+        ("evaluators.rules:recognised", "judge", "evaluators/rules.py", ()),
+        ("evaluators.scorer:named_labels", "run", "evaluators/scorer.py", ()),
+    ],
+)
+def test_where_all_samples_end_so_the_run_stops_and_says_so_once(
+    tmp_path: Path, fault: str, stage: str, names: str, processes: tuple[str, ...]
+) -> None:
+    finished = broken(tmp_path, fault, *processes)
+    assert finished.code == 2, finished.output
+    ((count, _, _),) = SENTENCE.findall(finished.output)
+    assert finished.output.count("all failed in the same way") == 1
+    assert "Traceback" not in finished.output
+    assert 8 <= int(count) == len(finished.records) < 48
+    assert finished.report["overall"]["unscored"] == len(finished.records)
+    assert (finished.folder / "report.html").exists()
+    for record in finished.records:
+        assert (record["stage"], record["outcome"]) == (stage, "error")
+        assert record["error"].startswith("TypeError: time.time() takes no ")
+        assert str(ROOT) not in record["fault"]["traceback"]
+        assert record["fault"]["traceback"].startswith("Traceback")
+        assert names in record["fault"]["traceback"]
+        assert (record["answer"] is None) == (stage in ("data", "model"))
+    assert SENTENCE.search((finished.folder / "summary.md").read_text())
+
+
+def test_a_decoder_s_fault_names_the_decoder_s_version(tmp_path: Path) -> None:
+    ((_, _, versions),) = SENTENCE.findall(broken(tmp_path, "av:open").output)
+    assert re.search(r"\bav \d+\.\d+", versions)
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["one", "two"])
+def test_a_record_that_cannot_be_made_is_one_of_a_sample_without_a_score(
+    tmp_path: Path, processes: tuple[str, ...]
+) -> None:
+    finished = broken(tmp_path, "reports.record:_rated", *processes)
+    assert finished.code == 1, finished.output
+    assert len(finished.records) == finished.report["overall"]["unscored"] == 48
+    assert {record["stage"] for record in finished.records} == {"run"}
+    assert finished.outcomes() == {"failed": 27, "error": 21} or "passed" not in finished.outcomes()
+    assert SENTENCE.search(finished.output)
+
+
+def test_what_stands_beside_a_score_does_not_cost_it(tmp_path: Path) -> None:
+    finished = broken(tmp_path, "benchmark.decode:_sound", "--modalities=video")
+    assert finished.code == 1, finished.output
+    assert finished.report["overall"]["scored"] == 48
+    assert all("_sound" in record["fault"]["traceback"] for record in finished.records)
+    assert SENTENCE.findall(finished.output)[0][0] == "48"
+
+
+@pytest.mark.parametrize(
+    ("fault", "table", "files"),
+    [
+        ("reports.run:RunFolder.append", "", set()),
+        ("reports.plugin:report_of", "", {"samples.jsonl"}),
+        ("reports.results:summary_of", "printed", {"samples.jsonl", "report.json", "report.html"}),
+        ("reports.plugin:place_frames", "printed", {"samples.jsonl", "report.json", "summary.md"}),
+        ("reports.page.run_page:index_of", "printed", {"samples.jsonl", "report.json", "summary.md"}),
+        ("reports.plugin:score_lines", "", {"samples.jsonl", "report.json", "summary.md", "report.html"}),
+    ],
+)
+def test_what_is_kept_and_shown_survives_what_is_not(
+    tmp_path: Path,
+    fault: str,
+    table: str,
+    files: set[str],
+) -> None:
+    finished = broken(tmp_path, fault, "--tasks=SA")
+    told = r"^The suite has met an error that it does not know: TypeError: .+ a fault of the suite or"
+    assert len(re.findall(told, finished.output, re.MULTILINE)) == 1, finished.output
+    assert "Traceback (most recent call last)" in finished.output
+    assert finished.code == (1 if "score_lines" in fault else 3)
+    assert ("overall" in finished.output) == bool(table)
+    assert "INTERNALERROR" not in finished.output
+    there = {path.name for path in finished.folder.glob("*")} if finished.folder.exists() else set()
+    assert files <= there
+    if "samples.jsonl" in files:
+        assert len(finished.records) == 6
+
+
+def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: Endpoint) -> None:
+    asked = [*agents(endpoint.url), "--tasks=SA", "--api-key-env=SOME_KEY"]
+    finished = run(tmp_path, *BROKEN, *asked, FAULT="benchmark.models.endpoint:object_of", SOME_KEY="sk-secret-words")
+    assert "sk-secret-words" not in finished.output
+    assert all(record["stage"] == "model" and record["fault"] for record in finished.records)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (None, ""),
+        ("av:open", "The demo does not work here: pytest ended with exit code 2."),
+        ("reports.record:_rated", "The demo does not work here: 48 of 48 samples have no score."),
+        ("reports.page.run_page:index_of", "The demo does not work here: pytest ended with exit code 3."),
+    ],
+)
+def test_the_demo_ends_well_only_where_it_works(tmp_path: Path, fault: str | None, said: str) -> None:
+    more = {"PYTEST_ADDOPTS": " ".join(BROKEN), "FAULT": fault} if fault else {}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark.demo", str(tmp_path / "run")],
+        cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == bool(fault), done.stdout + done.stderr
+    assert said in done.stderr
+    assert bool(said) == bool(done.stderr)
