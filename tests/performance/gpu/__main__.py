@@ -6,6 +6,7 @@ and the ceiling, which is bare `generate` on batches that have been prepared bef
 
 import argparse
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from benchmark.local.network import TransformersNetwork
 from benchmark.local.settings import parse_settings
 from benchmark.local.sizing import Sizer
 from benchmark.prompt import Prompt
+from evaluators.plugin import TURN_SECONDS
 from tests.checkpoints import make
 from tests.performance.gpu.model import make_large, make_requests
 
@@ -48,40 +50,41 @@ class Measured:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m tests.performance.gpu", description=__doc__)
-    parser.add_argument("--samples", type=int, default=512, help="requests in all (default: 512)")
-    parser.add_argument("--tokens", type=int, default=128, help="new tokens of each answer (default: 128)")
+    parser.add_argument("--samples", type=int, default=256, help="requests in all (default: 256)")
+    parser.add_argument("--tokens", type=int, default=64, help="new tokens of each answer (default: 64)")
+    parser.add_argument("--batch", type=int, help="requests in a batch (default: found by measuring)")
     parser.add_argument("--checkpoint", type=Path, help="where the checkpoint is, or is to be made")
     parser.add_argument(
         "--tiny", action="store_true", help="a tiny network on the CPU: whether this script runs at all"
     )
     asked = parser.parse_args()
+    sys.setswitchinterval(TURN_SECONDS)  # as a run does
     with tempfile.TemporaryDirectory(prefix="mme-emotion-") as passing:
         folder = asked.checkpoint or Path(passing) / "checkpoint"
         if not (folder / "config.json").exists():
             _timed("made", lambda: make("qwen2.5-omni", folder) if asked.tiny else make_large(folder))
-        _measure(folder, asked.samples, asked.tokens, tiny=asked.tiny)
+        _measure(folder, asked.samples, Sizer(fixed=asked.batch, steps=asked.tokens), tiny=asked.tiny)
 
 
-def _measure(folder: Path, samples: int, tokens: int, *, tiny: bool) -> None:
+def _measure(folder: Path, samples: int, sizer: Sizer, *, tiny: bool) -> None:
     # no answer ends early, so that all ways generate the same number of tokens
-    told = {"max_new_tokens": tokens, "min_new_tokens": tokens} | ({"device_map": "cpu"} if tiny else {})
+    told = {"max_new_tokens": sizer.steps, "min_new_tokens": sizer.steps} | ({"device_map": "cpu"} if tiny else {})
     settings = parse_settings(told)
     generation = tuple(settings.generation.items())
     network = _timed("loaded", lambda: TransformersNetwork(find_checkpoint(str(folder), settings), settings))
     requests = make_requests(samples)
     _one_by_one(network, requests[:2], generation)  # what is compiled, is compiled now
     alone = _watched(network, partial(_one_by_one, network, requests[: max(4, samples // 32)], generation))
-    sizer = Sizer(steps=tokens)
+    _tell("one after the other", alone)
     ours = _watched(network, partial(_ours, network, requests, generation, sizer))
+    _tell(f"ours, batches of {sizer.size} in the end", ours)
     batches = [requests[place : place + sizer.size] for place in range(0, samples, sizer.size)]
-    ready = [network.prepare(batch, generation) for batch in batches]
+    ready = _timed("all batches prepared", lambda: [network.prepare(batch, generation) for batch in batches])
 
     def ceiling() -> int:
         return sum(len(network.generate(one)) for one in ready)
 
     most = _watched(network, ceiling)
-    _tell("one after the other", alone)
-    _tell(f"ours, batches of {sizer.size} found by measuring", ours)
     _tell("bare generate on ready batches of that size", most)
     print(f"ours / ceiling        {ours.pace / most.pace:.2f}   aim {CEILING_SHARE}")
     print(f"ours / batch 1        {ours.pace / alone.pace:.1f}   aim {BATCH_1_RATIO}")
@@ -139,7 +142,7 @@ def _timed(what: str, work: Callable[[], T]) -> T:
 def _tell(what: str, measured: Measured) -> None:
     busy = "" if measured.busy is None else f", GPU busy {100 * measured.busy:.0f} %"
     peak = f", {measured.peak / 1e9:.1f} GB at most" if measured.peak else ""
-    print(f"{what}: {measured.pace:.2f} samples/s{busy}{peak}")
+    print(f"{what}: {measured.pace:.2f} samples/s{busy}{peak}", flush=True)  # of what is cut short, so much is known
 
 
 if __name__ == "__main__":
