@@ -29,8 +29,12 @@ lint: $(VENV)/full
 types: $(VENV)/full
 	$(BIN)/mypy
 
-lock: $(UV)  ## renew requirements.lock: the newest releases that pyproject.toml allows, for each Python and platform
+lock: $(UV)  ## renew requirements.lock: the newest releases that pyproject.toml allows, of which each machine has a wheel
 	$(COMPILE) --universal --python-version 3.11 --upgrade --output-file requirements.lock pyproject.toml -
+	for python in 3.11 3.12 3.13 3.14; do for machine in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \
+		MACOSX_DEPLOYMENT_TARGET=14.0 $(UV) pip compile --quiet --all-extras --only-binary :all: --constraint requirements.lock \
+			--python-version $$python --python-platform $$machine pyproject.toml >/dev/null || exit 1; \
+	done; done
 
 newest:  ## the suite's tests with the newest release of everything that pyproject.toml allows
 	rm -rf .venv-newest

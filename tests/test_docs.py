@@ -61,11 +61,13 @@ def test_every_link_leads_to_a_file() -> None:
 
 def test_the_workflows_are_yaml_with_the_jobs_they_need() -> None:
     yaml = pytest.importorskip("yaml")
-    github, gitlab = map(
+    github, gitlab, weekly = map(
         yaml.safe_load, re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "ci.md").read_text("utf-8"), re.DOTALL)
     )
     assert github["jobs"]["verdict"]["needs"] == "shard"
     assert set(gitlab) == {"stages", ".suite", "shard", "verdict"}
+    makes = (ROOT / "Makefile").read_text("utf-8")
+    assert all(f"\n{end}:" in makes for end in weekly["jobs"]["ends"]["strategy"]["matrix"]["end"])
 
 
 def test_the_cluster_s_manifest_and_script_are_what_their_programs_read() -> None:
