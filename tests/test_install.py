@@ -22,7 +22,7 @@ MACHINES = {
     "macos-arm64": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
 }
 NOT_OURS = {"mme-emotion", "pip", "setuptools"}
-"""The suite, and what Python itself brings into an environment: 3.11 setuptools too, which is locked for what builds."""
+"""The suite, and what Python itself brings into an environment: 3.11 setuptools too, locked for what builds."""
 
 
 def requirements(lines: Iterator[str]) -> Iterator[Requirement]:
