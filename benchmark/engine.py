@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from benchmark.errors import RunError
-from benchmark.fault import fault_of
+from benchmark.fault import Fault, fault_of
 from benchmark.task import Sample
 
 T = TypeVar("T")
@@ -27,6 +27,7 @@ class Engine(Generic[T]):
 
     Attributes:
         stopped: why it does no more; None while it does.
+        fault: the exception behind that, where it is of a kind that nobody foresaw.
     """
 
     def __init__(
@@ -35,16 +36,18 @@ class Engine(Generic[T]):
         window: Callable[[], int],
         *,
         failure: Callable[[T], str | None] = lambda _: None,
+        rescue: Callable[[Sample, BaseException], T] | None = None,
         farewell: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Starts the thread.
 
         `work` is what is done with a sample, at most `window` at once, which may grow meanwhile; `failure` says whether
-        a result is one, and of which kind; `farewell` is what is done last. A `RunError` of the work stops the engine,
-        and so do first results that all fail alike.
+        a result is one, and of which kind; `rescue` makes a result of what the work raises; `farewell` is what is done
+        last. A `RunError` of the work stops the engine, and so do first results that all fail alike.
         """
         self.stopped: str | None = None
-        self._work, self._window, self._failure, self._farewell = work, window, failure, farewell
+        self.fault: Fault | None = None
+        self._work, self._window, self._failure, self._rescue, self._farewell = work, window, failure, rescue, farewell
         self._line: deque[Sample] = deque()
         self._results: dict[str, Future[T]] = {}
         self._done: SimpleQueue[str | None] = SimpleQueue()
@@ -121,20 +124,25 @@ class Engine(Generic[T]):
             sample = self._line.popleft()
             task = self._loop.create_task(self._run(sample))
             self._open.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, sample))
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, sample: Sample, task: "asyncio.Task[None]") -> None:
         self._open.discard(task)
+        if task.cancelled() and not self._results[sample.id].done():  # before it had even begun
+            self._refuse([sample])
         self._fill()
 
     async def _run(self, sample: Sample) -> None:
         future = self._results[sample.id]
         try:
-            result = await self._work(sample)
+            result = await self._found(sample)
         except RunError as error:
+            self.fault = self.fault or error.fault
             self._stop(str(error), drop=True)
             future.set_exception(error)
         except asyncio.CancelledError:
+            if self.stopped is None:  # not by the engine, and so by the work's own doing
+                self._stop(f"The work on {sample.id} was cancelled from within.", drop=True)
             self._refuse([sample])
             raise
         except Exception as error:  # noqa: BLE001  raised again where the case waits
@@ -146,12 +154,23 @@ class Engine(Generic[T]):
             self._done.put(sample.id)
             self._heed(self._failure(result))
 
+    async def _found(self, sample: Sample) -> T:
+        """What the work makes of the sample, or the rescue of what it raises."""
+        try:
+            return await self._work(sample)
+        except (RunError, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            if self._rescue is None:
+                raise
+            return self._rescue(sample, error)
+
     def _unforeseen(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Stops where a callback of the loop has failed, such as the filling: cases would wait for ever."""
         error = context.get("exception")
         if "handle" in context and isinstance(error, Exception):
-            fault = fault_of(error)
-            self._stop(f"The engine has failed: {fault.words}, {fault.blame}.", drop=True)
+            self.fault = fault_of(error)
+            self._stop(f"The engine has failed: {self.fault.words}.", drop=True)
         else:
             loop.default_exception_handler(context)
 

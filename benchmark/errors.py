@@ -10,6 +10,7 @@
 A text is one or two sentences for the person at the terminal: what is wrong, where, what to do.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -85,6 +86,8 @@ def boundary(error: type[EmotionError], redact: Callable[[str], str] = str) -> I
         raise
     except EmotionError as cause:
         raise error(str(cause), cause.replies, cause.usage, cause.fault) from cause
-    except Exception as cause:
+    except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt):
+        raise
+    except BaseException as cause:  # a model's own code may even exit, and compiled packages panic
         fault = fault_of(cause, redact)
         raise error(fault.words, fault=fault) from cause

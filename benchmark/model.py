@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.catalogue import BUILT_IN
-from benchmark.errors import RunError
+from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
@@ -42,6 +42,17 @@ class Answer:
     def __post_init__(self) -> None:
         """Makes the text one that files can hold, wherever it comes from."""
         object.__setattr__(self, "text", storable(self.text))
+
+
+def as_answer(given: object, name: str) -> Answer:
+    """What a model of that name has given, if that is an answer: code of the user's own may give anything.
+
+    Raises:
+        ModelError: it is something else.
+    """
+    if isinstance(given, Answer):
+        return given
+    raise ModelError(f"{name} gave {type(given).__name__} in place of an Answer of benchmark.model.")
 
 
 def storable(text: str) -> str:

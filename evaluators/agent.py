@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from benchmark.errors import EmotionError
+from benchmark.errors import EmotionError, boundary
 from benchmark.model import Model
 from benchmark.prompt import Prompt
 from benchmark.usage import Usage
@@ -45,16 +45,25 @@ async def ask(model: Model, prompt: Prompt, parse: Callable[[str], T], error: ty
     usage, rejected, request, why = Usage(), (), prompt, ""  # type: tuple[Usage, tuple[str, ...], Prompt, str]
     for _ in range(ATTEMPTS):
         try:
-            answer = await model.generate(request)
+            with boundary(EmotionError):
+                answer = await model.generate(request)
+                usage += answer.usage
+                rejected = (*rejected, answer.text)
+                value = _parsed(answer.text, parse)
         except EmotionError as failure:
             failure.replies, failure.usage = rejected + failure.replies, usage + failure.usage
             raise
-        usage += answer.usage
-        try:
-            return Reply(value=parse(answer.text), model=answer.model, usage=usage, rejected=rejected)
-        except RejectedReply as rejection:
-            rejected, why = (*rejected, answer.text), str(rejection)
-            request = replace(
-                prompt, text=f"{prompt.text}\n\nYour last reply could not be used: {why} Reply again in full."
-            )
+        if not isinstance(value, RejectedReply):
+            return Reply(value=value, model=answer.model, usage=usage, rejected=rejected[:-1])
+        why = str(value)
+        request = replace(
+            prompt, text=f"{prompt.text}\n\nYour last reply could not be used: {why} Reply again in full."
+        )
     raise error(f"{model.name} was asked {ATTEMPTS} times and its reply still cannot be used: {why}", rejected, usage)
+
+
+def _parsed(text: str, parse: Callable[[str], T]) -> T | RejectedReply:
+    try:
+        return parse(text)
+    except RejectedReply as rejection:
+        return rejection

@@ -165,6 +165,6 @@ async def _checked(anchor: Anchor, judge: Judge, reader: ClipReader) -> Checked:
             reply = await judge.rate(anchor.steps, evidence)
     except JudgeError as error:
         if (fault := error.fault) is not None:  # which is not the judge's doing
-            raise RunError(f"The judge cannot be checked: {fault.words}, {fault.blame}.", fault=fault) from error
+            raise RunError(f"The judge cannot be checked: {fault.sentence}.", fault=fault) from error
         return Checked(anchor=anchor, ratings=None, error=str(error), usage=error.usage)
     return Checked(anchor=anchor, ratings=reply.value, usage=reply.usage)

@@ -34,7 +34,7 @@ from evaluators.clue import Listener
 from evaluators.estimate import Expected, Looking, Nothing, Rehearsal, Understudy, known_and_not
 from evaluators.extractor import PromptedExtractor
 from evaluators.score import Score
-from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, with_waveform
+from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, unforeseen, with_waveform
 
 TURN_SECONDS = 0.0005
 """How long pytest's thread may keep the engine's waiting: Python's own 5 ms, after each system call, add up."""
@@ -159,13 +159,19 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
         for weight, members in groups:
             rehearsal.weight = weight
             for sample in members:
-                await answer_and_score(sample, respondent, scorer)
+                _refuse_fault(await answer_and_score(sample, respondent, scorer))
         if gated:
             rehearsal.weight = 1.0
             await check_judge(judge_of(agents_of(config), anew), reader, short=True)
 
     asyncio.run(go_through())
     return [(role, model, rehearsal.roles[role]) for role, model in roles.items()]
+
+
+def _refuse_fault(outcome: Scored | Unscored) -> None:
+    """An estimate of what fails would be too low."""
+    if outcome.fault is not None:
+        raise RunError(f"Nothing can be estimated: {outcome.fault.sentence}.")
 
 
 def sample_of(item: pytest.Item) -> Sample | None:
@@ -220,6 +226,7 @@ def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
         work,
         lambda: _with_those_ahead(limits.window()),
         failure=_failure,
+        rescue=unforeseen,
         farewell=partial(_close, connected(config)),
     )
 

@@ -7,8 +7,8 @@ from functools import partial
 
 from benchmark.clip import ClipReader, Frames, Waveform, as_frames
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
-from benchmark.fault import Fault
-from benchmark.model import Answer, Repeatable, Respondent
+from benchmark.fault import Fault, fault_of, without_folders
+from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.clue import Listener
@@ -155,16 +155,16 @@ class Scorer:
             )
             ratings = await self.judge.rate(steps.value, evidence)
         traces["judge"] = Trace(model=ratings.model, usage=ratings.usage, rejected=ratings.rejected)
-        predicted = named_labels(steps.value.prediction, sample.label_set)
-        score = Score(answer=answer, steps=steps.value, ratings=ratings.value, predicted=predicted)
-        return Scored(
-            sample=sample,
-            score=score,
-            audio_clue=clue,
-            seen=_seen(frames),
-            traces=traces,
-            by_rules=recognised(steps.value, evidence),
-        )
+        with _spent(traces), boundary(EmotionError):
+            predicted = named_labels(steps.value.prediction, sample.label_set)
+            return Scored(
+                sample=sample,
+                score=Score(answer=answer, steps=steps.value, ratings=ratings.value, predicted=predicted),
+                audio_clue=clue,
+                seen=_seen(frames),
+                traces=traces,
+                by_rules=recognised(steps.value, evidence),
+            )
 
     async def _clue(self, sample: Sample, traces: dict[str, Trace]) -> str | None:
         if sample.audio_clue or self.listener is None:
@@ -205,7 +205,7 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
     try:
         with boundary(EmotionError):
             with boundary(ModelError):
-                answer = await model.answer(sample)
+                answer = as_answer(await model.answer(sample), model.name)
             scored = await scorer.score(sample, answer)
             return scored if repeats == 1 else await _repeated(scored, model, scorer, repeats)
     except RunError:
@@ -222,10 +222,18 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
         )
 
 
+def unforeseen(sample: Sample, error: BaseException) -> Unscored:
+    """What becomes of a sample where the flow itself fails."""
+    fault = fault_of(error)
+    return Unscored(sample=sample, stage=EmotionError.stage, error=fault.words, fault=fault)
+
+
 def _public(text: str, sample: Sample) -> str:
     """The text without where the clip lies: that is not for reports that people hand on."""
-    path = sample.clip.path
-    return text.replace(str(path.absolute()), sample.id).replace(str(path), sample.id)
+    whole, told = str(sample.clip.path.absolute()), str(sample.clip.path)
+    for path in (whole, told, without_folders(whole), without_folders(told)):
+        text = text.replace(path, sample.id)
+    return text
 
 
 def _public_fault(error: EmotionError, sample: Sample) -> Fault | None:
@@ -275,7 +283,7 @@ async def _answer_again(model: Respondent, first: Scored, number: int, spent: di
     if not isinstance(model, Repeatable):
         return first.score.answer
     with boundary(ModelError):
-        answer = await model.again(number).answer(first.sample)
+        answer = as_answer(await model.again(number).answer(first.sample), model.name)
     _count(spent, answer.usage)
     return answer
 

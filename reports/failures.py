@@ -1,4 +1,4 @@
-"""What could not be kept or shown at the end of a run: said last, so that all else still comes to its end."""
+"""What could not be kept or shown of a run: said last, so that all else still comes to its end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,13 @@ class Failures:
     """What has failed so far.
 
     Attributes:
-        found: the failures, oldest first.
+        found: one of each kind, oldest first.
     """
 
     def __init__(self) -> None:
         """Starts with none."""
         self.found: list[EmotionError] = []
+        self._kinds: set[str] = set()
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -24,6 +25,13 @@ class Failures:
             with boundary(RunError):
                 yield
         except EmotionError as failure:
+            self.note(failure)
+
+    def note(self, failure: EmotionError) -> None:
+        """Notes it, unless that has been done: what fails for each sample is said once."""
+        kind = failure.fault.kind if failure.fault else str(failure)
+        if kind not in self._kinds:
+            self._kinds.add(kind)
             self.found.append(failure)
 
     def lines(self) -> Iterator[str]:
@@ -32,5 +40,5 @@ class Failures:
             if (fault := failure.fault) is None:
                 yield str(failure)
             else:
-                yield f"The suite has met an error that it does not know: {fault.words}, {fault.blame}."
+                yield f"The suite has met an error that it does not know: {fault.sentence}."
                 yield from (f"    {line}" for line in fault.traceback.splitlines())

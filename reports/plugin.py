@@ -3,14 +3,13 @@
 import shutil
 import time
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from _pytest.junitxml import xml_key
 
 from benchmark.errors import RunError
-from benchmark.options import option
 from benchmark.plugin import (
     add_options,
     bench_of,
@@ -35,12 +34,13 @@ from evaluators.plugin import (
 )
 from evaluators.scorer import Scored, Unscored
 from reports.failures import Failures
-from reports.gate import COMPARED, SAMPLES, Aspects, Gate, read_gate
+from reports.gate import Gate, read_gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import cost_of, health_notes, health_of, keep_check, read_checks, shortfalls
 from reports.inference import ERROR
-from reports.live.plugin import TRAFFIC, Shown
+from reports.live.plugin import TRAFFIC, Shown, print_scores, print_verdict
 from reports.live.progress import Progress
+from reports.options import ReportOptions
 from reports.page.media import place_clips, place_frames
 from reports.page.plugin import HtmlRows, path_between
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
@@ -48,31 +48,11 @@ from reports.power import forecasts
 from reports.provenance import background_of, facts_of, introduction
 from reports.record import Record, line_of
 from reports.report import Background, Report, report_of
-from reports.results import gate_lines, score_lines, tell_github, write_results
+from reports.results import tell_github, write_results
 from reports.run import JUNIT, PAGE, PAGE_FOLDER, RunFolder, usual_place
 from reports.table import as_text
 from reports.trial import Trial, in_order, narrowed, past_of, refuse_unpriced, trial_of
 from reports.verdict import EXIT_CODES, Verdict, distrusted, properties_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions:
-    """Where results go."""
-
-    run_dir: Path | None = option(None, "DIR", "where the run is kept (default: reports/runs/<model>-<time>)")
-    gate: Path | None = option(None, "FILE.toml", "release gate: exit code 0 PASS, 1 FAIL, 6 INCONCLUSIVE, 7 UNTRUSTED")
-    baseline: Path | None = option(
-        None, "RUN", "run directory to compare with; without --gate, no score may be worse by more than a point"
-    )
-    baseline_allow: Aspects = option((), "LIST", f"in what the runs may differ: {', '.join((*COMPARED, SAMPLES))}")
-    report_media: bool = option(
-        default=False, metavar="", text="put the clips beside the report, playable, and decode frames that are gone"
-    )
-    html_all: bool = option(default=False, metavar="", text="list right answers too in the page that --html writes")
-    until_decided: bool = option(
-        default=False, metavar="", text="ask in random order, and stop as soon as the gate's verdict is settled"
-    )
-
 
 TRIAL = pytest.StashKey[Trial]()
 GATE = pytest.StashKey[Gate]()
@@ -86,12 +66,12 @@ RECORD = "mme_emotion_record"
 class Recorder:
     """The pytest plugin of one run: keeps each record as it comes, shows how far it is, and the figures at the end."""
 
-    def __init__(self, session: pytest.Session, folder: RunFolder, background: Background, progress: Progress) -> None:
+    def __init__(self, session: pytest.Session, folder: RunFolder, background: Background, shown: Shown) -> None:
         """Starts with nothing recorded."""
         self._session = session
         self._folder = folder
         self._background = background
-        self._progress = progress
+        self._progress, self._unshown = shown.progress, shown.failures
         self._bench, self._agents = bench_of(session.config), agents_of(session.config)
         self._samples = self._bench.samples
         self._trial = session.config.stash.get(TRIAL, None)
@@ -150,16 +130,18 @@ class Recorder:
         line = getattr(report, RECORD, None)
         if line is not None:
             delattr(report, RECORD)  # pytest keeps its reports to the end
+            record = None
             with self._failures.noted():
-                if why := self._keep(line):
-                    self._stop(why)
+                record = self._keep(line)
             if self._failures.found:
                 pytest.exit("what was found cannot be kept", returncode=pytest.ExitCode.INTERNAL_ERROR)
+            if record is not None:
+                self._heed(record)
         elif report.failed:
             self._stray = True
 
-    def _keep(self, line: str) -> str | None:
-        """Keeps the record; says why the run can stop, once it can.
+    def _keep(self, line: str) -> Record | None:
+        """Keeps the record; None where that has been done.
 
         Raises:
             RunError: it cannot be written.
@@ -169,8 +151,15 @@ class Recorder:
             return None
         self._folder.append(line)
         self.records[record.id] = record
-        self._progress.add(record)
-        return self._keeper.hear(record) if self._keeper is not None else None
+        return record
+
+    def _heed(self, record: Record) -> None:
+        """Shows it, and ends the run where the gate has heard enough."""
+        with self._unshown.noted():
+            self._progress.add(record)
+        with self._failures.noted():
+            if self._keeper is not None and (why := self._keeper.hear(record)):
+                self._stop(why)
 
     def _stop(self, why: str) -> None:
         """Ends the run, in all its processes; what is in flight has been paid for and comes to its end."""
@@ -190,23 +179,24 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Writes the report and the summary, of whatever was finished, reported to pytest or not."""
-        if ENGINE in session.config.stash and not self._failures.found:
+        engine = session.config.stash.get(ENGINE, None)
+        for outcome in engine.unclaimed() if engine else ():
             with self._failures.noted():
-                for outcome in session.config.stash[ENGINE].unclaimed():
-                    self._keep(_line_of(outcome, session.config)[0])
+                self._keep(_line_of(outcome, session.config)[0])
+        if engine and engine.fault:
+            self._unshown.note(RunError(engine.stopped or "", fault=engine.fault))
         with self._failures.noted():
             if self.records:
                 self.report = self._reported()
                 self._hand_over(self.report)
-        if self._failures.found:
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _hand_over(self, report: Report) -> None:
         """Writes what there is to read, and puts frames beside it, and clips where that was asked for."""
         records = self._sorted()
         counted, error = (self._keeper.counted(), self._keeper.error) if self._keeper else (records, ERROR)
-        if self._gate is not None:
-            self._pass_on(report.gate)
+        with self._failures.noted():
+            if self._gate is not None:
+                self._pass_on(report.gate)
         with self._failures.noted():
             write_results(self._folder, report, records)
         with self._failures.noted():
@@ -264,24 +254,21 @@ class Recorder:
         with self._failures.noted():
             self._folder.close()
         if terminal is not None:
-            with self._failures.noted():
-                if self.report is not None:
-                    self._print(self.report, terminal)
-                elif self.records:
-                    terminal.write_line(f"What was found is kept in {kept.parent}.")
-            for line in self._failures.lines():
-                terminal.write_line(line, red=True)
+            self._print(terminal)
+        if self._failures.found:
+            self._session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
-    def _print(self, report: Report, terminal: pytest.TerminalReporter) -> None:
+    def _print(self, terminal: pytest.TerminalReporter) -> None:
+        with self._failures.noted():
+            if self.report is not None and self.records:
+                print_scores(terminal, self.report, self._sorted())
         if self.records:
-            terminal.write_sep("=", f"MME-Emotion: {report.model} (scores in percent)", bold=True)
-            for line in [*score_lines(report, self._sorted()), f"The run is kept in {self._folder.path}"]:
-                terminal.write_line(line)
-        if (verdict := report.gate) is not None:
-            good, bad = verdict.word == "PASS", verdict.word == "FAIL"
-            terminal.write_sep("=", f"Gate: {verdict.word}", bold=True, green=good, red=bad, yellow=not (good or bad))
-            for line in gate_lines(report, self._drift):
-                terminal.write_line(line)
+            terminal.write_line(f"The run is kept in {self._folder.path}")
+        with self._failures.noted():
+            if self.report is not None:
+                print_verdict(terminal, self.report, self._drift)
+        for line in [*self._failures.lines(), *self._unshown.lines()]:
+            terminal.write_line(line, red=True)
 
 
 def _line_of(outcome: Scored | Unscored, config: pytest.Config) -> tuple[str, str | None]:
@@ -334,13 +321,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
                 _put_to(gate, background, config)
             folder = RunFolder(config.stash[RUN_PATH])
         shown = Shown(config, Progress(background.selected))
-        recorder = Recorder(session, folder, background, shown.progress)
+        recorder = Recorder(session, folder, background, shown)
         config.pluginmanager.register(recorder, "mme-emotion-recorder")
         # after the recorder, and so before it in turn: what is amiss is said before the judge is checked
         config.pluginmanager.register(shown, "mme-emotion-progress")
         page = path_between(Path(config.getoption("htmlpath", None) or PAGE).absolute(), folder.path)
         whole = config.stash[REPORT_OPTIONS].html_all
-        rows = HtmlRows(recorder.records, lambda: recorder.report, page, whole=whole)
+        rows = HtmlRows(recorder.records, lambda: recorder.report, page, shown.failures, whole=whole)
         config.pluginmanager.register(rows, "mme-emotion-html")
 
 

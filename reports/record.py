@@ -162,8 +162,30 @@ def line_of(outcome: Scored | Unscored, clip: str | None) -> tuple[str, str | No
             record = record_of(outcome, clip)
             return record.model_dump_json(), record.error
     except EmotionError as error:
-        lost = Unscored(sample=outcome.sample, stage=error.stage, error=str(error), fault=error.fault)
-        return record_of(lost, clip).model_dump_json(), lost.error
+        return _lost(outcome, error).model_dump_json(), str(error)
+
+
+def _lost(outcome: Scored | Unscored, error: EmotionError) -> Record:
+    """The record of what cannot be recorded: the question, what went wrong, the answer and what was spent."""
+    sample = outcome.sample
+    answer = outcome.score.answer if isinstance(outcome, Scored) else outcome.answer
+    spent = [trace.usage for trace in outcome.traces.values()] if isinstance(outcome, Scored) else [outcome.usage]
+    usage = {"model": answer.usage} if answer else {}
+    return Record(
+        id=sample.id,
+        task=sample.task.name,
+        source=sample.source,
+        recording=sample.recording,
+        question=sample.task.question,
+        label_set=sample.label_set,
+        targets=sample.targets,
+        outcome="error",
+        answer=answer.text if answer else None,
+        stage=error.stage,
+        error=str(error),
+        fault=error.fault,
+        usage={role: spent_of(None, one) for role, one in {**usage, "unscored": sum(spent, Usage())}.items()},
+    )
 
 
 def _scored(outcome: Scored, clip: str | None) -> Record:

@@ -214,8 +214,8 @@ def faults_of(records: Iterable[Record]) -> list[str]:
             found.setdefault((fault.kind, fault.blame), []).append(fault)
     return [
         f"{len(alike)} {'sample' if len(alike) == 1 else 'samples'} met an error that the suite does not know:"
-        f" {alike[0].words}, {blame}. The traceback is in samples.jsonl."
-        for (_, blame), alike in found.items()
+        f" {alike[0].sentence}. The traceback is in samples.jsonl."
+        for alike in found.values()
     ]
 
 

@@ -4,10 +4,11 @@ Wrong answers are the point of the demo, and pytest's exit code does not tell th
 """
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 
 def main() -> int:
@@ -15,17 +16,16 @@ def main() -> int:
     usual = Path("reports", "runs", f"demo-{time.strftime('%Y%m%d-%H%M%S')}")
     folder = Path(sys.argv[1]) if sys.argv[1:] else usual
     # without a cache: frames that were kept earlier would hide a decoder that does not work
-    asked = ["--data=demo", "--no-cache", "--tb=no", f"--run-dir={folder}"]
-    done = subprocess.run([sys.executable, "-m", "pytest", *asked], check=False)
-    if fault := _fault(folder, done.returncode):
+    code = pytest.main(["--data=demo", "--no-cache", "--tb=no", f"--run-dir={folder}"])
+    if fault := _fault(folder, code):
         print(f"The demo does not work here: {fault}.", file=sys.stderr)
     return bool(fault)
 
 
 def _fault(folder: Path, code: int) -> str:
     """Why the demo does not work; empty where it does. pytest's 0 and 1 say that it came to its end."""
-    if code not in (0, 1):
-        return f"pytest ended with exit code {code}"
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return f"pytest ended with exit code {int(code)}"
     try:
         report = json.loads((folder / "report.json").read_text("utf-8"))
     except (OSError, ValueError) as error:

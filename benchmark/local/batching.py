@@ -236,7 +236,7 @@ class Batcher:
             self._fail(error)
         except Exception as error:  # noqa: BLE001  a network's own code may raise anything
             fault = fault_of(error)
-            self._fail(RunError(f"The model cannot be used: {fault.words}.", fault=fault))
+            self._fail(RunError(f"The model cannot be used: {fault.sentence}.", fault=fault))
 
     def _fail(self, error: EmotionError) -> None:
         """Refuses all that there are and will be."""
@@ -261,7 +261,7 @@ class Batcher:
                     self._free.acquire()
         except Exception as error:  # noqa: BLE001  nobody else would tell those who wait
             fault = fault_of(error)
-            self._fail(RunError(f"Requests cannot be put together: {fault.words}.", fault=fault))
+            self._fail(RunError(f"Requests cannot be put together: {fault.sentence}.", fault=fault))
         finally:
             self._ready.put(None)
 

@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from benchmark.errors import EmotionError, ModelError, RunError
+from benchmark.fault import fault_of
 from benchmark.local.batching import ENDED, Generated, Generation
 from benchmark.local.seat import Refused
 from benchmark.prompt import Prompt
@@ -191,7 +192,8 @@ class Dispatcher:
             try:
                 work()
             except Exception as error:  # noqa: BLE001  nobody else would tell those who wait
-                self.fail(RunError(f"The cluster cannot be used ({type(error).__name__}: {error})."))
+                fault = fault_of(error)
+                self.fail(RunError(f"The cluster cannot be used: {fault.sentence}.", fault=fault))
 
     def _ask(self, worker: Worker, request: Request) -> None:
         heed = partial(self._done, worker, request)
@@ -199,7 +201,8 @@ class Dispatcher:
             self._send(worker, request).add_done_callback(partial(self._leave_word, heed))
         except Exception as error:  # noqa: BLE001  of one request: pictures that are gone, an object store that is full
             worker.open.remove(request)
-            _settle(request, ModelError(f"The request cannot be sent ({type(error).__name__}: {error})."))
+            fault = fault_of(error)
+            _settle(request, ModelError(f"The request cannot be sent: {fault.words}.", fault=fault))
 
     def _leave_word(self, heed: "Callable[[Future[Generated | Refused]], None]", done: "Future[Any]") -> None:
         self.call(partial(heed, done))
@@ -266,10 +269,10 @@ class Dispatcher:
             request.whole = True
             self._line_of(request).appendleft(request)
         elif said.fatal:
-            self.fail(RunError(said.why))
-            _settle(request, RunError(said.why))
+            self.fail(RunError(said.why, fault=said.fault))
+            _settle(request, RunError(said.why, fault=said.fault))
         else:
-            _settle(request, ModelError(said.why))
+            _settle(request, ModelError(said.why, fault=said.fault))
 
     def _again(self, request: Request, why: str) -> None:
         request.losses += 1

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmark.clip import Frames, Sound, pictures_in
 from benchmark.errors import EmotionError, RunError
+from benchmark.fault import Fault
 from benchmark.local.batching import Batcher, Generated, Generation
 from benchmark.local.checkpoint import Checkpoint, fetch, find_checkpoint, warm
 from benchmark.local.devices import first_line
@@ -63,11 +64,13 @@ class Refused:
     Attributes:
         fatal: whether all other requests would be refused too.
         unseen: whether a file was not there, so that the same is to be sent with its pictures.
+        fault: the exception behind it, where that is of a kind that nobody foresaw.
     """
 
     why: str
     fatal: bool = False
     unseen: bool = False
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,7 @@ class Seat:
         try:
             return await asyncio.wrap_future(batcher.submit(prompt, parcel.generation, urgent=parcel.urgent))
         except EmotionError as error:
-            return Refused(why=str(error), fatal=isinstance(error, RunError))
+            return Refused(why=str(error), fatal=isinstance(error, RunError), fault=error.fault)
 
     async def live(self) -> None:
         """Never ends by itself, so that whoever waits for it learns of the actor's end."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from benchmark.cache import key_of
 from benchmark.clip import as_frames
-from benchmark.model import Answer, Model
+from benchmark.model import Answer, Model, as_answer
 from benchmark.prompt import Modality, Prompt
 from benchmark.usage import Usage
 
@@ -63,7 +63,7 @@ class CachedModel:
             reply = json.loads(kept)
             usage = Usage(input_tokens=reply["input_tokens"], output_tokens=reply["output_tokens"], cost_usd=0.0)
             return Answer(text=reply["text"], model=reply["model"], usage=usage)
-        answer = await (self.ask or self.model.generate)(prompt)
+        answer = as_answer(await (self.ask or self.model.generate)(prompt), self.name)
         await self.cache.keep(key, _packed(answer))
         return answer
 

@@ -1,8 +1,8 @@
-"""What pytest shows of a run while it goes on."""
+"""What pytest shows of a run: how far it is, and at the end what came of it."""
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,11 @@ import pytest
 from benchmark.limits import Traffic
 from benchmark.local.run import last_words
 from benchmark.plugin import bench_of
+from reports.failures import Failures
 from reports.live.progress import Panel, Progress
+from reports.record import Record
+from reports.report import Report
+from reports.results import gate_lines, score_lines
 
 TRAFFIC = "mme_emotion_traffic"
 """The attribute that tells the controller what a worker's requests are about."""
@@ -21,7 +25,7 @@ class Shown:
 
     def __init__(self, config: pytest.Config, progress: Progress) -> None:
         """Finds out what there is to write on."""
-        self.progress = progress
+        self.progress, self.failures = progress, Failures()
         self._limits, self._folder = bench_of(config).limits, bench_of(config).local.site.folder
         self._terminal = config.pluginmanager.getplugin("terminalreporter")
         self._quiet = self._terminal is None or config.option.verbose < 0
@@ -38,7 +42,13 @@ class Shown:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Shows what has changed."""
+        """Shows what has changed; what cannot be shown is said at the end, and costs nothing."""
+        if self.failures.found:
+            return
+        with self.failures.noted():
+            self._show(report)
+
+    def _show(self, report: pytest.TestReport) -> None:
         node = getattr(report, "node", None)
         if node is None:
             self.progress.hear("", self._limits.traffic)
@@ -76,9 +86,26 @@ class Shown:
         try:
             return (yield)
         finally:
-            if self._panel is not None:
-                self._panel.close()
-                self._panel = None
+            with self.failures.noted():
+                if self._panel is not None:
+                    self._panel.close()
+            self._panel = None
+
+
+def print_scores(terminal: pytest.TerminalReporter, report: Report, records: Sequence[Record]) -> None:
+    """Prints the scores and what must be known beside them."""
+    terminal.write_sep("=", f"MME-Emotion: {report.model} (scores in percent)", bold=True)
+    for line in score_lines(report, records):
+        terminal.write_line(line)
+
+
+def print_verdict(terminal: pytest.TerminalReporter, report: Report, drift: Sequence[str]) -> None:
+    """Prints the gate's verdict, where there is a gate; `drift` is how its judge's check differs from the last one."""
+    if (verdict := report.gate) is not None:
+        good, bad = verdict.word == "PASS", verdict.word == "FAIL"
+        terminal.write_sep("=", f"Gate: {verdict.word}", bold=True, green=good, red=bad, yellow=not (good or bad))
+        for line in gate_lines(report, drift):
+            terminal.write_line(line)
 
 
 def _is_terminal(stream: Any) -> bool:

@@ -48,7 +48,8 @@ def place_clips(
             if record.frames:
                 reader.frames(clips[record.id]).encoded()
             return record.id, _placed_clip(clips[record.id], folder / CLIPS / clip_name(record), reader)
-        except DataError:  # the page has no clip then, as the run had none
+        except DataError as error:  # the page has no clip then, as the run had none
+            _refuse_fault(error)
             return None
 
     known = [record for record in records if record.id in clips]
@@ -88,7 +89,8 @@ def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:
     target = stem.with_suffix(".mp4")
     try:
         content = None if clip.path.suffix.lower() in PLAYABLE else reader.video(clip)
-    except DataError:  # its codec has no place in an mp4; some browsers may play it as it is
+    except DataError as error:  # its codec has no place in an mp4; some browsers may play it as it is
+        _refuse_fault(error)
         content = None
     if content is not None:
         write_whole(target, content)
@@ -96,6 +98,11 @@ def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:
         target = stem.with_suffix(clip.path.suffix.lower())
         _place(clip.path, target)
     return quote(f"{target.parent.parent.name}/{CLIPS}/{target.name}")
+
+
+def _refuse_fault(error: DataError) -> None:
+    if error.fault is not None:
+        raise error
 
 
 def _place(source: Path, target: Path) -> None:

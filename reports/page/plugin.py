@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from reports.failures import Failures
 from reports.record import Record
 from reports.report import Report
 from reports.run import PAGE
@@ -23,10 +24,20 @@ class HtmlRows:
     """The pytest plugin of one run that fills pytest-html's page; of thousands of rows a browser shows too few."""
 
     def __init__(
-        self, records: Mapping[str, Record], report: Callable[[], Report | None], page: str, *, whole: bool
+        self,
+        records: Mapping[str, Record],
+        report: Callable[[], Report | None],
+        page: str,
+        failures: Failures,
+        *,
+        whole: bool,
     ) -> None:
-        """Shows records, by id, as they come; `page` is the path of ours from theirs; `whole` lists right ones too."""
+        """Shows records, by id, as they come; `page` is the path of ours from theirs; `whole` lists right ones too.
+
+        What cannot be shown is noted among the failures.
+        """
         self._records, self._report, self._page, self._whole = records, report, page, whole
+        self._failures = failures
         self._left_out: set[str] = set()
 
     @pytest.hookimpl(optionalhook=True)
@@ -38,6 +49,10 @@ class HtmlRows:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: MutableSequence[str]) -> None:
         """Adds the case's own cells, or takes the row away."""
+        with self._failures.noted():
+            self._fill(report, cells)
+
+    def _fill(self, report: pytest.TestReport, cells: MutableSequence[str]) -> None:
         record = self._records.get(report.nodeid.partition("[")[2].removesuffix("]"))
         if record is not None and record.outcome == "passed" and not (self._whole or report.failed):
             self._left_out.add(record.id)
@@ -52,14 +67,16 @@ class HtmlRows:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str], session: pytest.Session) -> None:
         """Puts the verdict and the scores at the top, and says what is not listed."""
-        report = self._report()
-        if report is None:
-            return
+        with self._failures.noted():
+            if (report := self._report()) is not None:
+                self._introduce(report, prefix, session.config)
+
+    def _introduce(self, report: Report, prefix: list[str], config: pytest.Config) -> None:
         prefix.extend(as_html(report))
         prefix.append(f'<p><a href="{escape(self._page)}">The whole report</a></p>')
         if self._left_out:
             prefix.append(f"<p>{len(self._left_out)} right answers are not listed; --html-all lists them.</p>")
-            _count_passed(session.config, len(self._left_out))
+            _count_passed(config, len(self._left_out))
 
 
 def _cells(record: Record | None) -> tuple[str, ...]:

@@ -225,6 +225,40 @@ def test_a_callback_that_fails_ends_it_and_leaves_nobody_waiting(
 
     engines.append(engine := Engine(work, window=lambda: next(windows)))
     engine.begin(SAMPLES)
-    with pytest.raises(RunError, match=r"The engine has failed: StopIteration \(.+, line \d+\), a fault"):
+    with pytest.raises(RunError, match=r"The engine has failed: StopIteration \(.+, line \d+\)"):
         engine.result(SAMPLES[-1])
-    assert engine.next_done() is not None
+    assert engine.fault is not None
+
+
+class Panic(BaseException):
+    """As compiled packages raise it."""
+
+
+@pytest.mark.parametrize("kind", [Panic, KeyboardInterrupt, SystemExit, TypeError])
+def test_whatever_the_work_raises_is_rescued(engines: list[Engine[str]], kind: type[BaseException]) -> None:
+    async def work(asked: Sample) -> str:
+        raise kind(asked.id)
+
+    engines.append(engine := Engine(work, window=lambda: 3, rescue=lambda asked, error: f"{asked.id} {error}"))
+    engine.begin(SAMPLES)
+    assert [engine.result(asked) for asked in SAMPLES] == [f"{asked.id} {asked.id}" for asked in SAMPLES]
+
+
+def test_work_that_is_cancelled_from_within_ends_it(engines: list[Engine[str]]) -> None:
+    async def work(asked: Sample) -> str:
+        raise asyncio.CancelledError
+
+    engines.append(engine := Engine(work, window=lambda: 3))
+    engine.begin(SAMPLES)
+    with pytest.raises(RunError, match="was cancelled from within"):
+        engine.result(SAMPLES[-1])
+
+
+def test_where_all_fail_at_once_nobody_is_left_waiting(engines: list[Engine[str]]) -> None:
+    async def work(asked: Sample) -> str:
+        return "no"
+
+    engines.append(engine := Engine(work, window=lambda: len(SAMPLES), failure=lambda result: result))
+    engine.begin(SAMPLES)
+    with pytest.raises(RunError, match="all failed in the same way"):
+        engine.result(SAMPLES[-1])

@@ -90,7 +90,7 @@ def test_what_stands_beside_a_score_does_not_cost_it(tmp_path: Path) -> None:
         ("reports.results:summary_of", "printed", {"samples.jsonl", "report.json", "report.html"}),
         ("reports.plugin:place_frames", "printed", {"samples.jsonl", "report.json", "summary.md"}),
         ("reports.page.run_page:index_of", "printed", {"samples.jsonl", "report.json", "summary.md"}),
-        ("reports.plugin:score_lines", "", {"samples.jsonl", "report.json", "summary.md", "report.html"}),
+        ("reports.live.plugin:score_lines", "", {"samples.jsonl", "report.json", "summary.md", "report.html"}),
     ],
 )
 def test_what_is_kept_and_shown_survives_what_is_not(
@@ -103,13 +103,90 @@ def test_what_is_kept_and_shown_survives_what_is_not(
     told = r"^The suite has met an error that it does not know: TypeError: .+ a fault of the suite or"
     assert len(re.findall(told, finished.output, re.MULTILINE)) == 1, finished.output
     assert "Traceback (most recent call last)" in finished.output
-    assert finished.code == (1 if "score_lines" in fault else 3)
+    assert finished.code == 3
     assert ("overall" in finished.output) == bool(table)
     assert "INTERNALERROR" not in finished.output
     there = {path.name for path in finished.folder.glob("*")} if finished.folder.exists() else set()
     assert files <= there
     if "samples.jsonl" in files:
         assert len(finished.records) == 6
+
+
+@pytest.mark.parametrize(
+    "fault", ["reports.live.progress:Progress.add", "reports.live.progress:Progress.hear", "reports.page.plugin:_cells"]
+)
+def test_what_cannot_be_shown_meanwhile_costs_nothing(tmp_path: Path, fault: str) -> None:
+    finished = broken(tmp_path, fault, "--tasks=SA", f"--html={tmp_path / 'page.html'}")
+    assert finished.code == 1, finished.output
+    assert finished.report["overall"]["scored"] == len(finished.records) == 6
+    assert finished.output.count("The suite has met an error that it does not know: TypeError") == 1
+
+
+def test_a_verdict_that_cannot_be_shown_is_no_pass(tmp_path: Path) -> None:
+    (tmp_path / "gate.toml").write_text(
+        "[min.overall]\nrecognition = 0.01\n[judge]\n"
+        + "".join(f"{name} = 0\n" for name in ("sensitivity", "specificity", "labels", "resistance"))
+    )
+    for fault in ("reports.live.plugin:score_lines", "reports.live.plugin:gate_lines"):
+        finished = broken(tmp_path, fault, f"--gate={tmp_path / 'gate.toml'}")
+        assert finished.report["gate"]["word"] == "PASS", finished.output
+        assert finished.code == 3
+
+
+def test_media_that_cannot_be_made_are_not_left_out_without_a_word(tmp_path: Path) -> None:
+    finished = broken(tmp_path, "benchmark.decode:_remuxed", "--tasks=IR", "--report-media")
+    assert finished.code == 3
+    assert "The suite has met an error that it does not know: TypeError" in finished.output
+
+
+def test_nothing_is_estimated_where_the_estimate_fails(tmp_path: Path) -> None:
+    finished = broken(tmp_path, "av:open", "--estimate")
+    assert finished.code == 4
+    assert re.search(r"Nothing can be estimated: TypeError: .* \(benchmark/decode.py, line \d+\)", finished.output)
+
+
+OWN = """
+from benchmark.model import Answer
+
+class Model:
+    name = identity = "mine"
+
+class LooksUp(Model):
+    async def answer(self, sample):
+        return Answer(text={"other": "happy"}[sample.id], model="mine")  # api_key="sk-hardcoded"
+
+class Reads(Model):
+    async def answer(self, sample):
+        open(str(sample.clip.path) + ".txt")
+
+class Exits(Model):
+    async def answer(self, sample):
+        raise SystemExit(3)
+
+class SaysNothing(Model):
+    async def answer(self, sample):
+        return None
+"""
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["one", "two"])
+@pytest.mark.parametrize("name", ["LooksUp", "Reads", "Exits", "SaysNothing"])
+def test_code_of_the_user_s_own_may_fail_in_any_way(tmp_path: Path, name: str, processes: tuple[str, ...]) -> None:
+    (tmp_path / "their_model.py").write_text(OWN)
+    agents = ("--extractor=rules", "--judge=rules", "-q", "--tb=no", "-rN")
+    model = f"--model=python:their_model:{name}"
+    finished = run(tmp_path, model, *agents, *processes, PYTHONPATH=str(tmp_path))
+    assert finished.code == 2, finished.output
+    assert finished.report["overall"]["unscored"] == len(finished.records) >= 8
+    assert "all failed in the same way" in finished.output
+    kept = (finished.folder / "samples.jsonl").read_text() + finished.output.replace(str(finished.folder), "")
+    assert "sk-hardcoded" not in kept
+    assert str(tmp_path) not in kept
+    assert "Drawn/video" not in "".join(f"{record['error']}{record['fault']}" for record in finished.records)
+    if name == "SaysNothing":
+        assert "mine gave NoneType in place of an Answer" in kept
+    else:
+        assert "a fault of their_model.py or of what it calls (Python 3." in finished.output
 
 
 def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: Endpoint) -> None:
