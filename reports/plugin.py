@@ -130,36 +130,26 @@ class Recorder:
         line = getattr(report, RECORD, None)
         if line is not None:
             delattr(report, RECORD)  # pytest keeps its reports to the end
-            record = None
-            with self._failures.noted():
-                record = self._keep(line)
+            why = self._keep(line)
             if self._failures.found:
                 pytest.exit("what was found cannot be kept", returncode=pytest.ExitCode.INTERNAL_ERROR)
-            if record is not None:
-                self._heed(record)
+            if why:
+                self._stop(why)
         elif report.failed:
             self._stray = True
 
-    def _keep(self, line: str) -> Record | None:
-        """Keeps the record; None where that has been done.
-
-        Raises:
-            RunError: it cannot be written.
-        """
-        record = Record.model_validate_json(line)
-        if record.id in self.records:  # its worker died between reporting it and saying that it was done
-            return None
-        self._folder.append(line)
-        self.records[record.id] = record
-        return record
-
-    def _heed(self, record: Record) -> None:
-        """Shows it, and ends the run where the gate has heard enough."""
-        with self._unshown.noted():
-            self._progress.add(record)
+    def _keep(self, line: str) -> str | None:
+        """Keeps the record, and has it shown and heard of; says why the run can stop, once it can."""
         with self._failures.noted():
-            if self._keeper is not None and (why := self._keeper.hear(record)):
-                self._stop(why)
+            record = Record.model_validate_json(line)
+            if record.id in self.records:  # its worker died between reporting it and saying that it was done
+                return None
+            self._folder.append(line)
+            self.records[record.id] = record
+            with self._unshown.noted():
+                self._progress.add(record)
+            return self._keeper.hear(record) if self._keeper is not None else None
+        return None
 
     def _stop(self, why: str) -> None:
         """Ends the run, in all its processes; what is in flight has been paid for and comes to its end."""
