@@ -1,8 +1,16 @@
 # The two commands of the README, and what CI runs. Everything is installed into $(VENV).
-PYTHON ?= python3
 VENV ?= .venv
 LOCK ?= requirements.lock
 BIN := $(VENV)/bin
+# an environment stays with the Python that made it, unless another is asked for
+PYTHON ?= $(if $(wildcard $(VENV)/light),$(BIN)/python,python3)
+WHICH := -c 'import sys; sys.version_info >= (3, 11) and print(sys.base_prefix, sys.version)' 2>/dev/null
+ASKED := $(shell $(PYTHON) $(WHICH))
+ifneq ($(and $(ASKED),$(wildcard $(VENV)/pyvenv.cfg)),)
+ifneq ($(ASKED),$(shell $(BIN)/python $(WHICH)))
+$(shell rm -rf $(VENV))
+endif
+endif
 # pip reads the first for the suite's packages, and until 26.2 for what builds it; from then on the second for that
 INSTALL := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(BIN)/python -m pip install --quiet --disable-pip-version-check
 REQUIRES := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
@@ -10,7 +18,7 @@ UV := .venv-uv/bin/uv
 COMPILE = $(REQUIRES) | UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --all-extras --no-annotate
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test unit lint types lock newest lowest performance simulation clips clean
+.PHONY: demo test unit lint types lock newest lowest performance simulation clips python clean
 
 demo: $(VENV)/light  ## run the embedded clips offline; wrong answers are the point, a sample without a score is an error
 	$(BIN)/python -m benchmark.demo
@@ -29,7 +37,7 @@ lint: $(VENV)/full
 types: $(VENV)/full
 	$(BIN)/mypy
 
-lock: $(UV)  ## renew requirements.lock: the newest releases that pyproject.toml allows, of which each machine has a wheel
+lock: python $(UV)  ## renew requirements.lock: the newest releases that pyproject.toml allows, of which each machine has a wheel
 	$(COMPILE) --universal --python-version 3.11 --upgrade --output-file requirements.lock pyproject.toml -
 	for python in 3.11 3.12 3.13 3.14; do for machine in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \
 		MACOSX_DEPLOYMENT_TARGET=14.0 $(UV) pip compile --quiet --all-extras --only-binary :all: --constraint requirements.lock \
@@ -40,7 +48,7 @@ newest:  ## the suite's tests with the newest release of everything that pyproje
 	rm -rf .venv-newest
 	MME_EMOTION_UNLOCKED=1 $(MAKE) VENV=.venv-newest LOCK=/dev/null demo test
 
-lowest: $(UV)  ## the same with the oldest
+lowest: python $(UV)  ## the same with the oldest
 	rm -rf .venv-lowest && mkdir .venv-lowest
 	$(COMPILE) --python $(PYTHON) --resolution lowest-direct --only-binary :all: --output-file .venv-lowest/lock pyproject.toml -
 	MME_EMOTION_UNLOCKED=1 $(MAKE) VENV=.venv-lowest LOCK=.venv-lowest/lock demo test
@@ -54,9 +62,12 @@ simulation: $(VENV)/full  ## the tables of docs/statistics.md; some twenty minut
 clips: $(VENV)/light  ## draw the demo clips anew (needs espeak-ng)
 	$(BIN)/python -m benchmark.demo.make_clips
 
-$(VENV)/light: pyproject.toml $(LOCK)
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+python:
+	@test -n "$(ASKED)" \
+		|| { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make PYTHON=python3.11" >&2; exit 1; }
+
+$(VENV)/light: pyproject.toml $(LOCK) | python
+	test -e $@ || $(PYTHON) -m venv --clear $(VENV)
 	$(INSTALL) --editable .
 	touch $@
 
@@ -68,7 +79,7 @@ $(VENV)/full: $(VENV)/light
 	$(INSTALL) --editable '.[hub,decord,local,ray,dev]'
 	touch $@
 
-$(UV):
+$(UV): | python
 	$(PYTHON) -m venv .venv-uv
 	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 

@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from io import BytesIO
 from itertools import chain, pairwise, takewhile
 from pathlib import Path
@@ -39,6 +40,8 @@ LONGEST_SIDE = 768
 """Pixels; a larger picture is scaled down, its shape kept, so that requests stay small."""
 
 JPEG_QUALITY = 85
+FLICK = "1:705600000"
+"""Of a second: all usual frame rates are whole numbers of it, and every version of ffmpeg takes it as a time base."""
 RESCUE_SECONDS = 120
 """How long the ffmpeg program may take over one clip."""
 
@@ -89,7 +92,7 @@ def read_frames(path: Path, decoder: Decoder, pace: Pace) -> tuple[str, Mapping[
         return decoder, by_library(path, pace)
     except _REFUSALS as refusal:
         span = f"{float(pace.last) + 1}"
-        with _rescued(path, refusal, ["-map", "0:V:0", "-c:v", "ffv1", "-enc_time_base", "-1", "-t", span]) as file:
+        with _rescued(path, refusal, ["-map", "0:V:0", "-c:v", "ffv1", "-enc_time_base", FLICK, "-t", span]) as file:
             return "ffmpeg", _frames(file, pace)
 
 
@@ -191,7 +194,7 @@ def _until(packets: "Iterable[Packet[VideoStream]]", last: Fraction) -> "Iterato
         if start is None and not packet.is_discard:
             start = packet.pts
         # no later packet is due before this one is decoded
-        if start is not None and packet.dts is not None and (packet.dts - start) * Fraction(packet.time_base) > last:
+        if start is not None and packet.dts is not None and (packet.dts - start) * _exact(packet.time_base) > last:
             return
 
 
@@ -228,7 +231,7 @@ def _frames_by_counting(path: Path, pace: Pace) -> Mapping[float, bytes]:
             times, end = _timeline(shown, marks[-1][1], _base(stream))
         else:
             # a stream without a rate is refused by the division
-            times, end = _timeline(range(len(marks)), 1, 1 / Fraction(stream.guessed_rate or 0))
+            times, end = _timeline(range(len(marks)), 1, 1 / _exact(stream.guessed_rate))
     wanted = set(pace.choose(times, end))
     with _opened(path) as container:
         stream = _picture(container, path)
@@ -241,8 +244,12 @@ def _ascend(marks: Sequence[int | None]) -> bool:
 
 
 def _base(stream: VideoStream) -> Fraction:
-    # an unset rational is None up to PyAV 18, and one that is false from 19 on
-    return Fraction(stream.time_base or 1)
+    return _exact(stream.time_base) or Fraction(1)
+
+
+def _exact(rational: Any) -> Fraction:
+    """One of PyAV's as Python's; 0 where it is not set: None up to PyAV 18, a false one from 19 on."""
+    return Fraction(rational.numerator, rational.denominator) if rational else Fraction(0)
 
 
 def _timeline(shown: Sequence[int], duration: int, base: Fraction) -> tuple[Sequence[Fraction], Fraction]:
@@ -253,14 +260,28 @@ def _timeline(shown: Sequence[int], duration: int, base: Fraction) -> tuple[Sequ
 
 
 def _jpeg_of(frame: VideoFrame, stream: VideoStream) -> bytes:
-    # threads cost ten times what they save on pictures this small
-    picture = Image.fromarray(frame.reformat(format="rgb24", threads=1).to_ndarray())
+    picture = Image.fromarray(reformatted(frame, "rgb24").to_ndarray())
     return _jpeg(picture, _aspect(stream), round(frame.rotation / 90) * 90)
+
+
+def reformatted(frame: VideoFrame, pixels: str) -> VideoFrame:
+    """The frame in another pixel format."""
+    return frame.reformat(format=pixels, **_alone())
+
+
+@cache
+def _alone() -> Mapping[str, Any]:
+    """Has PyAV convert on one thread: more cost ten times what they save on pictures this small. 16.0 has but one."""
+    try:
+        VideoFrame(16, 16, "yuv420p").reformat(format="rgb24", threads=1)
+    except TypeError:
+        return {}
+    return {"threads": 1}
 
 
 def _aspect(stream: VideoStream) -> Fraction:
     """How much wider than high a pixel is."""
-    return Fraction(stream.sample_aspect_ratio or 1)
+    return _exact(stream.sample_aspect_ratio) or Fraction(1)
 
 
 def _jpeg(picture: Image.Image, aspect: Fraction, rotation: int = 0) -> bytes:

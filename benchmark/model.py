@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import isawaitable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -44,15 +45,20 @@ class Answer:
         object.__setattr__(self, "text", storable(self.text))
 
 
-def as_answer(given: object, name: str) -> Answer:
-    """What a model of that name has given, if that is an answer: code of the user's own may give anything.
+async def as_answer(given: object, name: str) -> Answer:
+    """The answer that a model of that name has promised: code of the user's own may give anything.
 
     Raises:
-        ModelError: it is something else.
+        ModelError: it is none, or an empty one.
     """
-    if isinstance(given, Answer):
-        return given
-    raise ModelError(f"{name} gave {type(given).__name__} in place of an Answer of benchmark.model.")
+    if not isawaitable(given):
+        raise ModelError(f"{name} has no asynchronous method to answer with: declare it with `async def`.")
+    answer = await given
+    if not isinstance(answer, Answer):
+        raise ModelError(f"{name} gave {type(answer).__name__} in place of an Answer of benchmark.model.")
+    if not answer.text.strip():
+        raise ModelError(f"{name} gave an empty answer.", usage=answer.usage)
+    return answer
 
 
 def storable(text: str) -> str:
@@ -196,10 +202,12 @@ def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample])
     found = find(spec, options, samples)
     if isinstance(found, (Model, Respondent)):
         return found
-    members = ", ".join(
-        member for member in ("name", "identity", "modalities", "generate") if not hasattr(found, member)
+    roles = {"Model": ("name", "identity", "modalities", "generate"), "Respondent": ("name", "answer")}
+    lacks = (
+        f"no {', '.join(member for member in members if not hasattr(found, member))} for a {role}"
+        for role, members in roles.items()
     )
-    raise RunError(f"--model={spec} is no model: it has no {members}; see Model in benchmark/model.py.")
+    raise RunError(f"--model={spec} is no model: it has {', and '.join(lacks)}; see benchmark/model.py.")
 
 
 def _load(path: str) -> Build:

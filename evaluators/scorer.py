@@ -205,7 +205,7 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
     try:
         with boundary(EmotionError):
             with boundary(ModelError):
-                answer = as_answer(await model.answer(sample), model.name)
+                answer = await as_answer(model.answer(sample), model.name)
             scored = await scorer.score(sample, answer)
             return scored if repeats == 1 else await _repeated(scored, model, scorer, repeats)
     except RunError:
@@ -283,7 +283,7 @@ async def _answer_again(model: Respondent, first: Scored, number: int, spent: di
     if not isinstance(model, Repeatable):
         return first.score.answer
     with boundary(ModelError):
-        answer = as_answer(await model.again(number).answer(first.sample), model.name)
+        answer = await as_answer(model.again(number).answer(first.sample), model.name)
     _count(spent, answer.usage)
     return answer
 

@@ -21,7 +21,10 @@ def summary_of(report: Report, records: Sequence[Record]) -> str:
             "",
             *as_markdown(score_rows(report)),
             "",
-            *(f"- {note}" for note in [*notes_of(report), *map(escape, faults_of(records))]),
+            *(
+                f"- {note}"
+                for note in [*notes_of(report), *(escape(fault, quote=False) for fault in faults_of(records))]
+            ),
             "",
         ]
     )

@@ -25,7 +25,7 @@ def main() -> int:
 def _fault(folder: Path, code: int) -> str:
     """Why the demo does not work; empty where it does. pytest's 0 and 1 say that it came to its end."""
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        return f"pytest ended with exit code {int(code)}"
+        return f"it did not come to its end, pytest's exit code is {int(code)}"
     try:
         report = json.loads((folder / "report.json").read_text("utf-8"))
     except (OSError, ValueError) as error:

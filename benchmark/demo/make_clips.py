@@ -16,6 +16,7 @@ import numpy as np
 from av.codec.context import Flags
 from numpy.typing import NDArray
 
+from benchmark.decode import reformatted
 from benchmark.demo.face import SIZE, Expression, Person, draw_face
 from benchmark.demo.script import CLIPS, FEELINGS, LABEL_SETS, PERSONS, Feeling, Planned
 from benchmark.task import TASKS
@@ -95,7 +96,7 @@ def _encode(path: Path, pictures: Iterator[NDArray[np.uint8]], sound: NDArray[np
             stream.codec_context.flags |= Flags.bitexact
         for picture in pictures:
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            file.mux(video.encode(frame.reformat(format="yuv420p", threads=1)))
+            file.mux(video.encode(reformatted(frame, "yuv420p")))
         file.mux(video.encode(None))
         levels = av.AudioFrame.from_ndarray(sound[None, :], format="fltp", layout="mono")
         levels.sample_rate = RATE

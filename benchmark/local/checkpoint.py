@@ -182,7 +182,10 @@ def _folder(name: str) -> Path | None:
     """The folder of that name; None where there is none."""
     try:
         folder = Path(name).expanduser().absolute()
-        return folder if folder.exists() else None
+        folder.stat()  # `exists` says no more why, from Python 3.14 on
+        return folder
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
     except RuntimeError:  # of ~SOMEBODY, who has no home here
         return None
     except OSError as error:

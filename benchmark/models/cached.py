@@ -63,7 +63,7 @@ class CachedModel:
             reply = json.loads(kept)
             usage = Usage(input_tokens=reply["input_tokens"], output_tokens=reply["output_tokens"], cost_usd=0.0)
             return Answer(text=reply["text"], model=reply["model"], usage=usage)
-        answer = as_answer(await (self.ask or self.model.generate)(prompt), self.name)
+        answer = await as_answer((self.ask or self.model.generate)(prompt), self.name)
         await self.cache.keep(key, _packed(answer))
         return answer
 

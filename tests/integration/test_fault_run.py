@@ -163,15 +163,38 @@ class Exits(Model):
     async def answer(self, sample):
         raise SystemExit(3)
 
-class SaysNothing(Model):
+class GivesNone(Model):
     async def answer(self, sample):
         return None
+
+class SaysNothing(Model):
+    async def answer(self, sample):
+        return Answer(text=" ", model="mine")
+
+class AnswersAtOnce(Model):
+    def answer(self, sample):
+        return Answer(text="happy", model="mine")
 """
 
 
-@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["one", "two"])
-@pytest.mark.parametrize("name", ["LooksUp", "Reads", "Exits", "SaysNothing"])
-def test_code_of_the_user_s_own_may_fail_in_any_way(tmp_path: Path, name: str, processes: tuple[str, ...]) -> None:
+THEIRS = "a fault of their_model.py or of what it calls (Python 3."
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "processes"),
+    [
+        ("LooksUp", THEIRS, ()),
+        ("LooksUp", THEIRS, ("-n2",)),
+        ("Reads", THEIRS, ()),
+        ("Exits", THEIRS, ("-n2",)),
+        ("GivesNone", "mine gave NoneType in place of an Answer", ()),
+        ("SaysNothing", "mine gave an empty answer", ()),
+        ("AnswersAtOnce", "declare it with `async def`", ()),
+    ],
+)
+def test_code_of_the_user_s_own_may_fail_in_any_way(
+    tmp_path: Path, name: str, said: str, processes: tuple[str, ...]
+) -> None:
     (tmp_path / "their_model.py").write_text(OWN)
     agents = ("--extractor=rules", "--judge=rules", "-q", "--tb=no", "-rN")
     model = f"--model=python:their_model:{name}"
@@ -179,14 +202,11 @@ def test_code_of_the_user_s_own_may_fail_in_any_way(tmp_path: Path, name: str, p
     assert finished.code == 2, finished.output
     assert finished.report["overall"]["unscored"] == len(finished.records) >= 8
     assert "all failed in the same way" in finished.output
+    assert said in finished.output
     kept = (finished.folder / "samples.jsonl").read_text() + finished.output.replace(str(finished.folder), "")
     assert "sk-hardcoded" not in kept
     assert str(tmp_path) not in kept
     assert "Drawn/video" not in "".join(f"{record['error']}{record['fault']}" for record in finished.records)
-    if name == "SaysNothing":
-        assert "mine gave NoneType in place of an Answer" in kept
-    else:
-        assert "a fault of their_model.py or of what it calls (Python 3." in finished.output
 
 
 def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -200,9 +220,12 @@ def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: 
     ("fault", "said"),
     [
         (None, ""),
-        ("av:open", "The demo does not work here: pytest ended with exit code 2."),
+        ("av:open", "The demo does not work here: it did not come to its end, pytest's exit code is 2."),
         ("reports.record:_rated", "The demo does not work here: 48 of 48 samples have no score."),
-        ("reports.page.run_page:index_of", "The demo does not work here: pytest ended with exit code 3."),
+        (
+            "reports.page.run_page:index_of",
+            "The demo does not work here: it did not come to its end, pytest's exit code is 3.",
+        ),
     ],
 )
 def test_the_demo_ends_well_only_where_it_works(tmp_path: Path, fault: str | None, said: str) -> None:
