@@ -142,5 +142,7 @@ def test_a_python_spec_that_names_nothing_is_refused(rest: str, words: str) -> N
 def test_a_model_without_generate_is_refused_by_the_members_it_lacks() -> None:
     with pytest.raises(RunError, match="it has no generate for a Model, and no answer for a Respondent; see"):
         find_respondent(f"python:{__name__}:Mute", OPTIONS, ())
-    with pytest.raises(RunError, match="it has no name, identity, modalities, generate for a Model, and no name, answer for"):
+    with pytest.raises(
+        RunError, match="it has no name, identity, modalities, generate for a Model, and no name, answer for"
+    ):
         find_respondent("python:string:digits", OPTIONS, ())
