@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from benchmark.local.batching import Batcher, Generation
+from benchmark.local.batching import Batcher, Generation, OutOfMemory, Ready
 from benchmark.local.checkpoint import find_checkpoint
 from benchmark.local.network import TransformersNetwork
 from benchmark.local.settings import parse_settings
@@ -76,16 +76,12 @@ def _measure(folder: Path, samples: int, sizer: Sizer, *, tiny: bool) -> None:
     _one_by_one(network, requests[:2], generation)  # what is compiled, is compiled now
     alone = _watched(network, partial(_one_by_one, network, requests[: max(4, samples // 32)], generation))
     _tell("one after the other", alone)
-    ours = _watched(network, partial(_ours, network, requests, generation, sizer))
-    _tell(f"ours, batches of {sizer.size} in the end", ours)
-    batches = [requests[place : place + sizer.size] for place in range(0, samples, sizer.size)]
-    ready = _timed("all batches prepared", lambda: [network.prepare(batch, generation) for batch in batches])
-
-    def ceiling() -> int:
-        return sum(len(network.generate(one)) for one in ready)
-
-    most = _watched(network, ceiling)
-    _tell("bare generate on ready batches of that size", most)
+    together: list[int] = []
+    ours = _watched(network, partial(_ours, network, requests, generation, sizer, together))
+    size = max(together)
+    _tell(f"ours, batches of {size} at most", ours)
+    size, most = _ceiling(network, requests, generation, size)
+    _tell(f"bare generate on ready batches of {size}", most)
     print(f"ours / ceiling        {ours.pace / most.pace:.2f}   aim {CEILING_SHARE}")
     print(f"ours / batch 1        {ours.pace / alone.pace:.1f}   aim {BATCH_1_RATIO}")
 
@@ -94,12 +90,36 @@ def _one_by_one(network: TransformersNetwork, requests: Sequence[Prompt], genera
     return sum(len(network.generate(network.prepare([one], generation))) for one in requests)
 
 
-def _ours(network: TransformersNetwork, requests: Sequence[Prompt], generation: Generation, sizer: Sizer) -> int:
+def _ours(
+    network: TransformersNetwork, requests: Sequence[Prompt], generation: Generation, sizer: Sizer, together: list[int]
+) -> int:
     batcher = Batcher(lambda: network, lambda: sizer)
-    replies = [batcher.submit(one, generation) for one in requests]
-    done = sum(bool(reply.result().output_tokens) for reply in replies)
+    replies = [reply.result() for reply in [batcher.submit(one, generation) for one in requests]]
     batcher.close()
-    return done
+    together += [reply.together for reply in replies]
+    return len(replies)
+
+
+def _ceiling(
+    network: TransformersNetwork, requests: Sequence[Prompt], generation: Generation, size: int
+) -> tuple[int, Measured]:
+    """Bare `generate` on batches of that size, or of half of it where these, not sorted by length, have no room."""
+    while True:
+        ready = _timed("all batches prepared", partial(_in_batches, network, requests, generation, size))
+        with suppress(OutOfMemory):
+            return size, _watched(network, partial(_bare, network, ready))
+        size //= 2
+
+
+def _in_batches(
+    network: TransformersNetwork, requests: Sequence[Prompt], generation: Generation, size: int
+) -> list[Ready]:
+    batches = (requests[place : place + size] for place in range(0, len(requests), size))
+    return [network.prepare(batch, generation) for batch in batches]
+
+
+def _bare(network: TransformersNetwork, ready: Sequence[Ready]) -> int:
+    return sum(len(network.generate(one)) for one in ready)
 
 
 def _watched(network: TransformersNetwork, work: Callable[[], int]) -> Measured:
