@@ -46,12 +46,12 @@ lock: python $(UV)  ## renew requirements.lock: the newest releases that pyproje
 
 newest:  ## the suite's tests with the newest release of everything that pyproject.toml allows
 	rm -rf .venv-newest
-	MME_EMOTION_UNLOCKED=1 $(MAKE) VENV=.venv-newest LOCK=/dev/null demo test
+	MME_EMOTION_UNLOCKED=1 $(MAKE) PYTHON=$(PYTHON) VENV=.venv-newest LOCK=/dev/null demo test
 
 lowest: python $(UV)  ## the same with the oldest
-	rm -rf .venv-lowest && mkdir .venv-lowest
-	$(COMPILE) --python $(PYTHON) --resolution lowest-direct --only-binary :all: --output-file .venv-lowest/lock pyproject.toml -
-	MME_EMOTION_UNLOCKED=1 $(MAKE) VENV=.venv-lowest LOCK=.venv-lowest/lock demo test
+	rm -rf .venv-lowest
+	$(COMPILE) --python $(PYTHON) --resolution lowest-direct --only-binary :all: --output-file .venv-uv/lowest.txt pyproject.toml -
+	MME_EMOTION_UNLOCKED=1 $(MAKE) PYTHON=$(PYTHON) VENV=.venv-lowest LOCK=.venv-uv/lowest.txt demo test
 
 performance: $(VENV)/full  ## how fast the engine is beside a reference; some ten minutes, needs ffmpeg
 	$(BIN)/python -m tests.performance
