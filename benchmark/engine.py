@@ -114,8 +114,8 @@ class Engine(Generic[T]):
 
     def _fill(self) -> None:
         if self.stopped:
-            self._refuse(self._line)
-            self._line.clear()
+            while self._line:  # one by one, since another thread may be putting more in line
+                self._refuse([self._line.popleft()])
             return
         window = self._window()
         while self._line and len(self._open) < window:

@@ -1,6 +1,7 @@
 """What pytest sees of the judging side: options, and the `scorer`, `engine` and `score` fixtures."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
@@ -288,8 +289,15 @@ class FirstDoneFirst:
         self._places.update((sample.id, at) for at in (place, other) if (sample := self._samples[at]))
 
 
-def over_file(config: pytest.Config) -> Path:
-    """The file that tells all xdist workers to end, and why."""
+def end_workers(config: pytest.Config, why: str) -> None:
+    """Tells all xdist workers to end, and why; none may read half of that, or nothing."""
+    over = _over_file(config)
+    passing = over.with_name(f"over-{os.getpid()}")
+    passing.write_text(why, "utf-8")
+    passing.replace(over)
+
+
+def _over_file(config: pytest.Config) -> Path:
     return common_folder(config) / "over"
 
 
@@ -300,14 +308,14 @@ class FollowingOrders:
         """Begins nothing: no case has been dealt yet."""
         self._engine, self._session = engine, session
         self._deal = deal_of(session.config, session.config.workerinput["workerid"])  # type: ignore[attr-defined]
-        self._over = over_file(session.config)
+        self._over = _over_file(session.config)
         self._limits = bench_of(session.config).limits
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Where this worker ends early, lets the others know why."""
         if why := self._session.shouldstop or self._session.shouldfail:
-            self._over.write_text(str(why), encoding="utf-8")
+            end_workers(self._session.config, str(why))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -28,7 +28,7 @@ from evaluators.plugin import (
     agents_of,
     check_judges,
     connected,
-    over_file,
+    end_workers,
     rehearse,
     sample_of,
 )
@@ -160,7 +160,7 @@ class Recorder:
             config.stash[ENGINE].drain()
         if (controller := config.pluginmanager.getplugin("dsession")) is not None:
             controller.shouldstop = why
-            over_file(config).write_text(why, encoding="utf-8")
+            end_workers(config, why)
 
     def _sorted(self) -> list[Record]:
         """In an order of their own: sums of fractions must not depend on who was done first."""

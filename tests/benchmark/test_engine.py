@@ -262,3 +262,12 @@ def test_where_all_fail_at_once_nobody_is_left_waiting(engines: list[Engine[str]
     engine.begin(SAMPLES)
     with pytest.raises(RunError, match="all failed in the same way"):
         engine.result(SAMPLES[-1])
+
+
+def test_what_is_put_in_line_while_it_stops_is_refused(engines: list[Engine[str]]) -> None:
+    many = [sample(str(number)) for number in range(20_000)]
+    engines.append(engine := Engine(Counter(until=1), window=lambda: 0))
+    engine.begin(many[: len(many) // 2])
+    engine.stop("Enough.")
+    engine.begin(many[len(many) // 2 :])
+    assert not any(engine.finish(one) for one in many)
