@@ -97,7 +97,7 @@ def test_the_weight_of_cot_changes_it_everywhere(seen: Watched, finished: Finish
     page, overall = seen.open(finished.folder / "report.html"), finished.report["overall"]
     slider = page.locator("#alpha")
     for weight in (1.0, 0.0, 0.25):
-        slider.fill(str(weight))
+        slider.fill(f"{weight:g}")
         mixed = weight * overall["recognition"] + (1 - weight) * overall["reasoning"]
         expect(page.locator(".tile").nth(2).locator(".big")).to_have_text(shown(mixed))
         first = min(finished.records, key=lambda record: record["id"])
