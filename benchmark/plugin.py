@@ -265,7 +265,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("sample", [_case(sample) for sample in bench_of(metafunc.config).samples])
 
 
-def _case(sample: Sample) -> pytest.ParameterSet:
+def _case(sample: Sample) -> "pytest.ParameterSet":  # which pytest 9.0 does not name
     return pytest.param(sample, id=sample.id, marks=_marks(sample.task.name, sample.source))
 
 
