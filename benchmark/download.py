@@ -12,6 +12,7 @@ from uuid import uuid4
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from benchmark.errors import DataError, RunError, boundary
+from benchmark.files import put
 from benchmark.rows import leaves_folder
 
 INSTALL = "Reading data sets from the hub needs: pip install 'mme-emotion[hub]'"
@@ -110,7 +111,5 @@ def _video(value: object, folder: Path) -> object:
     clip = folder / ".clips" / hashlib.sha256(content).hexdigest()[:16] / name
     if not clip.exists():
         clip.parent.mkdir(parents=True, exist_ok=True)
-        passing = clip.with_name(f".{uuid4().hex}")
-        passing.write_bytes(content)
-        passing.replace(clip)
+        put(clip, content)
     return clip.relative_to(folder).as_posix()

@@ -115,7 +115,7 @@ class Engine(Generic[T]):
     def _fill(self) -> None:
         if self.stopped:
             while self._line:  # one by one, since another thread may be putting more in line
-                self._refuse([self._line.popleft()])
+                self._refuse(self._line.popleft())
             return
         window = self._window()
         while self._line and len(self._open) < window:
@@ -129,7 +129,7 @@ class Engine(Generic[T]):
     def _ended(self, sample: Sample, task: "asyncio.Task[None]") -> None:
         self._open.discard(task)
         if task.cancelled() and not self._results[sample.id].done():  # before it had even begun
-            self._refuse([sample])
+            self._refuse(sample)
         self._fill()
 
     async def _run(self, sample: Sample) -> None:
@@ -143,7 +143,7 @@ class Engine(Generic[T]):
         except asyncio.CancelledError:
             if self.stopped is None:  # not by the engine, and so by the work's own doing
                 self._stop(f"The work on {sample.id} was cancelled from within.", drop=True)
-            self._refuse([sample])
+            self._refuse(sample)
             raise
         except Exception as error:  # noqa: BLE001  raised again where the case waits
             future.set_exception(error)
@@ -189,9 +189,8 @@ class Engine(Generic[T]):
             self._done.put(None)
             self._fill()
 
-    def _refuse(self, samples: Iterable[Sample]) -> None:
-        for sample in samples:
-            self._results[sample.id].set_exception(RunError(self.stopped or "The run was ended."))
+    def _refuse(self, sample: Sample) -> None:
+        self._results[sample.id].set_exception(RunError(self.stopped or "The run was ended."))
 
     async def _drain(self) -> None:
         while self._open:

@@ -1,7 +1,6 @@
 """What pytest sees of the judging side: options, and the `scorer`, `engine` and `score` fixtures."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 
 from benchmark.engine import Engine
 from benchmark.errors import DataError, RunError
+from benchmark.files import put
 from benchmark.model import Connected, Model
 from benchmark.models.cached import CachedModel
 from benchmark.plugin import (
@@ -291,10 +291,7 @@ class FirstDoneFirst:
 
 def end_workers(config: pytest.Config, why: str) -> None:
     """Tells all xdist workers to end, and why; none may read half of that, or nothing."""
-    over = _over_file(config)
-    passing = over.with_name(f"over-{os.getpid()}")
-    passing.write_text(why, "utf-8")
-    passing.replace(over)
+    put(_over_file(config), why.encode())
 
 
 def _over_file(config: pytest.Config) -> Path:

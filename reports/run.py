@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmark.errors import RunError
+from benchmark.files import put
 
 SAMPLES = "samples.jsonl"
 REPORT = "report.json"
@@ -83,11 +84,9 @@ def write_whole(target: Path, content: str | bytes) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    passing = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        passing.write_bytes(content.encode() if isinstance(content, str) else content)
-        passing.replace(target)
+        put(target, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise RunError(f"{target} cannot be written ({error.strerror}).") from error
 
