@@ -14,6 +14,7 @@ from benchmark.folder import read_folder
 from benchmark.own import FORMATS, Origin, gather, read_own
 from benchmark.rows import Gathered, Row, case_ids, duplicates, flaws
 from benchmark.task import TASKS, Sample
+from benchmark.text import storable
 
 DEMO = Path(__file__).parent / "demo" / "clips"
 LAYOUT = (
@@ -78,8 +79,8 @@ def _dataset(name: str, gathered: Gathered, folder: Path) -> Dataset:
     asked = sorted((sample.id, sample.targets, sample.label_set) for sample in samples)
     return Dataset(
         samples=samples,
-        missing={sample.id: row.flaw for sample, row in zip(samples, rows, strict=True) if row.flaw},
-        name=name,
+        missing={sample.id: storable(row.flaw) for sample, row in zip(samples, rows, strict=True) if row.flaw},
+        name=storable(name),  # of a folder, whose name need be no text
         fingerprint=key_of(json.dumps(asked)),
         folder=Path(os.path.normpath(folder)),
     )
@@ -89,7 +90,7 @@ def _report(name: str, problems: Sequence[str]) -> str:
     shown = problems[:MOST_PROBLEMS]
     more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n  ".join((f"The data in {name} has {count}:", *shown, *more))
+    return storable("\n  ".join((f"The data in {name} has {count}:", *shown, *more)))
 
 
 def _sample(row: Row, case_id: str) -> Sample:

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.errors import DataError, RunError
+from benchmark.text import clip_disguise
 
 Decoder = Literal["pyav", "decord"]
 
@@ -121,6 +122,7 @@ def read_video(path: Path, *, sound: bool) -> bytes:
     try:
         return _remuxed(path, sound=sound)
     except _REFUSALS as refusal:
+        _refuse_disguise(path)
         raise DataError(
             f"The clip {path} cannot be put into an mp4 file as it is ({_reason(refusal)});"
             " convert it, or choose a model that takes frames."
@@ -156,6 +158,7 @@ def _picture(container: InputContainer, path: Path) -> VideoStream:
                 raise LookupError("its encoding is unknown")
             stream.codec_context.thread_count = 1  # clips are decoded side by side, which uses the cores better
             return stream
+    _refuse_disguise(path)
     raise DataError(f"The clip {path} has no picture; leave it out, or send its sound alone with --modalities=audio.")
 
 
@@ -350,6 +353,7 @@ def _remuxed(path: Path, *, sound: bool) -> bytes:
 @contextmanager
 def _rescued(path: Path, refusal: Exception, output: Sequence[str]) -> Iterator[Path]:
     """A file with what the ffmpeg program can read of a clip, losslessly encoded, for as long as the context lasts."""
+    _refuse_disguise(path)
     program = shutil.which("ffmpeg")
     if program is None:
         raise DataError(
@@ -367,6 +371,11 @@ def _rescued(path: Path, refusal: Exception, output: Sequence[str]) -> Iterator[
             raise DataError(
                 f"The clip {path} cannot be decoded, not by the ffmpeg program either ({_reason(refusal)}); replace it."
             ) from error
+
+
+def _refuse_disguise(path: Path) -> None:
+    if disguise := clip_disguise(path):
+        raise DataError(f"{path} {disguise}.")
 
 
 def _reason(error: Exception) -> str:

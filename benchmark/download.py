@@ -13,7 +13,8 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from benchmark.errors import DataError, RunError, boundary
 from benchmark.files import put
-from benchmark.rows import leaves_folder
+from benchmark.rows import leaves_folder, slashed
+from benchmark.text import mended
 
 INSTALL = "Reading data sets from the hub needs: pip install 'mme-emotion[hub]'"
 
@@ -30,9 +31,12 @@ def unpack(archive: Path, target: Path) -> None:
     passing = target.with_name(f".{target.name}.{uuid4().hex}")
     try:
         with ZipFile(archive) as opened:
-            _check(opened.infolist(), shutil.disk_usage(archive.parent).free)
+            members = opened.infolist()
+            _check(members, shutil.disk_usage(archive.parent).free)
             passing.mkdir()
-            opened.extractall(passing)
+            for member in members:
+                member.filename = slashed(member.filename)  # as some programs of Windows write it
+                opened.extract(member, passing)
         passing.rename(target)
     except (BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         if not target.exists():  # else another process was faster
@@ -98,7 +102,8 @@ def read_table(folder: Path) -> Iterator[Mapping[str, object]]:
         splits = load_dataset(str(folder), streaming=True)  # streaming: no second copy of the clips on disk
         for split in [splits["test"]] if "test" in splits else splits.values():
             for row in split.decode(enable=False) if split.features else split:  # CSV and JSON need no decoding
-                yield {**row, "video": _video(row.get("video"), folder)}
+                stated = {name: mended(value) for name, value in row.items()}
+                yield {**stated, "video": _video(stated.get("video"), folder)}
 
 
 def _video(value: object, folder: Path) -> object:
@@ -107,7 +112,7 @@ def _video(value: object, folder: Path) -> object:
     content, path = value.get("bytes"), value.get("path")
     if content is None:
         return os.path.relpath(path, folder) if path else None
-    name = PurePosixPath(path or "clip.mp4").name
+    name = PurePosixPath(slashed(path or "clip.mp4")).name
     clip = folder / ".clips" / hashlib.sha256(content).hexdigest()[:16] / name
     if not clip.exists():
         clip.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from benchmark.rows import (
     leaves_folder,
     mistakes,
     read_list,
+    slashed,
     source_of,
     targets_of,
     task_named,
@@ -34,7 +35,7 @@ from benchmark.task import TASKS, Task
 def _inside(video_id: str) -> str:
     if leaves_folder(video_id):
         raise ValueError("leaves the folder")
-    return video_id
+    return slashed(video_id)
 
 
 VideoId = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
@@ -50,10 +51,10 @@ class Question(BaseModel):
 
 
 class Clue(BaseModel):
-    """A row of an audio-clue file."""
+    """A row of an audio-clue file; null is what a request left that failed."""
 
     video_id: VideoId
-    audio_clue: str
+    audio_clue: str | None
     ground_truth: Label | None = None
 
 
@@ -116,11 +117,11 @@ def read_folder(root: Path) -> Gathered | None:
 
 def _table(root: Path, file: str, problems: list[str]) -> Table | None:
     """What a file is, told by its name and those of its folders; None where it holds neither questions nor clues."""
-    if not file.endswith(".json"):
+    if not file.lower().endswith(".json"):
         return None
     path = f"{root.name}/{file}"  # the root may be a task's own folder
     *_, folder, name = ("", *file.split("/"))
-    stem = name.removesuffix(".json")
+    stem = name[: -len(".json")]
     if "clue" in stem.lower() or "clue" in folder.lower():
         task = leading_task(stem) or task_around(path)
         return Table(file, task, asks=False) if task else None
@@ -169,7 +170,7 @@ def _row(pair: Pair, clip: Found) -> Row:
         recording=recording_of(source, question.video_id),
         clip=clip.path,
         flaw=clip.flaw,
-        audio_clue=(clue.row.audio_clue if clue else question.audio_clue) or None,
+        audio_clue=(clue and clue.row.audio_clue) or question.audio_clue or None,
     )
 
 

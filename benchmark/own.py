@@ -4,15 +4,14 @@ A line of JSON Lines; a JSON list and CSV have the same columns:
 
     {"video": "clips/door.mp4", "label": "anger", "label_set": ["anger", "joy", "neutral"], "task": "ER-Wild"}
 
-`audio_clue`, `id`, `source` and `recording` (what several clips were cut from) may be added. In CSV the labels of a set
-stand between `;` or `|`.
+`audio_clue`, `id`, `source` and `recording` (what several clips were cut from) may be added. CSV has commas, semicolons
+or tabs between its columns, whichever part those of its first line; the labels of a set stand between `;` or `|`.
 """
 
 import csv
 import io
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -30,16 +29,13 @@ from benchmark.rows import (
     leaves_folder,
     mistakes,
     read_list,
-    read_text,
+    slashed,
     source_name,
     targets_of,
     task_named,
 )
 from benchmark.task import TASKS, Task
-
-
-def _listed(value: object) -> object:
-    return re.split("[;|]", value) if isinstance(value, str) else value
+from benchmark.text import clip_flaw, parse_json, read_text
 
 
 def _task(name: object) -> Task:
@@ -49,11 +45,13 @@ def _task(name: object) -> Task:
     return task
 
 
-def _or_none(value: object) -> object:
+def _optional(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # pandas makes fractions of a column's whole numbers where one is lacking
     return None if value == "" else value
 
 
-Optional = Annotated[str | None, BeforeValidator(_or_none)]
+Optional = Annotated[str | None, BeforeValidator(_optional)]
 
 
 class OwnClip(BaseModel):
@@ -63,7 +61,7 @@ class OwnClip(BaseModel):
 
     video: Annotated[str, Field(min_length=1)]
     label: Label
-    label_set: Annotated[Labels, BeforeValidator(_listed)]
+    label_set: Labels
     task: Annotated[Task, PlainValidator(_task)]
     audio_clue: Optional = None
     id: Optional = None
@@ -123,41 +121,50 @@ def _parse(place: str, record: object, origin: Origin) -> Row:
     stated = OwnClip.model_validate(record)
     if origin.confined and leaves_folder(stated.video):
         raise DataError("its path leaves the folder")
-    clip = origin.folder / stated.video
-    source = source_name(stated.source or origin.source or PurePosixPath(stated.video).parent.name or "own")
+    video = _video(stated.video, origin.folder)
+    source = source_name(stated.source or origin.source or PurePosixPath(video).parent.name or "own")
     return Row(
         place=place,
         task=stated.task,
-        video_id=stated.id or stated.video,
+        video_id=stated.id or video,
         label_set=stated.label_set,
         targets=targets_of(stated.task, stated.label),
         source=source,
-        recording=own_recording(source, stated.video, stated.recording),
-        clip=clip,
-        flaw=_flaw(clip, stated.video),
+        recording=own_recording(source, video, stated.recording),
+        clip=origin.folder / video,
+        flaw=_flaw(origin.folder / video, video),
         audio_clue=stated.audio_clue,
         case=stated.id,
     )
 
 
+def _video(stated: str, folder: Path) -> str:
+    """The path with slashes, unless a file has backslashes in its very name."""
+    with suppress(OSError):
+        if "\\" in stated and (folder / stated).exists():
+            return stated
+    return slashed(stated)
+
+
 def _flaw(clip: Path, video: str) -> str:
     try:
-        return "" if clip.stat().st_size else f"{video} is empty"
+        flaw = clip_flaw(clip, clip.stat().st_size)
     except (OSError, ValueError):  # the latter for a zero byte in the path
-        return f"{video} is not there"
+        flaw = "is not there"
+    return f"{video} {flaw}" if flaw else ""
 
 
 def _read_lines(path: Path) -> Iterator[Placed]:
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
-            yield f"line {number}", _parse_json(line)
+            yield f"line {number}", _parse_line(line)
 
 
-def _parse_json(line: str) -> object:
+def _parse_line(line: str) -> object:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return DataError(f"is no JSON ({error})")
+        return parse_json(line)
+    except DataError as error:
+        return error
 
 
 def _read_list(path: Path) -> Iterator[Placed]:
@@ -165,16 +172,29 @@ def _read_list(path: Path) -> Iterator[Placed]:
 
 
 def _read_csv(path: Path) -> Iterator[Placed]:
-    reader = csv.DictReader(io.StringIO(read_text(path)), strict=True)
+    text = read_text(path)
+    head = text.partition("\n")[0][: csv.field_size_limit()]
+    reader = csv.DictReader(io.StringIO(text), delimiter=_delimiter(head), strict=True)
     try:
         for row in reader:
             surplus = DataError("has more cells than there are columns") if None in row else None
-            yield f"line {reader.line_num}", surplus or row
+            yield f"line {reader.line_num}", surplus or {name: _cell(cell) for name, cell in row.items()}
     except csv.Error as error:
         yield f"line {reader.line_num + 1}", DataError(f"is no CSV ({error})")
 
 
+def _delimiter(head: str) -> str:
+    """What parts the columns of a table's first line: that which makes the most of the required ones of it."""
+    required = {name for name, field in OwnClip.model_fields.items() if field.is_required()}
+    return max(",;\t", key=lambda delimiter: len(required.intersection(*csv.reader([head], delimiter=delimiter))))
+
+
+def _cell(cell: str | None) -> str | None:
+    """What a cell says; pandas may be told to write that there is nothing."""
+    return None if cell in ("", "nan", "NaN") else cell
+
+
 _READERS: Mapping[str, Callable[[Path], Iterator[Placed]]] = MappingProxyType(
-    {".jsonl": _read_lines, ".json": _read_list, ".csv": _read_csv}
+    {".jsonl": _read_lines, ".json": _read_list, ".csv": _read_csv, ".tsv": _read_csv}
 )
 FORMATS = tuple(_READERS)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from benchmark.download import unpack
 from benchmark.errors import DataError
-from benchmark.rows import inner_id, leading_task, task_named
+from benchmark.rows import inner_id, leading_task, slashed, task_named
 from benchmark.task import Task
+from benchmark.text import clip_flaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,14 @@ def find_clips(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int], p
 def _find(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int]) -> list[Found]:
     by_name: dict[str, list[str]] = defaultdict(list)
     for path in files:
-        by_name[path.rpartition("/")[2]].append(path)
-    return [_locate(root, clip, files, by_name.get(clip.name, ())) for clip in wanted]
+        by_name[_spelt(path).rpartition("/")[2]].append(path)
+    return [_locate(root, clip, files, by_name.get(_spelt(clip.name), ())) for clip in wanted]
+
+
+def _spelt(path: str) -> str:
+    """The path as it is compared: Windows leaves backslashes within names, and cameras write `.MP4`."""
+    stem, dot, suffix = slashed(path).rpartition(".")
+    return f"{stem}{dot}{suffix.lower()}" if dot and "/" not in suffix else slashed(path)
 
 
 def _locate(root: Path, clip: Wanted, files: Mapping[str, int], namesakes: Sequence[str]) -> Found:
@@ -99,29 +106,33 @@ def _locate(root: Path, clip: Wanted, files: Mapping[str, int], namesakes: Seque
                 root / path, f"{path} is not there" + (f"; it could be any of {', '.join(near)}" if near else "")
             )
         (path,) = near
-    return Found(root / path, "" if files[path] else f"{path} is empty")
+    flaw = clip_flaw(root / path, files[path])
+    return Found(root / path, f"{path} {flaw}" if flaw else "")
 
 
-_ELSEWHERE = 4
+_ELSEWHERE = (4, False)
 
 
-def _distance(clip: Wanted, namesake: str) -> int:
-    """How far from its place a file of the clip's name lies: 0 and 1 within its task, `_ELSEWHERE` within another's."""
-    inner = inner_id(clip.task, clip.video_id)
-    ends = f"/{namesake}".endswith(f"/{inner}")
-    task = task_around(namesake)
+def _distance(clip: Wanted, namesake: str) -> tuple[int, bool]:
+    """How far from its place a file of the clip's name lies, and whether its name is spelt otherwise.
+
+    It is 0 and 1 within the clip's task, and `_ELSEWHERE` within another's.
+    """
+    inner, path = _spelt(inner_id(clip.task, clip.video_id)), _spelt(namesake)
+    ends, otherwise = f"/{path}".endswith(f"/{inner}"), not namesake.endswith(clip.name)
+    task = task_around(path)
     if task == clip.task:
-        return 0 if ends else 1
+        return 0 if ends else 1, otherwise
     if ends and "/" in inner:  # its corpus's folder vouches for it, whichever task that belongs to
-        return 2
-    return 3 if task is None else _ELSEWHERE
+        return 2, otherwise
+    return (3, otherwise) if task is None else _ELSEWHERE
 
 
 def _unpack(root: Path, files: Mapping[str, int], lacking: Set[Task], problems: list[str]) -> bool:
     """Unpacks the zip files that may hold clips of the tasks; says whether there is anything new."""
     unpacked = False
-    for archive in (file for file in files if file.endswith(".zip")):
-        task = leading_task(archive.rpartition("/")[2].removesuffix(".zip")) or task_around(archive)
+    for archive in (file for file in files if file.lower().endswith(".zip")):
+        task = leading_task(_stem(archive).rpartition("/")[2]) or task_around(archive)
         target = _target(archive, files)
         if target is None or (root / target).exists() or not (task is None or task in lacking):
             continue
@@ -135,8 +146,12 @@ def _unpack(root: Path, files: Mapping[str, int], lacking: Set[Task], problems: 
 
 def _target(archive: str, files: Iterable[str]) -> str | None:
     """Where a zip file goes: a folder of its stem, or one beside the questions there; None where clips are already."""
-    stem = archive.removesuffix(".zip")
+    stem = _stem(archive)
     inside = [file for file in files if file.startswith(f"{stem}/")]
-    if not all(file.endswith((".json", ".zip")) for file in inside):
+    if not all(file.lower().endswith((".json", ".zip")) for file in inside):
         return None
     return f"{stem}/clips" if inside else stem
+
+
+def _stem(archive: str) -> str:
+    return archive[: -len(".zip")]

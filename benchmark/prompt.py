@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from benchmark.clip import ClipReader, Frame, Sound, as_frames
 from benchmark.errors import DataError, RunError
 from benchmark.task import Sample
+from benchmark.text import storable
 
 if TYPE_CHECKING:
     from benchmark.model import Answer, Model
@@ -72,7 +73,7 @@ def _replaced(template: Template, path: Path) -> Template:
     if not path.exists():
         return template
     try:
-        replacement = Template(path.read_text("utf-8"))
+        replacement = Template(storable(path.read_text("utf-8-sig", "surrogatepass")))
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"The prompt {path} cannot be read ({error}).") from error
     wanted = set(template.get_identifiers())

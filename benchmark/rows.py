@@ -7,7 +7,6 @@ The parts of a row's `video_id` by their usual layouts:
 """
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,18 +17,32 @@ from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from benchmark.errors import DataError
 from benchmark.task import TASKS, Task
+from benchmark.text import parse_json, read_text
 
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+_BARE = "one_label"
+
+
+def _parted(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        return value
+    labels = re.split("[;|]", value)
+    if len(labels) == 1:
+        raise PydanticCustomError(_BARE, "is one label; separate labels by `;` or `|`")
+    return labels
+
+
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Labels = Annotated[tuple[Word, ...], Field(min_length=1)]
+Labels = Annotated[tuple[Word, ...], Field(min_length=1), BeforeValidator(_parted)]
+"""The candidates: a list, or one string in which they stand between `;` or `|`."""
 Label = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)]
 """The true label(s): a list, or one string in which the task's separator may stand."""
 
@@ -99,31 +112,10 @@ def read_list(path: Path) -> list[object]:
     Raises:
         DataError: it cannot be read, is empty, is no JSON, or holds no list of rows; the text does not name the file.
     """
-    text = read_text(path)
-    try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"is no JSON ({error})") from error
+    rows = parse_json(read_text(path))
     if not isinstance(rows, list) or not rows:
         raise DataError("holds no row" if rows == [] else "holds no list of rows")
     return rows
-
-
-def read_text(path: Path) -> str:
-    """A text file that is not empty, with or without a byte-order mark.
-
-    Raises:
-        DataError: it cannot be read, or is empty; the text does not name the file.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 ({error})") from error
-    if not text.strip():
-        raise DataError("is empty")
-    return text
 
 
 # a leading slash, a drive, a step up, or the zero byte at which C ends a name; with either kind of slash
@@ -133,6 +125,11 @@ _LEAVING = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 def leaves_folder(name: str) -> bool:
     """Whether a path is absolute or climbs out of its folder, on any system."""
     return _LEAVING.search(name) is not None
+
+
+def slashed(path: str) -> str:
+    """The path as all systems but Windows write it."""
+    return path.replace("\\", "/")
 
 
 def inner_id(task: Task, video_id: str) -> str:
@@ -177,9 +174,12 @@ def mistakes(error: ValidationError) -> str:
 def _mistake(found: ErrorDetails) -> str:
     if not found["loc"]:
         return "is no object"
-    if found["type"] == "missing":
-        return f"`{found['loc'][0]}` is missing"
-    return f"`{found['loc'][0]}`: {found['msg'].removeprefix('Value error, ')}".replace("valid tuple", "list")
+    field = f"`{found['loc'][0]}`"
+    if found["type"] == "missing" or (found["input"] is None and len(found["loc"]) == 1):
+        return f"{field} is missing"
+    if found["type"] == _BARE:
+        return f"{field} {found['msg']}"
+    return f"{field}: {found['msg'].removeprefix('Value error, ')}".replace("valid tuple", "list")
 
 
 @dataclass(frozen=True, slots=True)

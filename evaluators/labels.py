@@ -2,7 +2,9 @@
 
 import re
 import tomllib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -12,20 +14,25 @@ REACH = 8
 """How many words before a word a negation is looked for, within its clause."""
 
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|nor|neither|without|lack(?:s|ing)?|absence|than|instead of|far from|free (?:of|from)|devoid|"
-    r"cannot|hardly|unlike|\w+n't|(?:is|are|was|were|do|does|did|wo|would|ca|could|has|have)nt|"
-    r"exclud(?:es?|ed|ing)|rul(?:es?|ed|ing) out)\b|\bnon-$"
+    r"\b(?:not|no|never|nor|neither|without|lack(?:s|ing)?|absence|than|instead\s+of|far\s+from|"
+    r"free\s+(?:of|from)|devoid|cannot|hardly|unlike|\w+n't|"
+    r"(?:is|are|was|were|do|does|did|wo|would|ca|could|has|have)nt|exclud(?:es?|ed|ing)|rul(?:es?|ed|ing)\s+out)\b"
 )
+_NON = re.compile(r"\bnon-\s*")
+_TURN = "but|however|yet|although|though|because|so|therefore|while|whereas|why|rather(?! than)|instead(?! of)"
+_CLAUSE_END = re.compile(rf"[.;:!?()\n\u3002\u2014]|\s[-\u2013]\s|\b(?:{_TURN})\b")
 # "no smile, the eyes show anger": a new clause begins with its subject
-_CLAUSE_END = re.compile(
-    r"[.;:!?()\n\u3002\u2014]|\s[-\u2013]\s"
-    r"|\b(?:but|however|yet|although|though|because|so|therefore|while|whereas|why|rather(?! than)|instead(?! of))\b"
-    r"|,\s*(?:and\s+)?(?=(?:s?he|it|they|his|her|its|their|this|that|these|there|which|who|the|i|we|you|an?)\b)"
+_SUBJECT = re.compile(
+    r",\s*(?:and\s+)?(?=(?:s?he|it|they|his|her|its|their|this|that|these|there|which|who|the|i|we|you|an?)\b)"
 )
 _SEGMENT_END = re.compile(r",|\band\b")
 _ALTERNATIVE = re.compile(r"\b(?:or|nor)\b")
-# "no anger, clear fear or sadness": what is listed after a denied word is denied with it
-_LISTED = re.compile(r"\s*(?:[,/]\s*(?:and\s+|n?or\s+)?|\b(?:and|n?or)\s+)(?:(?!\w*[^s]s\b|is\b|are\b|was\b)\w+\s+)?")
+_WORD = re.compile(r"\S+")
+# "no anger, clear fear or sadness": what is listed after a denied word is denied with it, but not "no anger, but fear"
+_LISTED = re.compile(
+    r"\s*(?:[,/]\s*(?:and\s+|n?or\s+)?|\b(?:and|n?or)\s+)"
+    rf"(?:(?!\w*[^s]s\b|(?:is|are|was|{_TURN}|only|just|merely|simply)\b)\w+\s+)?"
+)
 _DENIED = re.compile(
     r"\s+(?:is|are|was|were|seems?|appears?|can be|could be)\s*(?:\w+ly\s+)?"
     r"(?:(?:not|n't)\s+(?:\w+ly\s+)?(?:present|evident|visible|apparent|likely|shown|seen|heard|supported|expressed|"
@@ -53,22 +60,75 @@ def plain(text: str) -> str:
 
 
 def asserted(words: str, mentions: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
-    """Those of the mentions, in the order of a `plain` text, that it does not negate."""
+    """Those of the mentions, in the order of a `plain` text, that it does not negate; takes time in proportion."""
+    marks: _Marks | None = None
     end, negated = 0, False
     for mention in mentions:
+        marks = marks or _marked(words)
         listed = _LISTED.fullmatch(words, end, mention.start()) is not None
-        negated = _is_negated(words[: mention.start()]) or (negated and listed)
+        negated = marks.negate(mention.start()) or (negated and listed)
         end = mention.end()
         if not negated and _DENIED.match(words, end) is None:
             yield mention
 
 
-def _is_negated(before: str) -> bool:
-    """Whether what stands before a word negates it: in its segment, or, if that says "or", in its clause."""
-    clause = _CLAUSE_END.split(before)[-1]
-    segment = _SEGMENT_END.split(clause)[-1]
-    scope = clause if _ALTERNATIVE.search(segment) else segment
-    return _NEGATION.search(" ".join(scope.split()[-REACH:])) is not None
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """Where a text has something: starts and ends, both ascending."""
+
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    def start(self, place: int) -> int:
+        """Where the last one starts that is over at a place; -1 where there is none."""
+        count = bisect_right(self.ends, place)
+        return self.starts[count - 1] if count else -1
+
+    def end(self, place: int) -> int:
+        """Where the last one ends that is over at a place; 0 where there is none."""
+        count = bisect_right(self.ends, place)
+        return self.ends[count - 1] if count else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Marks:
+    """What decides whether a word is negated, found once in the whole text: looking back from each word is slow."""
+
+    clause_ends: _Spans
+    subjects: _Spans
+    segment_ends: _Spans
+    alternatives: _Spans
+    negations: _Spans
+    prefixes: _Spans
+    words: _Spans
+
+    def negate(self, place: int) -> bool:
+        """Whether what stands before a word negates it: in its segment, or, if that says "or", in its clause."""
+        # what begins at the place itself is the word in question, and no clause's subject
+        clause = max(self.clause_ends.end(place), self.subjects.end(place - 1))
+        segment = max(clause, self.segment_ends.end(place))
+        scope = clause if self.alternatives.start(place) >= segment else segment
+        within = bisect_left(self.words.starts, place)
+        reach = max(scope, self.words.starts[within - REACH] if within >= REACH else 0)
+        prefix = self.prefixes.start(place) if self.prefixes.end(place) == place else -1
+        return max(self.negations.start(place), prefix) >= reach
+
+
+def _marked(words: str) -> _Marks:
+    return _Marks(
+        clause_ends=_spans(_CLAUSE_END, words),
+        subjects=_spans(_SUBJECT, words),
+        segment_ends=_spans(_SEGMENT_END, words),
+        alternatives=_spans(_ALTERNATIVE, words),
+        negations=_spans(_NEGATION, words),
+        prefixes=_spans(_NON, words),
+        words=_spans(_WORD, words),
+    )
+
+
+def _spans(pattern: re.Pattern[str], words: str) -> _Spans:
+    spans = [match.span() for match in pattern.finditer(words)]
+    return _Spans(starts=[start for start, _ in spans], ends=[end for _, end in spans])
 
 
 def _spaced(name: str) -> str:

@@ -13,10 +13,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from benchmark.errors import DataError, RunError
 from benchmark.rows import task_named
 from benchmark.task import TASKS, Task
+from benchmark.text import parse_json, read_text
 from evaluators.agent import RejectedReply
 from evaluators.rating import parse_ratings
 from evaluators.score import mean
@@ -188,13 +190,16 @@ def _task_of(file: Path, named: str | None) -> Task:
 
 def _read(file: Path) -> Sequence[EvaluationRow]:
     try:
-        rows = TypeAdapter(list[EvaluationRow]).validate_json(file.read_bytes())
-    except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror}).") from error
+        rows = TypeAdapter(list[EvaluationRow]).validate_python(parse_json(read_text(file)))
+    except DataError as error:
+        raise DataError(f"{file} {error}.") from error
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = " ".join(str(part) for part in problem["loc"])
-        raise DataError(f"{file} is no evaluation file: {where or 'it'}: {problem['msg']}.") from error
+        raise DataError(f"{file} is no evaluation file: {_problem(error.errors()[0])}.") from error
     if not rows:
         raise DataError(f"{file} holds no row.")
     return rows
+
+
+def _problem(found: ErrorDetails) -> str:
+    where = ", ".join(f"`{part}`" if isinstance(part, str) else f"row {part + 1}" for part in found["loc"]) or "it"
+    return f"{where} is missing" if found["type"] == "missing" or found["input"] is None else f"{where}: {found['msg']}"

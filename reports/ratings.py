@@ -21,8 +21,8 @@ from statistics import mean
 from typing import IO, TypeAlias
 
 from benchmark.errors import DataError, RunError
-from benchmark.rows import read_text
 from benchmark.selection import SEED
+from benchmark.text import read_text
 from reports.agreement import alpha, icc, kappa, kendall, spearman
 from reports.record import RatedStep, Record
 

@@ -5,16 +5,16 @@ A row of the file, a JSON list or JSONL; other keys are left alone, and `id` may
     {"video_id": "MELD/video/test_dia100_utt0.mp4", "model_response": "The speaker smiles …", "task": "ER-Wild"}
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from benchmark.errors import ModelError, RunError
+from benchmark.errors import DataError, ModelError, RunError
 from benchmark.model import Answer, ModelOptions
-from benchmark.rows import leading_task, task_named
+from benchmark.rows import leading_task, slashed, task_named
 from benchmark.task import Sample
+from benchmark.text import parse_json, read_text
 
 SHOWN = 10
 
@@ -87,7 +87,7 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> Answer
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.rglob("*") if file.suffix in (".json", ".jsonl"))
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".json", ".jsonl"))
     if not files:
         raise RunError(f"answers:{path} holds no .json or .jsonl file.")
     return files
@@ -95,13 +95,9 @@ def _files(path: Path) -> list[Path]:
 
 def _read(path: Path) -> list[GivenAnswer]:
     try:
-        text = path.read_text("utf-8-sig")
-        lines = text.lstrip().startswith("[")
-        rows = json.loads(text) if lines else [json.loads(line) for line in text.splitlines() if line.strip()]
-    except OSError as error:
-        raise RunError(f"answers:{path} cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise RunError(f"answers:{path} is neither a JSON list nor JSONL ({error}).") from error
+        rows = list(_rows(read_text(path)))
+    except DataError as error:
+        raise RunError(f"answers:{path} {error}.") from error
     if not rows:
         raise RunError(f"answers:{path} holds no answer.")
     named = leading_task(path.stem) or task_named(path.parent.name)
@@ -110,14 +106,45 @@ def _read(path: Path) -> list[GivenAnswer]:
     ]
 
 
+def _rows(text: str) -> Iterator[object]:
+    """The members of a JSON list, or what the lines of JSONL say; only line feeds end these, JSON may hold others."""
+    wanted = "give a JSON list, or JSONL with an answer a line"
+    if text.lstrip().startswith("["):
+        try:
+            whole = parse_json(text)
+        except DataError as error:
+            raise DataError(f"{error}; {wanted}") from error
+        yield from whole if isinstance(whole, list) else ()
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            if line.strip():
+                yield parse_json(line)
+        except DataError as error:
+            raise DataError(f"has a line, {number}, that {error}; {wanted}") from error
+
+
 def _row(row: object, place: str, task: str | None) -> GivenAnswer:
     if not isinstance(row, dict):
         raise RunError(f"answers: {place} is not an object with video_id and model_response.")
-    name, text = row.get("video_id") or row.get("id"), row.get("model_response", "")
-    if not isinstance(name, str) or "model_response" not in row or not isinstance(text, str | None):
-        raise RunError(f"answers: {place} lacks video_id (or id) or model_response, or one of them is not text.")
+    if "model_response" not in row:
+        raise RunError(f"answers: {place} lacks `model_response`.")
+    name, text = _id(row, place), row["model_response"]
+    if not isinstance(text, str | None):
+        raise RunError(f"answers: `model_response` of {place} is not text; write it between quotes.")
     told = task_named(str(row["task"])) if "task" in row else None
     return GivenAnswer(video_id=name, text=text or "", task=told.name if told else task, place=place)
+
+
+def _id(row: Mapping[str, object], place: str) -> str:
+    """The row's id; a number is taken for its digits, and pandas makes 17.0 of 17 where other rows have no id."""
+    field = next((name for name in ("video_id", "id") if row.get(name) not in (None, "")), None)
+    if field is None:
+        raise RunError(f"answers: {place} lacks `video_id` (or `id`).")
+    given = row[field]
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        raise RunError(f"answers: `{field}` of {place} is neither text nor a number.")
+    return str(int(given) if isinstance(given, float) and given.is_integer() else given)
 
 
 def _matched(
@@ -157,8 +184,8 @@ def _names(samples: Iterable[Sample]) -> Names:
 
 
 def _candidates(row: GivenAnswer, names: Names) -> frozenset[str]:
-    path = PurePosixPath(row.video_id)
-    for name in (row.video_id, f"file:{path.name}", f"file:{path.stem}"):
+    path = PurePosixPath(slashed(row.video_id))
+    for name in (row.video_id, slashed(row.video_id), f"file:{path.name}", f"file:{path.stem}"):
         if ids := names.get((row.task, name)):
             return ids
     return frozenset()

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmark.clip import Clip
 from benchmark.errors import ModelError, RunError
@@ -30,7 +33,7 @@ LAB, WILD, SA = sample("ER-Lab", "MELD", "a"), sample("ER-Wild", "MELD", "a"), s
 SAMPLES = (LAB, WILD, SA)
 
 
-def row(name: str, text: str | None = "joy", **rest: object) -> dict[str, object]:
+def row(name: object, text: str | float | None = "joy", **rest: object) -> dict[str, object]:
     return {"video_id": name, "model_response": text, **rest}
 
 
@@ -99,8 +102,8 @@ def test_unknown_ids_are_counted_and_missing_ones_are_errors_of_the_model(tmp_pa
         asyncio.run(answers.answer(LAB))
 
 
-@pytest.mark.parametrize("text", [None, "", " \n"])
-def test_an_empty_answer_is_an_error_of_the_model(tmp_path: Path, text: str | None) -> None:
+@pytest.mark.parametrize("text", [None, float("nan"), "", " \n"])
+def test_an_empty_answer_is_an_error_of_the_model(tmp_path: Path, text: str | float | None) -> None:
     answers = read(written(tmp_path / "mine.json", row("b", text)))
 
     with pytest.raises(ModelError, match=r"mine\.json, row 1 is empty"):
@@ -113,9 +116,13 @@ def test_an_empty_answer_is_an_error_of_the_model(tmp_path: Path, text: str | No
         ([row("b"), row(SA.video_id)], f"{SA.id} has two answers"),
         ([row("a")], f"a may be {LAB.id} or {WILD.id}: give each row its task"),
         ([row("stranger")], "none of its 1 ids is that of a sample, e.g. stranger"),
-        ([row("b"), {"video_id": "a"}], "row 2 lacks video_id (or id) or model_response"),
-        ([{"model_response": "joy"}], "row 1 lacks video_id"),
-        ([row("b") | {"model_response": ["joy"]}], "one of them is not text"),
+        ([row("b"), {"video_id": "a"}], "row 2 lacks `model_response`"),
+        ([{"model_response": "joy"}], "row 1 lacks `video_id` (or `id`)"),
+        ([row("b") | {"video_id": float("nan")}], "row 1 lacks `video_id` (or `id`)"),
+        ([row("b") | {"video_id": True}], "`video_id` of mine.json, row 1 is neither text nor a number"),
+        ([{"id": ["b"], "model_response": "joy"}], "`id` of mine.json, row 1 is neither text nor a number"),
+        ([row("b") | {"model_response": ["joy"]}], "`model_response` of mine.json, row 1 is not text"),
+        ([row("b") | {"model_response": 1}], "`model_response` of mine.json, row 1 is not text"),
         (["joy"], "row 1 is not an object"),
         ([], "holds no answer"),
     ],
@@ -127,14 +134,51 @@ def test_what_cannot_be_matched_is_refused_by_file(tmp_path: Path, rows: list[ob
     assert "mine.json" in message
 
 
-@pytest.mark.parametrize("raw", [b"[{", b"joy", b'{"id":\n"b"}', b"\xff\xfe"])
-def test_a_malformed_file_is_refused(tmp_path: Path, raw: bytes) -> None:
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"[{", "is no JSON (Expecting"),
+        (b"joy", "has a line, 1, that is no JSON (Expecting"),
+        (b'{"id": "b", "model_response": "joy"}\n\n{"id":\n"b"}', "has a line, 3, that is no JSON (Expecting"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b" \n", "is empty"),
+        (b"<!doctype html>", "is a web page, not a data file: download it again"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not a data file: run `git lfs pull`"),
+    ],
+)
+def test_a_malformed_file_is_refused(tmp_path: Path, raw: bytes, said: str) -> None:
     path = tmp_path / "mine.json"
     path.write_bytes(raw)
 
-    assert f"{path} is neither a JSON list nor JSONL" in refusal(path)
+    assert f"{path} {said}" in refusal(path)
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     assert f"{tmp_path / 'absent.json'} cannot be read (No such file" in refusal(tmp_path / "absent.json")
     assert f"{tmp_path} holds no .json or .jsonl file" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("field", ["id", "video_id"])
+@pytest.mark.parametrize("name", [17, 17.0, "17", 0, 1.5])
+def test_a_number_is_an_id(tmp_path: Path, field: str, name: object) -> None:
+    digits = {17.0: "17", 0: "0", 1.5: "1.5"}.get(name, "17")  # type: ignore[call-overload]
+    samples = [replace(SA, id=digits, video_id=f"{digits}.mp4"), LAB]
+    path = written(tmp_path / "mine.jsonl", {field: name, "model_response": "joy"})
+
+    assert set(build(str(path), ModelOptions(), samples).answers) == {digits}
+
+
+@given(st.text("ab\u2028\u2029\x85\x0b\x1c", min_size=1), st.sampled_from(["\n", "\r\n", "\n\n"]))
+def test_only_a_line_feed_ends_a_line(tmp_path_factory: pytest.TempPathFactory, text: str, end: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "lines.jsonl"
+    rows = [row(SA.id, f"x{text}x"), row(LAB.id)]
+    path.write_bytes(end.join(json.dumps(one, ensure_ascii=False) for one in rows).encode())
+
+    assert {name: given.text for name, given in read(path).answers.items()} == {SA.id: f"x{text}x", LAB.id: "joy"}
+
+
+def test_half_characters_backslashes_and_capitals(tmp_path: Path) -> None:
+    answers = read(written(tmp_path / "given" / "MINE.JSON", row("CMU-MOSI\\video\\b.mp4", "joy \ud83d")))
+
+    assert read(tmp_path / "given") == answers
+    assert answers.answers[SA.id].text == "joy \ufffd"

@@ -426,3 +426,21 @@ def test_decord_refuses_garbage_in_our_words(tmp_path: Path, cache: Cache) -> No
     garbage(tmp_path / "clip.mp4")
     with pytest.raises(DataError, match="cannot be decoded"):
         ClipReader(cache, decoder="decord").frames(Clip(tmp_path / "clip.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a Git LFS pointer, not a clip"),
+        ("\ufeff\n<!DOCTYPE html>" + "<p>not found</p>" * 500, "is a web page, not a clip: download it again."),
+    ],
+)
+def test_what_lies_there_in_place_of_a_clip_is_said(
+    tmp_path: Path, reader: ClipReader, content: str, said: str
+) -> None:
+    clip = Clip(tmp_path / "clip.mp4")
+    clip.path.write_text(content, "utf-8")
+    for read in (reader.frames, reader.sound, reader.video):
+        with pytest.raises(DataError) as caught:
+            read(clip)
+        assert str(caught.value).startswith(f"{clip.path} {said}")

@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
 
-from benchmark.download import unpack
+from benchmark.download import read_table, unpack
 from benchmark.errors import DataError
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,18 @@ def test_a_member_that_would_leave_the_folder_refuses_the_whole_file(tmp_path: P
 
     assert str(caught.value) == f"is refused as a whole: its member {name} could write outside its folder"
     assert left(tmp_path) == ["a.zip"]
+
+
+def test_a_member_with_backslashes_lies_in_folders(tmp_path: Path) -> None:
+    archive = tmp_path / "a.zip"
+    with ZipFile(archive, "w") as opened:
+        for name, content in (("deep\\", b""), ("deep\\er\\y.mp4", b"y"), ("deep/x.mp4", b"x")):
+            opened.writestr(ZipInfo(name), content)
+    unpack(archive, tmp_path / "a")
+
+    assert left(tmp_path / "a") == ["deep"]
+    assert (tmp_path / "a" / "deep" / "er" / "y.mp4").read_bytes() == b"y"
+    assert (tmp_path / "a" / "deep" / "x.mp4").read_bytes() == b"x"
 
 
 def test_a_link_refuses_the_whole_file(tmp_path: Path) -> None:
@@ -282,3 +294,13 @@ def test_a_table_on_the_hub_is_read_as_a_users_own_clips(hub: str, tmp_path: Pat
     assert stray[0] == empty[0] == "DataError"
     assert "../b.mp4: its path leaves the folder" in str(stray[1])
     assert "holds no MME-Emotion questions" in str(empty[1])
+
+
+def test_what_a_table_lacks_is_absent(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pytest.importorskip("pyarrow").Table
+    rows = [{"video": "a.mp4", "id": 1.0, "length": 2.5}, {"video": "b.mp4", "id": float("nan"), "length": None}]
+    parquet.write_table(table.from_pylist(rows), tmp_path / "test.parquet")
+
+    assert list(read_table(tmp_path)) == [rows[0], rows[1] | {"id": None}]

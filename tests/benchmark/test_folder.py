@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZipFile
@@ -20,7 +22,7 @@ def question(video_id: str, label: str = "joy", **more: object) -> dict[str, obj
     return {"video_id": video_id, "label": label, "label_set": LABELS, **more}
 
 
-def clue(video_id: str, truth: str = "joy", text: str = "a bright voice") -> dict[str, object]:
+def clue(video_id: str, truth: str = "joy", text: str | float = "a bright voice") -> dict[str, object]:
     return {"video_id": video_id, "ground_truth": truth, "audio_clue": text}
 
 
@@ -304,3 +306,113 @@ def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
     with pytest.raises(DataError, match=r"closed cannot be read \(Permission denied\)"):
         read_samples(str(tmp_path))
+
+
+def test_nan_and_half_characters_are_neither_clues_nor_labels(tmp_path: Path) -> None:
+    nan = float("nan")
+    names = ["a", "b", "c"]
+    write(
+        tmp_path,
+        {
+            "SA.json": [question(f"SA/{name}_1.mp4", audio_clue=nan) for name in names],
+            "SA_clues.json": [
+                clue("SA/a_1.mp4", text=nan),
+                clue("SA/b_1.mp4", text="a \ud83d"),
+                {"video_id": "SA/c_1.mp4", "ground_truth": nan, "audio_clue": "a sigh"},
+            ],
+        },
+    )
+    dataset = read_samples(str(tmp_path))
+
+    assert [sample.audio_clue for sample in dataset.samples] == [None, "a \ufffd", "a sigh"]
+    write(tmp_path, {"SA.json": [question("SA/a_1.mp4") | {"label": nan}, question("SA/b\ud83d.mp4", "bl\ud83d")]})
+    with pytest.raises(DataError) as caught:
+        read_samples(str(tmp_path))
+    assert "SA.json: SA/a_1.mp4: `label` is missing" in str(caught.value)
+    assert "SA.json: SA/b\ufffd.mp4: label `bl\ufffd` is not in its label set" in str(caught.value)
+
+
+def test_a_label_set_may_be_one_string_of_several_labels(tmp_path: Path) -> None:
+    write(tmp_path, {"SA.json": [question("SA/a_1.mp4") | {"label_set": "anger;joy"}]})
+
+    assert read_samples(str(tmp_path)).samples[0].label_set == ("anger", "joy")
+    write(tmp_path, {"SA.json": [question("SA/a_1.mp4") | {"label_set": "joy"}]})
+    said = "SA.json: SA/a_1.mp4: `label_set` is one label; separate labels by `;` or `|`"
+    with pytest.raises(DataError, match=re.escape(said)):
+        read_samples(str(tmp_path))
+
+
+def test_names_in_capitals_are_found(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "ER_Lab.JSON": [question("ER_Lab/a.mp4"), question("ER_Lab/b.MKV"), question("ER_Lab/c.avi")],
+            "ER_Lab_CLUES.JSON": [clue(f"ER_Lab/{name}") for name in ("a.mp4", "b.MKV", "c.avi")],
+            "ER_Lab/a.MP4": CLIP,
+            "ER_Lab/b.mkv": CLIP,
+        },
+    )
+    with ZipFile(tmp_path / "ER_Lab" / "more.ZIP", "w") as archive:
+        archive.writestr("c.AVI", CLIP)
+    dataset = read_samples(str(tmp_path))
+
+    assert not dataset.missing
+    assert [sample.clip.path.name for sample in dataset.samples] == ["a.MP4", "b.mkv", "c.AVI"]
+    assert all(sample.audio_clue for sample in dataset.samples)
+
+
+def test_of_two_names_that_differ_in_capitals_the_very_one_is_taken(tmp_path: Path) -> None:
+    write(tmp_path, {"SA.json": [question("SA/x_1.mp4")], "SA/deep/x_1.MP4": CLIP, "SA/else/x_1.mp4": CLIP})
+
+    assert read_samples(str(tmp_path)).samples[0].clip.path == tmp_path / "SA/else/x_1.mp4"
+
+
+def test_backslashes_are_slashes_in_ids_and_in_names_of_files(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "ER-Wild/question/q.json": [question("MELD\\video\\a.mp4"), question("MELD/video/b.mp4")],
+            "ER-Wild/audio_clue/q.json": [clue("MELD/video/a.mp4"), clue("MELD\\video\\b.mp4")],
+            "ER-Wild/MELD/video/a.mp4": CLIP,
+            "ER-Wild/MELD\\video\\b.mp4": CLIP,
+        },
+    )
+    dataset = read_samples(str(tmp_path))
+
+    assert not dataset.missing
+    assert [(sample.id, sample.source) for sample in dataset.samples] == [
+        ("ER-Wild/MELD/a", "MELD"),
+        ("ER-Wild/MELD/b", "MELD"),
+    ]
+    assert all(sample.audio_clue for sample in dataset.samples)
+    write(tmp_path, {"ER-Wild/question/q.json": [question("MELD\\..\\..\\a.mp4")]})
+    with pytest.raises(DataError, match="`video_id`: leaves the folder"):
+        read_samples(str(tmp_path))
+
+
+def test_what_lies_there_in_place_of_clips_and_questions_is_said(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    write(
+        tmp_path,
+        {
+            "SA.json": [question("SA/a_1.mp4"), question("SA/b_1.mp4")],
+            "SA/a_1.mp4": pointer,
+            "SA/b_1.mp4": "<!DOCTYPE html>",
+        },
+    )
+
+    assert list(read_samples(str(tmp_path)).missing.values()) == [
+        "SA/a_1.mp4 is a Git LFS pointer, not a clip: run `git lfs pull`",
+        "SA/b_1.mp4 is a web page, not a clip: download it again",
+    ]
+    write(tmp_path, {"IR.json": pointer})
+    with pytest.raises(DataError, match=r"IR\.json: is a Git LFS pointer, not a data file: run `git lfs pull`"):
+        read_samples(str(tmp_path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_folder_whose_name_is_no_text_has_one_for_reports(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"clips-\xe9")
+    write(root, {"SA.json": [question("SA/x_1.mp4")]})
+
+    assert read_samples(str(root)).name == "clips-\ufffd"

@@ -133,3 +133,10 @@ def test_replacements_that_nobody_would_read_are_refused(tmp_path: Path) -> None
     (tmp_path / "qestion.txt").write_text("", "utf-8")
     with pytest.raises(RunError, match=r"holds qestion\.txt, question\.txt; it may replace"):
         check_replacements(tmp_path, known)
+
+
+def test_a_replacement_may_come_from_any_editor(tmp_path: Path) -> None:
+    text = f"{QUESTION.template} \ud83d".encode("utf-8", "surrogatepass")
+    (tmp_path / "question.txt").write_bytes(b"\xef\xbb\xbf" + text)
+
+    assert read_templates(PROMPTS, tmp_path)["question"].template == f"{QUESTION.template} \ufffd"

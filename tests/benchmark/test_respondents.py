@@ -81,7 +81,7 @@ def test_what_fits_nothing_and_what_lacks_an_answer_is_kept_for_a_warning(tmp_pa
         ([row("b"), row("b.mp4")], "ER-Wild/b has two answers"),
         ([row("nobody")], "none of its 1 ids"),
         ([], "holds no answer"),
-        ("[1, 2", "neither a JSON list nor JSONL"),
+        ("[1, 2", "give a JSON list, or JSONL with an answer a line"),
         ([{"video_id": "b"}], "row 1 lacks"),
         ([7], "row 1 is not an object"),
     ],

@@ -1,8 +1,12 @@
+import re
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.demo.script import LABEL_SETS
+from evaluators import labels as word_list
 from evaluators.labels import named_labels
 
 LABELS = st.sampled_from([(label, tuple(labels)) for labels in LABEL_SETS.values() for label in labels])
@@ -43,6 +47,17 @@ WILD = LABEL_SETS["ER-Wild"]
         ("Happiness, among other emotions", "FG-ER", ["Happiness"]),
         ("This suggests agreeing.", "IR", ["agreeing"]),
         ("other than sad, nothing", "ER-Wild", []),
+        ("not angry, but sad", "ER-Wild", ["sad"]),
+        ("not angry but sad", "ER-Wild", ["sad"]),
+        ("It isn't anger; rather sadness.", "ER-Wild", ["sad"]),
+        ("neither happy nor neutral, but sad", "ER-Wild", ["sad"]),
+        ("no anger, only sadness", "ER-Wild", ["sad"]),
+        ("not angry and instead sad", "ER-Wild", ["sad"]),
+        ("not happy, yet sad and fearful", "ER-Wild", ["sad", "fear"]),
+        ("sad, not angry", "ER-Wild", ["sad"]),
+        ("not just sad but also angry", "ER-Wild", ["angry", "sad"]),
+        ("not angry, but not sad", "ER-Wild", []),
+        ("not angry, but neither happy nor sad", "ER-Wild", []),
         ("None", "ER-Wild", []),
         ("", "ER-Wild", []),
         ("The speaker's feelings cannot be told.", "SA", []),
@@ -76,3 +91,38 @@ def test_labels_come_once_and_in_the_order_of_the_set(labels: list[str], joint: 
 def test_a_synonym_of_two_labels_names_neither() -> None:
     assert named_labels("joy", ["happy", "happiness"]) == ()
     assert named_labels("happiness", ["happy", "happiness"]) == ("happiness",)
+
+
+class Counted:
+    """A pattern of the word list that notes how many characters it is given."""
+
+    def __init__(self, pattern: re.Pattern[str], given: list[int]) -> None:
+        self.pattern, self.given = pattern, given
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        self.given.append(len(text))
+        return self.pattern.finditer(text)
+
+    def fullmatch(self, text: str, start: int, end: int) -> re.Match[str] | None:
+        self.given.append(end - start)
+        return self.pattern.fullmatch(text, start, end)
+
+    def match(self, text: str, start: int) -> re.Match[str] | None:
+        return self.pattern.match(text, start)  # of the few words behind a label, however long the text
+
+    def sub(self, replacement: str, text: str) -> str:
+        self.given.append(len(text))
+        return self.pattern.sub(replacement, text)
+
+
+@pytest.mark.parametrize("text", ["angry, ", "not angry or ", "sad/", "It is not fear. ", "neither "])
+def test_each_character_is_looked_at_a_few_times_however_long_the_text(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    given: list[int] = []
+    for name, pattern in list(vars(word_list).items()):
+        if isinstance(pattern, re.Pattern):
+            monkeypatch.setattr(word_list, name, Counted(pattern, given))
+    named_labels(text * 2000, WILD)
+
+    assert 0 < sum(given) < 10 * len(text * 2000)

@@ -222,3 +222,21 @@ def test_what_is_no_evaluation_file_is_said_to_be_none(text: str, why: str, tmp_
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"SA_eval\.json cannot be read"):
         read_evaluations([tmp_path / "SA_eval.json"])
+
+
+def test_nan_is_null_and_half_characters_are_replaced(tmp_path: Path) -> None:
+    nan: Any = float("nan")
+    rows = [row(nan, 1) | {"model_response": nan}, row("<score>Step 1: 1/1</score>", 1, "j\ud83dy", "\ud83d.mp4")]
+    (read,) = read_evaluations([write(tmp_path / "SA_EVAL.JSON", rows)]).values()
+
+    assert (read[0].score, read[0].model_response) == (None, None)
+    assert (read[1].ground_truth, read[1].video_id) == ("j\ufffdy", "\ufffd.mp4")
+    with pytest.raises(DataError, match="is no evaluation file: row 2, `video_id` is missing"):
+        read_evaluations([write(tmp_path / "SA_eval.json", [rows[0], row(None, 1, video_id=nan)])])
+
+
+def test_a_file_that_is_a_pointer_is_called_that(tmp_path: Path) -> None:
+    (tmp_path / "SA_eval.json").write_text("version https://git-lfs.github.com/spec/v1\n")
+
+    with pytest.raises(DataError, match=r"SA_eval\.json is a Git LFS pointer, not a data file: run `git lfs pull`"):
+        read_evaluations([tmp_path / "SA_eval.json"])

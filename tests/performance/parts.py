@@ -24,11 +24,14 @@ import psutil
 
 from benchmark.cache import Cache, Media, key_of
 from benchmark.clip import Clip, ClipReader
+from benchmark.demo.script import LABEL_SETS
 from benchmark.model import Answer
 from benchmark.models.cached import CachedModel
 from benchmark.prompt import Modality, Prompt
 from benchmark.schedule import DEPTH, Deal, Dealing
 from benchmark.usage import Usage
+from evaluators.labels import named_labels
+from evaluators.rules import contradiction
 from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
 from reports.past import read_past
@@ -251,6 +254,20 @@ def shards(samples: int, folder: Path) -> Taken:
     return {}
 
 
+def words(samples: int, folder: Path) -> Taken:
+    """The word lists on one answer of as many sentences."""
+    text = "The speaker, who is not angry but sad, raises a soft voice, without fear or disgust. " * samples
+    started = time.process_time()
+    named_labels(text, LABEL_SETS["ER-Wild"])
+    naming = time.process_time() - started
+    started = time.process_time()
+    contradiction(text, text)
+    return {
+        "us of CPU a sentence to find labels": naming / samples * 1e6,
+        "us of CPU a sentence to compare with itself": (time.process_time() - started) / samples * 1e6,
+    }
+
+
 def merge(samples: int, folder: Path) -> Taken:
     """`mme-emotion merge` of ten shards, page and all."""
     shutil.rmtree(folder / "whole", ignore_errors=True)
@@ -345,7 +362,7 @@ def view(samples: int, folder: Path) -> Taken:
 
 PARTS: Mapping[str, Callable[[int, Path], Taken]] = {
     part.__name__: part
-    for part in (collect, run, deal, replies, media, shards, merge, records, gate, page, view, asked)
+    for part in (collect, run, deal, replies, media, words, shards, merge, records, gate, page, view, asked)
 }
 
 

@@ -29,6 +29,7 @@ PARTS: Mapping[str, int] = {
     "deal": 650_000,
     "replies": 650_000,
     "media": 650_000,
+    "words": 65_000,
     "shards": 650_000,
     "merge": 650_000,
     "records": 650_000,

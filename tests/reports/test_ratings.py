@@ -315,3 +315,10 @@ def test_a_sheet_that_was_filled_is_read_as_it_was_written(
     assert sheet.humans["rater1"] == {(record.id, number): human for number, (_, _, human) in enumerate(steps, 1)}
     assert sheet.humans["rater2"] == {}
     assert agreement_of(sheet, judge_ratings([record])).together.rated == len(steps)
+
+
+def test_half_characters_in_a_sheet_are_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_bytes("id,step,anna\nb\ud83d,1,1\n".encode("utf-8", "surrogatepass"))
+
+    assert read_ratings(path).humans == {"anna": {("b\ufffd", 1): ONE}}

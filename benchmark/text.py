@@ -1,0 +1,90 @@
+"""Text and JSON as the files of people and programs hold them, made fit for use."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+from benchmark.errors import DataError
+
+_POINTER = "version https://git-lfs.github.com/spec/v1"
+_PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_SMALL = 1024
+"""Bytes: no clip is smaller, and no pointer of Git LFS larger."""
+
+
+def storable(text: str) -> str:
+    """The text with lone surrogates replaced: halves of a character, which JSON may carry and UTF-8 may not."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def mended(value: object) -> object:
+    """A value of JSON or of a table, half characters replaced; `NaN` is None: it says that nothing is there."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [mended(part) for part in value]
+    if isinstance(value, dict):
+        return {mended(name): mended(part) for name, part in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def parse_json(text: str) -> object:
+    """What a JSON text says, `mended`.
+
+    Raises:
+        DataError: it is no JSON; the text does not name the file.
+    """
+    try:
+        value = json.loads(text, parse_constant=_constant)
+        return mended(value) if _HALF.search(text) else value
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"is no JSON ({error})") from error
+
+
+def _constant(name: str) -> float | None:
+    return None if name == "NaN" else float(name)
+
+
+def read_text(path: Path) -> str:
+    """A data file that is not empty, with or without a byte-order mark; half characters are replaced.
+
+    Raises:
+        DataError: it cannot be read, is empty, or is something else under this name; the text does not name the file.
+    """
+    try:
+        text = storable(path.read_text("utf-8-sig", "surrogatepass"))
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 ({error})") from error
+    if not text.strip():
+        raise DataError("is empty")
+    if disguise := _disguise(text, "a data file"):
+        raise DataError(disguise)
+    return text
+
+
+def clip_flaw(path: Path, size: int) -> str:
+    """Why a clip of so many bytes cannot be used; empty where its size is no reason to look, or it seems to be one."""
+    if not size:
+        return "is empty"
+    return clip_disguise(path) if size < _SMALL else ""
+
+
+def clip_disguise(path: Path) -> str:
+    """What lies there in place of a clip, and what to do; empty where that is not known."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SMALL)
+    except OSError:
+        return ""
+    return _disguise(head.decode("utf-8-sig", "replace"), "a clip")
+
+
+def _disguise(text: str, wanted: str) -> str:
+    start = text[:_SMALL].lstrip()
+    if start.startswith(_POINTER):
+        return f"is a Git LFS pointer, not {wanted}: run `git lfs pull`"
+    return f"is a web page, not {wanted}: download it again" if _PAGE.match(start) else ""
