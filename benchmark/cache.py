@@ -89,6 +89,16 @@ class Cache:
         if batch.failure is not None:
             raise batch.failure
 
+    def values(self, kind: str) -> Iterator[bytes]:
+        """What is kept of that kind, in no order.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        found = "SELECT value FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
+        with self._reading, self._told("read"):
+            yield from (bytes(value) for (value,) in self._reader.execute(found, (kind, kind)))
+
     def counts(self) -> Mapping[str, int]:
         """How many entries there are of each kind.
 

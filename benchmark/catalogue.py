@@ -1,11 +1,13 @@
-"""The models known by name: where they are asked, what they take, what they cost."""
+"""The models known by name: where they are asked, what they take, how long they will be there."""
 
 import difflib
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +15,10 @@ from benchmark.errors import RunError
 from benchmark.prompt import Modality
 
 BUILT_IN = ("signal", "random", "majority")
+AudioForm = Literal["base64", "data-url"]
+HUB = "hub"
+SOON_DAYS = 60
+"""So many days before a model's end it is told."""
 
 
 class Provider(BaseModel):
@@ -22,6 +28,7 @@ class Provider(BaseModel):
         url: base URL of its OpenAI-compatible interface.
         key: environment variable with the key; None where none is needed.
         concurrency: requests in flight that a common account takes; 429s narrow it.
+        audio_form: how it wants sound.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +36,7 @@ class Provider(BaseModel):
     url: str
     key: str | None = None
     concurrency: int = 32
+    audio_form: AudioForm = "base64"
 
 
 class CataloguedModel(BaseModel):
@@ -41,9 +49,10 @@ class CataloguedModel(BaseModel):
     sees: bool = False
     hears: bool = False
     clip: bool = False
-    usd: tuple[float, float] | None = None
     parameters: Mapping[str, Any] = {"temperature": 0}
     published: str | None = None
+    ends: date | None = None
+    successor: str | None = None
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -60,6 +69,7 @@ class Catalogue(BaseModel):
     providers: Mapping[str, Provider]
     models: Mapping[str, CataloguedModel]
     own_code: Mapping[str, str]
+    weights: Mapping[str, str]
 
 
 @cache
@@ -80,6 +90,7 @@ def find_catalogued(name: str) -> CataloguedModel:
     if name in catalogue.own_code:
         raise RunError(
             f"{name} is run by code of its own, no endpoint serves it: produce its answers, then --model=answers:FILE."
+            f" Its weights: {catalogue.weights[name]}."
         )
     nearest = difflib.get_close_matches(name, [*catalogue.models, *BUILT_IN], n=3, cutoff=0.3)
     hint = f"the nearest names are {', '.join(nearest)}" if nearest else f"known are {', '.join(catalogue.models)}"
@@ -95,3 +106,45 @@ def published_row(spec: str) -> str | None:
     by_id = (row for row in catalogue.models.values() if spec.startswith("hf:") and row.id == checkpoint)
     row = catalogue.models.get(spec) or next(by_id, None)
     return row.published if row else catalogue.own_code.get(spec)
+
+
+def refuse_ended(name: str, row: CataloguedModel) -> None:
+    """Says no to a model that its provider has ended.
+
+    Raises:
+        RunError: it has ended; names the successor.
+    """
+    if has_ended(row):
+        instead = f"name {row.successor} in its place" if row.successor else "name another model"
+        raise RunError(
+            f"{name} has ended on {row.ends}: {instead}. Where it is still served, --model=openai:{row.id}"
+            f" --base-url=URL asks for it, and the report tells who has answered."
+        )
+
+
+def has_ended(row: CataloguedModel, today: date | None = None) -> bool:
+    """Whether the provider does not answer under this name any more; `today` is the system's where it is not told."""
+    return row.ends is not None and row.ends <= (today or date.today())
+
+
+def provider_at(url: str) -> str | None:
+    """The provider whose URL that is; None for other servers."""
+    host = urlsplit(url).hostname
+    providers = read_catalogue().providers.items()
+    return next((name for name, provider in providers if urlsplit(provider.url).hostname == host), None)
+
+
+def row_at(url: str, model: str) -> CataloguedModel | None:
+    """The row of a model, by its name at the provider whose URL that is; None for other servers and names."""
+    provider = provider_at(url)
+    rows = read_catalogue().models.values()
+    return next((row for row in rows if row.id == model and row.provider == provider), None)
+
+
+def end_notice(name: str, ends: date, successor: str | None, today: date | None = None) -> str | None:
+    """That a model ends soon or has ended, and what takes its place, in a sentence; None while that is far off."""
+    days = (ends - (today or date.today())).days
+    if days > SOON_DAYS:
+        return None
+    when = f"has ended on {ends}" if days <= 0 else f"ends on {ends}, in {days} {'day' if days == 1 else 'days'}"
+    return f"{name} {when}; its provider {f'recommends {successor}' if successor else 'names no successor'}."

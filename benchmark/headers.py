@@ -28,14 +28,15 @@ def pause_due(headers: Mapping[str, str]) -> float | None:
     Times are written as in `6m0s` or `250ms`, or as seconds (OpenAI's API reference, "Rate limits").
     """
     pauses = [
-        _span(headers.get(f"x-ratelimit-reset-{what}", ""))
+        span_of(headers.get(f"x-ratelimit-reset-{what}", ""))
         for what in ("requests", "tokens")
         if _number(headers.get(f"x-ratelimit-remaining-{what}")) == 0
     ]
     return max((pause for pause in pauses if pause is not None), default=None)
 
 
-def _span(told: str) -> float | None:
+def span_of(told: str) -> float | None:
+    """Seconds of a time such as `6m0s`, `250ms` or `2.5`; None for what is none."""
     parts = _PART.findall(told)
     if "".join(number + unit for number, unit in parts) != told or not parts:
         return _number(told)

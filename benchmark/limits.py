@@ -261,7 +261,7 @@ class Account:
 
 @dataclass(slots=True, kw_only=True)
 class Bill:
-    """What one request costs in USD: what it may, until that is known; None where nobody knows its price."""
+    """What one request costs in USD: what it may, until a reply tells; None if its price is unknown."""
 
     cost_usd: float | None
 

@@ -4,13 +4,13 @@ A `Model` sees a prompt and nothing else. A `Respondent` has an answer to a samp
 file of answers given elsewhere, a constant guess.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import isawaitable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 # Python's own, before 3.12, computes every property of an object to tell whether it is one of a protocol
 from typing_extensions import Protocol, runtime_checkable
@@ -20,29 +20,52 @@ from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
+from benchmark.text import storable as storable
+from benchmark.thoughts import split_thoughts
 from benchmark.usage import Usage
 
 if TYPE_CHECKING:
     from benchmark.local.run import LocalRun
 
 
+Ending = Literal["whole", "cut off", "filtered"]
+"""How a reply ended: by itself, at its limit of tokens, or at the provider's filter of contents."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A text, who gave it and what it took.
+    """What a model said, who it was, how that ended and what it took; None is unknown.
 
     Attributes:
-        text: the reply as it came, never empty; half a character is replaced.
-        model: the name under which the provider answered, which may be more exact than the one asked for.
+        text: the reply without its thoughts; empty only where it got no further than these. Half a character is
+            replaced.
+        model: the name under which the provider answered, which need not be the one that was asked for.
         usage: tokens, time and cost.
+        thoughts: what it thought before it answered, as far as it shows: told beside the text, or marked in it.
+        ending: how it ended.
+        refusal: whether the provider marks it as a refusal.
+        left_out: parameters of the request that the server has refused, and that were not sent.
     """
 
     text: str
-    model: str
+    model: str | None
     usage: Usage = field(default_factory=Usage)
+    thoughts: str | None = None
+    ending: Ending | None = None
+    refusal: bool | None = None
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Makes the text one that files can hold, wherever it comes from."""
-        object.__setattr__(self, "text", storable(self.text))
+        """Takes thoughts out of the text, and makes both what files can hold, wherever they come from."""
+        marked, text = split_thoughts(storable(self.text))
+        parts = dict.fromkeys(part for part in (storable(self.thoughts or "").strip(), marked) if part)
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "thoughts", "\n\n".join(parts) or None)
+
+    @property
+    def reasoned(self) -> str:
+        """The thoughts, and the text after them: what is cut into steps."""
+        return "\n\n".join(part for part in (self.thoughts, self.text.strip()) if part)
 
 
 async def as_answer(given: object, name: str) -> Answer:
@@ -56,14 +79,9 @@ async def as_answer(given: object, name: str) -> Answer:
     answer = await given
     if not isinstance(answer, Answer):
         raise ModelError(f"{name} gave {type(answer).__name__} in place of an Answer of benchmark.model.")
-    if not answer.text.strip():
+    if not answer.reasoned:
         raise ModelError(f"{name} gave an empty answer.", usage=answer.usage)
     return answer
-
-
-def storable(text: str) -> str:
-    """The text with lone surrogates replaced: halves of a character, which JSON may carry and UTF-8 may not."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @runtime_checkable
@@ -110,6 +128,18 @@ class Connected(Protocol):
 
 
 @runtime_checkable
+class Yielding(Protocol):
+    """A model that leaves out of its requests what its server refuses."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the parameters that are not sent any more."""
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Sends these no more."""
+
+
+@runtime_checkable
 class Respondent(Protocol):
     """Whoever is under test: has an answer to a sample."""
 
@@ -143,10 +173,11 @@ class ModelOptions:
         api_key_env: environment variable with their key.
         parameters: of each request, over those of the catalogue.
         modalities: what an endpoint takes that the catalogue does not know; video alone if nobody says.
-        prices: of models by name, in USD per million input and output tokens, over those of the catalogue.
+        prices: of models by name, in USD per million input and output tokens, over those that are published.
         limits: the accounts of the run.
         urgent: whether its requests go before those that are not: what ends samples, before what begins others.
         local: where models of `hf:` are loaded; None where none can be.
+        asks: whether anything will be asked; else no key is needed.
     """
 
     base_urls: tuple[str, ...] = ()
@@ -157,6 +188,7 @@ class ModelOptions:
     limits: Limits = field(default_factory=Limits)
     urgent: bool = False
     local: "LocalRun | None" = None
+    asks: bool = True
 
 
 Build = Callable[[str, ModelOptions, Sequence[Sample]], object]

@@ -10,9 +10,7 @@ from typing import Any
 from benchmark.clip import as_frames
 from benchmark.errors import RunError
 from benchmark.prompt import Prompt
-
-Price = tuple[float, float]
-"""USD for a million input and for a million output tokens."""
+from benchmark.usage import Usage
 
 Span = tuple[float, float]
 """The least and the most that is plausible."""
@@ -33,29 +31,29 @@ MARGIN = 1.5
 """From so many replies on, the dearest of them with this margin stands for what a request may cost."""
 
 
-def input_tokens(prompt: Prompt) -> Span:
-    """Tokens that a prompt may count."""
-    sound = len(prompt.sound.samples) / prompt.sound.rate if prompt.sound else 0.0
+def input_usage(prompt: Prompt) -> tuple[Usage, Usage]:
+    """The least and the most tokens that a prompt may count, those of its sound among them."""
+    seconds = len(prompt.sound.samples) / prompt.sound.rate if prompt.sound else 0.0
     pictures, clips = len(as_frames(prompt.frames)), int(prompt.video is not None)
     low, high = (
-        len(prompt.text) / CHARACTERS_A_TOKEN[1 - end]
-        + pictures * TOKENS_A_PICTURE[end]
-        + sound * TOKENS_A_SECOND_OF_SOUND[end]
-        + clips * TOKENS_A_CLIP[end]
+        Usage(
+            input_tokens=round(
+                len(prompt.text) / CHARACTERS_A_TOKEN[1 - end]
+                + pictures * TOKENS_A_PICTURE[end]
+                + seconds * TOKENS_A_SECOND_OF_SOUND[end]
+                + clips * TOKENS_A_CLIP[end]
+            ),
+            audio_tokens=round(seconds * TOKENS_A_SECOND_OF_SOUND[end]),
+        )
         for end in (0, 1)
     )
     return low, high
 
 
-def most_output(parameters: Mapping[str, Any]) -> float:
+def most_output(parameters: Mapping[str, Any]) -> int:
     """Output tokens that a request with these parameters may take."""
     limits = [parameters.get(name) for name in ("max_completion_tokens", "max_tokens")]
-    return max((float(limit) for limit in limits if isinstance(limit, int | float)), default=USUAL_OUTPUT)
-
-
-def cost(price: Price, tokens_in: float, tokens_out: float) -> float:
-    """USD."""
-    return (tokens_in * price[0] + tokens_out * price[1]) / 1e6
+    return max((int(limit) for limit in limits if isinstance(limit, int | float)), default=USUAL_OUTPUT)
 
 
 class Budget:

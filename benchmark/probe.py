@@ -7,7 +7,7 @@ counts are compared with those of the text alone.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Literal
 
@@ -16,8 +16,11 @@ import openai
 
 from benchmark.decode import LONGEST_SIDE
 from benchmark.limits import Limits
-from benchmark.models.chat import count_of, object_of
-from benchmark.models.endpoint import HEALING, Endpoint, EndpointModel
+from benchmark.models.complaint import parse_complaint
+from benchmark.models.endpoint import Endpoint, EndpointModel
+from benchmark.models.failure import HEALING
+from benchmark.models.listing import Listing, parse_listing
+from benchmark.models.reply import ErrorInside, parse_object, parse_reply, usage_of
 from benchmark.probe_media import make_frame, make_sound
 from benchmark.prompt import Modality, Prompt
 from benchmark.urls import shown
@@ -107,21 +110,26 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """An endpoint's list of models.
+    """How an endpoint answered when it was asked for its list of models.
 
     Attributes:
         fault: why the endpoint cannot be asked anything; empty where it can.
         seconds: until the list came.
-        served: the names; None where it tells none.
+        listing: the list.
     """
 
     fault: str = ""
     seconds: float = 0.0
-    served: tuple[str, ...] | None = None
+    listing: Listing = field(default_factory=Listing)
+
+    @property
+    def served(self) -> tuple[str, ...] | None:
+        """The names; None where it tells none."""
+        return self.listing.names
 
     def serves(self, name: str) -> bool | None:
-        """Whether the name is among them; None where nobody knows. Google's lists put `models/` before each."""
-        return None if self.served is None else bool({name, f"models/{name}"} & set(self.served))
+        """Whether the name is among them; None if unknown."""
+        return self.listing.serves(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,18 +247,8 @@ async def _listed(model: EndpointModel) -> Listed:
             return Listed(fault=fault, seconds=time.monotonic() - started)
         except (openai.OpenAIError, TimeoutError) as error:
             return Listed(fault=model.said(error, url))
-        return Listed(seconds=time.monotonic() - started, served=_names(model, response))
-
-
-def _names(model: EndpointModel, response: httpx2.Response) -> tuple[str, ...] | None:
-    try:
-        rows = object_of(response).get("data")
-    except ValueError:
-        return None
-    if not isinstance(rows, list):
-        return None
-    names = [row.get("id") for row in rows if isinstance(row, dict)]
-    return tuple(model.redacted(name) for name in names if isinstance(name, str))
+        listing = parse_listing(model.redacted(response.text).encode())
+        return Listed(seconds=time.monotonic() - started, listing=listing)
 
 
 async def _found(endpoint: Endpoint, steps: Sequence[Step]) -> tuple[Taken, ...]:
@@ -291,7 +289,7 @@ async def _ask(model: EndpointModel, step: Step) -> Outcome:
                 content=model.body(step.prompt),
                 options={"headers": {"Content-Type": "application/json"}},
             )
-        reply = object_of(response)
+        reply = parse_object(response)
     except openai.APIStatusError as error:
         return replace(outcome, status=error.status_code, reason=_reason(model, error))
     except (TimeoutError, openai.APITimeoutError):
@@ -304,25 +302,21 @@ async def _ask(model: EndpointModel, step: Step) -> Outcome:
 
 
 def _judged(model: EndpointModel, outcome: Outcome, reply: dict[str, Any]) -> Outcome:
-    if not reply.get("choices"):  # some gateways report errors with the status 200
-        told = reply.get("error")
-        said = told.get("message") if isinstance(told, dict) else told
-        return replace(outcome, reason=_short(model, str(said or "the reply holds no choices")))
-    counted = reply.get("usage")
-    usage = counted if isinstance(counted, dict) else {}
+    try:
+        parse_reply(reply)
+    except ErrorInside as error:
+        return replace(outcome, reason=_short(model, parse_complaint(error.told).words))
+    except ValueError:
+        pass  # it was taken, and came to nothing
+    usage = usage_of(reply)
     # a server that counts no input tokens does not count
-    tokens_in, tokens_out = count_of(usage.get("prompt_tokens")) or None, count_of(usage.get("completion_tokens"))
-    return replace(outcome, accepted=True, tokens_in=tokens_in, tokens_out=tokens_out)
+    return replace(outcome, accepted=True, tokens_in=usage.input_tokens or None, tokens_out=usage.output_tokens)
 
 
 def _reason(model: EndpointModel, error: openai.APIStatusError) -> str:
     if error.status_code == 401:  # these words quote parts of the key
         return "the key is refused"
-    body = error.body
-    said = next(filter(None, map(body.get, ("message", "detail"))), body) if isinstance(body, dict) else body
-    if not said or str(said).lstrip().startswith("<"):  # nothing, or a page for browsers
-        return error.response.reason_phrase
-    return _short(model, str(said))
+    return _short(model, model.brief(error))
 
 
 def _short(model: EndpointModel, text: str) -> str:

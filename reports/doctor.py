@@ -1,15 +1,18 @@
 """What is found of an endpoint, in sentences: what works, what does not, and what to do about it."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from benchmark.models.endpoint import HEALING
-from benchmark.money import Price, cost
+from benchmark.catalogue import end_notice
+from benchmark.models.endpoint import Endpoint
+from benchmark.models.failure import HEALING
+from benchmark.models.presence import nearest
+from benchmark.prices import Price
 from benchmark.probe import Kind, Outcome, Probed
 from benchmark.prompt import Modality
+from benchmark.usage import Usage
 from reports.table import as_text
 
 State = Literal["ok", "missing", "problem"]
@@ -17,7 +20,6 @@ State = Literal["ok", "missing", "problem"]
 MEDIA: tuple[Kind, ...] = ("one picture", "ten pictures", "picture size", "whole clip", "sound")
 NAMES: Mapping[Modality, str] = MappingProxyType({"video": "pictures", "audio": "sound"})
 UNCOUNTED = "the server does not count tokens"
-SHOWN_MODELS = 6
 WIDTH = 120
 """Characters of a line, as wide as the README's."""
 
@@ -61,19 +63,27 @@ def _folded(head: str, text: str) -> Iterator[str]:
     yield line.rstrip()
 
 
-def endpoint_findings(probed: Probed, *, named: bool, usd: Price | None = None) -> tuple[Finding, ...]:
-    """All that is to be said of an endpoint; `named`: somebody chose the model, `usd`: what its tokens cost."""
+def endpoint_findings(probed: Probed, endpoint: Endpoint, price: Price | None = None) -> tuple[Finding, ...]:
+    """All that is to be said of an endpoint that was asked; `price` is that of the model's tokens."""
     if probed.listed.fault:
         return (Finding(name="reached", state="problem", text=probed.listed.fault),)
     milliseconds = 1000 * probed.listed.seconds
     found = [
         Finding(name="reached", state="ok", text=f"in {milliseconds:.0f} ms, connecting included"),
-        _model(probed, named=named),
+        _model(probed, named=bool(endpoint.model)),
+        *_end(probed, endpoint),
         _text(probed),
     ]
     if len(probed.found) > 1:  # else what was said to the text would have been said to all
         found += [*(_medium(probed, kind) for kind in MEDIA), _modalities(probed)]
-    return (*found, _spent(probed, usd))
+    return (*found, _spent(probed, price))
+
+
+def _end(probed: Probed, endpoint: Endpoint) -> Iterator[Finding]:
+    """That the model will not be there for long: by the server's own list, else by the catalogue."""
+    ends = probed.listed.listing.end_of(probed.model) or endpoint.ends
+    if ends is not None and (notice := end_notice(probed.model, ends, endpoint.successor)):
+        yield Finding(name="ends", state="missing", text=notice, facts={"ends": str(ends)})
 
 
 def _model(probed: Probed, *, named: bool) -> Finding:
@@ -87,15 +97,9 @@ def _model(probed: Probed, *, named: bool) -> Finding:
     if probed.listed.serves(name):
         others = f", one of {len(served)} that it lists" if len(served) > 1 else ", the only one that it lists"
         return Finding(name="model", state="ok", text=name + others, facts=facts)
-    said = f"{name} is not among the {len(served)} that it lists ({_nearest(name, served)})"
+    said = f"{name} is not among the {len(served)} that it lists ({nearest(name, served)})"
     said += ", yet it answers" if answers else ""
     return Finding(name="model", state="ok" if answers else "problem", text=said, facts=facts)
-
-
-def _nearest(name: str, served: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, served, n=SHOWN_MODELS, cutoff=0.3)
-    shown = [*near, *(other for other in served if other not in near)][:SHOWN_MODELS]
-    return ", ".join(shown) + (", …" if len(served) > len(shown) else "")
 
 
 def _text(probed: Probed) -> Finding:
@@ -187,13 +191,14 @@ def _way_on(probed: Probed) -> str:
     return ": choose another model or server" if not probed.fitting else ""
 
 
-def _spent(probed: Probed, usd: Price | None) -> Finding:
+def _spent(probed: Probed, price: Price | None) -> Finding:
     outcomes = [outcome for taken in probed.found for outcome in taken.steps]
     said = f"{len(outcomes)} request{'' if len(outcomes) == 1 else 's'}"
     counts = [(outcome.tokens_in, outcome.tokens_out) for outcome in outcomes if outcome.accepted]
     tokens_in, tokens_out = (sum(count or 0 for count in column) for column in zip((0, 0), *counts, strict=True))
     if tokens_in:
         said += f", {tokens_in:,} tokens in and {tokens_out:,} out"
-    if tokens_in and usd is not None:
-        said += f", {cost(usd, tokens_in, tokens_out):.4f} USD"
+    paid = price.usd(Usage(input_tokens=tokens_in, output_tokens=tokens_out)) if price and tokens_in else None
+    if paid is not None:
+        said += f", {paid:.4f} USD"
     return Finding(name="spent", state="ok", text=said, facts={"requests": len(outcomes)})

@@ -13,6 +13,7 @@ from benchmark.errors import RunError
 from benchmark.model import ModelOptions, find
 from benchmark.models.endpoint import Endpoint, EndpointModel
 from benchmark.options import Listed, Parameters, Prices, parse_options
+from benchmark.prices import Price, StatedPrice
 from benchmark.probe import Probed, make_steps, probe
 from benchmark.prompt import Modality
 from benchmark.urls import parse_url, shown
@@ -110,13 +111,15 @@ def _examined(options: DoctorOptions, clip: bytes | None) -> tuple[Examined, ...
     return tuple(
         Examined(
             title=f"{probed.url}, {probed.model}" if probed.model else probed.url,
-            findings=endpoint_findings(
-                probed, named=bool(endpoint.model), usd=endpoint.usd or prices.get(probed.model)
-            ),
+            findings=endpoint_findings(probed, endpoint, endpoint.price or _stated(prices, probed.model)),
             probed=probed,
         )
         for endpoint, probed in zip(endpoints, found, strict=True)
     )
+
+
+def _stated(prices: Mapping[str, tuple[float, float]], model: str) -> Price | None:
+    return StatedPrice(*prices[model]) if model in prices else None
 
 
 async def _probed(endpoints: Sequence[Endpoint], clip: bytes | None) -> list[Probed]:

@@ -84,15 +84,17 @@ def _cut(connection: socket.socket) -> None:
 
 
 class Endpoint:
-    """The server; `reply`, and `listing`, which is given the headers, may be replaced at any time.
+    """The server; `reply`, `listing`, which is given the headers, and `by_path` may be replaced at any time.
 
-    Closed it is gone, with its connections.
+    `by_path` says what there is to GET at a path, where that is more than a list of models. Closed the server is gone,
+    with its connections.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.requests: list[Received] = []
         self.reply: Callable[[Received], Said] = plausible
         self.listing: Callable[[Mapping[str, str]], Said] = lambda _: Said(raw='{"object": "list", "data": []}')
+        self.by_path: Callable[[str], Said] | None = None
         self._connections: set[socket.socket] = set()
         self._gone = False
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
@@ -130,6 +132,9 @@ class Endpoint:
                 super().finish()
 
             def do_GET(self) -> None:
+                if endpoint.by_path is not None:
+                    self._send(endpoint.by_path(self.path), "")
+                    return
                 self._send(endpoint.listing({name.lower(): value for name, value in self.headers.items()}), "")
 
             def do_POST(self) -> None:

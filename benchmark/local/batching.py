@@ -39,6 +39,7 @@ class Generated:
         output_tokens: of the text, its end among them.
         seconds: the request's share of the time in which the device was busy with its batch.
         together: requests in its batch.
+        ended: whether it came to its end, rather than to its limit of tokens.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Generated:
     output_tokens: int
     seconds: float
     together: int = 1
+    ended: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

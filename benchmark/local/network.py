@@ -123,10 +123,17 @@ class TransformersNetwork:
             raise OutOfMemory(full)
         texts = self._processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         seconds = took / len(texts)
-        counts = [self._said(row) for row in tokens.tolist()]
+        said = [self._said(row) for row in tokens.tolist()]
         return [
-            Generated(text=text, input_tokens=length, output_tokens=count, seconds=seconds, together=len(texts))
-            for text, length, count in zip(texts, batch.lengths, counts, strict=True)
+            Generated(
+                text=text,
+                input_tokens=length,
+                output_tokens=count,
+                seconds=seconds,
+                together=len(texts),
+                ended=ended,
+            )
+            for text, length, (count, ended) in zip(texts, batch.lengths, said, strict=True)
         ]
 
     def stop(self) -> None:
@@ -203,11 +210,12 @@ class TransformersNetwork:
         rounds = value.is_floating_point() and "second_per_grid" not in name
         return value.to(self._model.device, self._model.dtype if rounds else None)
 
-    def _said(self, row: Sequence[int]) -> int:
-        """Tokens until the answer's end, that included."""
+    def _said(self, row: Sequence[int]) -> tuple[int, bool]:
+        """Tokens until the answer's end, that included, and whether it has come to one."""
         ends = self._model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
-        return next((place + 1 for place, token in enumerate(row) if token in ends), len(row))
+        count = next((place + 1 for place, token in enumerate(row) if token in ends), None)
+        return count or len(row), count is not None
 
     def _generation_config(self, generation: Generation) -> Any:
         """The checkpoint's own, but greedy unless the user wants samples, and then of all tokens.

@@ -3,58 +3,50 @@
 import asyncio
 import json
 import os
-import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from datetime import date
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx2
 import openai
 from openai import AsyncOpenAI
 
-from benchmark.breaker import STRIKES
 from benchmark.cache import key_of
-from benchmark.catalogue import find_catalogued, read_catalogue
+from benchmark.catalogue import HUB, AudioForm, find_catalogued, provider_at, read_catalogue, refuse_ended, row_at
 from benchmark.clip import as_frames
 from benchmark.errors import ModelError, RunError, boundary
-from benchmark.headers import pause_asked, pause_due
+from benchmark.headers import pause_due
 from benchmark.limits import Account, Bill, Limits, Passing
-from benchmark.model import Answer, ModelOptions, storable
-from benchmark.models.chat import Empty, content_of, count_of, object_of, text_of
-from benchmark.money import KNOWN_AFTER, MARGIN, cost, input_tokens, most_output
+from benchmark.model import Answer, ModelOptions
+from benchmark.models.chat import STREAM, body_of
+from benchmark.models.connection import CONNECTIONS_A_CLIENT, OPENAI_URL, connect
+from benchmark.models.failure import Failing, ParameterRefused
+from benchmark.models.presence import find_fault
+from benchmark.models.reply import ErrorInside, Reply, billed_of, parse_object, parse_reply, usage_of
+from benchmark.money import KNOWN_AFTER, MARGIN, input_usage, most_output
 from benchmark.pool import send
+from benchmark.prices import Price, StatedPrice, find_price
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.urls import credentials, parse_url, shown
 from benchmark.usage import Usage
 
-OPENAI_URL, OPENAI_KEY = "https://api.openai.com/v1", "OPENAI_API_KEY"
+OPENAI_KEY = "OPENAI_API_KEY"
 NO_KEY = "none"
-CONNECT_SECONDS = 20
-CONNECTIONS_A_CLIENT = 8
-"""The client looks at each of its connections, twice a request: few connections and many clients are far cheaper."""
-
-CHECK_SECONDS, CHECK_RETRIES = 20, 1
-
-REFUSED = frozenset({429, 503, 529})
-"""Statuses that say the server is asked too much."""
-
-HEALING = REFUSED | {408, 409, 425}
-"""What below 500 may pass by itself; everything from 500 on may."""
-
-ELSEWHERE = frozenset({401, 403, 404})
-"""What an endpoint of several may say of itself: its key, or the models that it has."""
-
-EMPTY_ATTEMPTS = 3
-"""How often a model that says nothing, for no reason given, is asked."""
 
 SHORTEST_SECRET = 8
 """What is shorter is a placeholder such as `EMPTY`, which an answer may well contain."""
+
+FLEX_SECONDS = 900.0
+"""How long a reply of OpenAI's flex tier may take at least: its page says up to 15 minutes."""
+
+OTHER_NAMES = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+"""A limit of tokens that a server may want by its other name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +59,14 @@ class Endpoint:
         model: its name there.
         modalities: what it can be sent.
         parameters: of each request.
-        usd: price of a million input and of a million output tokens; None is unknown.
+        price: of its tokens; None if unknown.
         concurrency: requests in flight that the provider usually takes.
+        audio_form: how sound is sent.
         limits: the accounts of the run.
         urgent: whether its requests go before those that are not.
+        asks: whether it will be asked anything; else it needs no key.
+        ends: the day from which on the provider does not have it any more; None if unknown.
+        successor: what takes its place then.
     """
 
     urls: tuple[str, ...]
@@ -78,10 +74,14 @@ class Endpoint:
     model: str
     modalities: frozenset[Modality]
     parameters: Mapping[str, Any]
-    usd: tuple[float, float] | None = None
+    price: Price | None = None
     concurrency: int = 32
+    audio_form: AudioForm = "base64"
     limits: Limits = field(default_factory=Limits)
     urgent: bool = False
+    asks: bool = True
+    ends: date | None = None
+    successor: str | None = None
 
 
 def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "EndpointModel":  # noqa: ARG001
@@ -96,16 +96,23 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "Endpo
         raise RunError("openai: names no model; give openai:NAME.")
     key_env = options.api_key_env or (None if options.base_urls else OPENAI_KEY)
     modalities: frozenset[Any] = frozenset(options.modalities or ("video",))
+    urls = options.base_urls or (OPENAI_URL,)
+    parameters = _overridden({"temperature": 0}, options.parameters)
+    row, provider = row_at(urls[0], rest), provider_at(urls[0])
     return EndpointModel(
         Endpoint(
-            urls=options.base_urls or (OPENAI_URL,),
+            urls=urls,
             key_env=key_env,
             model=rest,
             modalities=modalities,
-            parameters=_overridden({"temperature": 0}, options.parameters),
-            usd=options.prices.get(rest),
+            parameters=parameters,
+            price=find_price(rest, urls[0], [options.prices.get(rest)], parameters.get("service_tier")),
+            audio_form=read_catalogue().providers[provider].audio_form if provider else "base64",
             limits=options.limits,
             urgent=options.urgent,
+            asks=options.asks,
+            ends=row.ends if row else None,
+            successor=row.successor if row else None,
         )
     )
 
@@ -114,22 +121,33 @@ def build_catalogued(name: str, options: ModelOptions, samples: Sequence[Sample]
     """A model of the catalogue, at its provider; a local one at the base URLs given.
 
     Raises:
-        RunError: the name is unknown or the key is missing.
+        RunError: the name is unknown, the model has ended, or the key is missing.
     """
     row = find_catalogued(name)
     provider = read_catalogue().providers[row.provider]
     elsewhere = bool(options.base_urls)
+    if not elsewhere:
+        refuse_ended(name, row)
+        if row.provider == HUB:
+            raise RunError(f"{name} is served by no common server: load it with --model=hf:{row.id}.")
+    urls = options.base_urls or (provider.url,)
+    parameters = _overridden(row.parameters, options.parameters)
+    stated = [options.prices.get(name), options.prices.get(row.id)]
     return EndpointModel(
         Endpoint(
-            urls=options.base_urls or (provider.url,),
+            urls=urls,
             key_env=options.api_key_env or (None if elsewhere else provider.key),
             model=row.id,
             modalities=row.modalities,
-            parameters=_overridden(row.parameters, options.parameters),
-            usd=options.prices.get(name, options.prices.get(row.id, row.usd)),
+            parameters=parameters,
+            price=find_price(row.id, urls[0], stated, parameters.get("service_tier")),
             concurrency=provider.concurrency,
+            audio_form=provider.audio_form,
             limits=options.limits,
             urgent=options.urgent,
+            asks=options.asks,
+            ends=None if elsewhere else row.ends,
+            successor=row.successor,
         )
     )
 
@@ -146,24 +164,30 @@ class EndpointModel:
         """Takes the key from the environment.
 
         Raises:
-            RunError: the variable is not set, or holds no key; names it. A URL is malformed.
+            RunError: the variable is not set, or holds no key; names it. A URL is malformed. There is a budget, and no
+                price.
         """
         self.endpoint = replace(endpoint, urls=tuple(map(parse_url, endpoint.urls)))
-        # a file's last newline is not part of the key in it
-        self._key = os.environ.get(endpoint.key_env, "").strip() if endpoint.key_env else NO_KEY
-        if not self._key:
-            raise RunError(f"{endpoint.model} needs a key: set the environment variable {endpoint.key_env}.")
-        if not (self._key.isascii() and self._key.isprintable()):
-            raise RunError(f"What {endpoint.key_env} holds cannot be a key: copy it again, without line breaks.")
+        self._key = _key(endpoint)
         secrets = (self._key, *(secret for url in self.endpoint.urls for secret in credentials(url)))
-        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
         limits, usual = endpoint.limits, endpoint.concurrency
-        if limits.budget is not None and endpoint.usd is None:
+        if limits.budget is not None and endpoint.price is None:
             raise RunError(
                 f"--max-cost needs the price of {endpoint.model}, in USD per million tokens:"
                 f" --price={endpoint.model}=INPUT/OUTPUT, or 0/0 for a server of your own."
             )
+        flex = endpoint.parameters.get("service_tier") == "flex"
+        self._seconds = max(limits.timeout, FLEX_SECONDS) if flex else limits.timeout
+        self._failing = Failing(
+            model=endpoint.model,
+            key_env=endpoint.key_env,
+            seconds=self._seconds,
+            secrets=tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET),
+            several=len(self.endpoint.urls) > 1,
+        )
         self._accounts = {limits.account(key_of(shown(url), self._key), usual): url for url in self.endpoint.urls}
+        self._parameters = {**endpoint.parameters, STREAM: False}
+        self._left_out: tuple[str, ...] = ()
         self._replies, self._dearest = 0, 0.0
         self._spare: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, list[AsyncOpenAI]]] = WeakKeyDictionary()
 
@@ -179,18 +203,35 @@ class EndpointModel:
 
     @property
     def identity(self) -> str:
-        """Endpoint, name and parameters as JSON, without credentials."""
+        """Endpoint, name and parameters as JSON, without credentials; a parameter that was refused is none of them."""
         endpoint = self.endpoint
         asked = {"urls": sorted(map(shown, endpoint.urls)), "model": endpoint.model}
-        return json.dumps(asked | {"parameters": dict(endpoint.parameters)}, sort_keys=True)
+        sent = {name: value for name, value in self._parameters.items() if name != STREAM}
+        return json.dumps(asked | {"parameters": sent}, sort_keys=True)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Parameters that the server has refused."""
+        return self._left_out
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Sends these no more; a limit of tokens goes by its other name instead, if that is not refused as well."""
+        for name in names:
+            if name not in self._parameters:
+                continue
+            value, other = self._parameters.pop(name), OTHER_NAMES.get(name)
+            self._left_out = (*self._left_out, name)
+            if other and other not in self._left_out:
+                self._parameters.setdefault(other, value)
 
     async def check(self) -> None:
         """Asks each endpoint for its list of models; one that cannot be reached is left out where another can.
 
         Raises:
-            RunError: none can be reached, or one refuses the key; any other reply means that it is there.
+            RunError: none can be reached, or one refuses the key or has no such model; any other reply means that it is
+                there.
         """
-        causes = await asyncio.gather(*map(self._cause, self._accounts.values()))
+        causes = await asyncio.gather(*(find_fault(self, url) for url in self._accounts.values()))
         dead = {account: cause for account, cause in zip(self._accounts, causes, strict=True) if cause is not None}
         if len(dead) == len(self._accounts):
             raise RunError(" ".join(dead.values()))
@@ -200,17 +241,27 @@ class EndpointModel:
     async def generate(self, prompt: Prompt) -> Answer:
         """The reply; a request that fails in a way that may pass is sent again, within the limits of the account.
 
+        A parameter that the server refuses is left out from then on.
+
         Raises:
             ModelError: no reply, or an empty one.
         """
         spent: list[Usage] = []
         try:
             with boundary(ModelError, self.redacted):
-                text, model = await self._sent(prompt, spent)
+                reply, model = await self._sent(prompt, spent)
         except ModelError as error:
             error.usage = sum(spent, Usage())
             raise
-        return Answer(text=self.redacted(text), model=self.redacted(model), usage=sum(spent, Usage()))
+        return Answer(
+            text=self.redacted(reply.text),
+            model=model and self.redacted(model),
+            usage=sum(spent, Usage()),
+            thoughts=reply.thoughts and self.redacted(reply.thoughts),
+            ending=reply.ending,
+            refusal=reply.refusal,
+            left_out=self._left_out,
+        )
 
     async def aclose(self) -> None:
         """Closes the connections of the running loop."""
@@ -218,99 +269,85 @@ class EndpointModel:
             for client in set(clients):
                 await client.close()
 
-    async def _sent(self, prompt: Prompt, spent: list[Usage]) -> tuple[str, str]:
-        """Text and model of the reply; adds what each attempt took to `spent`."""
+    async def _sent(self, prompt: Prompt, spent: list[Usage]) -> tuple[Reply, str | None]:
+        """The reply and who gave it; adds what each attempt took to `spent`."""
         frames = as_frames(prompt.frames)
         if not frames.ready:
             await asyncio.to_thread(frames.encoded)
-        once = partial(self._once, self.body(prompt), self._may_cost(prompt), spent)
-        try:
-            return await send(list(self._accounts), once, urgent=self.endpoint.urgent)
-        except Passing as failure:
-            raise ModelError(str(failure)) from None  # the cause may quote the headers
-
-    async def _cause(self, url: str) -> str | None:
-        """Why the endpoint cannot be reached; None where it can."""
-        async with self.connect(url).with_options(max_retries=CHECK_RETRIES, timeout=CHECK_SECONDS) as client:
+        while True:
+            once = partial(self._once, self.body(prompt), tuple(self._parameters), self._may_cost(prompt), spent)
             try:
-                await client.get("/models", cast_to=httpx2.Response)
-            except openai.APIStatusError as error:
-                if error.status_code == 401:
-                    raise RunError(self.said(error, url)) from None
-            except openai.APITimeoutError:
-                return f"{shown(url)} did not answer within {CHECK_SECONDS} s."
-            except openai.APIConnectionError as error:
-                return self.said(error, url)
-        return None
+                return await send(list(self._accounts), once, urgent=self.endpoint.urgent)
+            except ParameterRefused as refused:
+                self.leave_out([refused.name])
+            except Passing as failure:
+                raise ModelError(str(failure)) from None  # the cause may quote the headers
 
     def body(self, prompt: Prompt) -> bytes:
-        """The request's body; pictures were encoded beforehand, and are only put in their place."""
-        head = json.dumps({"model": self.endpoint.model, **self.endpoint.parameters}, allow_nan=False)[:-1]
-        return b"".join([head.encode(), b', "messages": [{"role": "user", "content": [', content_of(prompt), b"]}]}"])
+        """The request's body."""
+        return body_of(self.endpoint.model, self._parameters, prompt, self.endpoint.audio_form)
 
     def _may_cost(self, prompt: Prompt) -> float:
         """The most in USD that the request may plausibly cost; what is not known counts nothing."""
         if self._replies >= KNOWN_AFTER:
             return MARGIN * self._dearest
-        price = self.endpoint.usd or (0.0, 0.0)
-        return max(cost(price, input_tokens(prompt)[1], most_output(self.endpoint.parameters)), self._dearest)
+        price, (_, most) = self.endpoint.price, input_usage(prompt)
+        usage = replace(most, output_tokens=most_output(self._parameters))
+        return max(price.usd(usage) or 0.0 if price else 0.0, self._dearest)
 
-    async def _once(self, body: bytes, may_cost: float, spent: list[Usage], account: Account) -> tuple[str, str]:
-        """Text and model of one reply; adds what it took to `spent`.
+    async def _once(
+        self, body: bytes, names: Sequence[str], may_cost: float, spent: list[Usage], account: Account
+    ) -> tuple[Reply, str | None]:
+        """One reply and who gave it; adds what it took to `spent`. What it does not tell is booked as what it may cost.
 
         Raises:
             Passing: a failure that may heal.
+            ParameterRefused: the server does not take one of the parameters of these names.
             ModelError: one that will not.
-            RunError: the budget is spent.
+            RunError: the budget is spent, or the account's.
         """
+        url = self._accounts[account]
         async with self.endpoint.limits.afford(may_cost) as bill:
-            reply, usage = await self._reply(body, account, bill)
-            spent.append(usage)
-            bill.cost_usd = usage.cost_usd
-            self._replies, self._dearest = self._replies + 1, max(self._dearest, usage.cost_usd or 0)
-        where = shown(self._accounts[account])
-        try:
-            return text_of(reply), str(reply.get("model") or self.name)
-        except Empty as error:
-            raise Passing(f"{self.name} at {where} gave {error}.", attempts=EMPTY_ATTEMPTS) from None
-        except ValueError as error:
-            raise ModelError(f"{self.name} at {where} gave {self.brief(error)}.") from None
+            try:
+                told = await self._told(body, account, bill, spent)
+                reply = parse_reply(told)
+            except (openai.OpenAIError, TimeoutError, ValueError, ErrorInside) as error:
+                if isinstance(error, openai.APIStatusError):
+                    bill.cost_usd = 0.0  # a refusal is free; what a reply that never came has cost is not known
+                raise self._failing.failure(error, url, names) from None
+        return reply, _text(told.get("model"))
 
-    async def _reply(self, body: bytes, account: Account, bill: Bill) -> tuple[Mapping[str, Any], Usage]:
-        url, started = self._accounts[account], time.monotonic()
-        try:
-            async with asyncio.timeout(self.endpoint.limits.timeout):
-                with self._client(url) as client:
-                    response = await client.post(
-                        "/chat/completions",
-                        cast_to=httpx2.Response,
-                        content=body,
-                        options={"headers": {"Content-Type": "application/json"}},
-                    )
-            reply = object_of(response)
-        except (openai.OpenAIError, TimeoutError, ValueError) as error:
-            if isinstance(error, openai.APIStatusError):
-                bill.cost_usd = 0.0  # a refusal is free; what a reply that never came has cost is not known
-            raise self._failure(error, url) from None
+    async def _told(self, body: bytes, account: Account, bill: Bill, spent: list[Usage]) -> Mapping[str, Any]:
+        """The reply's object; books what it took."""
+        started = time.monotonic()
+        async with asyncio.timeout(self._seconds):
+            with self._client(self._accounts[account]) as client:
+                response = await client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"headers": {"Content-Type": "application/json"}},
+                )
+        told = parse_object(response)
+        usage = self._usage(told, time.monotonic() - started)
+        spent.append(usage)
+        if self.endpoint.price is None and usage.cost_usd is None:
+            bill.cost_usd = None
+        elif usage.cost_usd is not None:
+            bill.cost_usd = usage.cost_usd
+            self._replies, self._dearest = self._replies + 1, max(self._dearest, usage.cost_usd)
+        elif not told.get("choices"):
+            bill.cost_usd = 0.0  # an error
         if (pause := pause_due(response.headers)) is not None:
             account.pause(pause)
-        return reply, self._usage(reply, time.monotonic() - started)
+        return told
 
-    def _failure(self, error: Exception, url: str) -> Passing | ModelError:
-        """The failure as one that may heal, or will not."""
-        said = self.said(error, url)
-        if not isinstance(error, openai.APIStatusError):
-            unreached = isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout))
-            return Passing(said, strikes=STRIKES, unreached=unreached)
-        status, after = error.status_code, pause_asked(error.response.headers)
-        if status in ELSEWHERE and len(self._accounts) > 1:
-            return Passing(said, attempts=1, strikes=STRIKES)
-        if error.code == "insufficient_quota" or not (status in HEALING or status >= 500):
-            return ModelError(said)
-        refused = status in REFUSED
-        # a 503 that names no pause may also come from a proxy whose server is gone
-        strikes = status >= 500 and not (refused and after is not None)
-        return Passing(said, refused=refused, after=after, strikes=strikes)
+    def _usage(self, told: Mapping[str, Any], seconds: float) -> Usage:
+        usage, price = usage_of(told), self.endpoint.price
+        paid = price.usd(usage, _text(told.get("model")), _text(told.get("service_tier"))) if price else None
+        if not isinstance(price, StatedPrice) and (billed := billed_of(told)) is not None:
+            paid = billed
+        return replace(usage, seconds=seconds, cost_usd=paid)
 
     @contextmanager
     def _client(self, url: str) -> Iterator[AsyncOpenAI]:
@@ -326,66 +363,32 @@ class EndpointModel:
 
     def connect(self, url: str) -> AsyncOpenAI:
         """A client of the URL that sends each request once; the caller closes it."""
-        parts = urlsplit(url)
-        timeout = openai.Timeout(self.endpoint.limits.timeout, connect=CONNECT_SECONDS, pool=None)
-        kept = httpx2.Limits(max_keepalive_connections=CONNECTIONS_A_CLIENT)
-        client = AsyncOpenAI(
-            base_url=parts._replace(query="", fragment="").geturl(),
-            default_query=dict(parse_qsl(parts.query)),
-            api_key=self._key,
-            max_retries=0,
-            timeout=timeout,
-            http_client=openai.DefaultAsyncHttpx2Client(timeout=timeout, limits=kept, verify=_certificates()),
-        )
-        if shown(url) != OPENAI_URL:  # whose account it is, which the client takes from the environment, is OpenAI's
-            client.organization = client.project = None
-        return client
-
-    def _usage(self, reply: Mapping[str, Any], seconds: float) -> Usage:
-        counted, usd = reply.get("usage"), self.endpoint.usd
-        told = counted if isinstance(counted, dict) else {}
-        sent, received = count_of(told.get("prompt_tokens")), count_of(told.get("completion_tokens"))
-        paid = None if usd is None or sent is None or received is None else cost(usd, sent, received)
-        return Usage(requests=1, input_tokens=sent, output_tokens=received, seconds=seconds, cost_usd=paid)
+        return connect(url, self._key, self._seconds)
 
     def said(self, error: Exception, url: str) -> str:
         """One sentence on what went wrong, free of the key."""
-        where = shown(url)
-        match error:
-            case openai.APITimeoutError() | TimeoutError():
-                return f"{where} did not answer within {self.endpoint.limits.timeout:g} s."
-            case openai.APIConnectionError():
-                cause = error.__cause__ or error
-                told = str(cause) or type(cause).__name__  # a connection that is reset has no words
-                return f"{where} cannot be reached ({self.redacted(told)}); is it running?"
-            case openai.AuthenticationError() | openai.PermissionDeniedError() if self.endpoint.key_env:
-                # a 401 is told without the provider's words, which quote parts of the key
-                told = "" if error.status_code == 401 else f": {self.brief(error)}"
-                return f"{where} refuses the key in {self.endpoint.key_env} ({error.status_code}{told})."
-            case openai.AuthenticationError():
-                return f"{where} wants a key (401): name the environment variable that holds it, as --api-key-env does."
-            case openai.NotFoundError():
-                said = f"{where} knows no model {self.name}, or the URL is not an API's, up to its /v1"
-                return f"{said} (404: {self.brief(error)})."
-            case openai.APIStatusError():
-                return f"{where} answered {error.status_code}: {self.brief(error)}."
-            case _:
-                return f"{where} gave no usable reply: {self.brief(error)}."
+        return self._failing.said(error, url)
 
     def brief(self, error: Exception) -> str:
-        """What the provider says, else the client, in one line."""
-        body = getattr(error, "body", None)
-        said = body.get("message") if isinstance(body, dict) else None
-        return " ".join(self.redacted(str(said or error)).split())[:300].rstrip(".")
+        """What the server says, else the client, on one line."""
+        return self._failing.brief(error)
 
     def redacted(self, text: str) -> str:
         """The text without key and password."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return storable(text)
+        return self._failing.redacted(text)
 
 
-@cache
-def _certificates() -> ssl.SSLContext:
-    """What all clients trust; it takes longer to read than a client to make."""
-    return httpx2.create_ssl_context()
+def _key(endpoint: Endpoint) -> str:
+    if endpoint.key_env is None:
+        return NO_KEY
+    # a file's last newline is not part of the key in it
+    key = os.environ.get(endpoint.key_env, "").strip()
+    if not key and endpoint.asks:
+        raise RunError(f"{endpoint.model} needs a key: set the environment variable {endpoint.key_env}.")
+    if not (key.isascii() and (key.isprintable() or not key)):
+        raise RunError(f"What {endpoint.key_env} holds cannot be a key: copy it again, without line breaks.")
+    return key or NO_KEY
+
+
+def _text(told: object) -> str | None:
+    return told if isinstance(told, str) and told.strip() else None

@@ -17,7 +17,7 @@ class RandomGuess:
 
     async def answer(self, sample: Sample) -> Answer:
         """One label, settled by the sample's id."""
-        return Answer(text=random.Random(sample.id).choice(sample.label_set), model=self.name)  # noqa: S311  no secret
+        return Answer(text=random.Random(sample.id).choice(sample.label_set), model=self.name, ending="whole")  # noqa: S311  no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class MajorityGuess:
 
     async def answer(self, sample: Sample) -> Answer:
         """The label(s) commonest in the sample's task and source."""
-        return Answer(text=", ".join(self.commonest[sample.task.name, sample.source]), model=self.name)
+        return Answer(text=", ".join(self.commonest[sample.task.name, sample.source]), model=self.name, ending="whole")
 
 
 def build_random(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> RandomGuess:  # noqa: ARG001

@@ -11,8 +11,8 @@ from benchmark.limits import Account, Limits
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
 from benchmark.local.run import LocalRun
 from benchmark.local.settings import LocalSettings, parse_settings
-from benchmark.model import Answer, ModelOptions
-from benchmark.money import Price
+from benchmark.model import Answer, Ending, ModelOptions
+from benchmark.prices import Price, StatedPrice
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.usage import Usage
@@ -54,9 +54,9 @@ class LocalModel:
         self._account: Account = limits.account(f"hf:{self._key}", WAITING, own=True)
 
     @property
-    def usd(self) -> Price:
-        """What a million tokens in and out cost: nothing."""
-        return 0.0, 0.0
+    def price(self) -> Price:
+        """What its tokens cost: nothing."""
+        return StatedPrice(0.0, 0.0)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -113,8 +113,10 @@ class LocalModel:
             cost_usd=0.0,
         )
         if not generated.text.strip():
-            raise ModelError(f"hf:{self.name} gave an empty answer.", usage=usage)
-        return Answer(text=generated.text, model=self.name, usage=usage)
+            why = "" if generated.ended else " (its tokens ran out; raise max_new_tokens)"
+            raise ModelError(f"hf:{self.name} gave an empty answer{why}.", usage=usage)
+        ending: Ending = "whole" if generated.ended else "cut off"
+        return Answer(text=generated.text, model=self.name, usage=usage, ending=ending)
 
     def _widen(self) -> None:
         """Lets as many requests be in flight as a cluster has come to have room for."""

@@ -141,7 +141,7 @@ class SignalModel:
         Raises:
             ModelError: the prompt shows no clip, or names no candidates.
         """
-        return Answer(text=await asyncio.to_thread(describe, prompt), model=self.name)
+        return Answer(text=await asyncio.to_thread(describe, prompt), model=self.name, ending="whole")
 
 
 def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> SignalModel:  # noqa: ARG001

@@ -1,6 +1,7 @@
 """Replies kept: what is asked once, what is asked again."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -132,3 +133,102 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_run(tmp_path: Path) 
     for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path):
         with pytest.raises(RunError, match=r"cache\.sqlite cannot be used .*choose another --cache DIR"):
             Cache(folder)
+
+
+@dataclass
+class Refusing(Counting):
+    """A model whose server refuses a parameter at the first request that has it."""
+
+    left_out: tuple[str, ...] = ()
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        self.left_out = (*self.left_out, *(name for name in names if name not in self.left_out))
+        self.identity = f"counting/1 without {self.left_out}" if self.left_out else "counting/1"
+
+    async def generate(self, prompt: Prompt) -> Answer:
+        self.leave_out(["temperature"])
+        return replace(await super().generate(prompt), left_out=self.left_out)
+
+
+def test_all_that_a_reply_was_is_kept(cache: Cache) -> None:
+    whole = Answer(
+        text="joy",
+        model=None,
+        usage=Usage(
+            requests=1, input_tokens=9, cached_tokens=0, audio_tokens=3, output_tokens=8, thought_tokens=7, cost_usd=1.0
+        ),
+        thoughts="The mouth is open.",
+        ending="cut off",
+        refusal=False,
+        left_out=("temperature",),
+    )
+
+    class Saying(Counting):
+        async def generate(self, prompt: Prompt) -> Answer:
+            self.asked.append(prompt)
+            return whole
+
+    model = Saying()
+    ask(model, cache)
+    assert ask(model, cache) == replace(whole, usage=replace(whole.usage, requests=0, cost_usd=0.0))
+    assert len(model.asked) == 1
+
+
+def test_a_reply_that_was_of_no_use_is_never_given_again(cache: Cache) -> None:
+    model = Counting()
+    kept = CachedModel(model, cache)
+
+    def usable(answer: Answer) -> bool:
+        return answer.text.startswith("reply 2")
+
+    first = asyncio.run(kept.generate_usable(PROMPT, PROMPT, usable))
+    again = replace(PROMPT, text="Which? Again.")
+    second = asyncio.run(kept.generate_usable(PROMPT, again, usable))
+    third = asyncio.run(kept.generate_usable(PROMPT, PROMPT, usable))
+
+    assert [first.text[:7], second.text[:7], third.text[:7]] == ["reply 1", "reply 2", "reply 2"]
+    assert model.asked == [PROMPT, again], "what was asked for again is found under the first request"
+
+
+def test_one_kept_by_a_version_that_kept_all_is_asked_anew_where_it_is_of_no_use(cache: Cache) -> None:
+    model = Counting()
+    ask(model, cache)
+    answer = asyncio.run(CachedModel(model, cache).generate_usable(PROMPT, PROMPT, lambda kept: "2" in kept.text))
+
+    assert answer.text == ask(model, cache).text == "reply 2, “joy”"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [b"", b"{", b"[]", b"3", b"\xff", b'{"text": 3, "model": "m"}', b'{"model": "m"}', b'{"text": "", "model": "m"}',
+     b'{"text": "a", "model": 3}', b'{"text": "a", "model": "m", "thoughts": 3}', b"[" * 100_000],
+)  # fmt: skip
+def test_what_is_kept_and_cannot_be_read_counts_as_absent(cache: Cache, kept: bytes) -> None:
+    model = Counting()
+    ask(model, cache)
+    ((key,),) = cache._reader.execute("SELECT key FROM kept").fetchall()
+    cache.put(key, kept)
+
+    assert ask(model, cache).text == ask(model, cache).text == "reply 2, “joy”"
+
+
+def test_a_reply_of_the_version_before_is_read(cache: Cache) -> None:
+    model = Counting()
+    ask(model, cache)
+    ((key,),) = cache._reader.execute("SELECT key FROM kept").fetchall()
+    cache.put(key, b'{"text": "<think>hm</think>joy", "model": "m", "input_tokens": 5, "output_tokens": null}')
+    answer = ask(model, cache)
+
+    assert (answer.text, answer.thoughts, answer.ending, answer.refusal) == ("joy", "hm", None, None)
+    assert answer.usage == Usage(input_tokens=5, cost_usd=0.0)
+
+
+def test_what_a_server_refuses_is_known_to_the_next_run_and_part_of_the_key(cache: Cache) -> None:
+    first, second, plain = Refusing(), Refusing(), Counting()
+    ask(first, cache)
+    kept = ask(second, cache)
+
+    assert second.asked == []
+    assert kept.left_out == second.left_out == ("temperature",)
+    assert ask(plain, cache).text == "reply 1, “joy”"
+    assert len(plain.asked) == 1, "with the parameter it is another request"

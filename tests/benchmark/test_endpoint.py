@@ -2,19 +2,26 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Awaitable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from benchmark.clip import Frame, Sound
 from benchmark.errors import ModelError, RunError
+from benchmark.fault import Fault
 from benchmark.limits import ATTEMPTS, Limits
 from benchmark.model import Answer, Model, ModelOptions, find
 from benchmark.models.endpoint import EndpointModel
 from benchmark.money import Budget
+from benchmark.prices import StatedPrice
 from benchmark.prompt import Prompt
 from benchmark.urls import shown
+from benchmark.usage import Usage
+from tests.benchmark.test_reply import JSON
 from tests.endpoint import Endpoint, Received, Said
 
 KEY = "sk-very-secret-0123456789"
@@ -83,7 +90,6 @@ def test_pictures_sound_and_clip_go_as_data_and_the_text_last(endpoint: Endpoint
         (Said("bad key sk-very-secret-0123456789", 401), r"refuses the key in TEST_KEY \(401\)"),
         (Said("no such model", 404), "knows no model some-model"),
         (Said("too long sk-very-secret-0123456789", 400), "answered 400: .*too long"),
-        (Said(raw=json.dumps({"error": {"code": "insufficient_quota"}}), status=429), "answered 429"),
         (Said(raw=cut_off("length")), "raise max_tokens"),
         (Said(raw=cut_off("content_filter")), "filter withheld it"),
     ],
@@ -159,7 +165,7 @@ def test_a_price_is_named_as_the_model_is_or_as_its_server_knows_it(endpoint: En
     options = ModelOptions(base_urls=(endpoint.url,), prices={name: (0, 0)}, limits=Limits(budget=Budget(1.0)))
     found = find("qwen2.5-vl-7b", options)
     assert isinstance(found, EndpointModel)
-    assert found.endpoint.usd == (0, 0)
+    assert found.endpoint.price == StatedPrice(0, 0)
 
 
 def test_a_busy_server_is_asked_again(endpoint: Endpoint) -> None:
@@ -391,3 +397,246 @@ def test_a_missing_key_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     with pytest.raises(RunError, match="set the environment variable GEMINI_API_KEY"):
         find("gemini-2.5-pro", ModelOptions())
+
+
+def completion(content: object = "joy", reason: str = "stop", model: object = "some-model", **more: object) -> Said:
+    """A reply with whatever is beside or in its message."""
+    usage = more.pop("usage", {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010})
+    choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": content, **more}}
+    return Said(raw=json.dumps({"model": model, "choices": [choice], "usage": usage}))
+
+
+def first(said: Said, endpoint: Endpoint) -> EndpointModel:
+    """A model whose first reply is that; all others are good."""
+    endpoint.reply = lambda _: said if len(endpoint.requests) == 1 else completion()
+    return model_at(endpoint.url)
+
+
+def test_what_a_reply_was_is_kept(endpoint: Endpoint) -> None:
+    usage = {
+        "prompt_tokens": 900,
+        "completion_tokens": 20,
+        "total_tokens": 3000,
+        "prompt_tokens_details": {"cached_tokens": 100, "audio_tokens": 0},
+    }
+    said = completion("ang", "length", "gemini-3.8-flash", reasoning_content="The brows", refusal=None, usage=usage)
+    answer = ask(always(said, endpoint))
+
+    assert (answer.text, answer.thoughts, answer.ending) == ("ang", "The brows", "cut off")
+    assert (answer.model, answer.refusal) == ("gemini-3.8-flash", False)
+    assert (answer.usage.input_tokens, answer.usage.cached_tokens, answer.usage.audio_tokens) == (900, 100, 0)
+    assert (answer.usage.output_tokens, answer.usage.thought_tokens) == (2100, 2080)
+
+
+@pytest.mark.parametrize("model", [None, "", 3])
+def test_who_answered_may_be_unknown(endpoint: Endpoint, model: object) -> None:
+    assert ask(always(completion(model=model), endpoint)).model is None
+
+
+def test_no_stream_is_asked_for(endpoint: Endpoint) -> None:
+    ask(always(Said("joy"), endpoint))
+    assert endpoint.requests[0].body["stream"] is False
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        completion("The brows are dra", "abort"),
+        completion("The brows are dra", "insufficient_system_resource"),
+        Said(raw='{"error": {"code": 502, "message": "Provider returned error"}}'),
+        Said(raw='{"id": null, "choices": null}'),
+        Said(raw='{"choices": [{"error": {"code": 429, "message": "later"}}]}'),
+    ],
+)
+def test_what_the_server_did_not_finish_is_asked_again(endpoint: Endpoint, said: Said) -> None:
+    assert ask(first(said, endpoint)).text == "joy"
+    assert len(endpoint.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (Said(raw='{"error": {"code": 400, "message": "too long"}}'), "answered 400 inside a reply: too long"),
+        (Said(raw="data: {}\n\ndata: [DONE]\n\n", headers={"Content-Type": "text/event-stream"}), "an event stream"),
+        (Said(raw="<html><title>Hi</title></html>", headers={"Content-Type": "text/html"}), "a web page"),
+        (Said(raw='{"error": "only 4096 tokens"}', status=400), "answered 400: only 4096 tokens"),
+        (Said(raw="<html><title>413 Too Large</title></html>", status=413), r"413.*fewer frames.*the proxy"),
+        (Said("Request too large. It must be reduced in order to run.", 429), "must be reduced"),
+    ],
+)
+def test_what_would_be_the_same_again_is_told_after_one_reply(endpoint: Endpoint, said: Said, told: str) -> None:
+    with pytest.raises(ModelError, match=told):
+        ask(always(said, endpoint))
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Said(raw='{"error": {"code": "insufficient_quota", "message": "You exceeded your quota"}}', status=429),
+        Said(raw='{"error": {"type": "budget_exceeded", "message": "Budget has been exceeded!"}}', status=422),
+        Said("Payment required", 402),
+        Said(raw='{"error": {"code": 429, "message": "x", "details": [{"quotaId": "RequestsPerDay"}]}}'),
+    ],
+)  # fmt: skip
+def test_what_is_spent_ends_the_run_at_once(endpoint: Endpoint, said: Said) -> None:
+    with pytest.raises(RunError, match=r"answered .* the same command goes on"):
+        ask(always(said, endpoint))
+    assert len(endpoint.requests) == 1
+
+
+def test_one_whose_quota_is_spent_leaves_the_work_to_the_others(endpoint: Endpoint, other: Endpoint) -> None:
+    spent = Said(raw='{"error": {"type": "insufficient_quota", "message": "spent"}}', status=429)
+    endpoint.reply, other.reply = lambda _: Said("joy"), lambda _: spent
+    model = limited(Limits(backoff=1000), other.url, endpoint.url)
+    run(ask_many(model, 20))
+    assert len(other.requests) <= 20
+    assert len(endpoint.requests) == 20
+
+
+def test_a_pause_in_the_body_is_kept(endpoint: Endpoint) -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.4s"}]
+    busy = Said(raw=json.dumps({"error": {"code": 429, "message": "quota", "details": details}}), status=429)
+    times: list[float] = []
+
+    def reply(_: Received) -> Said:
+        times.append(time.monotonic())
+        return busy if len(times) == 1 else completion()
+
+    endpoint.reply = reply
+    ask(model_at(endpoint.url))
+    assert times[1] - times[0] >= 0.4
+
+
+def refusing(*names: str) -> Callable[[Received], Said]:
+    """A server that refuses these parameters, one a reply."""
+
+    def reply(received: Received) -> Said:
+        for name in names:
+            if name in received.body:
+                error = {"message": f"Unsupported value: '{name}'", "param": name, "code": "unsupported_value"}
+                return Said(raw=json.dumps({"error": error}), status=400)
+        return completion()
+
+    return reply
+
+
+def test_a_refused_parameter_is_left_out_once_and_told(endpoint: Endpoint) -> None:
+    endpoint.reply = refusing("temperature", "seed")
+    model = model_at(endpoint.url, seed=1, top_p=0.5)
+    asked_with = model.identity
+
+    async def twice() -> list[Answer]:
+        try:
+            return [await model.generate(PROMPT), await model.generate(PROMPT)]
+        finally:
+            await model.aclose()
+
+    answers = asyncio.run(twice())
+    assert len(endpoint.requests) == 2 + 2, "each is refused once, and never sent again"
+    assert [answer.left_out for answer in answers] == [("temperature", "seed")] * 2
+    assert endpoint.requests[-1].body["top_p"] == 0.5
+    assert model.identity != asked_with, "what was said to another request is no reply to this one"
+    assert "temperature" not in model.identity
+
+
+def test_a_limit_of_tokens_goes_by_the_name_that_is_taken(endpoint: Endpoint) -> None:
+    endpoint.reply = refusing("max_tokens")
+    model = model_at(endpoint.url, max_tokens=7)
+    ask(model)
+    assert endpoint.requests[-1].body["max_completion_tokens"] == 7
+    assert model.left_out == ("max_tokens",)
+
+
+def test_where_both_names_are_refused_there_is_no_limit(endpoint: Endpoint) -> None:
+    endpoint.reply = refusing("max_tokens", "max_completion_tokens")
+    ask(model_at(endpoint.url, max_tokens=7))
+    assert not {"max_tokens", "max_completion_tokens"} & set(endpoint.requests[-1].body)
+
+
+def test_a_server_that_refuses_what_was_not_sent_is_not_asked_for_ever(endpoint: Endpoint) -> None:
+    error = {"message": "Unsupported: temperature", "param": "temperature", "code": "unsupported_value"}
+    with pytest.raises(ModelError, match="Unsupported"):
+        ask(always(Said(raw=json.dumps({"error": error}), status=400), endpoint))
+    assert len(endpoint.requests) == 2
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 9}, {"completion_tokens": 9}, "many"])
+def test_a_budget_holds_where_replies_do_not_tell_what_they_took(endpoint: Endpoint, usage: object) -> None:
+    budget = Budget(0.05)
+    endpoint.reply = lambda _: completion(usage=usage)
+    model = limited(Limits(4, budget=budget), endpoint.url, max_tokens=1000)
+    aside = model.endpoint.price.usd(Usage(input_tokens=0, output_tokens=1000)) if model.endpoint.price else None
+    with pytest.raises(RunError, match=r"--max-cost=0\.05 would be passed"):
+        run(ask_many(model, 200))
+    assert aside
+    assert 1 <= len(endpoint.requests) <= 0.05 / aside
+    assert budget.spent <= 0.05
+
+
+def test_the_bill_of_a_reply_is_what_is_paid(endpoint: Endpoint) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 10, "cost": 0.125}
+    assert ask(always(completion(usage=usage), endpoint)).usage.cost_usd == 0.125
+
+
+def test_flex_has_more_time(endpoint: Endpoint) -> None:
+    assert model_at(endpoint.url, service_tier="flex").connect(endpoint.url).timeout.read == 900  # type: ignore[union-attr]
+    assert model_at(endpoint.url).connect(endpoint.url).timeout.read == 300  # type: ignore[union-attr]
+
+
+HEADERS = st.dictionaries(
+    st.sampled_from(["Retry-After", "retry-after-ms", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"]),
+    st.sampled_from(["0", "0.001", "-1", "nan", "1ms", "soon", "Wed, 21 Oct 2015 07:28:00 GMT"]),
+)
+MESSAGES = JSON | st.fixed_dictionaries({"content": JSON | st.text(), "refusal": JSON, "reasoning": JSON})
+REASONS = st.sampled_from(["stop", "length", "abort", "content_filter", None, 7, "what"])
+COMPLETIONS = st.builds(
+    lambda message, reason, usage, model: {
+        "choices": [{"message": message, "finish_reason": reason}], "usage": usage, "model": model
+    },
+    MESSAGES, REASONS, JSON, JSON,
+)  # fmt: skip
+ERRORS = st.builds(
+    lambda error: {"error": error},
+    JSON
+    | st.fixed_dictionaries(
+        {"message": st.text(max_size=40), "code": JSON, "param": JSON, "type": st.text(max_size=9)}
+    ),
+)
+BODIES = st.one_of(
+    COMPLETIONS.map(json.dumps), ERRORS.map(json.dumps), JSON.map(json.dumps), st.text(max_size=30),
+    st.sampled_from(["<html><title>x</title></html>", "data: {}\n\n"]),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Endpoint]:
+    server = Endpoint()
+    yield server
+    server.close()
+
+
+def outcome_of(model: EndpointModel) -> tuple[str, Fault | None]:
+    """The answer; else the sentence in its place, and the fault behind it."""
+    try:
+        return ask(model).reasoned, None
+    except (ModelError, RunError) as error:
+        sentence = str(error)
+        return sentence if sentence.isprintable() and sentence.endswith(".") else "", error.fault
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=BODIES, status=st.sampled_from([200, 200, 200, 400, 401, 402, 403, 404, 413, 422, 429, 500, 503, 307]),
+       headers=HEADERS)  # fmt: skip
+def test_whatever_comes_is_an_answer_or_one_sentence(
+    lasting: Endpoint, body: str, status: int, headers: dict[str, str]
+) -> None:
+    """One that is busy is asked for a quarter of an hour, so in the end it gets better."""
+    lasting.requests.clear()
+    hostile = Said(raw=body, status=status, headers=headers)
+    lasting.reply = lambda _: completion() if len(lasting.requests) > ATTEMPTS else hostile
+    said, fault = outcome_of(model_at(lasting.url, top_p=0.5))
+    assert fault is None, fault
+    assert said.strip()
+    assert KEY not in said
+    assert 1 <= len(lasting.requests) <= ATTEMPTS + 3

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmark.clip import Frame, Sound
 from benchmark.errors import RunError
-from benchmark.money import Budget, cost, input_tokens, most_output
+from benchmark.money import Budget, input_usage, most_output
 from benchmark.prompt import Prompt
 
 FRAME = Frame(jpeg=b"", seconds=0)
@@ -24,12 +24,14 @@ SECOND = Sound(samples=np.zeros(16_000, np.float32), rate=16_000)
         (Prompt(text="", video=b"clip"), 500, 6000),
     ],
 )
-def test_tokens_of_a_prompt_lie_between(prompt: Prompt, low: float, high: float) -> None:
-    assert input_tokens(prompt) == (low, high)
+def test_tokens_of_a_prompt_lie_between(prompt: Prompt, low: int, high: int) -> None:
+    least, most = input_usage(prompt)
+
+    assert (least.input_tokens, most.input_tokens) == (low, high)
+    assert most.audio_tokens == (high if prompt.sound else 0)
 
 
-def test_prices_are_for_a_million() -> None:
-    assert cost((2.5, 10.0), 1_000_000, 100_000) == 3.5
+def test_a_request_takes_what_its_parameters_allow() -> None:
     assert most_output({"max_tokens": 7}) == 7
     assert most_output({"max_completion_tokens": 9, "max_tokens": 7}) == 9
     assert most_output({"max_tokens": None}) == 4096

@@ -1,0 +1,68 @@
+"""Whether two names stand for one model: providers answer an undated name with a dated snapshot of it.
+
+asked                          answered                     the same?
+gpt-4o                         gpt-4o-2024-08-06            yes, a dated snapshot
+claude-haiku-4-5               claude-haiku-4-5-20251001    yes, likewise
+gemini-2.0-flash               gemini-2.0-flash-001         yes, a numbered one, as Google's
+gemini-2.5-pro                 models/gemini-2.5-pro        yes, folders may be told or left out
+gpt-4o                         gpt-4o-mini                  no
+gpt-4o-2024-08-06              gpt-4o-2024-11-20            no
+gpt-4o-2024-08-06              gpt-4o                       no: that may be any snapshot
+gemini-2.5-pro                 gemini-3.8-flash             no
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+_STAMP = re.compile(r"[-@:](?P<date>20\d\d-\d\d-\d\d|\d\d-20\d\d|\d\d-\d\d|20\d{6}|\d{6}|\d{4})|-0\d\d", re.ASCII)
+_FORMS = ("%Y-%m-%d", "%m-%Y", "%Y%m%d", "%y%m%d")
+_LATEST = ("-latest", ":latest")
+_LEAP_YEAR = 2024
+
+
+def is_same_model(asked: str, answered: str) -> bool:
+    """Whether the name that answered is the one asked for, or a dated or numbered snapshot of it."""
+    return any(one == other or _is_snapshot(one, other) for one, other in _comparable(asked, answered))
+
+
+def one_for_each(names: Iterable[str]) -> tuple[str, ...]:
+    """The different models among names, in order: an undated name and a snapshot of it are one, named as the latter."""
+    found: list[str] = []
+    for name in dict.fromkeys(names):
+        alike = next((place for place, other in enumerate(found) if is_same_model(other, name)), None)
+        if alike is not None:
+            found[alike] = name
+        elif not any(is_same_model(name, other) for other in found):
+            found.append(name)
+    return tuple(found)
+
+
+def _comparable(asked: str, answered: str) -> list[tuple[str, str]]:
+    """The names in small letters; the last parts alone where one of them tells no folder, as `openai/gpt-4o` does."""
+    one, other = map(_plain, (asked, answered))
+    pairs = [(one, other)]
+    if ("/" in one) != ("/" in other):
+        pairs.append((one.rpartition("/")[2], other.rpartition("/")[2]))
+    return pairs
+
+
+def _plain(name: str) -> str:
+    name = name.strip().strip("/").lower().removeprefix("models/")
+    return name[: -len("-latest")] if name.endswith(_LATEST) else name
+
+
+def _is_snapshot(name: str, other: str) -> bool:
+    """Whether the other name is this one with a date or a version of three figures behind it."""
+    stamp = _STAMP.fullmatch(other.removeprefix(name)) if other.startswith(name) else None
+    if stamp is None or stamp["date"] is None:
+        return stamp is not None
+    day: str = stamp["date"]
+    return any(_is_date(told, form) for told in (day, f"{_LEAP_YEAR}-{day}", f"{_LEAP_YEAR}{day}") for form in _FORMS)
+
+
+def _is_date(told: str, form: str) -> bool:
+    try:
+        return datetime.strptime(told, form).strftime(form) == told
+    except ValueError:
+        return False
