@@ -42,7 +42,9 @@ class BenchmarkOptions:
         None, "ray[:ADDRESS]", "where models of hf: are loaded: on a Ray cluster, else on this machine"
     )
     data: str | None = option(
-        None, "WHERE", "samples: a folder, hf:ID, demo, or a JSONL or CSV file (default: $MME_EMOTION_DATA, else demo)"
+        None,
+        "WHERE",
+        "samples: a folder, hf:ID, demo, or a JSONL, JSON, CSV or TSV file (default: $MME_EMOTION_DATA, else demo)",
     )
     tasks: Listed = option((), "NAMES", f"only these tasks, comma-separated: {', '.join(TASKS)}")
     limit: Annotated[int, Field(ge=1)] | None = option(
@@ -56,10 +58,15 @@ class BenchmarkOptions:
         300.0, "SECONDS", "how long a request may take before it is sent again (default: 300)"
     )
     price: Prices = option(
-        (), "NAME=IN/OUT,…", "USD per million input and output tokens, for models whose price the catalogue lacks"
+        (), "NAME=IN/OUT,…", "USD per million input and output tokens, in place of what the package genai-prices says"
     )
     max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = option(
         None, "USD", "stop before the requests of this run cost more"
+    )
+    estimate: bool = option(
+        default=False,
+        metavar="",
+        text="only say what would be asked and what that costs; nothing is asked, no key is needed",
     )
     frames: Annotated[int, Field(ge=1)] = option(10, "N", "frames that the model sees at most (default: 10)")
     fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
@@ -77,7 +84,7 @@ class BenchmarkOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The questions of this run and who answers them, ready to start."""
+    """The questions of this run and who answers them, ready to start; `asks` is whether anybody will be asked."""
 
     options: BenchmarkOptions
     dataset: Dataset
@@ -86,6 +93,7 @@ class Bench:
     template: Template
     limits: Limits
     local: LocalRun
+    asks: bool = True
 
     def check_engine(self) -> None:
         """Refuses an engine that nobody would use.
@@ -97,8 +105,8 @@ class Bench:
             raise RunError(f"--engine={self.options.engine} loads models of hf:, and this run has none: leave it away.")
 
 
-def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun) -> Bench:
-    """The questions and the respondent that the options name.
+def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks: bool = True) -> Bench:
+    """The questions and the respondent that the options name; where nobody `asks`, no key is needed.
 
     Raises:
         RunError: the samples, the selection or the model are not to be had, or the model takes nothing of what it is to
@@ -115,6 +123,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun) -> Bench
         prices=dict(options.price),
         limits=limits,
         local=local,
+        asks=asks,
     )
     respondent = find_respondent(options.model, settings, dataset.samples)
     if options.modalities and isinstance(respondent, Model):
@@ -128,6 +137,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun) -> Bench
         template=template,
         limits=limits,
         local=local,
+        asks=asks,
     )
 
 

@@ -1,6 +1,7 @@
 """Samples in flight ahead of the cases that wait for them."""
 
 import asyncio
+import re
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -14,6 +15,8 @@ from benchmark.fault import Fault, fault_of
 from benchmark.task import Sample
 
 T = TypeVar("T")
+
+_ID = re.compile(r"\b(?:\w+[ _-]?)?id\b\W{0,3}[\w-]+|(?<!answered )\b[\w-]*\d[\w-]*", re.IGNORECASE)
 
 ALIKE = 8
 """When so many samples are done, all have failed, and all for the same reason, the rest would fail too."""
@@ -177,7 +180,8 @@ class Engine(Generic[T]):
     def _heed(self, failure: str | None) -> None:
         if len(self._failures) < ALIKE:
             self._failures.append(failure)
-            if len(self._failures) == ALIKE and failure is not None and len(set(self._failures)) == 1:
+            kinds = {one and without_ids(one) for one in self._failures}
+            if len(self._failures) == ALIKE and failure is not None and len(kinds) == 1:
                 why = f"The first {ALIKE} samples all failed in the same way, and so would the rest: {failure}"
                 self._stop(why, drop=True)
 
@@ -205,6 +209,11 @@ class Engine(Generic[T]):
         if self._farewell is not None:
             await self._farewell()
         await self._loop.shutdown_default_executor()
+
+
+def without_ids(text: str) -> str:
+    """The text without what may differ where all else is alike: ids and figures, but for the status of a reply."""
+    return _ID.sub("#", text)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -110,6 +110,15 @@ def runs_cases(config: pytest.Config) -> bool:
     return any(path.resolve() == CASES or path.resolve() in CASES.parents for path in asked)
 
 
+SHOWING = ("collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test", "markers", "cacheshow")
+"""pytest's options that show something in place of running cases."""
+
+
+def asks(config: pytest.Config) -> bool:
+    """Whether cases are run, so that somebody is asked: pytest may only be shown what it would run, or has."""
+    return runs_cases(config) and not any(getattr(config.option, name, None) for name in SHOWING)
+
+
 def is_worker(config: pytest.Config) -> bool:
     """Whether this is one of xdist's processes."""
     return hasattr(config, "workerinput")
@@ -134,7 +143,9 @@ def bench_of(config: pytest.Config) -> Bench:
     """
     if BENCH not in config.stash:
         with usage_errors():
-            config.stash[BENCH] = prepare(config.stash[OPTIONS], _limits(config), _local_run(config))
+            options = config.stash[OPTIONS]
+            asked = asks(config) and not options.estimate
+            config.stash[BENCH] = prepare(options, _limits(config), _local_run(config), asks=asked)
     return config.stash[BENCH]
 
 
@@ -206,7 +217,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     for source in sorted({sample.source for sample in bench_of(config).dataset.samples}):
         config.addinivalue_line("markers", f"{source}: clips from {source}")
-    if not config.option.collectonly:
+    if asks(config):
         cache_of(config)
 
 
@@ -288,17 +299,17 @@ def reader_of(config: pytest.Config) -> ClipReader:
     return config.stash[READER]
 
 
-def cached(config: pytest.Config, model: Model, role: str) -> CachedModel:  # noqa: ARG001  all roles alike
+def cached(config: pytest.Config, model: Model, role: str) -> CachedModel:
     """The model behind the cache; one without limits of its own is asked no more often at once than is allowed."""
     if isinstance(model, Connected):
-        return CachedModel(model, cache_of(config))
+        return CachedModel(model, cache_of(config), role=role.partition(" ")[0])
     gate = asyncio.Semaphore(bench_of(config).limits.window())
 
     async def ask(prompt: Prompt) -> Answer:
         async with gate:
             return await model.generate(prompt)
 
-    return CachedModel(model, cache_of(config), ask)
+    return CachedModel(model, cache_of(config), ask, role.partition(" ")[0])
 
 
 def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Respondent:

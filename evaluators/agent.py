@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from benchmark.errors import EmotionError, boundary
-from benchmark.model import Model
+from benchmark.model import Answer, Model
+from benchmark.models.cached import CachedModel
 from benchmark.prompt import Prompt
 from benchmark.usage import Usage
 
@@ -13,6 +14,11 @@ T = TypeVar("T")
 
 ATTEMPTS = 3
 """How often an agent is asked until its reply parses: once, and twice more with the reason."""
+
+BROKEN_OFF = {
+    "cut off": "It was cut off at its limit of tokens; raise max_tokens, or max_new_tokens of hf:.",
+    "filtered": "The provider's filter has cut it off.",
+}
 
 
 class RejectedReply(ValueError):
@@ -25,19 +31,23 @@ class Reply(Generic[T]):
 
     Attributes:
         value: what the parser made of it.
-        model: who said it.
+        model: who said it; None if unknown.
         usage: all attempts together.
         rejected: earlier replies that did not parse, oldest first.
+        left_out: parameters of the request that the server has refused.
     """
 
     value: T
-    model: str
+    model: str | None
     usage: Usage = Usage()
     rejected: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 async def ask(model: Model, prompt: Prompt, parse: Callable[[str], T], error: type[EmotionError]) -> Reply[T]:
-    """Asks until the reply parses, each time telling what was wrong with the last.
+    """Asks until the reply parses, each time telling what was wrong with the last; no rejected reply is kept.
+
+    What the agent thought is taken off before anything is parsed; a reply that was broken off is none.
 
     Raises:
         EmotionError: of the given type, with every reply, after the last attempt; what the model raised, with the same.
@@ -46,24 +56,42 @@ async def ask(model: Model, prompt: Prompt, parse: Callable[[str], T], error: ty
     for _ in range(ATTEMPTS):
         try:
             with boundary(EmotionError):
-                answer = await model.generate(request)
-                usage += answer.usage
-                rejected = (*rejected, answer.text)
-                value = _parsed(answer.text, parse)
+                answer, value = await _asked(model, prompt, request, parse)
         except EmotionError as failure:
             failure.replies, failure.usage = rejected + failure.replies, usage + failure.usage
             raise
+        usage += answer.usage
         if not isinstance(value, RejectedReply):
-            return Reply(value=value, model=answer.model, usage=usage, rejected=rejected[:-1])
-        why = str(value)
+            return Reply(value=value, model=answer.model, usage=usage, rejected=rejected, left_out=answer.left_out)
+        rejected, why = (*rejected, answer.text or answer.reasoned), str(value)
         request = replace(
             prompt, text=f"{prompt.text}\n\nYour last reply could not be used: {why} Reply again in full."
         )
     raise error(f"{model.name} was asked {ATTEMPTS} times and its reply still cannot be used: {why}", rejected, usage)
 
 
-def _parsed(text: str, parse: Callable[[str], T]) -> T | RejectedReply:
+async def _asked(
+    model: Model, prompt: Prompt, request: Prompt, parse: Callable[[str], T]
+) -> tuple[Answer, T | RejectedReply]:
+    """The model's reply and what the parser makes of it; a kept one only if it parses."""
+    found: list[T | RejectedReply] = []
+
+    def usable(answer: Answer) -> bool:
+        found.append(_parsed(answer, parse))
+        return not isinstance(found[-1], RejectedReply)
+
+    if isinstance(model, CachedModel):
+        answer = await model.generate_usable(prompt, request, usable)
+    else:
+        answer = await model.generate(request)
+        usable(answer)
+    return answer, found[-1]
+
+
+def _parsed(answer: Answer, parse: Callable[[str], T]) -> T | RejectedReply:
+    if answer.ending in BROKEN_OFF:
+        return RejectedReply(BROKEN_OFF[answer.ending])
     try:
-        return parse(text)
+        return parse(answer.text)
     except RejectedReply as rejection:
         return rejection

@@ -1,7 +1,7 @@
 """Who judges in a run: the options, and the agents that they name."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,17 @@ from pydantic import Field
 
 from benchmark.bench import Bench
 from benchmark.catalogue import BUILT_IN
+from benchmark.errors import RunError
 from benchmark.model import Model, ModelOptions
 from benchmark.options import Listed, Parameters, option
 from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
 from benchmark.prompt import check_replacements, read_templates
+from benchmark.snapshots import is_same_model
 from evaluators.extractor import Extractor
 from evaluators.judge import Judge, PromptedJudge
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
 from evaluators.panel import Panel
+from evaluators.scorer import Thoughts
 
 PROMPTS = Path(__file__).parent / "prompts"
 DEMO_NAME = "demo"
@@ -42,12 +45,13 @@ class EvaluatorOptions:
     judge_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
     judge_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
     judge_option: Parameters = option((), "K=V,…", "request parameters of every judge, as --model-option")
-    estimate: bool = option(
-        default=False, metavar="", text="only say what would be asked and what that costs; nothing is asked"
-    )
     repeats: Annotated[int, Field(ge=1)] = option(
         1, "K", "answer and judge each sample K times, and split the variance into model, judge and sample"
     )
+    thoughts: Thoughts = option(
+        "rated", "WHAT", "what a model shows of its thinking: rated as the reasoning before its answer, or ignored"
+        " (default: rated)"
+    )  # fmt: skip
     clue_model: str | None = option(None, "SPEC", "model that describes the sound of clips without an audio clue")
     clue_model_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
     clue_model_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
@@ -73,23 +77,37 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     """The agents that the options name.
 
     Raises:
-        RunError: one is not to be had, or there is nobody to judge.
+        RunError: one is not to be had, there is nobody to judge, or one model would judge twice.
     """
     chosen = partial(
         agent_spec,
         offline=bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME,
-        key_is_set=bool(os.environ.get("OPENAI_API_KEY")),
+        key_is_set=not bench.asks or bool(os.environ.get("OPENAI_API_KEY")),
     )
     settings = partial(_settings, options=options, bench=bench)
     judges = options.judge or (chosen(None, PAPER_JUDGE),)
     check_replacements(bench.options.prompts, [*QUESTION_PROMPTS.glob("*.txt"), *PROMPTS.glob("*.txt")])
     extractor, clue_model = chosen(options.extractor, PAPER_EXTRACTOR), options.clue_model
+    found = tuple(find_judge(judge, settings("judge", judge, ("video",))) for judge in judges)
+    _refuse_twins(found)
     return Agents(
         extractor=find_extractor(extractor, settings("extractor", extractor, ("video",))),
-        judges=tuple(find_judge(judge, settings("judge", judge, ("video",))) for judge in judges),
+        judges=found,
         listener=find_listener(clue_model, settings("clue_model", clue_model, ("audio",))) if clue_model else None,
         templates=read_templates(PROMPTS, bench.options.prompts),
     )
+
+
+def _refuse_twins(judges: Sequence[Model | Judge]) -> None:
+    """Says no to a panel in which one model has two seats; who answers under other names is seen when it does.
+
+    Raises:
+        RunError: names it.
+    """
+    names = [judge.name for judge in judges]
+    for place, name in enumerate(names):
+        if any(is_same_model(other, name) and is_same_model(name, other) for other in names[:place]):
+            raise RunError(f"{name} is named as judge twice: a panel needs different models; --repeats asks one again.")
 
 
 def _settings(
@@ -110,6 +128,7 @@ def _settings(
         limits=bench.limits,
         urgent=True,
         local=bench.local,
+        asks=bench.asks,
     )
 
 

@@ -31,6 +31,7 @@ from benchmark.usage import Usage
 from evaluators.evidence import Evidence, Question
 from evaluators.judge import Judge
 from evaluators.rating import Ratings
+from evaluators.refusal import is_refusal, without_credit
 from evaluators.steps import Steps
 
 ATTACKS = frozenset({"planted-ratings", "closed-fence", "orders", "authority", "flood"})
@@ -83,19 +84,24 @@ class Checked:
         anchor: what it was shown.
         ratings: what it said; None where it gave nothing usable, which counts as wrong everywhere.
         error: why there is nothing.
+        model: who gave the ratings; None if unknown.
         usage: what it took.
     """
 
     anchor: Anchor
     ratings: Ratings | None
     error: str | None = None
+    model: str | None = None
     usage: Usage = Usage()
 
     def _counted(self) -> Iterator[tuple[Fraction, Fraction | None]]:
-        """Each rating whose truth is known: what it ought to be, and what it is."""
+        """Each rating whose truth is known: what it ought to be, and what it is.
+
+        Those of a refusal are no judge's to give, and tell nothing of it.
+        """
         given = [rating.value for rating in self.ratings.reasoning] if self.ratings else [None] * len(self.anchor.truth)
         for truth, value in zip(self.anchor.truth, given, strict=True):
-            if truth is not None:
+            if truth is not None and not is_refusal(self.anchor.steps):
                 yield truth, value
         yield self.anchor.recognition, self.ratings.recognition.value if self.ratings else None
 
@@ -167,4 +173,5 @@ async def _checked(anchor: Anchor, judge: Judge, reader: ClipReader) -> Checked:
         if (fault := error.fault) is not None:  # which is not the judge's doing
             raise RunError(f"The judge cannot be checked: {fault.sentence}.", fault=fault) from error
         return Checked(anchor=anchor, ratings=None, error=str(error), usage=error.usage)
-    return Checked(anchor=anchor, ratings=reply.value, usage=reply.usage)
+    ratings = without_credit(reply.value) if is_refusal(anchor.steps) else reply.value  # as for a sample
+    return Checked(anchor=anchor, ratings=ratings, model=reply.model, usage=reply.usage)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from string import Template
 
 from benchmark.clip import Sound
-from benchmark.model import Answer, Model
+from benchmark.errors import JudgeError
+from benchmark.model import Model
 from benchmark.prompt import Prompt
 from benchmark.task import Task
+from evaluators.agent import RejectedReply, Reply, ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +18,17 @@ class Listener:
     model: Model
     template: Template
 
-    async def describe(self, sound: Sound, task: Task) -> Answer:
+    async def describe(self, sound: Sound, task: Task) -> Reply[str]:
         """What is heard, in a few sentences; the model is told neither label nor candidates.
 
         Raises:
-            ModelError: the model gave no description.
+            JudgeError: the model gave no description.
         """
         text = self.template.substitute(subject=task.subject)
-        return await self.model.generate(Prompt(text=text, sound=sound))
+        return await ask(self.model, Prompt(text=text, sound=sound), _description, JudgeError)
+
+
+def _description(text: str) -> str:
+    if not text.strip():
+        raise RejectedReply("It says nothing.")
+    return text

@@ -27,7 +27,7 @@ class Extractor(Protocol):
         """All that determines its steps besides answer and question."""
 
     async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
-        """The answer's steps.
+        """The steps of the answer and of the thoughts before it, which is `answer.reasoned`.
 
         Raises:
             ExtractorError: nothing that it said parses.
@@ -53,7 +53,7 @@ class PromptedExtractor:
 
     async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
         """The answer's steps, asked for again where the reply does not parse."""
-        text = defused(answer.text)
+        text = defused(answer.reasoned)
         request = self.template.substitute(
             subject=question.subject, labels="; ".join(question.label_set), fence=fence_for(text), answer=text
         )

@@ -1,5 +1,8 @@
 """Which agent an option names."""
 
+from datetime import date
+
+from benchmark.catalogue import find_catalogued, has_ended
 from benchmark.errors import RunError
 from benchmark.model import Model, ModelOptions, find
 from evaluators.extractor import Extractor
@@ -13,16 +16,23 @@ PAPER_JUDGE = "gpt-4o-2024-11-20"
 RULES = "rules"
 
 
-def agent_spec(asked: str | None, paper: str, *, offline: bool, key_is_set: bool) -> str:
+def agent_spec(asked: str | None, paper: str, *, offline: bool, key_is_set: bool, today: date | None = None) -> str:
     """Who takes an agent's part: who is asked for; else `rules` offline; else the paper's agent where its key is set.
 
     Raises:
-        RunError: none of these; says the three ways on.
+        RunError: none of these, or the paper's agent is there no more; says the three ways on.
     """
     if asked:
         return asked
     if offline:
         return RULES
+    row = find_catalogued(paper)
+    if has_ended(row, today):
+        raise RunError(
+            f"{paper}, an agent of the paper, has ended on {row.ends}. Name its successor with --judge={row.successor} "
+            f"--extractor={row.successor}, or others of your choice, or stay offline with --judge=rules "
+            "--extractor=rules; scores of neither compare with published ones."
+        )
     if key_is_set:
         return paper
     raise RunError(

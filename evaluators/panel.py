@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from benchmark.errors import EmotionError, RunError
+from benchmark.errors import KEPT, EmotionError, RunError
 from benchmark.usage import Usage
 from evaluators.agent import Reply
 from evaluators.evidence import Evidence
 from evaluators.judge import Judge
 from evaluators.rating import Rating, Ratings
 from evaluators.steps import Steps
+
+_BETWEEN = " + "
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Panel:
     @property
     def name(self) -> str:
         """All their names."""
-        return " + ".join(judge.name for judge in self.judges)
+        return _BETWEEN.join(judge.name for judge in self.judges)
 
     @property
     def identity(self) -> str:
@@ -41,24 +43,34 @@ class Panel:
 
         Raises:
             JudgeError: one of them gave up; a majority of those left would be another panel's.
+            RunError: two of them turn out to be one model.
         """
         asked = (judge.rate(steps, evidence) for judge in self.judges)
         replies = _all(await asyncio.gather(*asked, return_exceptions=True))
+        _refuse_twins(self.judges, [reply.model for reply in replies])
         return Reply(
-            value=_majority(voters(self.judges), [reply.value for reply in replies]),
-            model=" + ".join(reply.model for reply in replies),
+            value=_majority([judge.name for judge in self.judges], [reply.value for reply in replies]),
+            model=_BETWEEN.join(reply.model or judge.name for reply, judge in zip(replies, self.judges, strict=True)),
             usage=sum((reply.usage for reply in replies), Usage()),
             rejected=tuple(chain.from_iterable(reply.rejected for reply in replies)),
+            left_out=tuple(dict.fromkeys(chain.from_iterable(reply.left_out for reply in replies))),
         )
 
 
-def voters(judges: Sequence[Judge]) -> tuple[str, ...]:
-    """Their names, told apart where two are the same."""
-    names = [judge.name for judge in judges]
-    return tuple(
-        name if names.count(name) == 1 else f"{name} #{names[: place + 1].count(name)}"
-        for place, name in enumerate(names)
-    )
+def _refuse_twins(judges: Sequence[Judge], answered: Sequence[str | None]) -> None:
+    """Says no to a panel in which one model has two votes.
+
+    Raises:
+        RunError: names the seats.
+    """
+    seats: dict[str, str] = {}
+    for judge, model in zip(judges, answered, strict=True):
+        if model is not None and model in seats:
+            raise RunError(
+                f"Two seats of the panel are filled by one model: {model} has answered for {seats[model]} and for"
+                f" {judge.name}. Name judges that are different models. {KEPT}"
+            )
+        seats[model or ""] = judge.name
 
 
 def _all(outcomes: Sequence[Reply[Ratings] | BaseException]) -> list[Reply[Ratings]]:

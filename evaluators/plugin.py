@@ -13,9 +13,10 @@ from benchmark.engine import Engine
 from benchmark.errors import DataError, RunError
 from benchmark.files import put
 from benchmark.model import Connected, Model
-from benchmark.models.cached import CachedModel
+from benchmark.models.cached import CachedModel, recall_terms
 from benchmark.plugin import (
     add_options,
+    asks,
     bench_of,
     cache_of,
     cached,
@@ -67,21 +68,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Reads the options."""
+    """Reads the options; has `--setup-only` make no fixture either, since that of a score asks for it."""
     config.stash[EVALUATOR_OPTIONS] = read_options(config, EvaluatorOptions)
+    if runs_cases(config) and config.option.setuponly:
+        config.option.setupplan = True
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Finds the agents, and asks each endpoint whether it is there, before anything is collected or paid for."""
     config = session.config
-    if not runs_cases(config):
+    if not (asks(config) or (runs_cases(config) and config.option.collectonly)):
         return
     agents_of(config)
-    if config.stash[EVALUATOR_OPTIONS].estimate:
+    if bench_of(config).options.estimate:
         if is_worker(config) or config.getoption("numprocesses", None):
             raise pytest.UsageError("--estimate needs no processes: leave -n away.")
-    elif not (config.option.collectonly or is_worker(config)):
+    elif asks(config) and not is_worker(config):
         with usage_errors():
             bench_of(config).check_engine()
             bench_of(config).local.check()
@@ -111,7 +114,13 @@ def scorer_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> S
     if isinstance(extractor, Model):
         extractor = PromptedExtractor(behind(extractor, "extractor"), templates["extract"])
     heard = Listener(behind(listener, "listener"), templates["listen"]) if listener else None
-    return Scorer(extractor=extractor, judge=judge_of(agents, behind), reader=reader_of(config), listener=heard)
+    return Scorer(
+        extractor=extractor,
+        judge=judge_of(agents, behind),
+        reader=reader_of(config),
+        listener=heard,
+        thoughts=config.stash[EVALUATOR_OPTIONS].thoughts,
+    )
 
 
 def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
@@ -124,7 +133,7 @@ def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
 
     async def check() -> tuple[Checked, ...]:
         try:
-            return await check_judge(judge_of(agents, lambda model, _: model), reader, short=True)
+            return await check_judge(judge_of(agents, partial(_recalled, config)), reader, short=True)
         finally:
             await _close(part for part in agents.judges if isinstance(part, Connected))
 
@@ -133,6 +142,12 @@ def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
     finally:
         if not shared:
             local.release()
+
+
+def _recalled(config: pytest.Config, model: Model, role: str) -> Model:  # noqa: ARG001  one signature for all
+    """The model itself, which leaves out what its server is known to refuse."""
+    recall_terms(model, cache_of(config))
+    return model
 
 
 def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, Expected]]:
@@ -187,8 +202,8 @@ def sample_of(item: pytest.Item) -> Sample | None:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Works on samples ahead of their cases for as long as cases run."""
     config = session.config
-    rehearses = config.stash[EVALUATOR_OPTIONS].estimate
-    if config.option.collectonly or rehearses or not any(map(sample_of, session.items)):
+    rehearses = asks(config) and bench_of(config).options.estimate
+    if not asks(config) or rehearses or not any(map(sample_of, session.items)):
         return (yield)
     engine = config.stash[ENGINE] = _start(config)
     usual = sys.getswitchinterval()

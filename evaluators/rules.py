@@ -13,7 +13,7 @@ from evaluators.labels import asserted, named_labels, plain
 from evaluators.rating import Rating, Ratings
 from evaluators.steps import Steps
 
-IDENTITY = "rules/2"
+IDENTITY = "rules/3"
 MOST_STEPS = 12
 """How many steps an answer is cut into at most; what follows is joined to the last but one."""
 
@@ -21,6 +21,8 @@ CLEAR = 0.4
 """How far from neutral a word must lie, on either axis, for its opposite to contradict it."""
 
 _THOUGHT = re.compile(r"</?\w+>|[*_`#]+")
+# R1-Omni; Audio-Reasoner
+_ANSWER = re.compile(r"<\s*(answer|response)\s*>(.*?)(?:<\s*/\s*\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _LEAD = re.compile(r"^\s*(?:[-•–]|\d{1,2}[.)]|step\s+\d{1,2}\s*[:.)-])\s*", re.IGNORECASE)
 # a sentence ends before white space and a capital or figure; "-18.2 dB" has neither, an abbreviation is named
 _SENTENCE = re.compile(
@@ -41,20 +43,40 @@ class RulesExtractor:
     identity: str = IDENTITY
 
     async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
-        """The steps; never fails, since every answer has a first sentence."""
-        return Reply(value=split_steps(answer.text, question), model=self.name)
+        """The steps; never fails, since every answer has a first sentence.
+
+        Thoughts are reasoning; where there is nothing else, what they conclude is the answer.
+        """
+        thoughts, text = (answer.thoughts or "", answer.text) if answer.text.strip() else ("", answer.reasoned)
+        return Reply(value=split_steps(text, question, thoughts), model=self.name)
 
 
-def split_steps(text: str, question: Question) -> Steps:
-    """Sentences to steps; the prediction is the labels that the conclusion names, joined by commas, or "None"."""
+def split_steps(text: str, question: Question, thoughts: str = "") -> Steps:
+    """Sentences to steps; the prediction is the labels that the conclusion names, joined by commas, or "None".
+
+    The conclusion is looked for in the last block `<answer>…</answer>` or `<RESPONSE>…</RESPONSE>`, if there is one.
+    """
+    before, conclusion, after = _marked_out(text)
+    reasoning = [sentence for part in (thoughts, before, after) for sentence in split_sentences(part)]
+    steps = _concluded(conclusion, question)
+    return Steps(reasoning=_bounded([*reasoning, *steps.reasoning]), prediction=steps.prediction)
+
+
+def _marked_out(text: str) -> tuple[str, str, str]:
+    """What stands before the marked answer, the answer, and what stands behind; all is the answer without a mark."""
+    *_, marked = None, *_ANSWER.finditer(text)
+    return ("", text, "") if marked is None else (text[: marked.start()], marked[2], text[marked.end() :])
+
+
+def _concluded(text: str, question: Question) -> Steps:
     sentences = list(split_sentences(text))
     naming = [index for index, sentence in enumerate(sentences) if named_labels(sentence, question.label_set)]
     saying = [index for index in naming if _CONCLUSION.search(sentences[index])]
     if not naming:
-        return Steps(reasoning=_bounded(sentences), prediction="None")
+        return Steps(reasoning=tuple(sentences), prediction="None")
     last = (saying or naming)[-1]
     named = named_labels(sentences[last], question.label_set)
-    return Steps(reasoning=_bounded(sentences[:last] + sentences[last + 1 :]), prediction=", ".join(named))
+    return Steps(reasoning=(*sentences[:last], *sentences[last + 1 :]), prediction=", ".join(named))
 
 
 def split_sentences(text: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, Literal
 
 from benchmark.clip import ClipReader, Frames, Waveform, as_frames
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
@@ -11,14 +12,19 @@ from benchmark.fault import Fault, fault_of, without_folders
 from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
+from evaluators.agent import Reply
 from evaluators.clue import Listener
 from evaluators.evidence import Evidence, Question
 from evaluators.extractor import Extractor
 from evaluators.judge import Judge
 from evaluators.labels import named_labels
 from evaluators.rating import Rating
+from evaluators.refusal import is_refusal, without_credit
 from evaluators.rules import recognised
 from evaluators.score import Score
+
+Thoughts = Literal["rated", "ignored"]
+"""What becomes of what a model shows of its thinking, wherever its server puts it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +32,16 @@ class Trace:
     """What an agent took to give its part.
 
     Attributes:
-        model: who spoke.
+        model: who spoke; None if unknown.
         usage: all its attempts together.
         rejected: its replies that did not parse, oldest first.
+        left_out: parameters of its requests that the server has refused.
     """
 
-    model: str
+    model: str | None
     usage: Usage = field(default_factory=Usage)
     rejected: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +70,7 @@ class Scored:
         seen: the frames that the judge looked at; None where it looked at none.
         traces: by role: extractor, judge, and listener where one was asked.
         by_rules: what a list of words makes of the last step, beside the judge's rating.
+        refused: whether the answer refuses the question.
         repeats: what came of asking again; None where that was not done.
         waveform: of the clip's sound, for whoever reads the report; None where nobody has looked, or there is none.
         fault: of the suite's or a package's, in what no score hangs on.
@@ -73,6 +82,7 @@ class Scored:
     seen: Seen | None
     traces: Mapping[str, Trace]
     by_rules: Rating
+    refused: bool = False
     repeats: "Repeated | None" = None
     waveform: Waveform | None = None
     fault: Fault | None = None
@@ -128,25 +138,30 @@ class Scorer:
         judge: rates the steps.
         reader: where the judge's frames come from.
         listener: fills in missing audio clues.
+        thoughts: what becomes of what the model shows of its thinking: `rated` as the reasoning before its answer, or
+            `ignored`.
     """
 
     extractor: Extractor
     judge: Judge
     reader: ClipReader
     listener: Listener | None = None
+    thoughts: Thoughts = "rated"
 
     async def score(self, sample: Sample, answer: Answer, repeat: int = 0) -> Scored:
         """Steps, then ratings, then the score; `repeat` counts how often the sample has been judged before.
 
         Raises:
             DataError: the clip cannot be read.
+            ModelError: the answer has nothing but thoughts, and these are ignored.
             ExtractorError: the extractor gave up.
             JudgeError: the judge or the listener gave up.
         """
         question = Question(subject=sample.task.subject, label_set=sample.label_set, several=sample.task.several)
+        rated = self._rated(answer)
         with boundary(ExtractorError):
-            steps = await self.extractor.extract(answer, question)
-        traces = {"extractor": Trace(model=steps.model, usage=steps.usage, rejected=steps.rejected)}
+            steps = await self.extractor.extract(rated, question)
+        traces = {"extractor": _trace(steps)}
         with _spent(traces), boundary(JudgeError):
             frames = await self.reader.frames_soon(sample.clip) if self.judge.sees else as_frames(())
             clue = await self._clue(sample, traces)
@@ -154,17 +169,29 @@ class Scorer:
                 question=question, targets=sample.targets, audio_clue=clue, frames=frames, repeat=repeat
             )
             ratings = await self.judge.rate(steps.value, evidence)
-        traces["judge"] = Trace(model=ratings.model, usage=ratings.usage, rejected=ratings.rejected)
+        traces["judge"] = _trace(ratings)
         with _spent(traces), boundary(EmotionError):
             predicted = named_labels(steps.value.prediction, sample.label_set)
+            refused = is_refusal(steps.value, rated)
+            given = without_credit(ratings.value) if refused else ratings.value
             return Scored(
                 sample=sample,
-                score=Score(answer=answer, steps=steps.value, ratings=ratings.value, predicted=predicted),
+                score=Score(answer=answer, steps=steps.value, ratings=given, predicted=predicted),
                 audio_clue=clue,
                 seen=_seen(frames),
                 traces=traces,
                 by_rules=recognised(steps.value, evidence),
+                refused=refused,
             )
+
+    def _rated(self, answer: Answer) -> Answer:
+        """The answer as it is rated."""
+        if self.thoughts == "rated":
+            return answer
+        if not answer.text.strip():
+            why = "its tokens ran out; raise max_tokens" if answer.ending == "cut off" else "it said no more"
+            raise ModelError(f"The reply is nothing but thoughts, which --thoughts=ignored leaves out ({why}).")
+        return replace(answer, thoughts=None)
 
     async def _clue(self, sample: Sample, traces: dict[str, Trace]) -> str | None:
         if sample.audio_clue or self.listener is None:
@@ -173,8 +200,12 @@ class Scorer:
         if sound is None:
             return "The clip has no sound."
         described = await self.listener.describe(sound, sample.task)
-        traces["listener"] = Trace(model=described.model, usage=described.usage)
-        return described.text
+        traces["listener"] = _trace(described)
+        return described.value
+
+
+def _trace(reply: Reply[Any]) -> Trace:
+    return Trace(model=reply.model, usage=reply.usage, rejected=reply.rejected, left_out=reply.left_out)
 
 
 def _seen(frames: Frames) -> Seen | None:
@@ -284,6 +315,8 @@ async def _answer_again(model: Respondent, first: Scored, number: int, spent: di
         return first.score.answer
     with boundary(ModelError):
         answer = await as_answer(model.again(number).answer(first.sample), model.name)
+    if answer.model != first.score.answer.model:
+        spent["repeats"] = replace(spent["repeats"], model=answer.model)
     _count(spent, answer.usage)
     return answer
 

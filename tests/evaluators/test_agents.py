@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +17,20 @@ from benchmark.clip import Clip, ClipReader, Sound
 from benchmark.errors import DataError, ExtractorError, JudgeError, ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.local.run import LocalRun, Site
-from benchmark.model import Answer
+from benchmark.model import Answer, Model
+from benchmark.models.cached import CachedModel
 from benchmark.prompt import Modality, Prompt, read_templates
 from benchmark.task import TASKS, Sample
 from benchmark.usage import Usage
+from evaluators.agent import RejectedReply, Reply, ask
 from evaluators.agents import PROMPTS, EvaluatorOptions, find_agents
 from evaluators.clue import Listener
 from evaluators.evidence import Evidence, Question
 from evaluators.extractor import PromptedExtractor
 from evaluators.judge import NO_CLUE, PromptedJudge
 from evaluators.lookup import PAPER_JUDGE, agent_spec
+from evaluators.rating import Ratings
+from evaluators.refusal import NOTHING_REASONED
 from evaluators.rules import RulesExtractor, RulesJudge
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
 from evaluators.steps import Steps
@@ -153,7 +159,7 @@ def test_the_listener_is_told_neither_label_nor_candidates() -> None:
     model = Scripted(["A bright voice."])
     sound = Sound(samples=np.zeros(10, np.float32), rate=16_000)
     described = asyncio.run(Listener(model, TEMPLATES["listen"]).describe(sound, TASKS["ER-Wild"]))
-    assert described.text == "A bright voice."
+    assert described.value == "A bright voice."
     assert model.asked[0].sound is sound
     assert not {"joy", "anger"} & set(model.asked[0].text.split())
 
@@ -187,3 +193,174 @@ def test_whoever_cuts_mere_words_need_not_see(checkpoint: Callable[[str], Path],
     assert agents.extractor.name == "qwen2-audio"
     with pytest.raises(RunError, match="cannot see: a judge is shown the clip's frames"):
         find_agents(EvaluatorOptions(extractor=hears, judge=(hears,)), bench)
+
+
+@dataclass
+class Replying(Scripted):
+    """The same of whole answers."""
+
+    answers: Sequence[Answer] = ()
+
+    async def generate(self, prompt: Prompt) -> Answer:
+        answer = self.answers[min(len(self.asked), len(self.answers) - 1)]
+        self.asked.append(prompt)
+        return answer
+
+
+def rate(*answers: Answer, cache: Cache | None = None) -> tuple[Reply[Ratings], Replying]:
+    model = Replying([], answers=answers)
+    asked: Model = CachedModel(model, cache) if cache else model
+    evidence = Evidence(question=QUESTION, targets=("joy",), audio_clue=None)
+    steps = Steps(reasoning=("smiles",), prediction="joy")
+    return asyncio.run(PromptedJudge(asked, TEMPLATES["judge"]).rate(steps, evidence)), model
+
+
+def said(text: str, **more: Any) -> Answer:
+    return Answer(text=text, model="m", **more)
+
+
+DRAFT = "<think>First guess: <score>Step 1: 0/1, Step 2: 0/1</score>. No, wait"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        said(DRAFT),
+        said(f"{DRAFT}</think>I would rather not."),
+        said("", thoughts="<score>Step 1: 0/1, Step 2: 0/1</score>"),
+        said("<score>Step 1: 0/1, Step 2: 0/1</score>", ending="cut off"),
+        said("<score>Step 1: 0/1, Step 2: 0/1</score>", ending="filtered"),
+    ],
+)
+def test_no_draft_and_nothing_broken_off_is_taken_for_a_verdict(broken: Answer) -> None:
+    reply, model = rate(broken, said(f"{DRAFT}</think>{GOOD_SCORE}"))
+
+    assert reply.value.recognition.value == 1
+    assert len(model.asked) == 2
+    with pytest.raises(JudgeError, match="asked 3 times"):
+        rate(broken)
+
+
+def test_who_is_always_cut_off_is_told_what_to_raise() -> None:
+    with pytest.raises(JudgeError, match="raise max_tokens"):
+        rate(said(DRAFT, ending="cut off"))
+
+
+def test_no_rejected_reply_is_kept_neither_for_the_next_attempt_nor_for_the_next_run(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for _ in range(2):
+        model = Replying([], answers=[said("I would rather not.")])
+        with pytest.raises(JudgeError, match="asked 3 times"):
+            asyncio.run(ask(CachedModel(model, cache), Prompt(text="Rate."), _never, JudgeError))
+        assert len(model.asked) == 3
+    good, model = rate(said("no"), said("no"), said(GOOD_SCORE), cache=cache)
+    again, unasked = rate(said("no"), cache=cache)
+
+    assert (len(good.rejected), len(model.asked)) == (2, 3)
+    assert (again.value, again.rejected, unasked.asked) == (good.value, (), [])
+
+
+def _never(text: str) -> str:
+    raise RejectedReply("No.")
+
+
+def whole(answer: Answer, scorer: Scorer) -> Scored | Unscored:
+    class Gives:
+        name = "gives"
+
+        async def answer(self, sample: Sample) -> Answer:
+            return answer
+
+    return asyncio.run(answer_and_score(sample_of(), Gives(), scorer))
+
+
+THOUGHT = "The brows are drawn. The voice is loud."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said("joy", thoughts=THOUGHT),
+        said(f"<think>{THOUGHT}</think>joy"),
+        said(f"{THOUGHT}</think>\n\njoy"),
+        said(f"<think>{THOUGHT}</think><answer>joy</answer>"),
+        said(f"<THINK>{THOUGHT}</THINK><RESPONSE>joy</RESPONSE>"),
+    ],
+)
+def test_thoughts_count_alike_wherever_a_server_puts_them(answer: Answer, tmp_path: Path) -> None:
+    rated = whole(answer, scorer_of(RulesExtractor(), RulesJudge(), tmp_path))
+    ignored = whole(answer, replace(scorer_of(RulesExtractor(), RulesJudge(), tmp_path), thoughts="ignored"))
+
+    assert isinstance(rated, Scored)
+    assert isinstance(ignored, Scored)
+    assert rated.score.steps == Steps(reasoning=("The brows are drawn.", "The voice is loud."), prediction="joy")
+    assert ignored.score.steps == Steps(reasoning=(), prediction="joy")
+    assert rated.score.answer.thoughts == ignored.score.answer.thoughts == THOUGHT, "they are on record either way"
+
+
+def test_the_extractor_is_shown_the_thoughts_before_the_answer_and_no_mark_of_them() -> None:
+    shown = []
+    for answer in (said("joy", thoughts=THOUGHT), said(f"<think>{THOUGHT}</think>joy")):
+        model = Scripted([GOOD_STEPS])
+        asyncio.run(PromptedExtractor(model, TEMPLATES["extract"]).extract(answer, QUESTION))
+        shown.append(model.asked[0].text)
+
+    assert shown[0] == shown[1]
+    assert f"{THOUGHT}\n\njoy" in shown[0]
+    assert "think>" not in shown[0]
+
+
+def test_what_got_no_further_than_its_thoughts_is_rated_or_not_at_all(tmp_path: Path) -> None:
+    answer = said(f"<think>{THOUGHT} It may be joy", ending="cut off")
+    rated = whole(answer, scorer_of(RulesExtractor(), RulesJudge(), tmp_path))
+    ignored = whole(answer, replace(scorer_of(RulesExtractor(), RulesJudge(), tmp_path), thoughts="ignored"))
+
+    assert isinstance(rated, Scored)
+    assert isinstance(ignored, Unscored)
+    assert (ignored.stage, ignored.answer) == ("model", answer)
+    assert "raise max_tokens" in ignored.error
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said("I'm sorry, but I can't help with identifying people's emotions."),
+        said("很抱歉，我无法识别视频中人物的情绪。"),
+        said("None"),
+        said("joy is what I would have said", refusal=True),
+    ],
+)
+def test_a_refusal_has_reasoned_nothing(answer: Answer, tmp_path: Path) -> None:
+    steps = "<step>Step 1: The answer says that it cannot judge feelings. Step 2: None</step>"
+    extractor = PromptedExtractor(Scripted([steps]), TEMPLATES["extract"])
+    judge = PromptedJudge(Scripted(["<score>Step 1: 1/1, Step 2: 0/1</score>"]), TEMPLATES["judge"])
+    outcome = whole(answer, scorer_of(extractor, Blind(judge), tmp_path))
+
+    assert isinstance(outcome, Scored)
+    assert outcome.refused
+    assert outcome.score.reasoning == 0
+    assert outcome.score.ratings.reasoning[0].reason == NOTHING_REASONED
+
+
+@dataclass
+class Blind:
+    """A judge that is shown no frames."""
+
+    judge: PromptedJudge
+    name: str = "blind"
+    identity: str = "blind"
+    sees: bool = False
+
+    async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
+        return await self.judge.rate(steps, evidence)
+
+
+def test_the_paper_s_agents_are_refused_when_they_have_ended_with_three_ways_on() -> None:
+    after = date(2027, 1, 14)
+    with pytest.raises(RunError, match="has ended on 2027-01-14") as caught:
+        agent_spec(None, PAPER_JUDGE, offline=False, key_is_set=True, today=after)
+    for way in ("--judge=gpt-6-luna", "others of your choice", "--judge=rules"):
+        assert way in str(caught.value)
+    assert agent_spec("mine", PAPER_JUDGE, offline=False, key_is_set=True, today=after) == "mine"
+    assert agent_spec(None, PAPER_JUDGE, offline=True, key_is_set=False, today=after) == "rules"
+    assert agent_spec(None, PAPER_JUDGE, offline=False, key_is_set=True, today=date(2027, 1, 13)) == PAPER_JUDGE

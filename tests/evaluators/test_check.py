@@ -129,6 +129,17 @@ def test_the_word_list_knows_labels_and_no_pictures(tmp_path: Path) -> None:
     assert shortfalls(health)
 
 
+def test_a_refusal_s_rating_is_settled_and_tells_nothing_of_the_judge(tmp_path: Path) -> None:
+    refusals = [one for one in checked(Rates(true), tmp_path, short=False) if one.anchor.kind == "refusal"]
+
+    assert refusals
+    for one in refusals:
+        assert one.anchor.truth == (Fraction(0),)
+        assert one.ratings is not None
+        assert [rating.value for rating in one.ratings.reasoning] == [0]
+        assert one.errors_found == (1, 1), "the last step alone"
+
+
 def test_drift_is_against_the_last_check_of_the_same_judge_and_length(tmp_path: Path) -> None:
     good = health_of("a", checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
     for health in (good, good.model_copy(update={"judge": "b"}), good.model_copy(update={"short": False})):
@@ -147,10 +158,11 @@ def test_drift_is_against_the_last_check_of_the_same_judge_and_length(tmp_path: 
 
 
 def test_checks_of_another_version_are_left_alone_and_said(tmp_path: Path) -> None:
-    good = health_of("a", checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
+    name = "a\u2028b\x85"  # ends of lines to Python, not to JSON Lines
+    good = health_of(name, checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
     (tmp_path / "judge-checks.jsonl").write_text('{"old": 1}\n')
     keep_check(tmp_path, good)
-    past = read_checks(tmp_path, "a")
+    past = read_checks(tmp_path, name)
 
     assert (past.checks, past.strange) == ((good,), 1)
     assert health_notes(good, past)[0].startswith("1 lines of judge-checks.jsonl are not what this version")

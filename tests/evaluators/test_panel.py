@@ -85,10 +85,15 @@ def test_what_ends_the_run_is_told_before_what_ends_a_sample() -> None:
         rated(Fixed(JudgeError("no more")), Fixed(RunError("disk")))
 
 
-def test_judges_of_one_name_are_told_apart_and_sight_is_shared() -> None:
-    panel = Panel((Fixed(fractions(1, 1, 1), "a"), Fixed(fractions(1, 1, 0), "a", "other", sees=True)))
+def test_no_model_fills_two_seats_under_whatever_names() -> None:
+    with pytest.raises(RunError, match=r"one model: a-2026 has answered for a and for a\. Name judges that are differ"):
+        rated(Fixed(fractions(1, 1, 1), "a"), Fixed(fractions(1, 1, 0), "b"), Fixed(fractions(1, 1, 0), "a"))
 
-    assert [name for name, _ in asyncio.run(panel.rate(STEPS, EVIDENCE)).value.recognition.votes] == ["a #1", "a #2"]
-    assert (panel.name, panel.sees) == ("a + a", True)
+
+def test_sight_is_shared_and_all_are_named() -> None:
+    panel = Panel((Fixed(fractions(1, 1, 1), "a"), Fixed(fractions(1, 1, 0), "b", "other", sees=True)))
+
+    assert [name for name, _ in asyncio.run(panel.rate(STEPS, EVIDENCE)).value.recognition.votes] == ["a", "b"]
+    assert (panel.name, panel.sees) == ("a + b", True)
     assert panel.identity == "fixed/1\n\nother"
     assert not Panel((Fixed(fractions(1, 1, 1)),)).sees
