@@ -42,6 +42,7 @@ COMPARED = MappingProxyType(
         "fps": ("settings", "fps"),
         "modalities": ("settings", "modalities"),
         "decoder": ("settings", "decoder"),
+        "thoughts": ("settings", "thoughts"),
     }
 )
 """What must be the same in two runs whose scores are compared: a name, and where the provenance has it."""
@@ -107,6 +108,7 @@ class Gate(_Stated):
         allow: in what the runs may differ and yet be compared.
         judge: how good the judge must be.
         seed: of the order in which `--until-decided` asks.
+        allow_substitute: whether another model may have answered in place of the one under test.
     """
 
     baseline: Path | None = None
@@ -122,6 +124,7 @@ class Gate(_Stated):
     allow: Aspects = ()
     judge: JudgeHealth = JudgeHealth()
     seed: str = ""
+    allow_substitute: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +160,9 @@ class Criterion:
         return f"{what} above the baseline" + (f" by {limit:.1f}" if limit else "")
 
 
-def read_gate(path: Path | None, baseline: Path | None, allow: Sequence[str] = ()) -> Gate | None:
+def read_gate(
+    path: Path | None, baseline: Path | None, allow: Sequence[str] = (), *, allow_substitute: bool = False
+) -> Gate | None:
     """The gate of a file, against the baseline named with it; a baseline alone must not be undercut by over a point.
 
     `allow` adds to what the runs may differ in. None where there is neither file nor baseline.
@@ -170,7 +175,8 @@ def read_gate(path: Path | None, baseline: Path | None, allow: Sequence[str] = (
     if path is None and baseline is None:
         return None
     gate = _read(path) if path else Gate()
-    gate = gate.model_copy(update={"allow": (*gate.allow, *allow)})
+    substitute = gate.allow_substitute or allow_substitute
+    gate = gate.model_copy(update={"allow": (*gate.allow, *allow), "allow_substitute": substitute})
     if gate.baseline is not None and path is not None:
         gate = gate.model_copy(update={"baseline": path.parent / gate.baseline})
     if baseline is not None:

@@ -1,6 +1,6 @@
 """Puts a run to its gate: while it grows, if asked to stop it early, and at its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import nan
@@ -8,7 +8,9 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.answered import substitutes_of, with_answered
 from reports.inference import ERROR, Interval
+from reports.past import judged_otherwise
 from reports.record import Record
 from reports.report import Report, usage_of
 from reports.sequential import Order, levels_of, looks_of, unbiased
@@ -61,6 +63,8 @@ class Gatekeeper:
         unscored, whole = sum(record.outcome == "error" for record in records), len(self._trial.order)
         if (whole - unscored) / whole < self._trial.gate.coverage:
             return "UNTRUSTED"
+        if any(self._doubts(records)):
+            return "UNTRUSTED"
         verdict = self._judged(records, replace(self._seen(records), stopping=None), self._level(look))
         return verdict.word if verdict.word in ("PASS", "FAIL") else None
 
@@ -103,7 +107,8 @@ class Gatekeeper:
         """The report with the verdict, and without the optimism of stopping when the scores looked good."""
         records = self.counted()
         look = self._look - 1 if self._decided else len(self._looks) - 1
-        seen = self._seen(records, None if self._decided else self._selected)
+        doubts = tuple(self._doubts(list(self._records.values())))
+        seen = replace(self._seen(records, None if self._decided else self._selected), doubts=doubts)
         if self._decided:
             fair = self._fair(records)
             report, seen = _replaced(report, fair), replace(seen, stopping=self._stopping(fair is not None))
@@ -111,6 +116,15 @@ class Gatekeeper:
         return report.model_copy(
             update={"gate": verdict, "usage": usage_of(self._records.values(), report.judge_check)}
         )
+
+    def _doubts(self, records: Sequence[Record]) -> Iterator[str]:
+        """Why the scores are not what was to be gated: another model has answered, or judged the baseline."""
+        gate, past, provenance = self._trial.gate, self._trial.past, self._trial.provenance
+        if not gate.allow_substitute:
+            for reason in substitutes_of(provenance, records, "model"):
+                yield f"{reason}; --allow-substitute would gate it all the same."
+        if past is not None:
+            yield from judged_otherwise(past, with_answered(provenance, records), gate.allow)
 
     def _stopping(self, fair: bool) -> Stopping:  # noqa: FBT001  private
         samples = self._looks[self._look - 1]

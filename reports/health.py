@@ -9,6 +9,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import RunError
+from benchmark.snapshots import one_for_each
 from benchmark.usage import Usage
 from evaluators.check import ATTACKS, Checked
 from evaluators.rating import Ratings
@@ -89,8 +90,14 @@ def health_of(judge: str, checked: Sequence[Checked], needed: JudgeHealth, *, sh
         kinds={kind: _faultless([one for one in checked if one.anchor.kind == kind]) for kind in kinds},
         ratings={one.anchor.id: _written(one.ratings) for one in checked},
         needed=needed,
-        usage=spent_of(judge, sum((one.usage for one in checked), Usage())),
+        usage=spent_of(_who_rated(checked) or judge, sum((one.usage for one in checked), Usage())),
     )
+
+
+def _who_rated(checked: Sequence[Checked]) -> str | None:
+    """The model that gave the ratings, by its provider's word; None if unknown, or if there were several."""
+    models = one_for_each(one.model for one in checked if one.model)
+    return models[0] if len(models) == 1 else None
 
 
 def cost_of(check: Health | None) -> float | None:
@@ -193,7 +200,7 @@ def read_checks(folder: Path, judge: str) -> PastChecks:
         RunError: the file cannot be read.
     """
     try:
-        lines = (folder / CHECKS).read_text("utf-8").splitlines()
+        lines = (folder / CHECKS).read_text("utf-8").split("\n")  # a name may hold other ends of lines
     except FileNotFoundError:
         return PastChecks()
     except (OSError, UnicodeDecodeError) as error:

@@ -17,6 +17,9 @@ class ReportOptions:
         None, "RUN", "run directory to compare with; without --gate, no score may be worse by more than a point"
     )
     baseline_allow: Aspects = option((), "LIST", f"in what the runs may differ: {', '.join((*COMPARED, SAMPLES))}")
+    allow_substitute: bool = option(
+        default=False, metavar="", text="gate a run though another model has answered in place of the one asked for"
+    )
     report_media: bool = option(
         default=False, metavar="", text="put the clips beside the report, playable, and decode frames that are gone"
     )

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from benchmark.errors import RunError
+from reports.answered import is_alike, with_answered
 from reports.gate import COMPARED
 from reports.record import Record
 from reports.report import Report
@@ -43,7 +44,8 @@ def read_past(path: Path) -> PastRun:
     report = _report(path)
     begun = report.overall.samples > 0 or (path / SAMPLES).exists()  # else the judge has failed its check before
     records = {record.id: record for record in _records(path)} if begun else {}
-    return PastRun(path=path, report=report, records=records)
+    told = with_answered(report.provenance, list(records.values()))  # which older versions do not tell
+    return PastRun(path=path, report=report.model_copy(update={"provenance": told}), records=records)
 
 
 def _report(path: Path) -> Report:
@@ -78,13 +80,23 @@ def _first(error: ValidationError) -> str:
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, str]:
     """In what two runs' provenances differ that scores depend on, by name of the aspect, each in a few words."""
-    return {name: _in_words(name, one, other) for name, path in COMPARED.items() if _at(one, path) != _at(other, path)}
+    return {
+        name: _in_words(name, one, other) for name, path in COMPARED.items() if not _is_alike(name, path, one, other)
+    }
+
+
+def _is_alike(name: str, path: Collection[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if name in ("judge", "extractor"):
+        return is_alike(one, other, name)
+    return bool(_at(one, path) == _at(other, path))
 
 
 def _at(provenance: Mapping[str, Any], path: Collection[str]) -> Any:
     found: Any = provenance
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
+    if found is None and path == COMPARED["thoughts"]:
+        return "rated"  # as versions did that knew no other way
     return list(found) if isinstance(found, tuple) else found
 
 
@@ -98,7 +110,21 @@ def _shown(name: str, provenance: Mapping[str, Any]) -> str:
     if name == "prompts":
         return ", ".join(f"{key} {digest}" for key, digest in (provenance.get("prompts") or {}).items())
     found = provenance.get(name, (provenance.get("settings") or {}).get(name))
-    return str(found.get("name")) if isinstance(found, Mapping) else str(found)
+    if not isinstance(found, Mapping):
+        return str(found)
+    answered = [" or ".join(seat) for seat in found.get("answered") or ()]
+    return " + ".join(answered) or str(found.get("name"))
+
+
+def judged_otherwise(past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str]) -> Iterator[str]:
+    """That a baseline was judged by others than have judged this run, a sentence for each agent."""
+    for role, verb in (("judge", "judged"), ("extractor", "cut into steps")):
+        if role not in allowed and not is_alike(past.report.provenance, provenance, role):
+            there, here = (_shown(role, one) for one in (past.report.provenance, provenance))
+            yield (
+                f"The baseline was {verb} by {there}, this run by {here}: make the baseline anew, or allow it with"
+                f" --baseline-allow={role}."
+            )
 
 
 def refuse_unlike(past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str]) -> None:

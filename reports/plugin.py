@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from _pytest.junitxml import xml_key
 from benchmark.errors import RunError
 from benchmark.plugin import (
     add_options,
+    asks,
     bench_of,
     cache_of,
     is_worker,
@@ -20,7 +21,7 @@ from benchmark.plugin import (
     runs_cases,
     usage_errors,
 )
-from evaluators.estimate import lines_of
+from evaluators.estimate import ends_of, lines_of
 from evaluators.plugin import (
     ENGINE,
     EVALUATOR_OPTIONS,
@@ -33,10 +34,11 @@ from evaluators.plugin import (
     sample_of,
 )
 from evaluators.scorer import Scored, Unscored
+from reports.answered import ROLES, SEATS, substitutes_of
 from reports.failures import Failures
 from reports.gate import Gate, read_gate
 from reports.gatekeeper import Gatekeeper
-from reports.health import cost_of, health_notes, health_of, keep_check, read_checks, shortfalls
+from reports.health import Health, cost_of, health_notes, health_of, keep_check, read_checks, shortfalls
 from reports.inference import ERROR
 from reports.live.plugin import TRAFFIC, Shown, print_scores, print_verdict
 from reports.live.progress import Progress
@@ -44,6 +46,7 @@ from reports.options import ReportOptions
 from reports.page.media import place_clips, place_frames
 from reports.page.plugin import HtmlRows, path_between
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
+from reports.past import judged_otherwise
 from reports.power import forecasts
 from reports.provenance import background_of, facts_of, introduction
 from reports.record import Record, line_of
@@ -71,7 +74,7 @@ class Recorder:
         self._session = session
         self._folder = folder
         self._background = background
-        self._progress, self._unshown = shown.progress, shown.failures
+        self._shown, self._progress, self._unshown = shown, shown.progress, shown.failures
         self._bench, self._agents = bench_of(session.config), agents_of(session.config)
         self._samples = self._bench.samples
         self._trial = session.config.stash.get(TRIAL, None)
@@ -104,10 +107,19 @@ class Recorder:
             keep_check(folder, health)
         self._background = self._background.model_copy(update={"judge_check": health})
         self._drift = health_notes(health, past)
-        if missing := shortfalls(health):
+        failed, other = shortfalls(health), list(self._judged_otherwise(health))
+        if missing := [*failed, *other]:
             self.report = report_of([], self._background).model_copy(update={"gate": distrusted(missing, gate)})
             self._hand_over(self.report)
-            pytest.exit("the gate is UNTRUSTED: the judge has failed its check", EXIT_CODES["UNTRUSTED"])
+            why = "the judge has failed its check" if failed else "another judge has judged the baseline"
+            pytest.exit(f"the gate is UNTRUSTED: {why}", EXIT_CODES["UNTRUSTED"])
+
+    def _judged_otherwise(self, health: Health) -> Iterator[str]:
+        """That another judge has passed its check than the one that judged the baseline."""
+        if self._trial is not None and self._trial.past is not None and (model := health.usage.model):
+            judge = {**self._background.provenance["judge"], "answered": [[name] for name in model.split(SEATS)]}
+            told = {**self._background.provenance, "judge": judge}
+            yield from judged_otherwise(self._trial.past, told, (*self._trial.gate.allow, "extractor"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -148,8 +160,15 @@ class Recorder:
             self.records[record.id] = record
             with self._unshown.noted():
                 self._progress.add(record)
+                self._warn(record)
             return self._keeper.hear(record) if self._keeper is not None else None
         return None
+
+    def _warn(self, record: Record) -> None:
+        """Says at once, and once, that another model answers than was asked for."""
+        for role in ROLES:
+            for reason in substitutes_of(self._background.provenance, [record], role):
+                self._shown.warn(reason.partition(",")[0])
 
     def _stop(self, why: str) -> None:
         """Ends the run, in all its processes; what is in flight has been paid for and comes to its end."""
@@ -269,11 +288,12 @@ def _line_of(outcome: Scored | Unscored, config: pytest.Config) -> tuple[str, st
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """With `--estimate`, prints what the cases would cost in place of running them."""
     config = session.config
-    if not (runs_cases(config) and config.stash[EVALUATOR_OPTIONS].estimate) or config.option.collectonly:
+    if not (asks(config) and bench_of(config).options.estimate):
         return None
     with usage_errors():
         options = config.stash[REPORT_OPTIONS]
-        table = as_text(lines_of(rehearse(session, gated=bool(options.gate or options.baseline))))
+        roles = rehearse(session, gated=bool(options.gate or options.baseline))
+    table = [*as_text(lines_of(roles)), *ends_of(roles)]
     if (terminal := config.pluginmanager.getplugin("terminalreporter")) is not None:
         terminal.write_sep("=", "MME-Emotion: what this command would ask; nothing has been asked", bold=True)
         for line in table:
@@ -290,7 +310,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settles the run folder's name before pytest's own junitxml plugin asks where to write."""
     options = config.stash[REPORT_OPTIONS] = read_options(config, ReportOptions)
-    if not runs_cases(config) or config.option.collectonly or config.getoption("--estimate") or is_worker(config):
+    if not asks(config) or config.getoption("--estimate") or is_worker(config):
         return
     usual = config.rootpath / usual_place(config.getoption("--model") or "signal")
     config.stash[RUN_PATH] = (options.run_dir or usual).absolute()
@@ -337,7 +357,7 @@ def _gate(config: pytest.Config) -> Gate | None:
         raise RunError("--until-decided needs all samples in one run: leave --shard away.")
     if options.until_decided and not (options.gate or options.baseline):
         raise RunError("--until-decided stops when a gate is settled: add --gate=FILE.toml or --baseline=RUN.")
-    return read_gate(options.gate, options.baseline, options.baseline_allow)
+    return read_gate(options.gate, options.baseline, options.baseline_allow, allow_substitute=options.allow_substitute)
 
 
 @pytest.hookimpl(trylast=True)
@@ -353,7 +373,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Who is asked what, who judges, and what is missing; the demo says loudly that it is one."""
-    if not runs_cases(config):
+    if not (asks(config) or (runs_cases(config) and config.option.collectonly)):
         return []
     doubts = forecasts(config.stash[TRIAL]) if TRIAL in config.stash else []
     if GATE in config.stash and TRIAL not in config.stash:

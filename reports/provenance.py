@@ -21,7 +21,18 @@ from reports.report import Background
 from reports.rerun import rerun_of
 from reports.stats import majority_floor
 
-PACKAGES = ("mme-emotion", "pytest", "openai", "av", "numpy", "pillow", "decord", "torch", "transformers")
+PACKAGES = (
+    "mme-emotion",
+    "pytest",
+    "openai",
+    "genai-prices",
+    "av",
+    "numpy",
+    "pillow",
+    "decord",
+    "torch",
+    "transformers",
+)
 
 
 def versions() -> Mapping[str, str]:
@@ -96,7 +107,8 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
         "settings": {
             name: getattr(options, name)
             for name in ("frames", "fps", "modalities", "decoder", "tasks", "limit", "shard")
-        },
+        }
+        | {"thoughts": asked.thoughts},
         "arguments": rerun_of(bench, asked),
     }
 

@@ -1,14 +1,15 @@
 """One sample's record: a line of `samples.jsonl`."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.errors import EmotionError, boundary
 from benchmark.fault import Fault
-from benchmark.model import Answer
+from benchmark.model import Answer, Ending
 from benchmark.usage import Usage
 from evaluators.rating import Rating
 from evaluators.score import Score
@@ -38,14 +39,28 @@ class RatedStep(_Kept):
 
 
 class Spent(_Kept):
-    """What one role took; None is unknown."""
+    """What one role took; None is unknown, or was not recorded by the version that kept the run.
+
+    Attributes:
+        model: who answered.
+        requests: how many were sent.
+        input_tokens: sent; `cached_tokens` and `audio_tokens` are among them.
+        output_tokens: received; `thought_tokens` are among them.
+        seconds: wall time, summed over requests.
+        cost_usd: what the provider bills.
+        left_out: parameters of the requests that the server has refused.
+    """
 
     model: str | None
     requests: int
     input_tokens: int | None
+    cached_tokens: int | None = None
+    audio_tokens: int | None = None
     output_tokens: int | None
+    thought_tokens: int | None = None
     seconds: float
     cost_usd: float | None
+    left_out: tuple[str, ...] = ()
 
 
 class Shown(_Kept):
@@ -96,7 +111,10 @@ class Record(_Kept):
 
     Attributes:
         outcome: `passed` where every true label was named, `failed` where not, `error` where there is no score.
-        answer: the model's, whole; None where none came.
+        answer: the model's, without its thoughts; None where none came.
+        thoughts: what the model showed of its thinking before it answered; None where it showed nothing.
+        ending: how the answer ended; None if unknown.
+        refused: whether the answer refuses the question; None where that was not looked into.
         steps: of the reasoning, in order.
         prediction: the last step; None where there is no score.
         predicted: labels of the label set that the prediction names.
@@ -125,6 +143,9 @@ class Record(_Kept):
     targets: tuple[str, ...]
     outcome: Outcome
     answer: str | None = None
+    thoughts: str | None = None
+    ending: Ending | None = None
+    refused: bool | None = None
     steps: tuple[RatedStep, ...] = ()
     prediction: RatedStep | None = None
     predicted: tuple[str, ...] = ()
@@ -180,7 +201,7 @@ def _lost(outcome: Scored | Unscored, error: EmotionError) -> Record:
         label_set=sample.label_set,
         targets=sample.targets,
         outcome="error",
-        answer=answer.text if answer else None,
+        **_given(answer),
         stage=error.stage,
         error=str(error),
         fault=error.fault,
@@ -195,7 +216,8 @@ def _scored(outcome: Scored, clip: str | None) -> Record:
         outcome,
         clip,
         outcome="passed" if score.recognition == 1 else "failed",
-        answer=score.answer.text,
+        **_given(score.answer),
+        refused=outcome.refused,
         steps=tuple(map(_rated, score.steps.reasoning, score.ratings.reasoning)),
         prediction=_rated(score.steps.prediction, score.ratings.recognition),
         predicted=score.predicted,
@@ -210,7 +232,7 @@ def _scored(outcome: Scored, clip: str | None) -> Record:
         frames=outcome.seen and Shown(seconds=outcome.seen.seconds, key=outcome.seen.key),
         decoder=outcome.seen and outcome.seen.decoder,
         rejected={role: trace.rejected for role, trace in outcome.traces.items() if trace.rejected},
-        usage={"model": _answered(score.answer), **{role: _traced(trace) for role, trace in outcome.traces.items()}},
+        usage={"model": _spent_by(score.answer), **{role: _spent_by(trace) for role, trace in outcome.traces.items()}},
     )
 
 
@@ -220,12 +242,13 @@ def _unscored(outcome: Unscored, clip: str | None) -> Record:
         outcome,
         clip,
         outcome="error",
-        answer=outcome.answer.text if outcome.answer else None,
+        **_given(outcome.answer),
+        refused=outcome.answer.refusal if outcome.answer else None,
         audio_clue=outcome.sample.audio_clue,
         stage=outcome.stage,
         error=outcome.error,
         rejected={outcome.stage: outcome.replies} if outcome.replies else {},
-        usage={"model": _answered(outcome.answer), **usage} if outcome.answer else usage,
+        usage={"model": _spent_by(outcome.answer), **usage} if outcome.answer else usage,
     )
 
 
@@ -266,21 +289,22 @@ def _fraction(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def _answered(answer: Answer) -> Spent:
-    return spent_of(answer.model, answer.usage)
+def _given(answer: Answer | None) -> dict[str, Any]:
+    """What a record says of the answer itself."""
+    if answer is None:
+        return {}
+    return {
+        "answer": answer.text,
+        "thoughts": answer.thoughts,
+        "ending": answer.ending,
+    }
 
 
-def _traced(trace: Trace) -> Spent:
-    return spent_of(trace.model, trace.usage)
+def _spent_by(part: Answer | Trace) -> Spent:
+    return spent_of(part.model, part.usage, part.left_out)
 
 
-def spent_of(model: str | None, usage: Usage) -> Spent:
+def spent_of(model: str | None, usage: Usage, left_out: tuple[str, ...] = ()) -> Spent:
     """What was taken, as it is kept."""
-    return Spent(
-        model=model,
-        requests=usage.requests,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        seconds=round(usage.seconds, 3),
-        cost_usd=usage.cost_usd,
-    )
+    taken = asdict(usage) | {"seconds": round(usage.seconds, 3)}
+    return Spent(model=model, left_out=left_out, **taken)

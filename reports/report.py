@@ -6,9 +6,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.fault import Fault
+from benchmark.prices import PRICES
 from benchmark.task import TASKS
+from benchmark.usage import TOKENS
 from evaluators.lookup import RULES
 from reports.agreement import Variances
+from reports.answered import ROLES, endings_in_words, endings_of, substitutes_of, with_answered
 from reports.health import Health
 from reports.inference import ERROR, Interval
 from reports.record import Record, Spent
@@ -28,6 +31,8 @@ class Report(BaseModel):
         model: the model under test.
         provenance: what determined the figures: versions, data, agents, wording, settings.
         incomparable: why the scores do not compare with published ones, a reason each; empty where they do.
+        substitutes: who answered in place of the model under test, or that several did, a sentence each.
+        endings: how many answers came whole, were cut off, filtered, refused, or are of unknown ending.
         selected: how many samples the run was to ask; fewer records mean that it ended early.
         overall: all samples, so that a task weighs by its size.
         macro: mean of the tasks' scores.
@@ -47,10 +52,12 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     model: str
     provenance: Mapping[str, Any]
     incomparable: tuple[str, ...]
+    substitutes: tuple[str, ...] = ()
+    endings: Mapping[str, int] = {}
     selected: int
     overall: Scores
     macro: Mapping[str, float | None]
@@ -92,7 +99,8 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
     present = {name: members for name, members in by_task.items() if members}
     tasks = {name: aggregate(members, error) for name, members in present.items()}
     return Report(
-        **dict(background),
+        **{**dict(background), **_identified(records, background)},
+        endings=endings_of(records),
         overall=aggregate(records, error),
         macro=macro(tasks.values()),
         macro_intervals=macro_intervals(records, error),
@@ -105,6 +113,18 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
         gate=None,
         usage=usage_of(records, background.judge_check),
     )
+
+
+def _identified(records: Sequence[Record], background: Background) -> Mapping[str, Any]:
+    """What the report says otherwise once it is known who has answered."""
+    found = {role: tuple(substitutes_of(background.provenance, records, role)) for role in ROLES}
+    told = [reason for reasons in found.values() for reason in reasons]
+    return {
+        "provenance": with_answered(background.provenance, records),
+        "substitutes": found["model"],
+        "incomparable": tuple(dict.fromkeys((*background.incomparable, *told))),
+        "published": {} if found["model"] else background.published,
+    }
 
 
 def _judge(background: Background) -> str | None:
@@ -127,11 +147,12 @@ def usage_of(records: Iterable[Record], check: Health | None) -> Mapping[str, Sp
 def total_of(parts: Sequence[Spent]) -> Spent:
     """What was spent in all; a figure that one part does not know is unknown."""
     sums: dict[str, Any] = {}
-    for name in ("requests", "input_tokens", "output_tokens", "seconds", "cost_usd"):
+    for name in ("requests", *TOKENS, "seconds", "cost_usd"):
         values = [getattr(part, name) for part in parts]
         sums[name] = None if None in values else sum(values)
     models = {part.model for part in parts}
-    return Spent(model=models.pop() if len(models) == 1 else None, **sums)
+    left_out = tuple(dict.fromkeys(name for part in parts for name in part.left_out))
+    return Spent(model=models.pop() if len(models) == 1 else None, left_out=left_out, **sums)
 
 
 def score_rows(report: Report) -> list[tuple[str, ...]]:
@@ -158,13 +179,17 @@ def _row(name: str, scores: Scores, report: Report) -> tuple[str, ...]:
 
 def notes_of(report: Report) -> list[str]:
     """What a reader must know beside the table."""
-    return [*doubts_of(report), *notes_on(report.agreement, report.variance), *remarks_on(report)]
+    words = endings_in_words(report.endings)
+    endings = [f"Answers: {words}."] if words else []
+    return [*doubts_of(report), *notes_on(report.agreement, report.variance), *endings, *remarks_on(report)]
 
 
 def doubts_of(report: Report) -> list[str]:
     """Why the figures may not be what they seem, a sentence each."""
     overall = report.overall
-    notes = [f"Not comparable with published scores: {reason}." for reason in report.incomparable]
+    notes = [f"ANOTHER MODEL: {reason}. These are not the scores of {report.model}." for reason in report.substitutes]
+    others = (reason for reason in report.incomparable if reason not in report.substitutes)
+    notes += [f"Not comparable with published scores: {reason}." for reason in others]
     if overall.samples < report.selected and not (report.gate and report.gate.stopping):
         notes.append(
             f"The run ended early: {report.selected - overall.samples} of {report.selected} samples not asked."
@@ -187,6 +212,9 @@ def remarks_on(report: Report) -> list[str]:
         notes.append(f"Precision / F1 where several labels may be named: {', '.join(several)}.")
     if report.unrepeated:
         notes.append(f"{report.unrepeated} samples have a score and could not be asked again; their records say why.")
+    for role, spent in report.usage.items():
+        if spent.left_out and role != TOTAL:
+            notes.append(f"{role}: its server refuses {', '.join(spent.left_out)}, which is not sent any more.")
     return [*notes, *_cost(report)]
 
 
@@ -195,11 +223,16 @@ def _cost(report: Report) -> list[str]:
     asked = {role: spent for role, spent in report.usage.items() if spent.requests}
     if len(asked) < 2:
         asked.pop(TOTAL, None)
-    return [
-        f"{role}: {spent.requests} requests, {_known(spent.input_tokens)} tokens in, {_known(spent.output_tokens)} out,"
+    lines = [
+        f"{role}: {spent.requests} requests, {_known(spent.input_tokens)} tokens in, {_known(spent.output_tokens)} out"
+        f"{f' ({spent.thought_tokens:,} of them thoughts)' if spent.thought_tokens else ''},"
         f" {'cost unknown' if spent.cost_usd is None else f'{spent.cost_usd:.2f} USD'}."
         for role, spent in asked.items()
     ]
+    version = report.provenance.get("versions", {}).get(PRICES)
+    if version and any(spent.cost_usd for spent in asked.values()):
+        lines.append(f"Prices are those of {PRICES} {version}, where --price states none.")
+    return lines
 
 
 def _known(tokens: int | None) -> str:

@@ -40,6 +40,7 @@ def add_runs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     merged.add_argument("--baseline", type=Path, metavar="RUN", help="as for pytest")
     allowed = ", ".join((*COMPARED, SAMPLES))
     merged.add_argument("--baseline-allow", default="", metavar="LIST", help=f"in what the runs may differ: {allowed}")
+    merged.add_argument("--allow-substitute", action="store_true", help="as for pytest")
     merged.set_defaults(run=_merge)
 
 
@@ -69,7 +70,9 @@ def _show(asked: argparse.Namespace) -> None:
 
 
 def _merge(asked: argparse.Namespace) -> int:
-    gate = read_gate(asked.gate, asked.baseline, parts_of(asked.baseline_allow))
+    gate = read_gate(
+        asked.gate, asked.baseline, parts_of(asked.baseline_allow), allow_substitute=asked.allow_substitute
+    )
     if asked.run_dir and asked.run_dir.resolve() in [path.resolve() for path in asked.runs]:
         raise RunError(f"--run-dir={asked.run_dir} is one of the runs to merge: choose another.")
     runs = [read_past(path) for path in asked.runs]

@@ -1,7 +1,8 @@
 """What a gated run is put to, settled before it starts."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Trial:
         floors: the constant guess's score by task.
         order: the samples in the order asked.
         early: whether to stop as soon as the verdict is settled.
+        provenance: who is asked, and how.
     """
 
     gate: Gate
@@ -36,6 +38,7 @@ class Trial:
     floors: Mapping[str, float]
     order: tuple[Sample, ...]
     early: bool
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def members(self, criterion: Criterion) -> list[Sample]:
         """The samples that bear on a criterion."""
@@ -62,6 +65,7 @@ def trial_of(gate: Gate, samples: Sequence[Sample], background: Background, *, e
         floors=background.floors,
         order=tuple(in_order(samples, gate) if early else samples),
         early=early,
+        provenance=background.provenance,
     )
     return narrowed(trial, {sample.id for sample in samples})
 
@@ -85,7 +89,7 @@ def refuse_unpriced(gate: Gate, asked: Iterable[object]) -> None:
         RunError: names the first model without a price.
     """
     for model in asked if gate.max_cost_usd is not None else ():
-        if getattr(getattr(model, "endpoint", None), "usd", None) is None:
+        if getattr(getattr(model, "endpoint", model), "price", None) is None:
             name = getattr(model, "name", "a model")
             raise RunError(
                 f"The gate's max_cost_usd needs the price of {name}, in USD per million tokens:"

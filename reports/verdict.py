@@ -229,7 +229,8 @@ class Verdict(BaseModel):
     """The gate's word, and why.
 
     Attributes:
-        word: PASS, FAIL, INCONCLUSIVE (too few samples to tell) or UNTRUSTED (too much unscored, or a bad judge).
+        word: PASS, FAIL, INCONCLUSIVE (too few samples to tell) or UNTRUSTED (too much unscored, a bad judge,
+            or another model has answered or judged).
         reasons: in a sentence each.
         criteria: each with its numbers.
         error_rate: how often a run is passed that ought not to be, and how often failed; at most, each way.
@@ -267,6 +268,7 @@ class Circumstances:
         baseline: the name of the run compared with.
         differs: in what the runs differ nevertheless.
         stopping: with `--until-decided` alone.
+        doubts: why the scores are not those of the model that was to be gated, a sentence each.
     """
 
     coverage: float
@@ -274,6 +276,7 @@ class Circumstances:
     baseline: str | None = None
     differs: tuple[str, ...] = ()
     stopping: Stopping | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def decide(gate: Gate, tallies: Sequence[Tally], samples: Chosen, level: Level, seen: Circumstances) -> Verdict:
@@ -309,6 +312,8 @@ def distrusted(reasons: Sequence[str], gate: Gate) -> Verdict:
 
 
 def _word(gate: Gate, tested: Sequence[Tested], seen: Circumstances) -> tuple[Word, list[str]]:
+    if seen.doubts:
+        return "UNTRUSTED", list(seen.doubts)
     if seen.coverage < gate.coverage:
         return "UNTRUSTED", [f"Only {seen.coverage:.1%} of the samples have a score, {gate.coverage:.1%} must."]
     missed = [f"Shown not to hold: {one.text}." for one in tested if one.status == "missed"]

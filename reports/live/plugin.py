@@ -26,6 +26,7 @@ class Shown:
     def __init__(self, config: pytest.Config, progress: Progress) -> None:
         """Finds out what there is to write on."""
         self.progress, self.failures = progress, Failures()
+        self._warned: set[str] = set()
         self._limits, self._folder = bench_of(config).limits, bench_of(config).local.site.folder
         self._terminal = config.pluginmanager.getplugin("terminalreporter")
         self._quiet = self._terminal is None or config.option.verbose < 0
@@ -39,6 +40,16 @@ class Shown:
             for notice in self._limits.notices:
                 self._terminal.write_line(f"MME-Emotion: {notice}", red=True, bold=True)
         return (yield)
+
+    def warn(self, text: str) -> None:
+        """Says something that cannot wait for the end, once."""
+        if self._terminal is None or text in self._warned:
+            return
+        self._warned.add(text)
+        if self._panel is not None:
+            self._panel.hide()
+        self._terminal.ensure_newline()
+        self._terminal.write_line(f"MME-Emotion: {text}.", red=True, bold=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -163,14 +163,14 @@ const heading = (row) => [changeMark(row.change), " ", row.id];
 function body([first, second], row) {
   const [video, note] = videoNode(first, clipOf(first, app.clips));
   const seen = first.frames ? first : second;
-  const side = (record, name) =>
+  const side = (record, name, about) =>
     el(
       "div",
       {},
       el("h3", {}, name),
       scoresNode(record, 0.5),
       errorNode(record),
-      el("p", { class: "said answer" }, record.answer ?? "There is no answer."),
+      answerNode(record, about),
       stepsNode(record),
     );
   return [
@@ -187,7 +187,12 @@ function body([first, second], row) {
         clueNode(first),
       ),
     ),
-    el("div", { class: "sides" }, side(first, `First: ${app.names[0]}`), side(second, `Second: ${app.names[1]}`)),
+    el(
+      "div",
+      { class: "sides" },
+      side(first, `First: ${app.names[0]}`, app.answering[0]),
+      side(second, `Second: ${app.names[1]}`, app.answering[1]),
+    ),
   ];
 }
 

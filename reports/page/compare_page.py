@@ -9,7 +9,7 @@ from benchmark.task import TASKS
 from reports.compare import Difference, difference_rows
 from reports.page.bundle import page, shard
 from reports.page.media import bring_along
-from reports.page.run_page import SHARD, as_places, linked_to, short
+from reports.page.run_page import SHARD, answering_of, as_places, linked_to, short
 from reports.past import PastRun, differences
 from reports.record import Record
 from reports.run import PAGE_FOLDER, write_whole
@@ -42,6 +42,7 @@ def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mappi
     asked = {record.task for run in (first, second) for record in run.records.values()}
     return {
         "names": [f"{run.report.model} ({run.name})" for run in (first, second)],
+        "answering": [answering_of(run.report, run.records.values()) for run in (first, second)],
         "about": list(_about(first, second)),
         "banners": list(_banners(first, second)),
         "differences": [asdict(one) for one in found],
@@ -58,6 +59,8 @@ def _about(first: PastRun, second: PastRun) -> Iterator[tuple[str, str]]:
 def _banners(first: PastRun, second: PastRun) -> Iterator[str]:
     if found := differences(first.report.provenance, second.report.provenance):
         yield f"The runs differ in {'; '.join(found.values())}, as allowed."
+    for run in (first, second):
+        yield from (f"ANOTHER MODEL in {run.name}: {reason}." for reason in run.report.substitutes)
     for run, other in ((first, second), (second, first)):
         if alone := sum(name not in other.records for name in run.records):
             yield f"{alone} samples are in {run.name} alone and not shown."

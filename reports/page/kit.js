@@ -157,14 +157,12 @@ function go(changes, { replace = false } = {}) {
 /* What every link to samples asks for besides. */
 const standing = {};
 
+const FILTERS = ["task", "source", "label", "predicted", "outcome", "ending", "again", "counted", "change"];
+
 /* A link to the samples that are like that, whatever else was asked for before. */
 function samplesLink(like, text, title) {
   const filters = { ...like, ...standing };
-  const nothing = Object.fromEntries(
-    ["task", "source", "label", "predicted", "outcome", "again", "counted", "change", "q", "page", "sample"].map(
-      (name) => [name, null],
-    ),
-  );
+  const nothing = Object.fromEntries([...FILTERS, "q", "page", "sample"].map((name) => [name, null]));
   const follow = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();

@@ -15,6 +15,7 @@ function body(record, row) {
       clip: clipOf(record, app.clips),
       command: app.command,
       judge: app.judge,
+      answering: app.answering,
       alpha: alpha(),
     }),
   ];
@@ -33,6 +34,7 @@ function rowsOf(index) {
       task: index.tasks[index.task[at]],
       source: index.sources[index.source[at]],
       outcome: index.outcomes[index.outcome[at]],
+      ending: index.endings[index.ending[at]],
       r: index.recognition[at],
       s: index.reasoning[at],
       counted: index.counted[at],
@@ -110,6 +112,7 @@ function facts(report) {
     el("div", {}, el("dt", {}, name), el("dd", {}, value, more && el("small", {}, more)));
   return [
     ...outcomes.map(([name, number]) => fact(OUTCOMES[name], samplesLink({ outcome: name }, count(number)))),
+    knowsEndings(app.counted) && fact("Answers", endingLinks()),
     fact(
       "Coverage",
       `${percent(overall.scored / Math.max(1, asked))} %`,
@@ -131,10 +134,28 @@ function facts(report) {
     fact(
       "Tokens",
       total?.requests ? count(total.input_tokens) : "0",
-      total?.requests ? ` in, ${count(total.output_tokens)} out` : " sent",
+      total?.requests ? [" in, ", tokensOf(total.output_tokens, { thoughts: total.thought_tokens }), " out"] : " sent",
     ),
     fact("Time", span(seconds)),
   ];
+}
+
+const ENDINGS = {
+  whole: "whole",
+  "cut off": "cut off",
+  filtered: "filtered",
+  refused: "refused",
+  unknown: "of unknown ending",
+};
+
+/* Whether anything is known of how answers ended: older versions kept nothing. */
+const knowsEndings = (rows) => rows.some(({ ending }) => ending !== null && ending !== "unknown");
+
+function endingLinks() {
+  return Object.keys(ENDINGS)
+    .map((ending) => [ending, app.counted.filter((row) => row.ending === ending).length])
+    .filter(([, number]) => number)
+    .map(([ending, number], at) => [at > 0 && ", ", samplesLink({ ending }, `${count(number)} ${ENDINGS[ending]}`)]);
 }
 
 function drawScores() {
@@ -202,6 +223,16 @@ function filters() {
       titles: { ...OUTCOMES, notright: "not right" },
       fits: (row, value) => row.outcome === value || (value === "notright" && row.outcome !== "passed"),
     },
+    ...(knowsEndings(app.rows)
+      ? [
+          {
+            name: "ending",
+            label: "Ending",
+            choices: () => Object.keys(ENDINGS),
+            fits: (row, value) => row.ending === value,
+          },
+        ]
+      : []),
     { name: "again", label: "Asked again", ...yes, fits: (row) => row.again > 0 },
     ...(standing.counted ? [{ name: "counted", label: "Counted", ...yes, fits: (row) => row.counted }] : []),
   ];
@@ -223,6 +254,15 @@ function render() {
 
 const DRAWN = { drawTasks, drawPublished, drawDetail };
 
+/* An agent's name, and the names under which it answered where they say more; a panel has several seats. */
+function agentOf({ name, spec, answered = [] }) {
+  const seatOf = (names) => names.map((one) => (one === "unknown" ? "an unknown model" : one)).join(" or ");
+  const seats = answered.map(seatOf).join(" + ");
+  const called = name ?? spec ?? "–";
+  const known = answered.flat().some((one) => one !== "unknown");
+  return known && seats !== called ? `${called}; answered by ${seats}` : called;
+}
+
 function originNode(provenance) {
   const flat = (value) =>
     value !== null && typeof value === "object"
@@ -232,9 +272,10 @@ function originNode(provenance) {
             .map(([name, one]) => `${name} ${flat(one)}`)
             .join(", ")
       : String(value ?? "–");
+  const agents = ["model", "judge", "extractor"];
   const shown = Object.entries(provenance).map(([name, value]) => [
     name,
-    name === "model" || name === "judge" || name === "extractor" ? (value.name ?? value.spec) : flat(value),
+    agents.includes(name) && value ? agentOf(value) : flat(value),
   ]);
   return el(
     "dl",

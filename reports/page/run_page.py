@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from benchmark.snapshots import is_same_model
 from benchmark.task import TASKS
 from reports.agreement import spearman
+from reports.answered import UNKNOWN, asked_of
 from reports.health import health_rows
 from reports.inference import ERROR, Clusters, Interval, cluster_codes, macro_interval, score_interval
 from reports.page.bundle import page, shard
@@ -96,6 +98,7 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         "notes": remarks_on(report),
         "agreement_notes": notes_on(report.agreement, report.variance),
         "length_note": length_note(contents.counted),
+        "answering": answering_of(report, records),
         "gate_notes": verdict_notes(gate) if gate else [],
         "gate_rows": verdict_rows(gate) if gate else [],
         "check_rows": health_rows(check, whole=False) if check else [],
@@ -123,6 +126,24 @@ def _about(report: Report) -> Iterator[tuple[str, str]]:
     yield "Suite", " ".join(filter(None, (named["versions"].get("mme-emotion"), provenance.get("commit"))))
 
 
+def answering_of(report: Report, records: Iterable[Record]) -> Mapping[str, Any]:
+    """What a sample's page says of its answer that is the whole run's.
+
+    `asked` names the model asked for, `strange` those that answered in its place; `thoughts` says whether they were
+    rated, where that is known.
+    """
+    asked = next(iter(asked_of(report.provenance, "model")), None) or report.model
+    told = (record.usage["model"].model for record in records if "model" in record.usage)
+    names = dict.fromkeys(name for name in told if name is not None)
+    strange = [name for name in names if not is_same_model(asked, name)]
+    return {
+        "asked": asked,
+        # where several snapshots of one model have answered, each is as strange as the other
+        "strange": (strange or list(names)) if report.substitutes else [],
+        "thoughts": (report.provenance.get("settings") or {}).get("thoughts"),
+    }
+
+
 def length_note(records: Iterable[Record]) -> str:
     """How far scores follow the length of answers, in a sentence."""
     scored = [record for record in records if record.recognition is not None and record.reasoning is not None]
@@ -144,16 +165,19 @@ def index_of(records: Sequence[Record], counted: Set[str]) -> Mapping[str, Any]:
     tasks, task = as_places([record.task for record in records])
     sources, source = as_places([record.source for record in records])
     outcomes, outcome = as_places([record.outcome for record in records])
+    endings, ending = as_places([_ending(record) for record in records])
     labels, named = as_places([*(record.targets for record in records), *(record.predicted for record in records)])
     return {
         "tasks": tasks,
         "sources": sources,
         "outcomes": outcomes,
+        "endings": endings,
         "labels": labels,
         "id": [record.id for record in records],
         "task": task,
         "source": source,
         "outcome": outcome,
+        "ending": ending,
         "counted": [int(record.id in counted) for record in records],
         "targets": named[:count],
         "predicted": named[count:],
@@ -164,6 +188,13 @@ def index_of(records: Sequence[Record], counted: Set[str]) -> Mapping[str, Any]:
         "signs": [None if record.answer is None else len(record.answer) for record in records],
         "again": [sum(map(len, record.rejected.values())) for record in records],
     }
+
+
+def _ending(record: Record) -> str | None:
+    """How the answer ended, as a report counts it; None where there is no answer."""
+    if record.answer is None:
+        return None
+    return "refused" if record.refused else record.ending or UNKNOWN
 
 
 def as_places(values: Sequence[T]) -> tuple[list[T], list[int]]:

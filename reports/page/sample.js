@@ -3,6 +3,7 @@
 /* One sample: what was asked, seen, heard, answered and judged. */
 
 const ROLES = { model: "Model", extractor: "Extractor", judge: "Judge", listener: "Listener", repeats: "Repeats" };
+const roleName = (role) => (Object.hasOwn(ROLES, role) ? ROLES[role] : role);
 
 function ratingMark(rating) {
   const [right, of] = rating.split("/").map(Number);
@@ -207,9 +208,65 @@ function repliesNode(record) {
   return section(
     `Replies that had to be asked again (${replies.length})`,
     replies.map(([role, text]) =>
-      el("details", { open: replies.length < 3 }, el("summary", {}, ROLES[role] ?? role), el("pre", {}, text)),
+      el("details", { open: replies.length < 3 }, el("summary", {}, roleName(role)), el("pre", {}, text)),
     ),
   );
+}
+
+const badge = (kind, text, title) => el("span", { class: `badge ${kind}`, title }, text);
+
+/* How the answer ended, where that is worth a word. */
+function endingBadges({ ending, refused, prediction }) {
+  return [
+    ending === "cut off" && badge("partly", "cut off", "It ran into its limit of tokens."),
+    ending === "filtered" && badge("failed", "filtered", "The provider's filter of contents ended it."),
+    ending === null && badge("unknown", "ending unknown", "Nobody has said whether this is the whole answer."),
+    refused && badge("partly", prediction ? "a refusal: Reasoning is 0" : "a refusal"),
+  ];
+}
+
+/* Who gave the answer; `strange` are the names that are not those of the model under test. */
+function answeredBy({ usage: { model } }, { asked, strange }) {
+  if (!model) return null;
+  if (model.model === null) return el("span", { class: "note" }, "who answered is unknown");
+  if (!strange.includes(model.model)) return el("span", { class: "note" }, `answered by ${model.model}`);
+  return badge("failed", `⚠ answered by ${model.model}; ${asked} was asked`);
+}
+
+const THOUGHTS = { rated: "rated, as reasoning before the answer", ignored: "not rated" };
+
+function thoughtsNode({ thoughts }, { thoughts: use }) {
+  if (!thoughts) return null;
+  return el(
+    "details",
+    { class: "thoughts" },
+    el(
+      "summary",
+      {},
+      `Thoughts, ${many([...thoughts].length, "character")}`,
+      Object.hasOwn(THOUGHTS, use) && el("small", {}, ` · ${THOUGHTS[use]}`),
+    ),
+    el("p", { class: "said thinking" }, thoughts),
+  );
+}
+
+/* The answer, below how it ended, who gave it and what was thought before; `about` is of the whole run. */
+function answerNode(record, about) {
+  if (record.answer === null) return el("p", { class: "empty" }, "There is no answer.");
+  return [
+    el("p", { class: "how" }, endingBadges(record), answeredBy(record, about)),
+    thoughtsNode(record, about),
+    record.answer.trim()
+      ? el("p", { class: "said answer" }, record.answer)
+      : el("p", { class: "empty" }, "(no answer beyond its thoughts)"),
+  ];
+}
+
+/* A number of tokens, and how many of them are of which kind. */
+function tokensOf(tokens, kinds) {
+  const parts = Object.entries(kinds).filter(([, part]) => part);
+  const words = parts.map(([kind, part]) => `${count(part)} ${kind}`).join(", ");
+  return [count(tokens), words && el("small", { class: "parts" }, ` (${words})`)];
 }
 
 function spentCells(spent) {
@@ -217,21 +274,26 @@ function spentCells(spent) {
   const cost = spent.cost_usd === null ? "unknown" : spent.cost_usd.toFixed(4);
   return [
     count(spent.requests),
-    count(spent.input_tokens),
-    count(spent.output_tokens),
+    tokensOf(spent.input_tokens, { cached: spent.cached_tokens, sound: spent.audio_tokens }),
+    tokensOf(spent.output_tokens, { thoughts: spent.thought_tokens }),
     `${spent.seconds.toFixed(2)} s`,
     cost,
   ];
 }
 
 function usageNode(record) {
-  const rows = Object.entries(record.usage).map(([role, spent]) => [
-    ROLES[role] ?? role,
-    spent.model ?? "–",
-    ...spentCells(spent),
-  ]);
+  const roles = Object.entries(record.usage);
+  const rows = roles.map(([role, spent]) => [roleName(role), spent.model ?? "–", ...spentCells(spent)]);
   const head = ["Role", "Answered by", "Requests", "Tokens in", "Tokens out", "Latency", "USD"];
-  return rows.length ? section("Tokens, time, cost", plainTable([head, ...rows], { numeric: 2 })) : null;
+  const yielded = roles
+    .filter(([, spent]) => spent.left_out.length)
+    .map(([role, { left_out: names }]) => `${roleName(role)}: its server refuses ${names.join(", ")}, which is not sent any more.`);
+  if (!rows.length) return null;
+  return section(
+    "Tokens, time, cost",
+    plainTable([head, ...rows], { numeric: 2 }),
+    yielded.map((note) => el("p", { class: "note" }, note)),
+  );
 }
 
 function repeatsNode(record) {
@@ -288,9 +350,8 @@ function clueNode({ audio_clue: clue }) {
 /* What is searched of a record. */
 function textOf(record) {
   const steps = [...record.steps, ...(record.prediction ? [record.prediction] : [])];
-  return [record.answer ?? "", ...steps.map((step) => `${step.text} ${step.reason ?? ""}`), record.error ?? ""].join(
-    "\n",
-  );
+  const said = steps.map((step) => `${step.text} ${step.reason ?? ""}`);
+  return [record.answer, record.thoughts, ...said, record.error].map((text) => text ?? "").join("\n");
 }
 
 function commandNode(record, command) {
@@ -309,7 +370,7 @@ function commandNode(record, command) {
   return section("Run just this case again", el("div", { class: "command" }, el("code", {}, text), copy));
 }
 
-function sampleNode(record, { shards, clip, command, judge, alpha }) {
+function sampleNode(record, { shards, clip, command, judge, answering, alpha }) {
   const [video, note] = videoNode(record, clip);
   return el(
     "article",
@@ -335,12 +396,7 @@ function sampleNode(record, { shards, clip, command, judge, alpha }) {
         scoresNode(record, alpha),
         errorNode(record),
         section("Question", el("p", {}, record.question), labelsNode(record)),
-        section(
-          "Answer",
-          record.answer === null
-            ? el("p", { class: "empty" }, "There is none.")
-            : el("p", { class: "said answer" }, record.answer),
-        ),
+        section("Answer", answerNode(record, answering)),
         section(
           "Steps and ratings",
           stepsNode(record),

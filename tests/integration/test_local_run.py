@@ -73,8 +73,8 @@ def test_a_judge_and_a_listener_may_be_here_too(checkpoint: Find, endpoint: Endp
     for record in finished.records:
         assert record["stage"] == "judge"
         assert len(record["rejected"]["judge"]) == 3
-        # the judge's third request is its second again, whose reply is kept; and one to the listener
-        assert record["usage"]["unscored"]["requests"] == 2 + 1
+        # what is cut off is no description either: a listener that babbles on is given up as the judge is
+        assert 3 <= record["usage"]["unscored"]["requests"] <= 3 + 3
 
 
 @pytest.mark.parametrize(

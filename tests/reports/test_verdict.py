@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
 from benchmark.errors import RunError
+from benchmark.prices import StatedPrice
 from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
 from reports.inference import Tails
@@ -301,8 +302,8 @@ def test_a_selection_narrows_what_the_gate_demands() -> None:
 
 
 def test_a_limit_on_cost_needs_prices() -> None:
-    priced = SimpleNamespace(name="m", endpoint=SimpleNamespace(usd=(1.0, 2.0)))
-    unpriced = SimpleNamespace(name="n", endpoint=SimpleNamespace(usd=None))
+    priced = SimpleNamespace(name="m", endpoint=SimpleNamespace(price=StatedPrice(1.0, 2.0)))
+    unpriced = SimpleNamespace(name="n", endpoint=SimpleNamespace(price=None))
     refuse_unpriced(Gate(above="majority"), [unpriced])
     refuse_unpriced(Gate(above="majority", max_cost_usd=1), [priced])
     with pytest.raises(RunError, match=r"max_cost_usd needs the price of n, .* --price=n=INPUT/OUTPUT"):

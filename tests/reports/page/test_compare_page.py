@@ -59,6 +59,25 @@ def test_differences_have_their_intervals(seen: Watched, page_file: Path) -> Non
     expect(page.locator("#chart svg")).to_be_visible()
 
 
+def test_each_side_says_how_its_answer_came_about(seen: Watched, tmp_path: Path) -> None:
+    one, other = {"answer": "It is joy.", "thoughts": "He smiles."}, {"answer": "", "thoughts": "He frowns."}
+    kept(tmp_path / "a", [record(0, 1.0, ending="whole", **one)], settings={"thoughts": "rated"})
+    kept(tmp_path / "b", [record(0, 0.0, ending="cut off", **other)], settings={"thoughts": "ignored"})
+    asked = [str(tmp_path / "a"), str(tmp_path / "b"), "--allow=thoughts", f"--html={tmp_path / 'out.html'}"]
+    assert main(["compare", *asked]) == 0
+    page = seen.open(tmp_path / "out.html", "#sample=SA/own/0")
+    first, second = page.locator(".sides > div").nth(0), page.locator(".sides > div").nth(1)
+    expect(first).to_contain_text("answered by mThoughts, 10 characters · rated, as reasoning before the answer")
+    expect(first.locator(".badge")).to_have_count(0)
+    expect(second).to_contain_text("Thoughts, 10 characters · not rated")
+    expect(second.locator(".badge")).to_have_text("cut off")
+    expect(second).to_contain_text("(no answer beyond its thoughts)")
+    expect(second.locator(".thinking")).to_be_hidden()
+    page.wait_for_selector("body[data-searchable]")
+    page.evaluate("go({ sample: null, q: 'frowns' })")
+    expect(page.locator("#listing tbody tr")).to_have_count(1)
+
+
 def test_two_real_runs_stand_side_by_side(seen: Watched, endpoint: Endpoint, tmp_path: Path) -> None:
     endpoint.reply = explaining()
     asked = (

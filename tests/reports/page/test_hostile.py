@@ -53,7 +53,9 @@ ATTACKS = (
 def hostile(number: int, text: str) -> Record:
     """A record that says it in every field that takes text."""
     step = RatedStep(text=text, rating="0/1", reason=text, votes=dict.fromkeys(ATTACKS[:3], "0/1"))
-    spent = Spent(model=text, requests=2, input_tokens=1, output_tokens=2, seconds=1.0, cost_usd=None)
+    spent = Spent(
+        model=text, requests=2, input_tokens=1, output_tokens=2, seconds=1.0, cost_usd=None, left_out=(text, text)
+    )
     more: dict[str, Any] = {
         "id": f"{text} {number}",
         "source": text,
@@ -62,6 +64,7 @@ def hostile(number: int, text: str) -> Record:
         "label_set": (text, "joy"),
         "targets": (text,),
         "answer": text,
+        "thoughts": text,
         "steps": (step,),
         "prediction": step,
         "predicted": ("joy",),
@@ -84,6 +87,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[PastRun, PastRun]:
     loud = " ".join(ATTACKS)
     provenance = {
         "data": {"name": loud, "fingerprint": "f", "folder": f"/nowhere/{ATTACKS[0]}"},
+        "model": {"name": loud, "identity": json.dumps({"model": loud})},
+        "settings": {"thoughts": "constructor"},
         "arguments": loud,
         "started": loud,
     }
@@ -103,6 +108,9 @@ def unharmed(browser: Browser, page: Path, ids: list[str]) -> None:
             expect(opened.locator("#sample-title")).to_be_visible()
             title = opened.locator("#sample-title").evaluate("title => title.lastChild.data")
             assert title == text, number
+            for summary in opened.locator("#sample .thoughts summary").all():
+                summary.click()
+            assert all(map(text.startswith, opened.locator("#sample .thinking").all_text_contents())), number
             opened.locator("#sample").hover()
         opened.evaluate("go({ sample: null, q: 'harmed' })")
         expect(opened.locator("#listing tbody tr").first).to_be_visible()
