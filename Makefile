@@ -16,9 +16,10 @@ INSTALL := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(BIN)/python -m 
 REQUIRES := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 UV := .venv-uv/bin/uv
 COMPILE = $(REQUIRES) | UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --all-extras --no-annotate
+LITELLM := .venv-litellm
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test unit lint types lock newest lowest performance simulation clips python clean
+.PHONY: demo test unit litellm lint types lock newest lowest performance simulation clips python clean
 
 demo: $(VENV)/light  ## run the embedded clips offline; wrong answers are the point, a sample without a score is an error
 	$(BIN)/python -m benchmark.demo
@@ -28,6 +29,8 @@ test: $(VENV)/full  ## the suite's own tests, in two processes; what takes longe
 
 unit: $(VENV)/unit  ## those that start no runs, without what needs torch, Ray or a browser
 	$(BIN)/pytest $(PARALLEL) --ignore=tests/integration tests
+
+litellm: $(LITELLM)/done  ## LiteLLM's proxy, for the tests that need a real one; they skip without it
 
 lint: $(VENV)/full
 	$(BIN)/ruff format --check .
@@ -43,6 +46,8 @@ lock: python $(UV)  ## renew requirements.lock: the newest releases that pyproje
 		MACOSX_DEPLOYMENT_TARGET=14.0 $(UV) pip compile --quiet --all-extras --only-binary :all: --constraint requirements.lock \
 			--python-version $$python --python-platform $$machine pyproject.toml >/dev/null || exit 1; \
 	done; done
+	echo 'litellm[proxy]' | UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --no-annotate --universal \
+		--python-version 3.11 --upgrade --output-file tests/litellm.lock -
 
 newest:  ## the suite's tests with the newest release of everything that pyproject.toml allows
 	rm -rf .venv-newest
@@ -77,6 +82,12 @@ $(VENV)/unit: $(VENV)/light
 
 $(VENV)/full: $(VENV)/light
 	$(INSTALL) --editable '.[hub,decord,local,ray,dev]'
+	touch $@
+
+# an environment of its own: what else it needs is its own affair
+$(LITELLM)/done: tests/litellm.lock | python
+	$(PYTHON) -m venv --clear $(LITELLM)
+	$(LITELLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	touch $@
 
 $(UV): | python
