@@ -1,6 +1,7 @@
 """Connections to endpoints: certificates, proxies, redirects."""
 
 import ssl
+from collections.abc import Mapping
 from functools import cache
 from urllib.parse import parse_qsl, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -18,7 +19,18 @@ CONNECTIONS_A_CLIENT = 8
 """The client looks at each of its connections, twice a request: few connections and many clients are far cheaper."""
 
 
-def connect(url: str, key: str, timeout: float) -> AsyncOpenAI:
+Proxies = Mapping[str, str | None]
+"""Proxies by the pattern of URLs that go by way of them, as httpx has them; None for those that go straight."""
+
+
+def read_proxies() -> Proxies:
+    """The proxies that the environment names; to be read before cases run, since pytest changes it all the time."""
+    from httpx2._utils import get_environment_proxies  # which knows what no_proxy means
+
+    return dict(get_environment_proxies())
+
+
+def connect(url: str, key: str, timeout: float, proxies: Proxies) -> AsyncOpenAI:
     """A client of the URL that sends each request once and follows no redirect; the caller closes it.
 
     Raises:
@@ -29,12 +41,16 @@ def connect(url: str, key: str, timeout: float) -> AsyncOpenAI:
     kept = httpx2.Limits(max_keepalive_connections=CONNECTIONS_A_CLIENT)
     certificates = _certificates()
     try:
+        ways = {
+            pattern: proxy and httpx2.AsyncHTTPTransport(verify=certificates, limits=kept, proxy=proxy)
+            for pattern, proxy in proxies.items()
+        }
         # who redirects to another host must not be handed the clip
         http = openai.DefaultAsyncHttpx2Client(
-            timeout=patience, limits=kept, verify=certificates, follow_redirects=False
+            timeout=patience, limits=kept, verify=certificates, follow_redirects=False, mounts=ways, trust_env=False
         )
     except (ValueError, ImportError, httpx2.InvalidURL) as error:
-        raise RunError(_unusable_proxy(error)) from None
+        raise RunError(_unusable_proxy(error, proxies)) from None
     client = AsyncOpenAI(
         base_url=parts._replace(query="", fragment="").geturl(),
         default_query=dict(parse_qsl(parts.query)),
@@ -49,7 +65,7 @@ def connect(url: str, key: str, timeout: float) -> AsyncOpenAI:
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy through which the URL is asked, as it may be shown; None without."""
+    """The proxy by way of which the URL is asked, as it may be shown; None without. To be read before cases run."""
     parts = urlsplit(url)
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
@@ -66,9 +82,9 @@ def redirect_of(response: httpx2.Response, url: str) -> str | None:
     return target.removesuffix("/models").removesuffix("/chat/completions")
 
 
-def _unusable_proxy(error: Exception) -> str:
-    named = {name: url for name, url in getproxies().items() if name in ("http", "https", "all")}
-    told = ", ".join(f"{name}_proxy={_without_secrets(url)}" for name, url in named.items())
+def _unusable_proxy(error: Exception, proxies: Proxies) -> str:
+    named = {pattern.removesuffix("://"): proxy for pattern, proxy in proxies.items() if proxy}
+    told = ", ".join(f"{name}_proxy={_without_secrets(proxy)}" for name, proxy in named.items())
     if isinstance(error, ImportError):
         return f"The proxy of the environment ({told}) needs a package: pip install 'httpx2[socks]'."
     return f"The proxy of the environment ({told}) cannot be used: give http://HOST:PORT, or unset the variable."

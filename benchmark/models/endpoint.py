@@ -24,7 +24,7 @@ from benchmark.headers import pause_due
 from benchmark.limits import Account, Bill, Limits, Passing
 from benchmark.model import Answer, ModelOptions
 from benchmark.models.chat import STREAM, body_of
-from benchmark.models.connection import CONNECTIONS_A_CLIENT, OPENAI_URL, connect
+from benchmark.models.connection import CONNECTIONS_A_CLIENT, OPENAI_URL, connect, proxy_for, read_proxies
 from benchmark.models.failure import Failing, ParameterRefused
 from benchmark.models.presence import find_fault
 from benchmark.models.reply import ErrorInside, Reply, billed_of, parse_object, parse_reply, usage_of
@@ -184,7 +184,9 @@ class EndpointModel:
             seconds=self._seconds,
             secrets=tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET),
             several=len(self.endpoint.urls) > 1,
+            proxies={url: proxy_for(url) for url in self.endpoint.urls},
         )
+        self._proxies = read_proxies()
         self._accounts = {limits.account(key_of(shown(url), self._key), usual): url for url in self.endpoint.urls}
         self._parameters = {**endpoint.parameters, STREAM: False}
         self._left_out: tuple[str, ...] = ()
@@ -363,7 +365,7 @@ class EndpointModel:
 
     def connect(self, url: str) -> AsyncOpenAI:
         """A client of the URL that sends each request once; the caller closes it."""
-        return connect(url, self._key, self._seconds)
+        return connect(url, self._key, self._seconds, self._proxies)
 
     def said(self, error: Exception, url: str) -> str:
         """One sentence on what went wrong, free of the key."""

@@ -12,7 +12,7 @@ from benchmark.headers import pause_asked
 from benchmark.limits import Passing
 from benchmark.model import storable
 from benchmark.models.complaint import LONGEST, Complaint, parse_complaint
-from benchmark.models.connection import proxy_for, redirect_of
+from benchmark.models.connection import redirect_of
 from benchmark.models.reply import EmptyReply, ErrorInside, GivenUp, NoCompletion, Withheld
 from benchmark.urls import shown
 
@@ -56,6 +56,7 @@ class Failing:
         seconds: how long a request may take.
         secrets: what must not be told.
         several: whether there are other servers to ask.
+        proxies: by URL, the proxy by way of which it is asked, as it may be shown.
     """
 
     model: str
@@ -63,6 +64,7 @@ class Failing:
     seconds: float
     secrets: tuple[str, ...]
     several: bool
+    proxies: Mapping[str, str | None]
 
     def failure(
         self, error: Exception, url: str, sent: Collection[str]
@@ -155,7 +157,7 @@ class Failing:
         return f"{where} answered {status}{self._by_way_of(url) if status in (407, 502, 504) else ''}: {words}."
 
     def _by_way_of(self, url: str) -> str:
-        proxy = proxy_for(url)
+        proxy = self.proxies.get(url)
         return f" by way of the proxy {proxy}" if proxy else ""
 
     def brief(self, error: Exception) -> str:

@@ -211,7 +211,8 @@ def test_code_of_the_user_s_own_may_fail_in_any_way(
 
 def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: Endpoint) -> None:
     asked = [*agents(endpoint.url), "--tasks=SA", "--api-key-env=SOME_KEY"]
-    finished = run(tmp_path, *BROKEN, *asked, FAULT="benchmark.models.endpoint:parse_object", SOME_KEY="sk-secret-words")
+    fault = "benchmark.models.endpoint:parse_object"
+    finished = run(tmp_path, *BROKEN, *asked, FAULT=fault, SOME_KEY="sk-secret-words")
     assert "sk-secret-words" not in finished.output
     assert all(record["stage"] == "model" and record["fault"] for record in finished.records)
 
