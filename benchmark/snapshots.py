@@ -3,7 +3,9 @@
 asked                          answered                     the same?
 gpt-4o                         gpt-4o-2024-08-06            yes, a dated snapshot
 claude-haiku-4-5               claude-haiku-4-5-20251001    yes, likewise
+gemini-2.5-pro-preview         …-preview-06-05              yes, likewise, as Google dates previews
 gemini-2.0-flash               gemini-2.0-flash-001         yes, a numbered one, as Google's
+mistral-large-latest           mistral-large-2411           yes: the latest is one of them
 gemini-2.5-pro                 models/gemini-2.5-pro        yes, folders may be told or left out
 gpt-4o                         gpt-4o-mini                  no
 gpt-4o-2024-08-06              gpt-4o-2024-11-20            no
@@ -16,7 +18,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 _STAMP = re.compile(r"[-@:](?P<date>20\d\d-\d\d-\d\d|\d\d-20\d\d|\d\d-\d\d|20\d{6}|\d{6}|\d{4})|-0\d\d", re.ASCII)
-_FORMS = ("%Y-%m-%d", "%m-%Y", "%Y%m%d", "%y%m%d")
+_FORMS = ("%Y-%m-%d", "%m-%Y", "%Y%m%d", "%y%m%d", "%y%m")
 _LATEST = ("-latest", ":latest")
 _LEAP_YEAR = 2024
 

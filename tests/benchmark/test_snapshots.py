@@ -23,6 +23,10 @@ from benchmark.snapshots import is_same_model, one_for_each
         ("gemini-2.5-pro", "models/gemini-2.5-pro"),
         ("Qwen/Qwen3-VL-8B-Instruct", "qwen/qwen3-vl-8b-instruct"),
         ("claude-sonnet-4-5", "claude-sonnet-4-5@20250929"),
+        ("gemini-2.5-pro-preview", "gemini-2.5-pro-preview-06-05"),
+        ("gemini-2.5-flash-preview", "gemini-2.5-flash-preview-09-2025"),
+        ("mistral-large-latest", "mistral-large-2411"),
+        ("llava", "llava:latest"),
     ],
 )
 def test_a_dated_snapshot_is_the_model_asked_for(asked: str, answered: str) -> None:
