@@ -25,15 +25,12 @@ from benchmark.cache import Cache, key_of
 from benchmark.contents import Contents
 from benchmark.decode import Decoder, Pace
 from benchmark.errors import DataError, boundary
+from benchmark.waveform import FULL_SCALE, STRETCHES, Waveform, packed, parse_waveform, waveform_of
 
 T = TypeVar("T")
 
-_FULL_SCALE = 32_768
 _WAVEFORM_RATE = 16_000
 _EMPTY = hashlib.sha256().hexdigest()
-STRETCHES = 240
-"""Of a waveform: as many as a drawing of it has room for."""
-
 RECENT_BYTES = 128 * 2**20
 """Pictures that stay in memory between the request to the model and that to the judge."""
 
@@ -138,7 +135,7 @@ class Sound:
 
     def wav(self) -> bytes:
         """The sound as a WAV file, 16 bits a sample."""
-        levels = np.clip(np.rint(self.samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
+        levels = np.clip(np.rint(self.samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
         buffer = BytesIO()
         with wave.open(buffer, "wb") as file:
             file.setparams((1, 2, self.rate, 0, "NONE", ""))
@@ -146,33 +143,18 @@ class Sound:
         return buffer.getvalue()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waveform:
-    """How loud a clip is over time.
-
-    Attributes:
-        peaks: the largest level in each of `STRETCHES` equal stretches, 255 for full scale.
-        seconds: how long the sound is.
-    """
-
-    peaks: bytes
-    seconds: float
-
-
-def waveform_of(levels: NDArray[np.int16], rate: int) -> Waveform:
-    """The waveform of 16-bit levels, of which there must be some; `rate` is samples a second."""
-    starts = np.linspace(0, len(levels), STRETCHES, endpoint=False).astype(int)
-    peaks = np.maximum.reduceat(np.abs(levels.astype(np.int32)), starts) * 255 // _FULL_SCALE
-    return Waveform(peaks=peaks.astype(np.uint8).tobytes(), seconds=round(len(levels) / rate, 3))
-
-
 def _wave_key(digest: str) -> str:
     return f"wave:{key_of(decode.VERSION, digest, str(STRETCHES))}"
 
 
-def _waveform_in(kept: bytes) -> Waveform | None:
-    head = json.loads(kept)
-    return head and Waveform(peaks=bytes.fromhex(head["peaks"]), seconds=head["seconds"])
+def _head_in(kept: bytes | None) -> Mapping[str, Any] | None:
+    """What is kept of a clip's frames beside their pictures; None where nothing is, or it cannot be read."""
+    try:
+        head = json.loads(kept or b"")
+        seconds, size = [float(second) for second in head["seconds"]], int(head["size"])
+        return {"decoder": str(head["decoder"]), "seconds": seconds, "size": size, "digest": str(head["digest"])}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +224,7 @@ class ClipReader:
         """
         if self._known(clip.path) is None:
             return False
-        return self._cache.get(f"clip:{self._frames_key(clip, fps, most)}") is not None
+        return _head_in(self._cache.get(f"clip:{self._frames_key(clip, fps, most)}")) is not None
 
     @boundary(DataError)
     def sound(self, clip: Clip, *, rate: int = 16_000) -> Sound | None:
@@ -254,12 +236,12 @@ class ClipReader:
         key = self._sound_key(self._digest(clip.path), rate)
         with self._lock(key):
             kept = self._cache.media.read(key)
-            if kept is None:
+            if kept is None or len(kept) % 2:  # half a sample is none
                 levels = decode.read_sound(clip.path, rate)
                 kept = b"" if levels is None else levels.astype("<i2").tobytes()
                 self._cache.media.write(key, kept)
         heard = np.frombuffer(kept, "<i2")
-        return Sound(samples=heard.astype(np.float32) / np.float32(_FULL_SCALE), rate=rate) if len(heard) else None
+        return Sound(samples=heard.astype(np.float32) / np.float32(FULL_SCALE), rate=rate) if len(heard) else None
 
     @boundary(DataError)
     def waveform(self, clip: Clip) -> Waveform | None:
@@ -269,15 +251,19 @@ class ClipReader:
             DataError: the file is missing, or nothing can decode it.
         """
         digest = self._digest(clip.path)
-        kept = self._cache.get(_wave_key(digest))
-        if kept is None:
-            sound = self._cache.media.read(self._sound_key(digest, _WAVEFORM_RATE))
-            levels = decode.read_sound(clip.path, _WAVEFORM_RATE) if sound is None else np.frombuffer(sound, "<i2")
-            waveform = None if levels is None or not len(levels) else waveform_of(levels, _WAVEFORM_RATE)
-            head = waveform and {"peaks": waveform.peaks.hex(), "seconds": waveform.seconds}
-            kept = json.dumps(head).encode()
-            self._cache.put(_wave_key(digest), kept)
-        return _waveform_in(kept)
+        with self._lock(self._sound_key(digest, _WAVEFORM_RATE)):  # so that a sound is decoded once
+            kept = parse_waveform(self._cache.get(_wave_key(digest)))
+            return kept[0] if kept is not None else self._measured(clip, digest)
+
+    def _measured(self, clip: Clip, digest: str) -> Waveform | None:
+        sound = self._cache.media.read(self._sound_key(digest, _WAVEFORM_RATE))
+        if sound is None or len(sound) % 2:
+            levels = decode.read_sound(clip.path, _WAVEFORM_RATE)
+        else:
+            levels = np.frombuffer(sound, "<i2")
+        waveform = None if levels is None or not len(levels) else waveform_of(levels, _WAVEFORM_RATE)
+        self._cache.put(_wave_key(digest), packed(waveform))
+        return waveform
 
     async def waveform_soon(self, clip: Clip) -> Waveform | None:
         """As `waveform`, of a clip that somebody has read here for its frames or its sound; else None.
@@ -291,8 +277,8 @@ class ClipReader:
         digest = self._digests.get(clip.path)
         if digest is None:
             return None
-        kept = self._cache.get(_wave_key(digest))
-        return await self.soon(partial(self.waveform, clip)) if kept is None else _waveform_in(kept)
+        kept = parse_waveform(self._cache.get(_wave_key(digest)))
+        return await self.soon(partial(self.waveform, clip)) if kept is None else kept[0]
 
     @boundary(DataError)
     def video(self, clip: Clip, *, sound: bool = True) -> bytes:
@@ -331,8 +317,8 @@ class ClipReader:
             if key in self._recent:
                 self._recent.move_to_end(key)
                 return self._recent[key][0]
-        kept = self._cache.get(f"clip:{key}")
-        return None if kept is None else self._remembered(key, clip, pace, json.loads(kept))
+        head = _head_in(self._cache.get(f"clip:{key}"))
+        return None if head is None else self._remembered(key, clip, pace, head)
 
     def _decoded_frames(self, key: str, clip: Clip, pace: Pace) -> Frames:
         with self._lock(key):

@@ -2,9 +2,12 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from benchmark.cache import Cache, key_of
+
+_DIGEST = re.compile(rb"[0-9a-f]{64}")
 
 
 def digest_of(path: Path) -> str:
@@ -31,11 +34,11 @@ class Contents:
             OSError: it cannot be read.
         """
         key = _state_of(path)
-        known = self._cache.get(key)
+        known = self._kept(key)
         if known is None:
-            known = digest_of(path).encode()
-            self._cache.put(key, known)
-        return known.decode()
+            known = digest_of(path)
+            self._cache.put(key, known.encode())
+        return known
 
     def known(self, path: Path) -> str | None:
         """As `digest`, without reading the file; None where it has not been read in this state.
@@ -43,8 +46,11 @@ class Contents:
         Raises:
             OSError: there is no such file, or nobody may look at it.
         """
-        known = self._cache.get(_state_of(path))
-        return None if known is None else known.decode()
+        return self._kept(_state_of(path))
+
+    def _kept(self, key: str) -> str | None:
+        known = self._cache.get(key) or b""
+        return known.decode() if _DIGEST.fullmatch(known) else None
 
 
 def _state_of(path: Path) -> str:

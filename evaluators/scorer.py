@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
-from benchmark.clip import ClipReader, Frames, Waveform, as_frames
+from benchmark.clip import ClipReader, Frames, as_frames
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
 from benchmark.fault import Fault, fault_of, without_folders
 from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
+from benchmark.waveform import Waveform
 from evaluators.agent import Reply
 from evaluators.clue import Listener
 from evaluators.evidence import Evidence, Question

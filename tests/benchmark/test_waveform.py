@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.cache import Cache
-from benchmark.clip import STRETCHES, Clip, ClipReader, waveform_of
+from benchmark.clip import Clip, ClipReader
+from benchmark.waveform import STRETCHES, waveform_of
 from tests.benchmark.clips import Recipe, make_clip
 
 
@@ -61,3 +62,21 @@ def test_a_waveform_has_the_largest_level(levels: list[int]) -> None:
     waveform = waveform_of(np.array(levels, dtype=np.int16), 16_000)
     assert len(waveform.peaks) == STRETCHES
     assert max(waveform.peaks) == min(255, max(map(abs, levels)) * 255 // 32768)
+
+
+KEPT = st.binary(max_size=20) | st.sampled_from([b"{}", b"[]", b"3", b'{"peaks": 3}', b'{"peaks": "zz", "seconds": 1}'])
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(KEPT)
+def test_what_is_kept_and_cannot_be_read_is_measured_anew(tmp_path: Path, cache: Cache, kept: bytes) -> None:
+    path = tmp_path / "clip.mp4"
+    reader, clip = ClipReader(cache), Clip(path if path.exists() else make_clip(path, Recipe(sound=(0, 0.5))))
+    waveform, frames = reader.waveform(clip), reader.frames(clip)
+    for kind in ("wave", "clip", "file"):
+        for (key,) in cache._reader.execute("SELECT key FROM kept WHERE key LIKE ?", (f"{kind}:%",)).fetchall():
+            cache.put(key, kept)
+    again = ClipReader(cache)
+
+    assert again.waveform(clip) == waveform
+    assert again.frames(clip).digest == frames.digest
