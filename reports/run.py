@@ -2,8 +2,11 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
+
+from filelock import FileLock, Timeout
 
 from benchmark.errors import RunError
 from benchmark.files import put
@@ -18,19 +21,23 @@ PAGE = "report.html"
 PAGE_FOLDER = "report"
 """What the page loads: records, frames, clips."""
 
+LOCK = ".lock"
+"""Held as long as a run writes; the system lets go of it where the process dies."""
+
 
 class RunFolder:
-    """Where one run is kept; nothing that is there already is ever lost."""
+    """Where one run is kept, and no other meanwhile; nothing that is there already is ever lost."""
 
     def __init__(self, path: Path) -> None:
         """Makes the folder; files of an earlier run in it move to a folder `earlier-<time>` beside them.
 
         Raises:
-            RunError: the folder cannot be written.
+            RunError: the folder cannot be written, or another run is writing there.
         """
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(path)
             _set_aside(path)
             self._samples: IO[str] = (path / SAMPLES).open("a", encoding="utf-8")
         except OSError as error:
@@ -62,7 +69,11 @@ class RunFolder:
 
     def close(self) -> None:
         """Lets go of the folder, and removes it where the run left nothing in it."""
-        self._samples.close()
+        try:
+            self._samples.close()
+        finally:
+            (self.path / LOCK).unlink(missing_ok=True)
+            self._lock.release()
         if not self._samples_kept():
             (self.path / SAMPLES).unlink()
             if not any(self.path.iterdir()):
@@ -70,6 +81,18 @@ class RunFolder:
 
     def _samples_kept(self) -> bool:
         return (self.path / SAMPLES).stat().st_size > 0
+
+
+def _locked(path: Path) -> FileLock:
+    lock = FileLock(path / LOCK, timeout=0)
+    try:
+        with suppress(NotImplementedError):  # some network disks have no locks
+            lock.acquire()
+    except Timeout:
+        raise RunError(
+            f"The run directory {path} is in use by another run: choose another --run-dir DIR, or wait for its end."
+        ) from None
+    return lock
 
 
 def usual_place(model: str) -> Path:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.errors import RunError
 from reports.cli import main
 from reports.past import read_past
-from tests.reports.kept import kept, run_of
+from tests.reports.kept import kept, record, run_of
 
 
 def test_a_run_that_an_earlier_version_kept_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,3 +40,9 @@ def test_a_run_that_has_lost_its_records_is_none(tmp_path: Path, capsys: pytest.
     (folder / "samples.jsonl").unlink()
     assert main(["show", str(folder)]) == 2
     assert "samples.jsonl cannot be read" in capsys.readouterr().err
+
+
+def test_a_folder_in_which_two_runs_are_mixed_is_refused(tmp_path: Path) -> None:
+    kept(tmp_path, [record(1, 1.0, run="one"), record(2, 1.0, run="other")], run="one")
+    with pytest.raises(RunError, match=r"holds parts of two runs: 1 lines of samples\.jsonl are of another run"):
+        read_past(tmp_path)

@@ -1,5 +1,7 @@
 """A run's folder: nothing written is lost, nothing half written is seen."""
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,9 +9,10 @@ import pytest
 
 from benchmark.errors import RunError
 from reports.record import Record, record_of
-from reports.run import JUNIT, REPORT, SAMPLES, SUMMARY, RunFolder
+from reports.run import JUNIT, LOCK, REPORT, SAMPLES, SUMMARY, RunFolder
 from tests.reports.outcomes import sample, scored, unscored
 
+ROOT = Path(__file__).parents[2]
 RECORDS = [record_of(scored(sample(), Fraction(1))), record_of(unscored(sample(name="b")))]
 
 
@@ -77,3 +80,24 @@ def test_a_file_that_cannot_be_written_is_an_error_of_the_run(tmp_path: Path) ->
     with pytest.raises(RunError, match=rf"{REPORT} cannot be written \("):
         folder.write(REPORT, "new")
     folder.close()
+
+
+def test_a_folder_in_which_a_run_writes_is_no_other_run_s(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.append(RECORDS[0].model_dump_json())
+    with pytest.raises(RunError, match=r"is in use by another run: choose another --run-dir DIR"):
+        RunFolder(tmp_path)
+    assert names(tmp_path) == {SAMPLES, LOCK}, "what is there is left alone"
+    folder.close()
+
+    RunFolder(tmp_path).close()
+
+
+def test_a_run_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
+    code = (
+        f"from pathlib import Path; from reports.run import RunFolder; RunFolder(Path({str(tmp_path)!r})); import os; "
+    )
+    subprocess.run([sys.executable, "-c", f"{code}os.kill(os.getpid(), 9)"], cwd=ROOT, check=False)
+    assert (tmp_path / LOCK).exists()
+
+    RunFolder(tmp_path).close()
