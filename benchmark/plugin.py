@@ -35,6 +35,7 @@ from benchmark.options import (
 )
 from benchmark.prompt import Asking, Prompt, Prompter
 from benchmark.schedule import DEPTH, Deal, Dealing
+from benchmark.signals import heed, sign_up
 from benchmark.task import TASKS, Sample
 
 T = TypeVar("T")
@@ -219,6 +220,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[OPTIONS] = replace(options, data=options.data or os.environ.get("MME_EMOTION_DATA"))
     for task in TASKS.values():
         config.addinivalue_line("markers", f"{task.name}: {task.title}")
+    if is_worker(config):
+        sign_up(common_folder(config), config.workerinput["workerid"])  # type: ignore[attr-defined]
+    elif asks(config):
+        config.add_cleanup(heed(common_folder(config)))
 
 
 @pytest.hookimpl(tryfirst=True)

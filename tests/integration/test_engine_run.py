@@ -188,6 +188,32 @@ def test_ctrl_c_in_a_gated_run_is_no_verdict(tmp_path: Path) -> None:
     assert finished.report["gate"]["coverage"] < 0.5
 
 
+@pytest.mark.parametrize(
+    ("told", "processes"), [(signal.SIGTERM, ("-n2",)), (signal.SIGHUP, ())], ids=["two processes", "one"]
+)
+def test_a_job_that_is_called_off_ends_as_by_ctrl_c(
+    tmp_path: Path, told: signal.Signals, processes: tuple[str, ...]
+) -> None:
+    passing = tmp_path / "passing"
+    passing.mkdir()
+    with served(latency=0.1) as server:
+        asked = [*agents(server.url), "-q", "--tb=no", data_of(tmp_path, 2000), "--concurrency=8", *processes]
+        process = start(tmp_path, *asked, TMPDIR=str(passing))
+        until(lambda: lines(tmp_path) > 10, process)
+        workers = [int(file.read_text()) for file in passing.glob("mme-emotion-*/*.pid")]
+        process.send_signal(told)  # to it alone, as CI does
+        output = process.communicate(timeout=60)[0]
+    finished = Finished(process.returncode, output, tmp_path / "run")
+
+    assert finished.code == 2, output
+    assert f"the run was ended by {told.name}" in output
+    assert "The run ended early" in output
+    assert finished.report["overall"]["samples"] == len(finished.records) > 10
+    assert len(workers) == len(processes) * 2
+    assert not [worker for worker in workers if psutil.pid_exists(worker)]
+    assert not list(passing.glob("mme-emotion-*")), "nothing of ours stays behind"
+
+
 def test_a_wrong_name_stops_the_run_and_is_said_once(tmp_path: Path, endpoint: Endpoint) -> None:
     endpoint.reply = lambda _: Said("no such model", 404)
     asked = ("--model=openai:model", "--extractor=rules", "--judge=rules", f"--base-url={endpoint.url}", "--tb=no")
