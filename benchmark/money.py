@@ -2,7 +2,9 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,12 @@ TOKENS_A_SECOND_OF_SOUND: Span = (10, 40)
 TOKENS_A_CLIP: Span = (500, 6000)
 USUAL_OUTPUT = 4096
 """Output tokens that a request may take whose parameters set no limit."""
+
+LOOK_SECONDS, STALE_SECONDS = 0.2, 30.0
+"""How often is looked what other processes have settled, and for how long: one that has died settles nothing."""
+
+NOTHING = 1e-9
+"""USD: what sums of fractions may be off by."""
 
 KNOWN_AFTER = 20
 MARGIN = 1.5
@@ -59,9 +67,12 @@ def most_output(parameters: Mapping[str, Any]) -> int:
 class Budget:
     """A sum that all processes of a run together never pass: what a request may cost is set aside before it is sent."""
 
-    def __init__(self, most: float, file: Path | None = None) -> None:
-        """Allows `most` USD; processes that name the same file share them."""
-        self.most = most
+    def __init__(self, most: float, file: Path | None = None, stale_seconds: float = STALE_SECONDS) -> None:
+        """Allows `most` USD; processes that name the same file share them.
+
+        What others have set aside is waited for as long as something is settled within `stale_seconds`.
+        """
+        self.most, self._stale_seconds = most, stale_seconds
         self._books = sqlite3.connect(file or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
         self._books.execute("PRAGMA synchronous=OFF")  # worth nothing once the run is over
         self._books.execute("CREATE TABLE IF NOT EXISTS books (row PRIMARY KEY, aside REAL, spent REAL)")
@@ -78,7 +89,7 @@ class Budget:
     @property
     def spent(self) -> float:
         """USD that replies have cost."""
-        return float(self._books.execute("SELECT spent FROM books").fetchone()[0])
+        return self._state()[1]
 
     async def set_aside(self, amount: float) -> None:
         """Reserves what a request may cost; waits while others that are under way may turn out cheaper.
@@ -86,15 +97,31 @@ class Budget:
         Raises:
             RunError: it is more than is left.
         """
+        seen, since = self._state(), time.monotonic()
         while not self._take(amount):
-            if not self._pending:
+            aside, spent = self._state()
+            if (aside, spent) != seen:
+                seen, since = (aside, spent), time.monotonic()
+            if amount + spent > self.most or aside < NOTHING or time.monotonic() - since > self._stale_seconds:
                 raise RunError(
-                    f"--max-cost={self.most:g} would be passed: {self.spent:.2f} USD are spent and the next request may"
-                    f" cost {amount:.3f}. What was answered is kept; the same command with a higher limit goes on."
+                    f"--max-cost={self.most:g} would be passed: {spent:.2f} USD are spent, {aside:.2f} are set aside"
+                    f" and the next request may cost {amount:.3f}. What was answered is kept; the same command with a"
+                    " higher limit goes on."
                 )
-            self._settled.clear()
-            await self._settled.wait()
+            await self._change()
         self._pending += 1
+
+    async def _change(self) -> None:
+        """Waits for a request of this process to be settled; those of others are looked at now and then."""
+        self._settled.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if self._pending else LOOK_SECONDS):
+                await self._settled.wait()
+
+    def _state(self) -> tuple[float, float]:
+        """USD that all processes have set aside, and that replies have cost."""
+        aside, spent = self._books.execute("SELECT aside, spent FROM books").fetchone()
+        return float(aside), float(spent)
 
     def settle(self, amount: float, cost: float) -> None:
         """Takes back what was set aside and books what it was in the end."""

@@ -305,7 +305,7 @@ def _judged(model: EndpointModel, outcome: Outcome, reply: dict[str, Any]) -> Ou
     try:
         parse_reply(reply)
     except ErrorInside as error:
-        return replace(outcome, reason=_short(model, parse_complaint(error.told).words))
+        return replace(outcome, reason=_short(model, parse_complaint(error.told, model.redacted).words))
     except ValueError:
         pass  # it was taken, and came to nothing
     usage = usage_of(reply)

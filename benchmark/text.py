@@ -10,6 +10,9 @@ from benchmark.errors import DataError
 _POINTER = "version https://git-lfs.github.com/spec/v1"
 _PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
+LONGEST_NAME = 200
+"""Characters of a model's name that are told."""
+
 _SMALL = 1024
 """Bytes: no clip is smaller, and no pointer of Git LFS larger."""
 
@@ -17,6 +20,12 @@ _SMALL = 1024
 def storable(text: str) -> str:
     """The text with lone surrogates replaced: halves of a character, which JSON may carry and UTF-8 may not."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def one_line(text: str, most: int) -> str:
+    """The text on one line of so many characters at most, without what would steer a terminal."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in storable(text[: 20 * most]))
+    return " ".join(plain.split())[:most]
 
 
 def mended(value: object) -> object:
@@ -27,7 +36,7 @@ def mended(value: object) -> object:
         return [mended(part) for part in value]
     if isinstance(value, dict):
         return {mended(name): mended(part) for name, part in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def parse_json(text: str) -> object:
@@ -43,8 +52,8 @@ def parse_json(text: str) -> object:
         raise DataError(f"is no JSON ({error})") from error
 
 
-def _constant(name: str) -> float | None:
-    return None if name == "NaN" else float(name)
+def _constant(name: str) -> None:  # noqa: ARG001  NaN and the infinities say nothing
+    return None
 
 
 def read_text(path: Path) -> str:
@@ -87,4 +96,6 @@ def _disguise(text: str, wanted: str) -> str:
     start = text[:_SMALL].lstrip()
     if start.startswith(_POINTER):
         return f"is a Git LFS pointer, not {wanted}: run `git lfs pull`"
-    return f"is a web page, not {wanted}: download it again" if _PAGE.match(start) else ""
+    if _PAGE.match(start):
+        return f"is a web page, not {wanted}: download it again"
+    return f"is an error message, not {wanted}: download it again" if start.startswith("<?xml") else ""

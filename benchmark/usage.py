@@ -6,11 +6,15 @@ TOKENS = ("input_tokens", "cached_tokens", "audio_tokens", "output_tokens", "tho
 """The fields of a `Usage` that count tokens."""
 
 
+MOST = 10**9
+"""Tokens: no request has more, whatever a server says."""
+
+
 def count_of(told: object) -> int | None:
-    """A count as others tell it; None for what is none."""
-    if isinstance(told, float) and told.is_integer():
+    """A count as others tell it; None for what is none, or cannot be one."""
+    if isinstance(told, float) and told.is_integer() and abs(told) <= MOST:
         told = int(told)
-    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else None
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

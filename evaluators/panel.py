@@ -4,9 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, combinations
 
 from benchmark.errors import KEPT, EmotionError, RunError
+from benchmark.snapshots import is_same_model
 from benchmark.usage import Usage
 from evaluators.agent import Reply
 from evaluators.evidence import Evidence
@@ -63,14 +64,13 @@ def _refuse_twins(judges: Sequence[Judge], answered: Sequence[str | None]) -> No
     Raises:
         RunError: names the seats.
     """
-    seats: dict[str, str] = {}
-    for judge, model in zip(judges, answered, strict=True):
-        if model is not None and model in seats:
+    seats = [(judge, model) for judge, model in zip(judges, answered, strict=True) if model is not None]
+    for (judge, model), (other, twin) in combinations(seats, 2):
+        if is_same_model(model, twin) or is_same_model(twin, model):
             raise RunError(
-                f"Two seats of the panel are filled by one model: {model} has answered for {seats[model]} and for"
-                f" {judge.name}. Name judges that are different models. {KEPT}"
+                f"Two seats of the panel are filled by one model: {twin} has answered for {judge.name} and for"
+                f" {other.name}. Name judges that are different models. {KEPT}"
             )
-        seats[model or ""] = judge.name
 
 
 def _all(outcomes: Sequence[Reply[Ratings] | BaseException]) -> list[Reply[Ratings]]:

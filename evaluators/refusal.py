@@ -31,6 +31,11 @@ _DOING = (
 _DECLINING = re.compile(
     rf"\b{_UNABLE}\b(?:\W+\w+){{0,3}}?\W+{_DOING}\b"
     r"|\b(?:declin(?:e|es|ed|ing)|refus(?:e|es|ed|ing)) to\b"
+    r"|\bnot comfortable\b|\brather not\b|\bmust decline\b|\binappropriate\b|\bprohibited\b"
+    r"|\b(?:guidelines|policy|policies|rules) (?:prevent|forbid|prohibit|do not allow|don't allow)"
+    rf"|\b{_UNABLE}\W+(?:\w+\W+){{0,2}}?(?:see|view|watch|hear|access|play|open|listen to)\W+(?:\w+\W+){{0,2}}?"
+    r"(?:images?|pictures?|photos?|videos?|clips?|audio|sound|files?|content|media)\b"
+    r"|\bi (?:do not|don't) (?:infer|identify|analy[sz]e|assess|judge|recogni[sz]e)\b"
     r"|\bi (?:do not|don't) (?:feel comfortable|have (?:feelings|emotions|the ability)|provide|give|make|offer)\b"
     r"|\bas an? (?:AI|artificial intelligence|(?:large )?language model|assistant)\b"
     r"|\b(?:unethical|against (?:my|the|our|its) (?:policy|policies|guidelines|rules))\b"
@@ -39,6 +44,7 @@ _DECLINING = re.compile(
     r"|抱歉|对不起|很遗憾|恕我|(?:无法|不能|不可以|不会|不便|难以|没有办法|没办法|拒绝)(?:[^，。；！？\n]{0,8})"
     r"(?:识别|辨别|判断|确定|分析|推断|推测|回答|提供|协助|帮助|满足|评估|评价|描述|给出|完成|处理|讨论|识別|辨識|判斷|確定|推斷|協助|評估)"
     r"|作为(?:一个|一名)?(?:AI|人工智能|大?语言模型|助手)|作為(?:一個|一名)?(?:AI|人工智慧|大?語言模型|助手)"
+    r"|没有能力|無能力|无法给|不予(?:回答|评论)|无可奉告"
     r"|不(?:道德|合适|恰当|适合|符合伦理)|無法|違反|违反",
     re.IGNORECASE,
 )
@@ -49,13 +55,23 @@ _OBSERVED = re.compile(
     r"|他|她|表情|面部|脸|眉|眼|嘴|唇|笑|哭|泪|声音|语气|语调|音调|语速|手|头|肩|姿势|动作|点头|说",
     re.IGNORECASE,
 )
+# "The woman says 'I'm sorry'": what somebody in the clip says or cannot do is seen or heard
+_ABOUT_SOMEBODY = re.compile(
+    r"\W*(?:(?:the|a|an|this|one) )?(?:\w+ )?(?:he|she|they|wom[ae]n|m[ae]n|speaker|girl|boy|child|mother|father)\b"
+    r"|\W*(?:他|她|男|女|说话者|说话人)",
+    re.IGNORECASE,
+)
 _COMMITS_TO_NOTHING = re.compile(
-    r"\W*(?:none|n/?a|null|nil|no label|no answer|no prediction|unknown|无|無|没有|沒有|不适用)?\W*", re.IGNORECASE
+    r"\W*(?:none|n/?a|null|nil|no label|no answer|no prediction|unknown|undetermined|cannot be determined"
+    r"|未知|无法确定|无|無|没有|沒有|不适用)?\W*",
+    re.IGNORECASE,
 )
 
 
 def declines(text: str) -> bool:
-    """Whether the words decline to answer, in English or Chinese."""
+    """Whether the words decline to answer, in English or Chinese; not what somebody in the clip says or does."""
+    if _ABOUT_SOMEBODY.match(text):
+        return False
     return _DECLINING.search(text.replace("\u2019", "'")) is not None
 
 

@@ -28,6 +28,10 @@ Thoughts = Literal["rated", "ignored"]
 """What becomes of what a model shows of its thinking, wherever its server puts it."""
 
 
+AGAIN = "repeated"
+"""Before a role: of who took it when it was asked again, where that was another model."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """What an agent took to give its part.
@@ -299,9 +303,9 @@ async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int
         with boundary(EmotionError):
             for number in range(1, count):
                 answer = await _answer_again(model, first, number, spent)
-                answers.append(await _score_again(scorer, first.sample, answer, number, spent))
+                answers.append(await _score_again(scorer, first, answer, number, spent))
                 judged = count - 1 + number
-                judgements.append(await _score_again(scorer, first.sample, first.score.answer, judged, spent))
+                judgements.append(await _score_again(scorer, first, first.score.answer, judged, spent))
         repeated = Repeated(answers=tuple(answers), judgements=tuple(judgements))
     except RunError:
         raise
@@ -316,16 +320,23 @@ async def _answer_again(model: Respondent, first: Scored, number: int, spent: di
         return first.score.answer
     with boundary(ModelError):
         answer = await as_answer(model.again(number).answer(first.sample), model.name)
-    if answer.model != first.score.answer.model:
-        spent["repeats"] = replace(spent["repeats"], model=answer.model)
+    _note(spent, "model", answer.model, first.score.answer.model)
     _count(spent, answer.usage)
     return answer
 
 
-async def _score_again(scorer: Scorer, sample: Sample, answer: Answer, repeat: int, spent: dict[str, Trace]) -> Score:
-    scored = await scorer.score(sample, answer, repeat)
+async def _score_again(scorer: Scorer, first: Scored, answer: Answer, repeat: int, spent: dict[str, Trace]) -> Score:
+    scored = await scorer.score(first.sample, answer, repeat)
+    for role, trace in scored.traces.items():
+        _note(spent, role, trace.model, first.traces[role].model if role in first.traces else None)
     _count(spent, sum((trace.usage for trace in scored.traces.values()), Usage()))
     return scored.score
+
+
+def _note(spent: dict[str, Trace], role: str, model: str | None, first: str | None) -> None:
+    """Keeps that another model has taken a part when it was asked again."""
+    if model != first:
+        spent[f"{AGAIN} {role}"] = Trace(model=model)
 
 
 def _count(spent: dict[str, Trace], usage: Usage) -> None:

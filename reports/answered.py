@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmark.snapshots import is_same_model, one_for_each
+from evaluators.scorer import AGAIN
 from reports.record import Record
 
 ROLES = ("model", "extractor", "judge")
@@ -16,7 +17,7 @@ UNKNOWN = "unknown"
 
 
 def answered_of(records: Iterable[Record], role: str) -> tuple[Mapping[str, int], ...]:
-    """How many replies each model gave in a role, by name; for each seat of a panel, else for one."""
+    """In how many samples each model took a role, by name; for each seat of a panel, else for one."""
     seats: list[Counter[str]] = []
     for record in records:
         if (spent := record.usage.get(role)) is None:
@@ -24,9 +25,9 @@ def answered_of(records: Iterable[Record], role: str) -> tuple[Mapping[str, int]
         for place, name in enumerate((spent.model or UNKNOWN).split(SEATS)):
             seats += [Counter()] if place == len(seats) else []
             seats[place][name] += 1
-        again = record.usage.get("repeats") if role == "model" else None
-        if again is not None and again.model not in (None, spent.model):  # who answered when asked again
-            seats[0][again.model or UNKNOWN] += 1
+        if (again := record.usage.get(f"{AGAIN} {role}")) is not None:
+            for seat, name in zip(seats, (again.model or UNKNOWN).split(SEATS), strict=False):
+                seat[name] += 1
     return tuple(seats)
 
 
@@ -112,11 +113,10 @@ def substitutes_of(provenance: Mapping[str, Any], records: Sequence[Record], rol
     asked, verb = asked_of(provenance, role), {"model": "answered", "judge": "judged"}.get(role, "worked")
     for place, seat in enumerate(answered_of(records, role)):
         known = {name: count for name, count in seat.items() if name != UNKNOWN}
-        total = sum(seat.values())
         name = asked[place] if place < len(asked) else None
         strange = {one: count for one, count in known.items() if name and not is_same_model(name, one)}
         for one, count in strange.items():
-            yield f"{one} has {verb} in place of {name}, in {count} of {total} replies"
+            yield f"{one} has {verb} in place of {name}, in {count} of {len(records)} samples"
         models = one_for_each(known)
         if len(models) > 1 and not strange:
             yield f"{len(models)} models have {verb} in one run: {', '.join(models)}"
@@ -132,8 +132,6 @@ def endings_of(records: Iterable[Record]) -> Mapping[str, int]:
 
 
 def endings_in_words(endings: Mapping[str, int]) -> str:
-    """The counts in words; empty where nothing is known of any answer."""
-    if not set(endings) - {UNKNOWN}:
-        return ""
+    """The counts in words; empty of no answer."""
     words = {UNKNOWN: "of unknown ending"}
     return ", ".join(f"{count:,} {words.get(name, name)}" for name, count in endings.items())

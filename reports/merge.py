@@ -85,7 +85,11 @@ def _sample(record: Record) -> Sample:
 def _refuse_unlike(first: PastRun, other: PastRun) -> None:
     found = list(differences(first.report.provenance, other.report.provenance).values())
     if _model(first) != _model(other):
-        found.insert(0, f"model ({first.report.model} there, {other.report.model} here)")
+        told = [
+            f"{run.report.model}{''.join(f' ({reason})' for reason in run.report.substitutes)}"
+            for run in (first, other)
+        ]
+        found.insert(0, f"model ({told[0]} there, {told[1]} here)")
     if found:
         raise RunError(f"{first.path} and {other.path} are not parts of one run: they differ in {'; '.join(found)}.")
 

@@ -96,7 +96,7 @@ def _first(error: ValidationError) -> str:
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, str]:
     """In what two runs' provenances differ that scores depend on, by name of the aspect, each in a few words."""
     return {
-        name: _in_words(name, one, other) for name, path in COMPARED.items() if not _is_alike(name, path, one, other)
+        name: _in_what(name, one, other) for name, path in COMPARED.items() if not _is_alike(name, path, one, other)
     }
 
 
@@ -115,12 +115,12 @@ def _at(provenance: Mapping[str, Any], path: Collection[str]) -> Any:
     return list(found) if isinstance(found, tuple) else found
 
 
-def _in_words(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    shown = [_shown(name, provenance) for provenance in (one, other)]
+def _in_what(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    shown = [in_words(name, provenance) for provenance in (one, other)]
     return f"{name} ({shown[0]} there, {shown[1]} here)" if shown[0] != shown[1] else name
 
 
-def _shown(name: str, provenance: Mapping[str, Any]) -> str:
+def in_words(name: str, provenance: Mapping[str, Any]) -> str:
     """A name where there is one: identities and fingerprints tell a reader nothing."""
     if name == "prompts":
         return ", ".join(f"{key} {digest}" for key, digest in (provenance.get("prompts") or {}).items())
@@ -135,7 +135,7 @@ def judged_otherwise(past: PastRun, provenance: Mapping[str, Any], allowed: Coll
     """That a baseline was judged by others than have judged this run, a sentence for each agent."""
     for role, verb in (("judge", "judged"), ("extractor", "cut into steps")):
         if role not in allowed and not is_alike(past.report.provenance, provenance, role):
-            there, here = (_shown(role, one) for one in (past.report.provenance, provenance))
+            there, here = (in_words(role, one) for one in (past.report.provenance, provenance))
             yield (
                 f"The baseline was {verb} by {there}, this run by {here}: make the baseline anew, or allow it with"
                 f" --baseline-allow={role}."

@@ -14,17 +14,14 @@ def summary_of(report: Report, records: Sequence[Record]) -> str:
     """The summary in GitHub's Markdown."""
     return "\n".join(
         [
-            f"## MME-Emotion: {report.model}",
+            f"## MME-Emotion: {escape(report.model, quote=False)}",
             "",
             *_verdict(report),
             f"{counts_of(records)}; scores in percent.",
             "",
             *as_markdown(score_rows(report)),
             "",
-            *(
-                f"- {note}"
-                for note in [*notes_of(report), *(escape(fault, quote=False) for fault in faults_of(records))]
-            ),
+            *(f"- {escape(note, quote=False)}" for note in [*notes_of(report), *faults_of(records)]),
             "",
         ]
     )
@@ -33,7 +30,7 @@ def summary_of(report: Report, records: Sequence[Record]) -> str:
 def _verdict(report: Report) -> list[str]:
     if (verdict := report.gate) is None:
         return []
-    notes = [f"- {note}" for note in verdict_notes(verdict)]
+    notes = [f"- {escape(note, quote=False)}" for note in verdict_notes(verdict)]
     check = [*as_markdown(health_rows(report.judge_check, whole=False)), ""] if report.judge_check else []
     return [f"### Gate: {verdict.word}", "", *as_markdown(verdict_rows(verdict)), "", *notes, "", *check]
 

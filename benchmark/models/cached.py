@@ -3,11 +3,11 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from benchmark.cache import key_of
 from benchmark.clip import as_frames
-from benchmark.model import Answer, Model, Yielding, as_answer
+from benchmark.model import Answer, Ending, Model, Yielding, as_answer
 from benchmark.money import input_usage
 from benchmark.prompt import Modality, Prompt
 from benchmark.usage import TOKENS, Usage, count_of
@@ -117,8 +117,10 @@ def _packed(answer: Answer, prompt: Prompt, asked: str, role: str) -> bytes:
 def parse_kept(value: bytes | None) -> Answer | None:
     """The kept reply; None where there is none, or it cannot be read."""
     kept = parse_object(value)
-    text, thoughts, model = kept.get("text"), kept.get("thoughts"), kept.get("model")
-    if not isinstance(text, str) or not isinstance(thoughts, str | None) or not isinstance(model, str | None):
+    text, thoughts, model, left_out = (kept.get(name) for name in ("text", "thoughts", "model", "left_out"))
+    words = isinstance(thoughts, str | None) and isinstance(model, str | None)
+    facts = kept.get("ending") in (None, *get_args(Ending)) and kept.get("refusal") in (None, True, False)
+    if not (isinstance(text, str) and words and facts and _are_names(left_out or [])):
         return None
     answer = Answer(
         text=text,
@@ -127,7 +129,7 @@ def parse_kept(value: bytes | None) -> Answer | None:
         thoughts=thoughts,
         ending=kept.get("ending"),
         refusal=kept.get("refusal"),
-        left_out=tuple(kept.get("left_out", ())),
+        left_out=tuple(left_out or ()),
     )
     return answer if answer.reasoned else None
 
@@ -151,4 +153,8 @@ def _names(value: bytes | None) -> list[str]:
         names = json.loads(value or b"[]")
     except (ValueError, RecursionError):
         return []
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return names if _are_names(names) else []
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)

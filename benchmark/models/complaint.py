@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from benchmark.headers import span_of
+from benchmark.text import one_line
 
 LONGEST = 300
 """Characters of a server's own words that are quoted."""
@@ -22,8 +23,9 @@ _SPENT_CODES = frozenset(
 )  # fmt: skip
 _SPENT_WORDS = re.compile(
     r"\binsufficient[ _](?:quota|balance|credits?|funds)\b|\bcredit balance is too low\b|\bbudget has been exceeded\b"
-    r"|\b(?:daily|per day|per-day|tokens per day|requests per day)\b.*\b(?:limit|quota)\b"
-    r"|\b(?:limit|quota)\b.*\b(?:per day|daily|TPD|RPD)\b",
+    r"|\b(?:balance|credits?|funds) (?:is|are) (?:insufficient|exhausted|used up)\b|\bfree tier\b.*\bexhausted\b"
+    r"|\b(?:daily|weekly|monthly|per[ -]day|per[ -]month)\b.*\b(?:limit|quota)\b"
+    r"|\b(?:limit|quota)\b.*\b(?:per[ -]day|per[ -]month|daily|weekly|monthly|TPD|RPD)\b|余额不足|额度已",
     re.IGNORECASE,
 )
 _A_DAY = re.compile(r"per_?day", re.IGNORECASE)
@@ -35,7 +37,8 @@ _REFUSED_WORDS = re.compile(
     r"\bunsupported\b|\bnot (?:be )?(?:supported|allowed|permitted|available|recogni[sz]ed|accepted|compatible)\b"
     r"|\b(?:does|do)(?: not|n't) support\b|\bunknown\b|\bunrecogni[sz]ed\b|\bunexpected\b|\bdeprecated\b"
     r"|\b(?:not permitted|only the default)\b|\bcannot be (?:used|set|specified)\b|\bis fixed\b"
-    r"|\binvalid (?:param|arg|field|key|value)",
+    r"|\binvalid (?:param|arg|field|key|value)|\bis not possible\b|\bonly [\d.]+ is allowed\b|\b(?:may|can) only be\b"
+    r"|\bmust be (?:set to )?[\d.]+ (?:for|when|with|on)\b|不支持|不允许|无效",
     re.IGNORECASE,
 )
 _PAUSES = ("retryDelay", "retry_delay", "retry_after", "retryAfter", "retry_after_seconds")
@@ -46,6 +49,9 @@ _AGAIN_IN_WORDS = re.compile(r"\b(?:try again|retry) (?:in|after) ([0-9.]+) ?(se
 _LONG_UNITS = {"second": 1, "minute": 60, "hour": 3600}
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 _PAGE = re.compile(r"\s*(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +78,21 @@ class Complaint:
         """Which of the parameters that were sent it does not take; None where it is none of them."""
         if not self.refuses:
             return None
-        if self.param is not None:
-            return self.param if self.param in sent else None
-        named = ((match.start(), name) for name in sent if (match := re.search(rf"\b{re.escape(name)}\b", self.words)))
+        last = _plain(re.split(r"[.\[/]", self.param or "")[-1])
+        if by_param := next((name for name in sent if _plain(name) == last), None):
+            return by_param
+        words = ((match.start(), _plain(match[0])) for match in _NAME.finditer(self.words))
+        named = ((place, name) for place, word in words for name in sent if word == _plain(name))
         return min(named, default=(0, None))[1]
 
 
-def parse_complaint(body: object) -> Complaint:
-    """What the body of an error says, whatever its shape: JSON as text or parsed, words, a page for browsers."""
+def parse_complaint(body: object, redact: Callable[[str], str] = str) -> Complaint:
+    """What the body of an error says, whatever its shape: JSON as text or parsed, words, a page for browsers.
+
+    `redact` takes off what must not be told, before anything is cut.
+    """
     told = _loaded(body)
-    words = _flat(_words(told))
+    words = one_line(redact(_words(told)), LONGEST).rstrip(" .")
     values = list(_values(told))
     codes = {str(value).lower() for name, value in values if name in _CODES}
     a_day = any(_A_DAY.search(value) for name, value in values if name in _CODES and isinstance(value, str))
@@ -94,6 +105,11 @@ def parse_complaint(body: object) -> Complaint:
         spent=a_day or bool(codes & _SPENT_CODES) or _SPENT_WORDS.search(words) is not None,
         too_large=_TOO_LARGE.search(words) is not None,
     )
+
+
+def _plain(name: str) -> str:
+    """A parameter's name as any language writes it: `max_tokens`, `maxTokens`."""
+    return name.replace("_", "").lower()
 
 
 def _loaded(body: object) -> object:
@@ -125,13 +141,8 @@ def _words(told: object, depth: int = 0) -> str:
 def _page_title(page: str) -> str:
     """What a page for browsers is called; empty where it has no title."""
     title = _TITLE.search(page)
-    return f"a web page, “{_flat(title[2])}”" if title and title[2].strip() else ""
-
-
-def _flat(text: str) -> str:
-    """On one line, without what would steer a terminal, and not longer than is quoted."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in text[: 20 * LONGEST])
-    return " ".join(plain.split())[:LONGEST].rstrip(" .")
+    name = one_line(title[2], 20 * LONGEST) if title else ""
+    return f"a web page, “{name}”" if name else ""
 
 
 def _values(told: object, depth: int = 0) -> Iterator[tuple[str, Any]]:

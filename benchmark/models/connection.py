@@ -75,10 +75,14 @@ def proxy_for(url: str) -> str | None:
 
 
 def redirect_of(response: httpx2.Response, url: str) -> str | None:
-    """The base URL to which a reply sends whoever asked, as it may be shown; None where it sends nobody on."""
-    if not 300 <= response.status_code < 400:
+    """The base URL to which a reply sends whoever asked; empty where that is none, None where it sends nobody on."""
+    location = response.headers.get("location")
+    if not 300 <= response.status_code < 400 or not location:
         return None
-    target = shown(urljoin(f"{url.rstrip('/')}/", response.headers.get("location", "")))
+    try:
+        target = shown(urljoin(f"{url.rstrip('/')}/", location))
+    except ValueError:
+        return ""
     return target.removesuffix("/models").removesuffix("/chat/completions")
 
 

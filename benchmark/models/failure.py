@@ -14,6 +14,7 @@ from benchmark.model import storable
 from benchmark.models.complaint import LONGEST, Complaint, parse_complaint
 from benchmark.models.connection import redirect_of
 from benchmark.models.reply import EmptyReply, ErrorInside, GivenUp, NoCompletion, Withheld
+from benchmark.text import one_line
 from benchmark.urls import shown
 
 REFUSED = frozenset({429, 503, 529})
@@ -79,10 +80,10 @@ class Failing:
         said = self.said(error, url)
         match error:
             case openai.APIStatusError():
-                headers, complaint = error.response.headers, parse_complaint(error.response.text)
+                headers, complaint = error.response.headers, self.complaint(error.response.text)
                 return self._by_status(said, error.status_code, complaint, headers, sent)
             case ErrorInside():
-                return self._by_status(said, error.status, parse_complaint(error.told), {}, sent)
+                return self._by_status(said, error.status, self.complaint(error.told), {}, sent)
             case EmptyReply():
                 return Passing(said, attempts=EMPTY_ATTEMPTS)
             case GivenUp():
@@ -120,13 +121,15 @@ class Failing:
                 return f"{where} did not answer within {self.seconds:g} s{self._by_way_of(url)}."
             case openai.APIConnectionError():
                 cause = error.__cause__ or error
-                told = str(cause) or type(cause).__name__  # a connection that is reset has no words
-                return f"{where} cannot be reached{self._by_way_of(url)} ({self.redacted(told)}); is it running?"
+                told = self.line(str(cause) or type(cause).__name__)  # a connection that is reset has no words
+                if isinstance(cause, httpx2.DecodingError):
+                    return f"{where} gave a reply that cannot be decompressed ({told})."
+                return f"{where} cannot be reached{self._by_way_of(url)} ({told}); is it running?"
             case openai.APIStatusError():
                 return self._refused(error, url)
             case ErrorInside():
                 status = "an error inside a reply" if error.status is None else f"{error.status} inside a reply"
-                return f"{where} answered {status}: {self.quoted(parse_complaint(error.told).words)}."
+                return f"{where} answered {status}: {self.complaint(error.told).words or 'it does not say why'}."
             case EmptyReply() | Withheld() | NoCompletion():
                 return f"{self.model} at {where} gave {self.brief(error)}."
             case GivenUp():
@@ -138,11 +141,12 @@ class Failing:
         where, status = shown(url), error.status_code
         words = self.brief(error)
         if (target := redirect_of(error.response, url)) is not None:
+            target = self.line(target) or "what is no URL"
             return f"{where} redirects to {target} ({status}), where no clip is sent: give the URL that it leads to."
         match status:
             case 401 if self.key_env:  # told without the provider's words, which quote parts of the key
                 return f"{where} refuses the key in {self.key_env} (401)."
-            case 403 if self.key_env:
+            case 403 if self.key_env and not self.complaint(error.response.text).spent:
                 return f"{where} refuses the key in {self.key_env} (403: {words})."
             case 401:
                 return f"{where} wants a key (401): name the environment variable that holds it, as --api-key-env does."
@@ -163,13 +167,17 @@ class Failing:
     def brief(self, error: Exception) -> str:
         """What the server says, else the client, on one line."""
         if isinstance(error, openai.APIStatusError):
-            words = parse_complaint(error.response.text).words
-            return self.quoted(words or error.response.reason_phrase or "nothing")
-        return self.quoted(" ".join(str(error).split()))
+            words = self.complaint(error.response.text).words
+            return words or self.line(error.response.reason_phrase) or "it does not say why"
+        return self.line(str(error))
 
-    def quoted(self, words: str) -> str:
-        """Words as they may be told."""
-        return self.redacted(words)[:LONGEST].rstrip(" .")
+    def complaint(self, body: object) -> Complaint:
+        """What a server says where it does not answer, as it may be told."""
+        return parse_complaint(body, self.redacted)
+
+    def line(self, words: str) -> str:
+        """Words of a server's or a client's as they may be told: without what is secret, on one line."""
+        return one_line(self.redacted(words), LONGEST).rstrip(" .")
 
     def redacted(self, text: str) -> str:
         """The text without key and password."""

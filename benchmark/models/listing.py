@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmark.snapshots import is_same_model
+from benchmark.text import LONGEST_NAME, one_line
 
 _ENDS = ("shutdown_date", "deprecation_date", "retirement_date")
 """Fields of a row that tell its last day; the first is OpenAI's."""
@@ -53,7 +54,8 @@ def parse_listing(content: bytes) -> Listing:
     rows = told.get("data") if isinstance(told, dict) else None
     if not isinstance(rows, list):
         return Listing()
-    named = [(row["id"], row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    found = [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    named = [(one_line(row["id"], LONGEST_NAME), row) for row in found]
     ends = {name: ends for name, row in named if (ends := _end(row)) is not None}
     return Listing(names=tuple(name for name, _ in named), ends=MappingProxyType(ends))
 

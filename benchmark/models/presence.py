@@ -10,7 +10,6 @@ from openai import AsyncOpenAI
 
 from benchmark.catalogue import end_notice
 from benchmark.errors import RunError
-from benchmark.models.complaint import parse_complaint
 from benchmark.models.connection import redirect_of
 from benchmark.models.listing import Listing, parse_listing
 from benchmark.urls import shown
@@ -44,7 +43,7 @@ async def find_fault(model: "EndpointModel", url: str) -> str | None:
             return f"{shown(url)} did not answer within {CHECK_SECONDS} s."
         except openai.APIConnectionError as error:
             return model.said(error, url)
-        listing = parse_listing(response.content)
+        listing = parse_listing(model.redacted(response.text).encode())
         if listing.names is None:
             await _refuse_half_url(client, url)
         if listing.serves(model.name) is False and not await _answers(model, client):
@@ -99,7 +98,7 @@ async def _answers(model: "EndpointModel", client: AsyncOpenAI) -> bool:
     try:
         await client.post("/chat/completions", cast_to=httpx2.Response, body=body)
     except openai.APIStatusError as error:
-        unknown = _UNKNOWN_MODEL.search(parse_complaint(error.response.text).words) is not None
+        unknown = _UNKNOWN_MODEL.search(model.brief(error)) is not None
         return not (error.status_code == 404 or (error.status_code < 500 and unknown))
     except openai.OpenAIError:
         return True  # what it is, the samples will tell

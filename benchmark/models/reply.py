@@ -1,38 +1,33 @@
 """What an endpoint's reply holds (OpenAI's API reference, "Chat"; what servers make of it: docs/providers.md)."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.model import Ending
+from benchmark.text import LONGEST_NAME, one_line
 from benchmark.usage import Usage, count_of
 
 if TYPE_CHECKING:
     import httpx2
 
-_ENDINGS: Mapping[str, Ending] = MappingProxyType(
-    {
-        **dict.fromkeys(("stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed"), "whole"),
-        **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length", "incomplete"), "cut off"),
-        **dict.fromkeys(
-            ("content_filter", "content_filtered", "safety", "recitation", "prohibited_content", "blocklist", "spii",
-             "sensitive", "image_safety"), "filtered",
-        ),
-    }
-)  # fmt: skip
-_GIVEN_UP = frozenset(
-    {"abort", "aborted", "cancelled", "canceled", "error", "insufficient_system_resource", "network_error", "timeout",
-     "malformed_response", "engine_error", "unavailable"}
-)  # fmt: skip
-"""Reasons to finish that speak of the server, not of the answer: vLLM and SGLang, DeepSeek, OpenRouter, Zhipu."""
+_WHOLE = frozenset({"stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed", "refusal"})
+# the server's trouble, not the answer's end: vLLM and SGLang, DeepSeek, OpenRouter, Zhipu, and words like theirs
+_GIVEN_UP = re.compile(
+    r"abort|cancel|error|insufficient_system|time_?out|fail|overload|interrupt|preempt|rate_?limit|unavailable|malformed"
+)
+_CUT_OFF = re.compile(r"length|token|context|incomplete|truncat")
+_FILTERED = re.compile(r"filter|safety|recitation|prohibited|blocklist|spii|sensitive|moderat|censor|blocked")
 
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Fields of a message that hold thoughts: DeepSeek and older vLLM, OpenRouter and vLLM, Ollama."""
 
 _THOUGHT_PARTS = ("thinking", "reasoning", "thought")
 _DEPTH = 6
+_EVENT = re.compile(rb"(?:data|event|id|retry)?:")
 
 WHY_EMPTY: Mapping[Ending, str] = MappingProxyType(
     {
@@ -95,18 +90,29 @@ def parse_object(response: "httpx2.Response") -> dict[str, Any]:
         NoCompletion: it is a stream of events, a page for browsers, or other JSON.
         ValueError: it broke off.
     """
-    kind, start = response.headers.get("content-type", "").lower(), response.content[:200].lstrip().lower()
-    if "event-stream" in kind or start.startswith((b"data:", b"event:")):
-        raise NoCompletion("an event stream, though `stream: false` was asked for; its server or proxy must not stream")
-    if "text/html" in kind or start.startswith((b"<!doctype", b"<html")):
-        raise NoCompletion("a web page in place of JSON; give the URL of the API, up to its /v1")
     try:
         reply = json.loads(response.content)
     except RecursionError:
         raise ValueError("JSON that is nested too deep") from None
+    except ValueError as error:
+        _refuse_other(response)
+        raise ValueError(f"JSON that cannot be read ({error})") from None
     if not isinstance(reply, dict):
         raise ValueError("no chat completion; give the URL of the API, up to its /v1")
     return reply
+
+
+def _refuse_other(response: "httpx2.Response") -> None:
+    """Says what a reply is that is no JSON.
+
+    Raises:
+        NoCompletion: it is a stream of events, or a page for browsers.
+    """
+    kind, start = response.headers.get("content-type", "").lower(), response.content[:200].lstrip().lower()
+    if "event-stream" in kind or _EVENT.match(start):
+        raise NoCompletion("an event stream, though `stream: false` was asked for; its server or proxy must not stream")
+    if "text/html" in kind or start.startswith((b"<!doctype", b"<html")):
+        raise NoCompletion("a web page in place of JSON; give the URL of the API, up to its /v1")
 
 
 def parse_reply(reply: Mapping[str, Any]) -> Reply:
@@ -124,10 +130,29 @@ def parse_reply(reply: Mapping[str, Any]) -> Reply:
         raise ErrorInside(status_named(told), told)
     if not choice:
         raise ErrorInside(status_named(reply), _without_usage(reply))
-    reason = str(choice.get("finish_reason") or "").lower()
-    if reason in _GIVEN_UP:
+    reason, ending = _reason(choice), _ending(_reason(choice))
+    if ending is None and _GIVEN_UP.search(reason):
         raise GivenUp(f"gave up on its reply ({reason})")
-    return _said(_part(choice.get("message")), _ENDINGS.get(reason), reason)
+    message = _part(choice.get("message") or choice.get("delta")) or {"content": choice.get("text")}
+    return _said(message, ending, reason)
+
+
+def _reason(choice: Mapping[str, Any]) -> str:
+    """Why a reply is over, in the server's word, else in that of whoever it asked."""
+    for name in ("finish_reason", "native_finish_reason", "stop_reason"):
+        told = choice.get(name)
+        word = told.get("type") or told.get("reason") if isinstance(told, dict) else told
+        if isinstance(word, str) and word:
+            return one_line(word.lower().replace("-", "_"), LONGEST_NAME)
+    return ""
+
+
+def _ending(reason: str) -> Ending | None:
+    if reason in _WHOLE:
+        return "whole"
+    if _FILTERED.search(reason):
+        return "filtered"
+    return "cut off" if _CUT_OFF.search(reason) and not _GIVEN_UP.search(reason) else None
 
 
 def _said(message: Mapping[str, Any], ending: Ending | None, reason: str) -> Reply:
@@ -143,6 +168,7 @@ def _said(message: Mapping[str, Any], ending: Ending | None, reason: str) -> Rep
             raise Withheld(f"an empty answer ({why})")
         raise EmptyReply(f"an empty answer ({reason or 'no reason given'})")
     refusal = bool(declined) if declined or "refusal" in message else None
+    refusal = True if reason == "refusal" else refusal  # as Anthropic's say it
     return Reply(text=text, thoughts=thoughts or None, ending=ending, refusal=refusal)
 
 
@@ -194,7 +220,9 @@ def usage_of(reply: Mapping[str, Any]) -> Usage:
     more than these), or in the total alone (Google's OpenAI-compatible endpoint).
     """
     told = _part(reply.get("usage"))
-    sent, said = _first(told, "prompt_tokens", "input_tokens"), _first(told, "completion_tokens", "output_tokens")
+    # no request takes nothing: who says so does not count
+    sent = _first(told, "prompt_tokens", "input_tokens") or None
+    said = _first(told, "completion_tokens", "output_tokens") or None
     sent_as = _part(told.get("prompt_tokens_details") or told.get("input_tokens_details"))
     said_as = _part(told.get("completion_tokens_details") or told.get("output_tokens_details"))
     total, thought = count_of(told.get("total_tokens")), _first(said_as, "reasoning_tokens")

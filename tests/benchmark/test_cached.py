@@ -200,9 +200,26 @@ def test_one_kept_by_a_version_that_kept_all_is_asked_anew_where_it_is_of_no_use
 
 @pytest.mark.parametrize(
     "kept",
-    [b"", b"{", b"[]", b"3", b"\xff", b'{"text": 3, "model": "m"}', b'{"model": "m"}', b'{"text": "", "model": "m"}',
-     b'{"text": "a", "model": 3}', b'{"text": "a", "model": "m", "thoughts": 3}', b"[" * 100_000],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"3",
+        b"\xff",
+        b'{"text": 3, "model": "m"}',
+        b'{"model": "m"}',
+        b'{"text": "", "model": "m"}',
+        b'{"text": "a", "model": 3}',
+        b'{"text": "a", "model": "m", "thoughts": 3}',
+        b'{"text": "a", "model": "m", "ending": "banana"}',
+        b'{"text": "a", "model": "m", "ending": ["x"]}',
+        b'{"text": "a", "model": "m", "refusal": "yes"}',
+        b'{"text": "a", "model": "m", "refusal": [1]}',
+        b'{"text": "a", "model": "m", "left_out": "abc"}',
+        b'{"text": "a", "model": "m", "left_out": [{}]}',
+        b"[" * 100_000,
+    ],
+)
 def test_what_is_kept_and_cannot_be_read_counts_as_absent(cache: Cache, kept: bytes) -> None:
     model = Counting()
     ask(model, cache)

@@ -94,6 +94,9 @@ def test_pauses_in_the_body_are_read(body: object, seconds: float | None) -> Non
         {"error": {"message": "Rate limit reached on requests per day (RPD): Limit 200, Used 200"}},
         {"error": "Your credit balance is too low to access the API"},
         {"message": "insufficient balance"},
+        {"message": "You have reached your monthly usage limit"},
+        {"code": "30001", "message": "Sorry, your account balance is insufficient"},
+        {"message": "The free tier of the model has been exhausted."},
     ],
 )
 def test_what_is_used_up_for_long_is_told_from_what_heals(body: object) -> None:
@@ -142,6 +145,12 @@ def test_a_request_that_is_larger_than_any_may_be_is_known() -> None:
         ({"error": {"message": 'Unknown name "seed": Cannot find field.'}}, "seed"),
         ({"error": {"message": "Unsupported content", "param": "messages[0].content"}}, None),
         ({"error": {"message": "temperature must be at most 1"}}, None),
+        ({"error": {"message": "invalid temperature: only 0.6 is allowed for this model"}}, "temperature"),
+        ({"error": {"message": "`temperature` may only be set to 1 when thinking is enabled."}}, "temperature"),
+        ({"error": {"message": "temperature must be 1 for this model"}}, "temperature"),
+        ({"error": {"message": "参数 temperature 不支持"}}, "temperature"),
+        ({"error": {"message": "Not supported", "param": "generation_config.temperature"}}, "temperature"),
+        ({"error": {"message": "Unsupported parameter: maxTokens. Use max_completion_tokens."}}, "max_tokens"),
         ({"error": {"message": "top_k is not supported"}}, None),
         (
             {

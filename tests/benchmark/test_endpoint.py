@@ -584,6 +584,47 @@ def test_flex_has_more_time(endpoint: Endpoint) -> None:
     assert model_at(endpoint.url).connect(endpoint.url).timeout.read == 300  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("padding", range(255, 300, 5))
+def test_no_part_of_a_key_is_told_wherever_words_are_cut(endpoint: Endpoint, padding: int) -> None:
+    with pytest.raises(ModelError, match="answered 400") as caught:
+        ask(always(Said(f"{'x' * padding} Incorrect key: {KEY}", 400), endpoint))
+    assert KEY[:8] not in str(caught.value)
+
+
+def test_no_key_is_told_where_a_server_sends_one_on(endpoint: Endpoint) -> None:
+    moved = Said("moved", 307, {"Location": f"http://127.0.0.1:1/v1/{KEY}"})
+    with pytest.raises(ModelError, match=r"redirects to http://127\.0\.0\.1:1/v1/\*\*\*") as caught:
+        ask(always(moved, endpoint))
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "//["])
+def test_a_redirect_to_nowhere_is_one_sentence(endpoint: Endpoint, location: str) -> None:
+    with pytest.raises(ModelError, match="redirects to") as caught:
+        ask(always(Said("moved", 302, {"Location": location}), endpoint))
+    assert caught.value.fault is None
+
+
+@pytest.mark.parametrize(
+    ("said", "model"),
+    [("ev\x1b[31mil\nfoo", "ev [31mil foo"), ("judge + other", "judge+other"), ("m" * 9999, "m" * 200), ("\x00", None)],
+)
+def test_who_answered_is_told_on_one_line_and_as_one(endpoint: Endpoint, said: str, model: str | None) -> None:
+    assert ask(always(completion(model=said), endpoint)).model == model
+
+
+def test_a_pause_beyond_all_patience_keeps_nobody_waiting(endpoint: Endpoint) -> None:
+    endpoint.reply = lambda _: (
+        completion() if len(endpoint.requests) > 1 else Said("later", 429, {"Retry-After": "901"})
+    )
+    limits = Limits(backoff=0)
+    model = limited(limits, endpoint.url)
+    with pytest.raises(ModelError, match="answered 429"):
+        run(model.generate(PROMPT))
+    run(model.generate(PROMPT))
+    assert len(endpoint.requests) == 2
+
+
 HEADERS = st.dictionaries(
     st.sampled_from(["Retry-After", "retry-after-ms", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"]),
     st.sampled_from(["0", "0.001", "-1", "nan", "1ms", "soon", "Wed, 21 Oct 2015 07:28:00 GMT"]),

@@ -66,13 +66,28 @@ def test_it_is_never_passed_however_many_ask_at_once(
 
 
 def test_processes_share_the_books(tmp_path: Path) -> None:
-    one, other = Budget(1.0, tmp_path / "books"), Budget(1.0, tmp_path / "books")
+    one, other = Budget(1.0, tmp_path / "books"), Budget(1.0, tmp_path / "books", stale_seconds=0.1)
     asyncio.run(one.set_aside(0.6))
     with pytest.raises(RunError, match=r"--max-cost=1 would be passed: 0\.00 USD are spent"):
         asyncio.run(other.set_aside(0.6))
     one.settle(0.6, 0.3)
     asyncio.run(other.set_aside(0.6))
     assert other.spent == 0.3
+
+
+def test_what_another_process_has_set_aside_is_waited_for(tmp_path: Path) -> None:
+    one, other = Budget(1.0, tmp_path / "books"), Budget(1.0, tmp_path / "books")
+
+    async def ask() -> None:
+        await one.set_aside(0.9)
+        waiting = asyncio.create_task(other.set_aside(0.5))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        one.settle(0.9, 0.1)
+        await waiting
+
+    asyncio.run(ask())
+    assert other.spent == 0.1
 
 
 def test_what_turns_out_cheaper_makes_room() -> None:

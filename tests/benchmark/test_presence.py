@@ -75,6 +75,31 @@ def test_a_wrong_name_is_told_with_its_likes_before_any_sample(endpoint: Endpoin
     assert received.text == "Hi", "nothing of the data is sent"
 
 
+def test_what_a_list_says_is_told_without_key_and_on_one_line(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", "sk-very-secret-0123456789")
+    endpoint.listing = lambda _: named("other-sk-very-secret-0123456789", "x\x1b[31mred\nforged line")
+    endpoint.reply = lambda _: Said("no such model", 404)
+    options = ModelOptions(base_urls=(endpoint.url,), api_key_env="TEST_KEY")
+    found = find("openai:some-model", options)
+    assert isinstance(found, EndpointModel)
+    with pytest.raises(RunError, match=r"it lists .*other-\*\*\*") as caught:
+        asyncio.run(found.check())
+    assert "secret" not in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("location", ["http://[bad", ""])
+def test_a_list_that_leads_nowhere_stops_nothing_but_itself(endpoint: Endpoint, location: str) -> None:
+    endpoint.listing = lambda _: Said("moved", 302, {"Location": location} if location else {})
+    if location:
+        with pytest.raises(RunError, match="redirects to what is no URL"):
+            check(endpoint.url)
+    else:
+        assert check(endpoint.url) == []
+
+
 @pytest.mark.parametrize("said", [Said("hi"), Said("temperature", 400), Said("busy", 429), Said("broken", 500)])
 def test_a_deployment_that_is_not_listed_may_be_there(endpoint: Endpoint, said: Said) -> None:
     endpoint.listing, endpoint.reply = lambda _: named("gpt-4o"), lambda _: said

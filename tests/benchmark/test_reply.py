@@ -97,13 +97,42 @@ def test_words_and_thoughts_are_found_wherever_they_stand(
         (None, None),
         ("tool_calls", None),
         (17, None),
+        ("model_context_window_exceeded", "cut off"),
+        ("FINISH_REASON_MAX_TOKENS", "cut off"),
+        ("token_limit", "cut off"),
+        ({"type": "length"}, "cut off"),
+        ("content-filter", "filtered"),
+        ("refusal", "whole"),
     ],
 )
 def test_how_it_ended_is_known_or_unknown(reason: object, ending: str | None) -> None:
     assert parse_reply(reply("anger", reason)).ending == ending
 
 
-@pytest.mark.parametrize("reason", ["abort", "error", "insufficient_system_resource", "Cancelled", "network_error"])
+def test_where_the_reason_is_told_elsewhere_it_is_read() -> None:
+    choice = {"finish_reason": None, "native_finish_reason": "MAX_TOKENS", "message": {"content": "ang"}}
+    assert parse_reply({"choices": [choice]}).ending == "cut off"
+    assert parse_reply(reply("I can't.", "refusal")).refusal is True
+
+
+@pytest.mark.parametrize("choice", [{"text": "anger"}, {"delta": {"content": "anger"}}])
+def test_other_protocols_words_are_found(choice: dict[str, object]) -> None:
+    assert parse_reply({"choices": [choice | {"finish_reason": "stop"}]}).text == "anger"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "abort",
+        "error",
+        "insufficient_system_resource",
+        "Cancelled",
+        "network_error",
+        "server_error",
+        "overloaded",
+        "timed_out_failed",
+    ],
+)
 def test_what_the_server_gave_up_is_no_reply(reason: str) -> None:
     with pytest.raises(GivenUp, match=reason.lower()):
         parse_reply(reply("The brows are dra", reason))
@@ -183,6 +212,11 @@ def sent(body: str | bytes, kind: str = "application/json") -> httpx2.Response:
     return httpx2.Response(200, headers={"Content-Type": kind}, content=body)
 
 
+@pytest.mark.parametrize("kind", ["text/html", "text/event-stream", ""])
+def test_json_is_json_whatever_it_is_called(kind: str) -> None:
+    assert parse_object(sent('{"choices": []}', kind)) == {"choices": []}
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "told"),
     [
@@ -190,6 +224,8 @@ def sent(body: str | bytes, kind: str = "application/json") -> httpx2.Response:
         ('data: {"choices": []}\n\n', "application/json", "an event stream"),
         ("<!DOCTYPE html><html></html>", "application/json", "a web page"),
         ("<p>hello</p>", "text/html; charset=utf-8", "a web page"),
+        (": OPENROUTER PROCESSING\n\n{}", "application/json", "an event stream"),
+        ("id: 1\ndata: {}\n\n", "application/json", "an event stream"),
     ],
 )
 def test_what_is_no_json_is_called_what_it_is(body: str, kind: str, told: str) -> None:
@@ -244,6 +280,8 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
         ({"prompt_tokens": 9}, (9, None, None)),
         ({"prompt_tokens": 9.0, "completion_tokens": True}, (9, None, None)),
         ({"prompt_tokens": -9, "completion_tokens": "10"}, (None, None, None)),
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, (None, None, None)),
+        ({"prompt_tokens": 10**400, "completion_tokens": 1e308}, (None, None, None)),
         ({}, (None, None, None)),
         (None, (None, None, None)),
         ([], (None, None, None)),

@@ -30,6 +30,16 @@ def steps(*reasoning: str, prediction: str = "None") -> Steps:
         "作为人工智能，我无法判断人物的情绪。",
         "很遗憾，我没有办法识别这段视频里的情绪。",
         "對不起，我無法辨識影片中人物的情緒。",
+        "I'm not comfortable inferring emotions from appearance.",
+        "I am not able to view videos.",
+        "I cannot see the images.",
+        "I'd rather not speculate.",
+        "I must decline.",
+        "I do not infer emotions from images of people.",
+        "My guidelines prevent me from doing so.",
+        "That is prohibited under the EU AI Act.",
+        "我没有能力看视频。",
+        "你好，我无法给到相关内容。",
     ],
 )
 def test_words_that_decline(text: str) -> None:
@@ -47,6 +57,9 @@ def test_words_that_decline(text: str) -> None:
         "The speaker refuses the offer.",
         "她的声音很大，眉头紧锁。",
         "他说他不能再等了。",
+        "The woman says 'I'm sorry' and cries.",
+        "他说抱歉，低着头，看起来很难过。",
+        "He cannot say anything and stares blankly.",
     ],
 )
 def test_words_that_observe(text: str) -> None:

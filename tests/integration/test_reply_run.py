@@ -46,7 +46,7 @@ def test_another_model_in_place_of_the_one_asked_is_told_and_distrusted(endpoint
     finished = run(tmp_path, *asked)
     allowed = run(tmp_path, *asked, "--allow-substitute", f"--run-dir={tmp_path / 'allowed'}")
 
-    told = "gemini-3.8-flash has answered in place of model, in 40 of 40 replies"
+    told = "gemini-3.8-flash has answered in place of model, in 40 of 40 samples"
     assert finished.code == 7, finished.output
     assert finished.report["substitutes"] == [told]
     for place in (finished.output, (finished.folder / "summary.md").read_text()):
@@ -72,6 +72,20 @@ def test_a_baseline_is_compared_by_who_judged(endpoint: Endpoint, tmp_path: Path
     assert other.code == 7, other.output
     assert "The baseline was judged by judge-2026-01-01, this run by judge-2026-02-02" in other.output
     assert len(endpoint.asked("model")) == before, "nothing is paid for that cannot be compared"
+
+
+def test_another_judge_among_repeated_judgements_is_told(endpoint: Endpoint, tmp_path: Path) -> None:
+    asked: dict[str, int] = {}
+
+    def later_another(received: Received) -> Said:
+        judges = received.body["model"] == "judge"
+        asked[received.text] = asked.get(received.text, 0) + judges
+        return answered({"judge": "other"} if asked[received.text] > 1 else {})(received)
+
+    endpoint.reply = later_another
+    finished = run(tmp_path, *agents(endpoint.url), samples(tmp_path, 3), "--repeats=2", *QUIET)
+
+    assert "other has judged in place of judge, in 3 of 3 samples" in finished.output
 
 
 def test_one_model_has_one_vote(endpoint: Endpoint, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_the_model_asked_for_and_its_snapshots_are_no_substitutes() -> None:
 
 
 def test_another_model_is_told_with_how_often() -> None:
-    assert told(["gpt-4o", "gpt-6-luna", None]) == ["gpt-6-luna has answered in place of gpt-4o, in 1 of 3 replies"]
+    assert told(["gpt-4o", "gpt-6-luna", None]) == ["gpt-6-luna has answered in place of gpt-4o, in 1 of 3 samples"]
 
 
 def test_two_snapshots_of_one_name_are_two_models() -> None:
@@ -69,7 +69,7 @@ def test_each_seat_of_a_panel_is_looked_at() -> None:
     records = [by(1, judge="a + b-2026-01-01"), by(2, judge="a + c")]
 
     assert [dict(seat) for seat in answered_of(records, "judge")] == [{"a": 2}, {"b-2026-01-01": 1, "c": 1}]
-    assert list(substitutes_of(provenance, records, "judge")) == ["c has judged in place of b, in 1 of 2 replies"]
+    assert list(substitutes_of(provenance, records, "judge")) == ["c has judged in place of b, in 1 of 2 samples"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_substitute_takes_row_and_rank_and_the_gate_distrusts_it(tmp_path: Pat
     distrusted, _ = merge([run], Gate.model_validate(demanded))
     allowed, _ = merge([run], Gate.model_validate(demanded | {"allow_substitute": True}))
 
-    assert run.report.substitutes == ("gpt-6-luna has answered in place of gpt-4o, in 40 of 40 replies",)
+    assert run.report.substitutes == ("gpt-6-luna has answered in place of gpt-4o, in 40 of 40 samples",)
     assert run.report.published == {}
     assert run.report.incomparable
     assert doubts_of(run.report)[0].startswith("ANOTHER MODEL: gpt-6-luna has answered in place of gpt-4o")
@@ -181,4 +181,5 @@ def test_every_answer_has_one_ending() -> None:
     assert endings == {"whole": 1, "cut off": 1, "refused": 1, "unknown": 1}
     assert endings_in_words(endings) == "1 whole, 1 cut off, 1 refused, 1 of unknown ending"
     assert endings_in_words({"whole": 6480}) == "6,480 whole"
-    assert endings_in_words({"unknown": 3}) == "", "nothing is known, nothing is said"
+    assert endings_in_words({"unknown": 3}) == "3 of unknown ending"
+    assert endings_in_words({}) == ""
