@@ -102,12 +102,19 @@ def test_a_gain_must_be_shown(tmp_path: Path) -> None:
     assert verdict(before, baseline=baseline, min_gain={"overall": {"cot": 0.1}}).word == "FAIL"
 
 
+def test_a_run_that_is_wholly_wrong_is_not_above_the_constant_guess() -> None:
+    assert verdict(run_of(0, 200), above="majority").word == "FAIL"
+    assert verdict(run_of(200, 0), above="majority").word == "PASS"
+
+
 def test_a_floor_for_several_labels_counts_what_is_wholly_right() -> None:
     """Naming every label recalls all: recognition 1, and yet no better than a guess."""
     everything = [record(number, 1.0, "ML-ER", precision=1 / 3, f1=0.5) for number in range(200)]
     exactly = [record(number, 1.0, "ML-ER", precision=1.0, f1=1.0) for number in range(200)]
+    half = [record(number, 0.5, "ML-ER", precision=1.0, f1=2 / 3) for number in range(200)]
 
     assert verdict(everything, above="majority").word == "FAIL"
+    assert verdict(half, above="majority").word == "FAIL"
     assert verdict(exactly, above="majority").word == "PASS"
 
 
@@ -128,16 +135,39 @@ def test_unscored_samples_count_as_wrong_for_passing_and_as_right_for_failing() 
     assert verdict(some, min=least, coverage=0.9).criteria[0].unscored == 60
 
 
-def test_pairs_without_a_score_on_either_side_widen_the_bounds(tmp_path: Path) -> None:
-    before, now = run_of(1000, 1000), run_of(1000, 1000)
-    baseline = kept(tmp_path / "last", [*(record(number, None) for number in range(40)), *before[40:]])
-    drop = {"overall": {"recognition": 0.01}}
-    whole = verdict(now, baseline=kept(tmp_path / "whole", before), max_drop=drop)
-    found = verdict(now, baseline=baseline, max_drop=drop)
+@pytest.mark.parametrize("side", ["baseline", "run"])
+def test_pairs_without_a_score_on_either_side_widen_the_bounds(tmp_path: Path, side: str) -> None:
+    """Of 40 pairs half are right on the other side: 20 may have got worse, and 20 better."""
+    before, drop = run_of(1000, 1000), {"overall": {"recognition": 0.01}}
+    some = [*(record(number, None) for number in range(40)), *before[40:]]
+    now, then = (before, some) if side == "baseline" else (some, before)
+    whole = verdict(before, baseline=kept(tmp_path / "whole", before), max_drop=drop)
+    found = verdict(now, baseline=kept(tmp_path / "last", then), max_drop=drop, coverage=0.9)
 
     assert (whole.word, found.word) == ("PASS", "INCONCLUSIVE")
     assert (found.criteria[0].samples, found.criteria[0].unscored) == (1960, 40)
     assert found.criteria[0].value == 0
+    assert found.criteria[0].low < whole.criteria[0].low - 0.01
+    assert found.criteria[0].high > whole.criteria[0].high + 0.01
+
+
+def test_of_a_task_that_a_broken_off_run_has_not_reached_nothing_is_shown(tmp_path: Path) -> None:
+    asked = [*run_of(100, 100), *run_of(100, 100, task="IR")]
+    limits = {"IR": {"recognition": 0.2}}
+    put = trial(asked, baseline=kept(tmp_path / "last", asked), min=limits, max_drop=limits, coverage=0.4)
+    keeper = Gatekeeper(put)
+    for one in asked[:200]:
+        keeper.hear(one)
+    found = keeper.conclude(report_of(keeper.counted(), background(400))).gate
+
+    assert found is not None
+    assert (found.word, found.coverage) == ("INCONCLUSIVE", 0.5)
+    assert [
+        (one.status, one.value, one.samples, one.p_met, one.p_missed, one.low, one.high) for one in found.criteria
+    ] == [
+        ("open", None, 0, 1.0, 1.0, 0.0, 1.0),
+        ("open", None, 0, 1.0, 1.0, -1.0, 1.0),
+    ]
 
 
 def test_samples_that_the_baseline_did_not_ask_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -228,15 +258,16 @@ def test_more_that_was_done_is_recorded_and_does_not_count() -> None:
     records = shuffled(1600, 400)
     put = trial(records, early=True, min=MIN)
     keeper, by_id = Gatekeeper(put), {one.id: one for one in records}
-    said = [keeper.hear(by_id[sample.id]) for sample in put.order[:130]]
+    said = [keeper.hear(by_id[sample.id]) for sample in put.order[:430]]
     report = keeper.conclude(report_of(keeper.counted(), background(2000), keeper.error))
 
     assert [why for why in said if why] == ["The gate is settled after 100 of 2000: PASS"]
     assert report.gate is not None
     assert report.gate.stopping is not None
-    assert (report.gate.stopping.samples, report.gate.stopping.beyond, report.overall.samples) == (100, 30, 100)
-    assert report.usage["model"].requests == 130, "all that was spent is on record"
-    assert any("30 more were done" in note for note in verdict_notes(report.gate))
+    assert (report.gate.stopping.samples, report.gate.stopping.beyond, report.overall.samples) == (100, 330, 100)
+    assert report.gate.stopping.level == pytest.approx(0.05 / 20**3), "of 20 looks the first spends error · t³"
+    assert report.usage["model"].requests == 430, "all that was spent is on record"
+    assert any("330 more were done" in note for note in verdict_notes(report.gate))
 
 
 def test_a_run_that_stopped_late_reports_less_than_it_measured() -> None:
