@@ -62,6 +62,8 @@ def test_a_missing_shard_is_named_unless_that_is_meant(tmp_path: Path) -> None:
     runs = read(shards(tmp_path, 4))
     with pytest.raises(RunError, match=r"Shards are missing: 2/4, 4/4\..*--partial"):
         merge([runs[0], runs[2]])
+    with pytest.raises(RunError, match=r"Shards are missing: 1/4\."):
+        merge(runs[1:])
     report, records = merge([runs[0], runs[2]], partial=True)
     assert (report.selected, len(records)) == (len(WHOLE), 248)
     assert f"{len(WHOLE) - 248} of {len(WHOLE)} samples not asked." in " ".join(notes_of(report))
@@ -97,8 +99,9 @@ def test_every_part_must_have_checked_its_judge_and_by_the_limits_of_this_gate(t
         return merge(parts, gate)[0]
 
     good, poor = health(10, lax), health(5, lax)
-    words = [found.gate.word for found in map(merged, (good, good, poor), (good, None, good)) if found.gate]
-    assert words == ["PASS", "UNTRUSTED", "UNTRUSTED"]
+    pairs = (good, good), (good, None), (poor, good), (good, poor)
+    words = [found.gate.word for pair in pairs if (found := merged(*pair)).gate]
+    assert words == ["PASS", "UNTRUSTED", "UNTRUSTED", "UNTRUSTED"]
     assert merged(good, good).usage["judge check"].cost_usd == 1.0
 
 
@@ -108,12 +111,29 @@ def test_shards_of_another_selection_do_not_fill_a_gap(tmp_path: Path) -> None:
     second = read(shards(tmp_path / "ir", 2, ir, ("IR",)))
     with pytest.raises(RunError, match=r"Shards are missing: 2/2\."):
         merge([*first, second[0]])
-    assert len(merge([*first, *second])[1]) == len(WHOLE)
+    report, records = merge([*first, *second])
+    assert len(records) == len(WHOLE)
+    assert report.provenance["settings"] == {**PROVENANCE["settings"], "shard": None, "tasks": ["SA", "IR"]}
+
+
+def test_parts_of_which_one_names_no_task_are_not_of_these_tasks_alone(tmp_path: Path) -> None:
+    sa, ir = ([one for one in WHOLE if one.task == task] for task in ("SA", "IR"))
+    named, unnamed = shards(tmp_path / "sa", 1, sa, ("SA",)), kept(tmp_path / "ir", ir, data=DATA)
+    assert merge(read([*named, unnamed]))[0].provenance["settings"]["tasks"] == []
+
+
+def test_the_floor_overall_weighs_each_task_by_its_size_in_the_data(tmp_path: Path) -> None:
+    parts = [
+        replace(run, report=run.report.model_copy(update={"floors": {task: floor, "overall": floor}}))
+        for run, task, floor in zip(read(shards(tmp_path, 2)), ("SA", "IR"), (0.4, 0.2), strict=True)
+    ]
+    overall = (355 * 0.4 + 140 * 0.2) / 495
+    assert merge(parts)[0].floors == {"SA": 0.4, "IR": 0.2, "overall": pytest.approx(overall)}
 
 
 def test_a_sample_in_two_runs_is_refused(tmp_path: Path) -> None:
     runs = read(shards(tmp_path, 2))
-    with pytest.raises(RunError, match=r"in more than one of these runs, e\.g\. IR/own/1"):
+    with pytest.raises(RunError, match=r"248 samples are in more than one of these runs, e\.g\. IR/own/1"):
         merge([*runs, runs[0]])
 
 
