@@ -112,6 +112,12 @@ def test_sequences_must_pair(statistic: Correlation) -> None:
         statistic([1, 0, 1], [1, 0])
 
 
+@pytest.mark.parametrize("correlation", [spearman, kendall])
+def test_what_does_not_pair_is_no_constant_side(correlation: Correlation) -> None:
+    with pytest.raises(ValueError, match="3 values do not pair with 2"):
+        correlation([1, 1, 1], [1, 0])
+
+
 def test_rows_of_ratings_must_be_of_one_length() -> None:
     with pytest.raises(ValueError):
         alpha([[1, 0], [1]], level="nominal")

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -193,6 +193,20 @@ def test_equal_answers_prove_no_equality() -> None:
     low, high = difference_interval(np.zeros(30), np.arange(30))
     assert low < -0.05 < 0.05 < high
     assert low == -high
+
+
+@given(SCORES.filter(several), st.floats(0, 1))
+@example([(1.0, 0), (1.0, 1)], 0.5)
+@example([(0.0, 0), (0.0, 1)], 0.5)
+def test_a_p_value_is_a_probability_and_all_right_is_shown_below_nothing(
+    pairs: list[tuple[float, int]], limit: float
+) -> None:
+    values, clusters = columns(pairs)
+    found = [score_test(values, clusters, limit), difference_test(values, clusters, limit)]
+
+    assert all(0 <= p <= 1 for tails in found for p in (tails.above, tails.below))
+    assert found[0].below == 1 or values.min() < 1
+    assert found[0].above == 1 or values.max() > 0
 
 
 @pytest.mark.parametrize(("limit", "above", "below"), [(0.0, 0.0, 1.0), (1.0, 1.0, 0.0)])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from reports.sequential import LEAST, levels_of, looks_of, unbiased
+from reports.sequential import levels_of, looks_of, unbiased
 
 
 @given(st.integers(1, 20_000))
@@ -16,7 +16,15 @@ def test_looks_rise_to_the_last_sample(samples: int) -> None:
     assert list(looks) == sorted(set(looks))
     assert looks[-1] == samples
     assert len(looks) <= 20
-    assert looks[0] >= min(samples, LEAST)
+    assert looks[0] >= min(samples, 100)
+
+
+def test_it_looks_after_each_twentieth_and_not_before_100_samples() -> None:
+    assert looks_of(6500) == tuple(range(325, 6501, 325))
+    assert looks_of(300) == (100, *range(105, 301, 15))
+    assert looks_of(101) == (100, 101)
+    assert looks_of(100) == (100,)
+    assert looks_of(48) == (48,)
 
 
 def test_a_single_look_spends_all() -> None:
@@ -90,6 +98,25 @@ def test_a_run_that_ends_at_the_first_look_is_as_measured() -> None:
 
 def test_where_no_other_order_would_have_gone_on_nothing_is_said() -> None:
     assert unbiased(["x"] * 40, (20, 40), lambda order, look: True, lambda order: np.zeros(1)) is None
+
+
+def test_up_to_a_thousand_orders_are_tried() -> None:
+    tried: list[int] = []
+
+    def always(order: NDArray[np.intp], look: int) -> bool:
+        tried.append(look)
+        return True
+
+    assert unbiased(["x"] * 40, (20, 40), always, lambda order: np.zeros(1)) is None
+    assert tried == [0] * 1000
+
+
+def test_a_figure_that_some_orders_lack_is_known_from_the_others() -> None:
+    rows = iter([[5.0, np.nan, 1.0], [np.nan, np.nan, 2.0], [np.nan, np.nan, 3.0]] + [[np.nan, np.nan, 2.0]] * 997)
+    with np.errstate(all="raise"):
+        found = unbiased(["x"] * 40, (20, 40), lambda order, look: False, lambda order: np.array(next(rows)))
+
+    assert found == pytest.approx([5.0, np.nan, 2.0], nan_ok=True)
 
 
 def test_samples_change_places_within_their_stratum_alone() -> None:

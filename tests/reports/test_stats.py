@@ -1,4 +1,5 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from benchmark.dataset import read_samples
 from benchmark.task import TASKS, Sample
 from reports.record import RatedStep, Record, Spent
-from reports.stats import aggregate, grouped, macro, majority_floor
+from reports.stats import aggregate, grouped, macro, macro_intervals, majority_floor
+from tests.reports.outcomes import sample
 
 ANNOTATIONS = Path(__file__).parents[2].parent / "shared" / "mme_emotion"
 # percent: what a constant guess of each source's commonest label scores on the published annotations
@@ -155,6 +157,29 @@ def test_tasks_weigh_by_their_size_overall_and_the_same_in_the_macro_mean(record
     overall = aggregate(records).recognition
     assert overall == (pytest.approx(weighed / sum(task.scored for task in scored)) if scored else None)
     assert macro(tasks)["recognition"] == (pytest.approx(sum(means) / len(means)) if means else None)
+
+
+@given(RECORDS)
+def test_what_has_no_score_changes_no_interval_of_the_macro_mean(records: list[Record]) -> None:
+    scored = [one for one in records if one.outcome != "error"]
+    assert macro_intervals(records) == macro_intervals(scored)
+    assert macro_intervals([record(None)] * len(records)) == {}
+
+
+def test_the_floor_is_the_share_of_each_source_s_commonest_labels() -> None:
+    """Three of four and two of three; labels count as a whole, and per task."""
+
+    def samples(source: str, task: str, *targets: tuple[str, ...]) -> list[Sample]:
+        return [replace(sample(task, each, str(number)), source=source) for number, each in enumerate(targets)]
+
+    first = samples("MELD", "ER-Wild", ("joy",), ("fear",), ("joy",), ("joy",))
+    second = samples("E3", "ER-Wild", ("fear",), ("joy",), ("fear",))
+    several = samples("MELD", "ML-ER", ("joy", "fear"), ("joy", "anger"), ("joy", "fear"), ("joy",))
+
+    assert majority_floor(first) == Fraction(3, 4)
+    assert majority_floor([*first, *second]) == Fraction(5, 7)
+    assert majority_floor(several) == Fraction(2, 4)
+    assert majority_floor([*first, *several]) == Fraction(5, 8), "one source in two tasks has two commonest labels"
 
 
 @pytest.fixture(scope="module")
