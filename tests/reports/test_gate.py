@@ -75,8 +75,20 @@ def test_drops_are_below_and_gains_above(tmp_path: Path) -> None:
         ("gain", 0.0, True),
         ("gain", 0.01, True),
     ]
+    assert str(found[0]) == "SA Recognition not below the baseline by more than 2.0"
     assert str(found[1]) == "overall Recognition above the baseline"
     assert str(found[2]) == "overall CoT above the baseline by 1.0"
+
+
+@pytest.mark.parametrize("text", ["[min_gain.SA]\nrecognition = 0.0", "[max_drop.SA]\nrecognition = 0.02"])
+def test_a_limit_against_the_baseline_stands_alone_and_in_place_of_the_point(tmp_path: Path, text: str) -> None:
+    found = criteria_of(read(tmp_path, text, Path("last")), TASKS, {})
+    assert [(one.place, one.score) for one in found] == [("SA", "recognition")]
+
+
+def test_other_limits_do_not_take_the_place_of_the_point(tmp_path: Path) -> None:
+    found = criteria_of(read(tmp_path, "[min.SA]\nrecognition = 0.4", Path("last")), TASKS, {})
+    assert [(one.kind, one.limit) for one in found] == [("min", 0.4), *[("drop", -0.01)] * 3]
 
 
 @pytest.mark.parametrize(

@@ -46,3 +46,21 @@ def test_a_folder_in_which_two_runs_are_mixed_is_refused(tmp_path: Path) -> None
     kept(tmp_path, [record(1, 1.0, run="one"), record(2, 1.0, run="other")], run="one")
     with pytest.raises(RunError, match=r"holds parts of two runs: 1 lines of samples\.jsonl are of another run"):
         read_past(tmp_path)
+
+
+def test_a_run_has_its_folder_s_name_however_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = kept(tmp_path / "july", run_of(2, 2))
+    (tmp_path / "last").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    assert [read_past(path).name for path in (folder, Path(), tmp_path / "last")] == ["july"] * 3
+
+
+@pytest.mark.parametrize("file", ["report.json", "samples.jsonl"])
+def test_why_a_file_cannot_be_read_is_told(tmp_path: Path, file: str) -> None:
+    folder = kept(tmp_path, run_of(2, 2))
+    (folder / file).write_bytes(b"\xff")
+    with pytest.raises(RunError, match=rf"{file} cannot be read \(it is not UTF-8\)\."):
+        read_past(folder)
+    (folder / file).unlink()
+    with pytest.raises(RunError, match=rf"{file} cannot be read \(No such file or directory\)\."):
+        read_past(folder)
