@@ -14,7 +14,7 @@ import pytest
 from benchmark.bench import BenchmarkOptions, prepare
 from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader, Sound
-from benchmark.errors import DataError, ExtractorError, JudgeError, ModelError, RunError
+from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.local.run import LocalRun, Site
 from benchmark.model import Answer, Model
@@ -33,7 +33,7 @@ from evaluators.rating import Ratings
 from evaluators.refusal import NOTHING_REASONED
 from evaluators.rules import RulesExtractor, RulesJudge
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
-from evaluators.steps import Steps
+from evaluators.steps import Steps, parse_steps
 
 TEMPLATES = read_templates(PROMPTS)
 QUESTION = Question(subject="emotion", label_set=("joy", "anger"), several=False)
@@ -88,6 +88,21 @@ def test_a_reply_that_does_not_parse_is_asked_for_again_with_the_reason() -> Non
     assert reply.value == Steps(reasoning=("smiles",), prediction="joy")
     assert (reply.rejected, reply.usage) == (("no block",), SPENT + SPENT)
     assert "<step>" in model.asked[1].text.removeprefix(model.asked[0].text)
+
+
+@pytest.mark.parametrize("error", [ModelError, RunError])
+def test_what_a_model_raises_in_an_agent_ends_it_with_all_that_was_said_and_spent(error: type[EmotionError]) -> None:
+    model = Scripted(["no block", error("down", ("half a reply",), SPENT)])
+    with pytest.raises(error, match=r"^down$") as caught:
+        asyncio.run(ask(model, Prompt(text="Rate."), parse_steps, JudgeError))
+    assert (caught.value.replies, caught.value.usage) == (("no block", "half a reply"), SPENT + SPENT)
+    assert len(model.asked) == 2
+
+
+def test_an_error_in_an_agent_that_must_end_the_run_ends_it(tmp_path: Path) -> None:
+    extractor = PromptedExtractor(Scripted([RunError("no money is left")]), TEMPLATES["extract"])
+    with pytest.raises(RunError, match="no money is left"):
+        flow("joy", scorer_of(extractor, RulesJudge(), tmp_path))
 
 
 def test_the_answer_stays_within_its_fence() -> None:

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +15,12 @@ def test_no_text_contains_its_own_fence(text: str) -> None:
     assert fence_for(text) == fence_for(text)
 
 
-def test_a_text_that_quotes_its_mark_gets_another() -> None:
-    mark = fence_for("").split()[1]
-    assert fence_for(mark) != fence_for("")
+def test_a_text_that_quotes_its_mark_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that holds its own digest cannot be found, so here digests only count."""
+    text, digests = "a000000000000 and b111111111111", iter(["0" * 64, "1" * 64, "2" * 64])
+    digest = SimpleNamespace(hexdigest=lambda: next(digests))
+    monkeypatch.setattr("evaluators.fence.hashlib", SimpleNamespace(sha256=lambda _: digest))
+    assert fence_for(text) == "===== 222222222222 ====="
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

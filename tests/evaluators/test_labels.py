@@ -83,6 +83,11 @@ def test_a_negated_label_is_not_named(chosen: tuple[str, tuple[str, ...]], case:
     assert named_labels(text.format(case(label)), label_set) == ()
 
 
+def test_a_negation_reaches_eight_words_far() -> None:
+    assert named_labels("not in any way that one could call angry", WILD) == ()
+    assert named_labels("not in any way that one could ever call angry", WILD) == ("angry",)
+
+
 @given(st.lists(st.sampled_from(WILD), min_size=1), st.sampled_from([", ", "; ", " and ", "\n- "]))
 def test_labels_come_once_and_in_the_order_of_the_set(labels: list[str], joint: str) -> None:
     assert named_labels(joint.join(labels), WILD) == tuple(label for label in WILD if label in labels)

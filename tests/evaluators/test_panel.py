@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.errors import EmotionError, JudgeError, RunError
+from benchmark.errors import JudgeError, RunError
 from benchmark.usage import Usage
 from evaluators.agent import Reply
 from evaluators.evidence import Evidence, Question
@@ -27,13 +27,13 @@ SPENT = Usage(requests=1, input_tokens=5, output_tokens=2, seconds=0.0, cost_usd
 class Fixed:
     """A judge of fixed ratings, the last one for the last step; an error is raised."""
 
-    said: Sequence[Fraction] | EmotionError
+    said: Sequence[Fraction] | Exception
     name: str = "fixed"
     identity: str = "fixed/1"
     sees: bool = False
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
-        if isinstance(self.said, EmotionError):
+        if isinstance(self.said, Exception):
             raise self.said
         *reasoning, last = (Rating(value=value, reason=f"{self.name} says {value}") for value in self.said)
         ratings = Ratings(reasoning=tuple(reasoning), recognition=last)
@@ -83,6 +83,12 @@ def test_where_one_gives_up_the_panel_does_and_its_spending_is_known() -> None:
 def test_what_ends_the_run_is_told_before_what_ends_a_sample() -> None:
     with pytest.raises(RunError, match="disk"):
         rated(Fixed(JudgeError("no more")), Fixed(RunError("disk")))
+
+
+def test_a_bug_in_one_judge_is_told_as_it_is_before_all_else() -> None:
+    for other in (JudgeError("no more"), RunError("disk"), fractions(1, 1, 1)):
+        with pytest.raises(ZeroDivisionError, match=r"^a bug$"):
+            rated(Fixed(other, "a"), Fixed(ZeroDivisionError("a bug"), "b"))
 
 
 def test_no_model_fills_two_seats_under_whatever_names() -> None:

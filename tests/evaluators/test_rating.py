@@ -68,6 +68,12 @@ def test_the_last_rating_counts_the_labels_or_is_rejected(written: str) -> None:
         parse_ratings(f"<score>Step 1: 1/1, Step 2: {written}</score>", steps=2, labels=3)
 
 
+@pytest.mark.parametrize("labels", [2, 3, 5])
+def test_a_bare_1_says_not_of_how_many_labels(labels: int) -> None:
+    with pytest.raises(RejectedReply, match=f"Step 1 must be rated 0/{labels} or 1/{labels} or"):
+        parse_ratings("<score>Step 1: 1</score>", steps=1, labels=labels)
+
+
 @pytest.mark.parametrize(
     ("reply", "why"),
     [

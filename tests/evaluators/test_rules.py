@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchmark.model import Answer
 from evaluators.evidence import Evidence, Question
-from evaluators.rules import MOST_STEPS, RulesExtractor, RulesJudge, contradiction, recognised, split_sentences
+from evaluators.rules import RulesExtractor, RulesJudge, contradiction, recognised, split_sentences
 from evaluators.rules import split_steps as split
 from evaluators.steps import Steps
 
@@ -54,11 +54,11 @@ def test_the_conclusion_is_the_last_that_says_so_or_else_names_a_label(
 
 
 @given(st.integers(0, 40), st.booleans())
-def test_there_are_at_most_so_many_steps_and_no_sentence_is_lost(count: int, concludes: bool) -> None:  # noqa: FBT001
+def test_there_are_at_most_twelve_steps_before_the_last_and_no_sentence_is_lost(count: int, concludes: bool) -> None:  # noqa: FBT001
     sentences = [f"Sign {number} is seen." for number in range(count)]
     steps = split("\n".join([*sentences, *["Answer: sad"] * concludes]), ONE)
 
-    assert len(steps.reasoning) == min(count, MOST_STEPS)
+    assert len(steps.reasoning) == min(count, 12)
     assert " ".join(steps.reasoning) == " ".join(sentences)
 
 
@@ -79,6 +79,31 @@ def test_a_step_contradicts_by_asserting_the_opposite(step: str, contradicts: st
 
     assert (reason is None) if contradicts is None else (reason is not None and contradicts in reason)
     assert contradiction(step, "") is None
+
+
+@pytest.mark.parametrize(
+    ("step", "clue", "reason"),
+    [
+        ("She sounds cheerful.", LOUD, "asserts high valence (+0.8), the clue says low (-0.7)"),
+        ("The voice is monotone.", "An excited voice.", "asserts low arousal (-0.5), the clue says high (+0.9)"),
+        ("He looks embarrassed.", "A happy voice.", "asserts low valence (-0.4), the clue says high (+0.8)"),
+        ("A happy face.", "He sounds embarrassed.", "asserts high valence (+0.8), the clue says low (-0.4)"),
+        ("He is mocking her.", "A happy voice.", None),
+        ("A happy face.", "His words are mocking.", None),
+        ("His words are mocking, his tone sarcastic.", "A happy voice.", None),
+    ],
+)
+def test_opposites_contradict_from_two_fifths_of_the_scale_on_by_the_mean_of_their_words(
+    step: str, clue: str, reason: str | None
+) -> None:
+    assert contradiction(step, clue) == reason
+
+
+def test_where_nothing_is_known_of_the_sound_no_step_is_wrong() -> None:
+    steps = Steps(reasoning=("She sounds cheerful.", "She sounds sad."), prediction="sad")
+    evidence = Evidence(question=ONE, targets=("sad",), audio_clue=None)
+    rated = asyncio.run(RulesJudge().rate(steps, evidence))
+    assert [rating.value for rating in rated.value.reasoning] == [1, 1]
 
 
 @pytest.mark.parametrize(
