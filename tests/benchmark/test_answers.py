@@ -182,3 +182,25 @@ def test_half_characters_backslashes_and_capitals(tmp_path: Path) -> None:
 
     assert read(tmp_path / "given") == answers
     assert answers.answers[SA.id].text == "joy \ufffd"
+
+
+def test_the_file_s_name_tells_the_task_before_its_folder_s(tmp_path: Path) -> None:
+    assert set(read(written(tmp_path / "ER-Wild" / "ER_Lab.json", row("a"))).answers) == {LAB.id}
+
+
+def test_several_files_are_named_by_their_folder(tmp_path: Path) -> None:
+    files = [written(tmp_path / "mine" / f"{task}.json", row("a")) for task in ("ER_Lab", "ER_Wild")]
+    assert read(*files).name == "mine"
+
+
+def test_what_stands_behind_a_dot_may_be_part_of_the_name(tmp_path: Path) -> None:
+    dotted = replace(SA, id="SA/CMU-MOSI/b.2", video_id="CMU-MOSI/video/b.2.mp4")
+    path = written(tmp_path / "mine.json", row("x/b.2"))
+    assert set(build(str(path), ModelOptions(), [SA, dotted]).answers) == {dotted.id}
+
+
+@pytest.mark.parametrize(("count", "end"), [(11, "two answers."), (12, "two answers, and 1 more.")])
+def test_ten_rows_that_cannot_be_matched_are_shown(tmp_path: Path, count: int, end: str) -> None:
+    message = refusal(written(tmp_path / "mine.json", *[row("b")] * count))
+    assert message.count("has two answers") == 10
+    assert message.endswith(end)

@@ -32,6 +32,7 @@ def row(video_id: str, source: str = "S", case: str | None = None) -> Row:
         ([row("S/x/a.mp4"), row("S/y/a.mp4")], ["SA/S/x/a.mp4", "SA/S/y/a.mp4"]),
         ([row("S/a.mp4"), row("S/a.mkv"), row("S/a.mp4.avi")], ["SA/S/a.mp4", "SA/S/a.mkv", "SA/S/a.mp4.avi"]),
         ([row("S/no suffix [1]"), row("S/视频.mp4")], ["SA/S/no_suffix__1_", "SA/S/__"]),
+        ([row("S/a.b.mp4"), row("S/a+1-x.mp4")], ["SA/S/a.b", "SA/S/a+1-x"]),
         ([row("v.mp4", case="my id"), row("v.mp4", case="other")], ["my_id", "other"]),
     ],
 )
@@ -87,6 +88,7 @@ def test_paths_within_the_folder(name: str) -> None:
         ("SA", "SA/zhpQhgha_KU_12.mp4", "neutral", "CMU-MOSI"),
         ("SA", "SA/2o2ljA0QD7g_11.mp4", "positive", "CMU-MOSEI"),
         ("SA", "my clip.mp4", "positive", "unknown"),
+        ("SA", "ER_Wild/x.mp4", "positive", "ER_Wild"),
     ],
 )
 def test_the_source_is_told_by_folder_or_name(task: str, video_id: str, first_label: str, source: str) -> None:
