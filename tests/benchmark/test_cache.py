@@ -150,3 +150,35 @@ def test_a_file_of_an_older_version_goes_on(tmp_path: Path) -> None:
         cache.put("reply:new", b"now")
         assert (cache.get("reply:old"), cache.get("reply:new")) == (b"once", b"now")
         assert cache.counts()["reply"] == 2
+
+
+def test_what_is_kept_last_counts(cache: Cache) -> None:
+    cache.put("reply:1", b"old")
+    cache.put("reply:1", b"new")
+    assert cache.get("reply:1") == b"new"
+
+
+def test_values_are_those_of_one_kind(cache: Cache) -> None:
+    for name in ("clip:1", "reply:1", "reply:2", "replying:1", "wave:1"):
+        cache.put(name, name.encode())
+    assert sorted(cache.values("reply")) == [b"reply:1", b"reply:2"]
+
+
+def test_no_part_of_a_key_runs_into_the_next() -> None:
+    keys = [key_of("ab", "c"), key_of("a", "bc"), key_of("abc"), key_of("abc", ""), key_of("", "abc")]
+    assert len(set(keys)) == len(keys)
+    assert key_of("ab", "c") == key_of(b"ab", "c")
+
+
+def test_a_folder_may_be_full_and_goes_a_tenth_below_its_limit_when_it_is_passed(tmp_path: Path) -> None:
+    media = Media(tmp_path, limit=1000)
+    for number in range(10):
+        media.write(key(number), bytes(100))
+    assert media.size() == (10, 1000)
+    media.write(key(10), bytes(100))
+    assert media.size() == (9, 900)
+
+
+def test_twenty_gigabytes_are_kept_as_the_readme_says(tmp_path: Path) -> None:
+    with closing(Cache(tmp_path)) as opened:
+        assert opened.media._limit == 20_000_000_000
