@@ -141,3 +141,28 @@ def test_a_line_that_is_not_whole_yet_is_heard_later(tmp_path: Path) -> None:
     assert deal.hear() == [1, 2]
     file.write_text("[1, 2]\n[3, 4]\n")
     assert deal.hear() == [3, 4]
+
+
+def test_no_case_is_dealt_before_all_workers_have_said_what_they_collected() -> None:
+    dealing = Dealing(2, 4, lambda node, indices: None, Refusal)
+    first, second = Worker("gw0"), Worker("gw1")
+    join(dealing, first, 40)
+    assert (dealing.collection_is_completed, first.queue) == (False, [])
+    join(dealing, second, 40)
+    assert (first.queue, second.queue) == ([0, 1, 2, 3], [4, 5, 6, 7])
+
+
+def test_towards_the_end_each_worker_gets_its_share() -> None:
+    _, crew = start(9, 3, 100)
+    assert [len(worker.queue) for worker in crew] == [3, 2, 2]
+
+
+def test_a_worker_that_is_ending_gets_nothing_and_a_repeated_case_comes_next() -> None:
+    dealing, (worker,) = start(40, 1, 4)
+    worker.shutting_down = True
+    run_one(dealing, worker)
+    dealing.mark_test_pending("case 0")
+    assert worker.queue == [1, 2, 3]
+    worker.shutting_down = False
+    dealing.schedule()
+    assert worker.queue == [1, 2, 3, 0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmark.clip import Clip
 from benchmark.errors import RunError
-from benchmark.selection import parse_shard, select
+from benchmark.selection import parse_shard, select, spread_out
 from benchmark.task import TASKS, Sample
 
 LABELS = ("joy", "anger", "fear")
@@ -122,13 +122,20 @@ def test_an_empty_selection_says_why(asked: dict[str, object], said: str) -> Non
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_a_shard_is_read_back(part: int, parts: int) -> None:
     if part <= parts:
-        assert parse_shard(f"{part}/{parts}") == (part, parts)
+        assert parse_shard(f" {part}/{parts} ") == parse_shard(f"{part}/{parts}") == (part, parts)
     else:
         with pytest.raises(RunError, match="K from 1 to N"):
             parse_shard(f"{part}/{parts}")
 
 
-@pytest.mark.parametrize("text", ["", "2", "0/5", "6/5", "1/0", "a/b", "1/2/3", "-1/2", "1.5/2", "²/5"])
+@pytest.mark.parametrize("text", ["", "2", "0/5", "1/1234567890", "6/5", "1/0", "a/b", "1/2/3", "-1/2", "1.5/2", "²/5"])
 def test_a_malformed_shard_is_refused(text: str) -> None:
     with pytest.raises(RunError, match="is malformed: give K/N"):
         parse_shard(text)
+
+
+def test_another_seed_makes_another_order_of_the_same_samples() -> None:
+    samples = made([("SA", "joy")] * 30)
+    one, same, other = (spread_out(samples, seed) for seed in ("october", "october", "november"))
+    assert one == same != other
+    assert set(one) == set(other) == set(samples)
