@@ -140,7 +140,7 @@ def test_a_key_s_last_newline_is_none_of_it_and_who_asks_nothing_needs_none(
     assert endpoint.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
     monkeypatch.delenv("TEST_KEY")
-    assert find("openai:some-model", ModelOptions(api_key_env="TEST_KEY", asks=False)).name == "some-model"
+    assert isinstance(find("openai:some-model", ModelOptions(api_key_env="TEST_KEY", asks=False)), EndpointModel)
     with pytest.raises(RunError, match="set the environment variable TEST_KEY"):
         find("openai:some-model", ModelOptions(api_key_env="TEST_KEY"))
 
