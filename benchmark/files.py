@@ -16,8 +16,3 @@ def put(target: Path, content: bytes) -> None:
         passing.replace(target)
     finally:
         passing.unlink(missing_ok=True)
-
-
-def new_run() -> str:
-    """What tells a run from all others; its report and each of its records bear it."""
-    return uuid4().hex

@@ -203,9 +203,8 @@ class Account:
                     place.set_result(False)
 
     def pause(self, seconds: float) -> None:
-        """Sends nothing for so long; where that is longer than there is patience, each request hears it for itself."""
-        if seconds <= PATIENCE_SECONDS:
-            self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+        """Sends nothing for so long."""
+        self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, PATIENCE_SECONDS))
 
     def wait_before(self, attempt: int, failure: Passing, since: float, *, free: bool) -> float | None:
         """Seconds to wait after this failed attempt; None where there is to be no other.

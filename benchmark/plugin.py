@@ -20,7 +20,6 @@ from benchmark.clip import ClipReader
 from benchmark.contents import Contents
 from benchmark.devices import devices
 from benchmark.errors import EmotionError, RunError
-from benchmark.files import new_run
 from benchmark.limits import Limits
 from benchmark.local.cluster import RayCluster
 from benchmark.local.run import LocalRun, Site
@@ -54,10 +53,6 @@ COMMON_FOLDER = pytest.StashKey[Path]()
 WORKERS = pytest.StashKey[int]()
 COMMON = "mme_emotion_folder"
 """Under which an xdist worker is told the folder that all processes of the run see."""
-
-RUN_ID = pytest.StashKey[str]()
-RUN = "mme_emotion_run"
-"""Under which it is told which run it is part of."""
 
 LEFT_OUT = "mme_emotion_left_out"
 """Under which it is told which endpoints cannot be reached."""
@@ -139,13 +134,6 @@ def common_folder(config: pytest.Config) -> Path:
         config.add_cleanup(passing.cleanup)
         config.stash[COMMON_FOLDER] = Path(passing.name)
     return config.stash[COMMON_FOLDER]
-
-
-def run_of(config: pytest.Config) -> str:
-    """What tells this run from all others, the same in all its processes."""
-    if is_worker(config):
-        return str(config.workerinput[RUN])  # type: ignore[attr-defined]
-    return config.stash.setdefault(RUN_ID, new_run())
 
 
 def bench_of(config: pytest.Config) -> Bench:
@@ -269,7 +257,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_configure_node(node: Any) -> None:
     """Tells a worker where it finds what all processes of the run share."""
     node.workerinput[COMMON] = str(common_folder(node.config))
-    node.workerinput[RUN] = run_of(node.config)
     node.workerinput[LEFT_OUT] = bench_of(node.config).limits.out() if BENCH in node.config.stash else []
 
 

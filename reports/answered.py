@@ -132,6 +132,8 @@ def endings_of(records: Iterable[Record]) -> Mapping[str, int]:
 
 
 def endings_in_words(endings: Mapping[str, int]) -> str:
-    """The counts in words; empty of no answer."""
+    """The counts in words; empty where nothing is known of any answer."""
+    if not set(endings) - {UNKNOWN}:
+        return ""
     words = {UNKNOWN: "of unknown ending"}
     return ", ".join(f"{count:,} {words.get(name, name)}" for name, count in endings.items())

@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmark.cache import key_of
 from benchmark.clip import Clip
 from benchmark.errors import RunError
 from benchmark.task import TASKS, Sample
@@ -44,9 +43,6 @@ def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = 
     if twice := [name for name, times in Counter(record.id for record in records).items() if times > 1]:
         raise RunError(f"{len(twice)} samples are in more than one of these runs, e.g. {twice[0]}: leave one run away.")
     background = _background(runs, records, _check([run.report.judge_check for run in runs], gate))
-    run = key_of(*sorted(str(one.report.provenance.get("run") or sorted(one.records)) for one in runs))[:32]
-    records = [record.model_copy(update={"run": run}) for record in records]
-    background = background.model_copy(update={"provenance": {**background.provenance, "run": run}})
     whole = background.selected + sum(selection.unasked for selection in selections)
     background = background.model_copy(update={"selected": whole})
     report = report_of(records, background)

@@ -1,6 +1,6 @@
 """A run read back from its folder, and whether another compares with it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,23 +44,8 @@ def read_past(path: Path) -> PastRun:
     report = _report(path)
     begun = report.overall.samples > 0 or (path / SAMPLES).exists()  # else the judge has failed its check before
     records = {record.id: record for record in _records(path)} if begun else {}
-    _refuse_mixed(path, report.provenance.get("run"), records.values())
     told = with_answered(report.provenance, list(records.values()))  # which older versions do not tell
     return PastRun(path=path, report=report.model_copy(update={"provenance": told}), records=records)
-
-
-def _refuse_mixed(path: Path, run: str | None, records: Iterable[Record]) -> None:
-    """Says no to a folder in which two runs are mixed.
-
-    Raises:
-        RunError: records are of another run than the report.
-    """
-    strange = sum(record.run != run for record in records)
-    if strange:
-        raise RunError(
-            f"{path} holds parts of two runs: {strange} lines of {SAMPLES} are of another run than {REPORT}. Give each"
-            " run a directory of its own."
-        )
 
 
 def _report(path: Path) -> Report:

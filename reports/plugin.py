@@ -18,7 +18,6 @@ from benchmark.plugin import (
     is_worker,
     read_options,
     reader_of,
-    run_of,
     runs_cases,
     usage_errors,
 )
@@ -282,7 +281,7 @@ class Recorder:
 
 
 def _line_of(outcome: Scored | Unscored, config: pytest.Config) -> tuple[str, str | None]:
-    return line_of(outcome, bench_of(config).dataset.place_of(outcome.sample.clip), run_of(config))
+    return line_of(outcome, bench_of(config).dataset.place_of(outcome.sample.clip))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -327,8 +326,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         background = background_of(
             bench_of(config), agents_of(config), config.stash[EVALUATOR_OPTIONS], config.rootpath
         )
-        told = {"run": run_of(config), **background.provenance}
-        background = background.model_copy(update={"provenance": told})
         with usage_errors():
             if (gate := _gate(config)) is not None:
                 _put_to(gate, background, config)

@@ -132,7 +132,6 @@ class Record(_Kept):
             nothing but what stands beside it.
         rejected: replies that had to be asked again, by role.
         usage: by role: model, extractor, judge, listener; `unscored` sums the agents' where there is no score.
-        run: which run it is of; None of one kept by a version that did not tell.
     """
 
     id: str
@@ -167,29 +166,27 @@ class Record(_Kept):
     fault: Fault | None = None
     rejected: Mapping[str, tuple[str, ...]] = {}
     usage: Mapping[str, Spent] = {}
-    run: str | None = None
 
 
-def record_of(outcome: Scored | Unscored, clip: str | None = None, run: str | None = None) -> Record:
-    """What is kept of a sample in a run; `clip` is its clip's path from the data folder."""
-    record = _scored(outcome, clip) if isinstance(outcome, Scored) else _unscored(outcome, clip)
-    return record if run is None else record.model_copy(update={"run": run})
+def record_of(outcome: Scored | Unscored, clip: str | None = None) -> Record:
+    """What is kept of a sample; `clip` is its clip's path from the data folder."""
+    return _scored(outcome, clip) if isinstance(outcome, Scored) else _unscored(outcome, clip)
 
 
-def line_of(outcome: Scored | Unscored, clip: str | None, run: str) -> tuple[str, str | None]:
+def line_of(outcome: Scored | Unscored, clip: str | None) -> tuple[str, str | None]:
     """The record as a line, and why it holds no score.
 
     Where no such record can be made, it is that of a sample without a score: what a run has found is never a gap.
     """
     try:
         with boundary(EmotionError):
-            record = record_of(outcome, clip, run)
+            record = record_of(outcome, clip)
             return record.model_dump_json(), record.error
     except EmotionError as error:
-        return _lost(outcome, error, run).model_dump_json(), str(error)
+        return _lost(outcome, error).model_dump_json(), str(error)
 
 
-def _lost(outcome: Scored | Unscored, error: EmotionError, run: str) -> Record:
+def _lost(outcome: Scored | Unscored, error: EmotionError) -> Record:
     """The record of what cannot be recorded: the question, what went wrong, the answer and what was spent."""
     sample = outcome.sample
     answer = outcome.score.answer if isinstance(outcome, Scored) else outcome.answer
@@ -209,7 +206,6 @@ def _lost(outcome: Scored | Unscored, error: EmotionError, run: str) -> Record:
         error=str(error),
         fault=error.fault,
         usage={role: spent_of(None, one) for role, one in {**usage, "unscored": sum(spent, Usage())}.items()},
-        run=run,
     )
 
 

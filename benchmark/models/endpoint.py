@@ -21,7 +21,7 @@ from benchmark.catalogue import HUB, AudioForm, find_catalogued, provider_at, re
 from benchmark.clip import as_frames
 from benchmark.errors import ModelError, RunError, boundary
 from benchmark.headers import pause_due
-from benchmark.limits import Account, Bill, Limits, Passing
+from benchmark.limits import PATIENCE_SECONDS, Account, Bill, Limits, Passing
 from benchmark.model import Answer, ModelOptions
 from benchmark.models.chat import STREAM, body_of
 from benchmark.models.connection import CONNECTIONS_A_CLIENT, OPENAI_URL, connect, proxy_for, read_proxies
@@ -341,7 +341,8 @@ class EndpointModel:
             self._replies, self._dearest = self._replies + 1, max(self._dearest, usage.cost_usd)
         elif not told.get("choices"):
             bill.cost_usd = 0.0  # an error
-        if (pause := pause_due(response.headers)) is not None:
+        pause = pause_due(response.headers)
+        if pause is not None and (pause <= PATIENCE_SECONDS or len(self._accounts) > 1):
             account.pause(pause)
         return told
 

@@ -9,7 +9,7 @@ import openai
 from benchmark.breaker import STRIKES
 from benchmark.errors import KEPT, ModelError, RunError
 from benchmark.headers import pause_asked
-from benchmark.limits import Passing
+from benchmark.limits import PATIENCE_SECONDS, Passing
 from benchmark.model import storable
 from benchmark.models.complaint import LONGEST, Complaint, parse_complaint
 from benchmark.models.connection import redirect_of
@@ -109,6 +109,10 @@ class Failing:
         after = pause_asked(headers)
         after = complaint.pause if after is None else after
         refused = status in REFUSED
+        if refused and not self.several and (after or 0) > PATIENCE_SECONDS:
+            return ModelError(
+                said
+            )  # nobody waits so long: each request hears it, and the first eight alike end the run
         # a 503 that names no pause may also come from a proxy whose server is gone
         strikes = (status is None or status >= 500) and not (refused and after is not None)
         return Passing(said, refused=refused, after=after, strikes=strikes)
@@ -129,7 +133,9 @@ class Failing:
                 return self._refused(error, url)
             case ErrorInside():
                 status = "an error inside a reply" if error.status is None else f"{error.status} inside a reply"
-                return f"{where} answered {status}: {self.complaint(error.told).words or 'it does not say why'}."
+                # as below, what is said of a key may quote parts of it
+                words = "the key is refused" if error.status == 401 else self.complaint(error.told).words
+                return f"{where} answered {status}: {words or 'it does not say why'}."
             case EmptyReply() | Withheld() | NoCompletion():
                 return f"{self.model} at {where} gave {self.brief(error)}."
             case GivenUp():

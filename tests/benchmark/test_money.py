@@ -105,7 +105,7 @@ def test_what_turns_out_cheaper_makes_room() -> None:
 
 
 def test_another_loop_shares_the_sum_and_waits_for_nobody_of_this_one() -> None:
-    budget = Budget(1.0)
+    budget = Budget(1.0, stale_seconds=0.1)
     asyncio.run(budget.set_aside(0.6))
     with pytest.raises(RunError, match=r"--max-cost=1 would be passed"):
         asyncio.run(asyncio.wait_for(budget.elsewhere().set_aside(0.6), timeout=5))

@@ -1,7 +1,6 @@
 """A run directory is one run's."""
 
 import json
-import shutil
 import threading
 from pathlib import Path
 
@@ -31,15 +30,3 @@ def test_two_runs_do_not_write_into_one_directory(endpoint: Endpoint, tmp_path: 
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert (report["model"], report["overall"]["scored"]) == ("model", 4), output
     assert not list((tmp_path / "run").glob("earlier-*")), "nothing of the first was put aside"
-
-
-def test_what_two_runs_left_in_one_directory_is_no_run(tmp_path: Path) -> None:
-    one = run(tmp_path, "--model=random", *RULES, "-n", "2", f"--run-dir={tmp_path / 'one'}")
-    other = run(tmp_path, "--model=majority", *RULES, f"--run-dir={tmp_path / 'other'}")
-    assert {record["run"] for record in one.records} == {one.report["provenance"]["run"]}
-    assert one.report["provenance"]["run"] != other.report["provenance"]["run"]
-    shutil.copy(one.folder / "report.json", other.folder)
-
-    refused = run(tmp_path, "--model=random", *RULES, f"--baseline={other.folder}", f"--run-dir={tmp_path / 'third'}")
-    assert refused.code == 4, refused.output
-    assert "holds parts of two runs: 4 lines of samples.jsonl are of another run than report.json" in refused.output

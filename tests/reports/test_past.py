@@ -8,7 +8,7 @@ import pytest
 from benchmark.errors import RunError
 from reports.cli import main
 from reports.past import read_past
-from tests.reports.kept import kept, record, run_of
+from tests.reports.kept import kept, run_of
 
 
 def test_a_run_that_an_earlier_version_kept_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,12 +40,6 @@ def test_a_run_that_has_lost_its_records_is_none(tmp_path: Path, capsys: pytest.
     (folder / "samples.jsonl").unlink()
     assert main(["show", str(folder)]) == 2
     assert "samples.jsonl cannot be read" in capsys.readouterr().err
-
-
-def test_a_folder_in_which_two_runs_are_mixed_is_refused(tmp_path: Path) -> None:
-    kept(tmp_path, [record(1, 1.0, run="one"), record(2, 1.0, run="other")], run="one")
-    with pytest.raises(RunError, match=r"holds parts of two runs: 1 lines of samples\.jsonl are of another run"):
-        read_past(tmp_path)
 
 
 def test_a_run_has_its_folder_s_name_however_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
