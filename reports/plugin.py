@@ -85,6 +85,7 @@ class Recorder:
         self._drift: list[str] = []
         self._failures = Failures()
         self._stray = self._stopped = False
+        self._heard: set[tuple[str, str | None]] = set()
         self._started = time.monotonic()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -166,9 +167,11 @@ class Recorder:
 
     def _warn(self, record: Record) -> None:
         """Says at once, and once, that another model answers than was asked for."""
-        for role in ROLES:
-            for reason in substitutes_of(self._background.provenance, [record], role):
-                self._shown.warn(reason.partition(",")[0])
+        for role, spent in record.usage.items():
+            if role in ROLES and (role, spent.model) not in self._heard:
+                self._heard.add((role, spent.model))
+                for reason in substitutes_of(self._background.provenance, [record], role):
+                    self._shown.warn(reason.partition(",")[0])
 
     def _stop(self, why: str) -> None:
         """Ends the run, in all its processes; what is in flight has been paid for and comes to its end."""

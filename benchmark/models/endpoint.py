@@ -46,8 +46,7 @@ SHORTEST_SECRET = 8
 FLEX_SECONDS = 900.0
 """How long a reply of OpenAI's flex tier may take at least: its page says up to 15 minutes."""
 
-OTHER_NAMES = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-"""A limit of tokens that a server may want by its other name."""
+OTHER_NAMES = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}  # some servers want one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +170,7 @@ class EndpointModel:
         self.endpoint = replace(endpoint, urls=tuple(map(parse_url, endpoint.urls)))
         self._key = _key(endpoint)
         secrets = (self._key, *(secret for url in self.endpoint.urls for secret in credentials(url)))
-        limits, usual = endpoint.limits, endpoint.concurrency
+        limits = endpoint.limits
         if limits.budget is not None and endpoint.price is None:
             raise RunError(
                 f"--max-cost needs the price of {endpoint.model}, in USD per million tokens:"
@@ -188,9 +187,11 @@ class EndpointModel:
             proxies={url: proxy_for(url) for url in self.endpoint.urls},
         )
         self._proxies = read_proxies()
-        self._accounts = {limits.account(key_of(shown(url), self._key), usual): url for url in self.endpoint.urls}
+        names = {url: key_of(shown(url), self._key) for url in self.endpoint.urls}
+        self._accounts = {limits.account(name, endpoint.concurrency): url for url, name in names.items()}
         self._parameters = {**endpoint.parameters, STREAM: False}
         self._left_out: tuple[str, ...] = ()
+        self._identity: str | None = None
         self._replies, self._dearest = 0, 0.0
         self._spare: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, list[AsyncOpenAI]]] = WeakKeyDictionary()
 
@@ -207,10 +208,11 @@ class EndpointModel:
     @property
     def identity(self) -> str:
         """Endpoint, name and parameters as JSON, without credentials; a parameter that was refused is none of them."""
-        endpoint = self.endpoint
-        asked = {"urls": sorted(map(shown, endpoint.urls)), "model": endpoint.model}
-        sent = {name: value for name, value in self._parameters.items() if name != STREAM}
-        return json.dumps(asked | {"parameters": sent}, sort_keys=True)
+        if self._identity is None:  # asked for with each request
+            asked = {"urls": sorted(map(shown, self.endpoint.urls)), "model": self.endpoint.model}
+            sent = {name: value for name, value in self._parameters.items() if name != STREAM}
+            self._identity = json.dumps(asked | {"parameters": sent}, sort_keys=True)
+        return self._identity
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -223,7 +225,7 @@ class EndpointModel:
             if name not in self._parameters:
                 continue
             value, other = self._parameters.pop(name), OTHER_NAMES.get(name)
-            self._left_out = (*self._left_out, name)
+            self._left_out, self._identity = (*self._left_out, name), None
             if other and other not in self._left_out:
                 self._parameters.setdefault(other, value)
 
@@ -349,9 +351,8 @@ class EndpointModel:
     def _usage(self, told: Mapping[str, Any], seconds: float) -> Usage:
         usage, price = usage_of(told), self.endpoint.price
         paid = price.usd(usage, _text(told.get("model")), _text(told.get("service_tier"))) if price else None
-        if not isinstance(price, StatedPrice) and (billed := billed_of(told)) is not None:
-            paid = billed
-        return replace(usage, seconds=seconds, cost_usd=paid)
+        billed = None if isinstance(price, StatedPrice) else billed_of(told)
+        return replace(usage, seconds=seconds, cost_usd=paid if billed is None else billed)
 
     @contextmanager
     def _client(self, url: str) -> Iterator[AsyncOpenAI]:
