@@ -1,7 +1,6 @@
 """One sample's record: a line of `samples.jsonl`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from benchmark.errors import EmotionError, boundary
 from benchmark.fault import Fault
 from benchmark.model import Answer, Ending
-from benchmark.usage import Usage
+from benchmark.usage import TOKENS, Usage
 from evaluators.rating import Rating
 from evaluators.score import Score
 from evaluators.scorer import Repeated, Scored, Trace, Unscored
@@ -306,5 +305,11 @@ def _spent_by(part: Answer | Trace) -> Spent:
 
 def spent_of(model: str | None, usage: Usage, left_out: tuple[str, ...] = ()) -> Spent:
     """What was taken, as it is kept."""
-    taken = asdict(usage) | {"seconds": round(usage.seconds, 3)}
-    return Spent(model=model, left_out=left_out, **taken)
+    return Spent(
+        model=model,
+        requests=usage.requests,
+        **{name: getattr(usage, name) for name in TOKENS},
+        seconds=round(usage.seconds, 3),
+        cost_usd=usage.cost_usd,
+        left_out=left_out,
+    )

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from typing import Any, Protocol, get_args
 
 from benchmark.cache import key_of
@@ -13,6 +12,8 @@ from benchmark.prompt import Modality, Prompt
 from benchmark.usage import TOKENS, Usage, count_of
 
 VERSION = "reply/2"
+KEPT = ("text", "model", "thoughts", "ending", "refusal", "left_out")
+"""What is kept of an answer, beside its tokens."""
 
 
 class Replies(Protocol):
@@ -109,7 +110,7 @@ def _parts(prompt: Prompt) -> tuple[str | bytes, ...]:
 def _packed(answer: Answer, prompt: Prompt, asked: str, role: str) -> bytes:
     """The reply as it is kept, with what estimates go by: who was asked in which role, and the tokens expected."""
     tokens = {name: count for name in TOKENS if (count := getattr(answer.usage, name)) is not None}
-    kept = {name: value for name, value in asdict(answer).items() if name != "usage" and value not in (None, ())}
+    kept = {name: value for name in KEPT if (value := getattr(answer, name)) not in (None, ())}
     weighed = input_usage(prompt)[1].input_tokens
     return json.dumps(kept | tokens | {"asked": key_of(asked), "role": role, "weighed": weighed}).encode()
 
