@@ -20,7 +20,7 @@ from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
-from benchmark.text import storable as storable
+from benchmark.text import storable
 from benchmark.thoughts import split_thoughts
 from benchmark.usage import Usage
 

@@ -120,6 +120,11 @@ def asks(config: pytest.Config) -> bool:
     return runs_cases(config) and not any(getattr(config.option, name, None) for name in SHOWING)
 
 
+def introduces(config: pytest.Config) -> bool:
+    """Whether to say who is asked: where somebody is, and where the cases are only listed."""
+    return asks(config) or (runs_cases(config) and config.option.collectonly)
+
+
 def is_worker(config: pytest.Config) -> bool:
     """Whether this is one of xdist's processes."""
     return hasattr(config, "workerinput")

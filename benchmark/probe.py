@@ -309,8 +309,7 @@ def _judged(model: EndpointModel, outcome: Outcome, reply: dict[str, Any]) -> Ou
     except ValueError:
         pass  # it was taken, and came to nothing
     usage = usage_of(reply)
-    # a server that counts no input tokens does not count
-    return replace(outcome, accepted=True, tokens_in=usage.input_tokens or None, tokens_out=usage.output_tokens)
+    return replace(outcome, accepted=True, tokens_in=usage.input_tokens, tokens_out=usage.output_tokens)
 
 
 def _reason(model: EndpointModel, error: openai.APIStatusError) -> str:

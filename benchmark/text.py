@@ -13,6 +13,9 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 LONGEST_NAME = 200
 """Characters of a model's name that are told."""
 
+SEATS = " + "
+"""What stands between the names of a panel's judges, and in no name."""
+
 _SMALL = 1024
 """Bytes: no clip is smaller, and no pointer of Git LFS larger."""
 

@@ -18,6 +18,7 @@ from benchmark.options import Listed, Parameters, option
 from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
 from benchmark.prompt import check_replacements, read_templates
 from benchmark.snapshots import is_same_model
+from benchmark.text import SEATS
 from evaluators.extractor import Extractor
 from evaluators.judge import Judge, PromptedJudge
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
@@ -70,7 +71,7 @@ class Agents:
     @property
     def judge_name(self) -> str:
         """The judge's, or all judges'."""
-        return " + ".join(judge.name for judge in self.judges)
+        return SEATS.join(judge.name for judge in self.judges)
 
 
 def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:

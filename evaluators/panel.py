@@ -8,14 +8,13 @@ from itertools import chain, combinations
 
 from benchmark.errors import KEPT, EmotionError, RunError
 from benchmark.snapshots import is_same_model
+from benchmark.text import SEATS
 from benchmark.usage import Usage
 from evaluators.agent import Reply
 from evaluators.evidence import Evidence
 from evaluators.judge import Judge
 from evaluators.rating import Rating, Ratings
 from evaluators.steps import Steps
-
-_BETWEEN = " + "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Panel:
     @property
     def name(self) -> str:
         """All their names."""
-        return _BETWEEN.join(judge.name for judge in self.judges)
+        return SEATS.join(judge.name for judge in self.judges)
 
     @property
     def identity(self) -> str:
@@ -51,7 +50,7 @@ class Panel:
         _refuse_twins(self.judges, [reply.model for reply in replies])
         return Reply(
             value=_majority([judge.name for judge in self.judges], [reply.value for reply in replies]),
-            model=_BETWEEN.join(reply.model or judge.name for reply, judge in zip(replies, self.judges, strict=True)),
+            model=SEATS.join(reply.model or judge.name for reply, judge in zip(replies, self.judges, strict=True)),
             usage=sum((reply.usage for reply in replies), Usage()),
             rejected=tuple(chain.from_iterable(reply.rejected for reply in replies)),
             left_out=tuple(dict.fromkeys(chain.from_iterable(reply.left_out for reply in replies))),

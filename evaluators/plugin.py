@@ -22,6 +22,7 @@ from benchmark.plugin import (
     cached,
     common_folder,
     deal_of,
+    introduces,
     is_worker,
     read_options,
     reader_of,
@@ -78,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Finds the agents, and asks each endpoint whether it is there, before anything is collected or paid for."""
     config = session.config
-    if not (asks(config) or (runs_cases(config) and config.option.collectonly)):
+    if not introduces(config):
         return
     agents_of(config)
     if bench_of(config).options.estimate:

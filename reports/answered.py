@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmark.snapshots import is_same_model, one_for_each
+from benchmark.text import SEATS
 from evaluators.scorer import AGAIN
 from reports.record import Record
 
 ROLES = ("model", "extractor", "judge")
-SEATS = " + "
-"""What stands between the names of a panel's judges."""
-
 UNKNOWN = "unknown"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from benchmark.clip import Clip
 from benchmark.errors import RunError
 from benchmark.task import TASKS, Sample
+from benchmark.text import SEATS
 from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import Health, cost_of, shortfalls
@@ -150,7 +151,7 @@ def _whole(run: PastRun, tasks: Sequence[str], limit: int | None) -> int:
 def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Health | None) -> Background:
     reports = [run.report for run in runs]
     provenance = reports[0].provenance
-    data, judges = provenance["data"], provenance["judge"]["name"].split(" + ")
+    data, judges = provenance["data"], provenance["judge"]["name"].split(SEATS)
     counts = Counter(record.task for record in records)
     return Background(
         model=reports[0].model,

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from benchmark.errors import RunError
+from benchmark.text import SEATS
 from reports.answered import is_alike, with_answered
 from reports.gate import COMPARED
 from reports.record import Record
@@ -113,7 +114,7 @@ def in_words(name: str, provenance: Mapping[str, Any]) -> str:
     if not isinstance(found, Mapping):
         return str(found)
     answered = [" or ".join(seat) for seat in found.get("answered") or ()]
-    return " + ".join(answered) or str(found.get("name"))
+    return SEATS.join(answered) or str(found.get("name"))
 
 
 def judged_otherwise(past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str]) -> Iterator[str]:

@@ -15,12 +15,14 @@ from benchmark.plugin import (
     asks,
     bench_of,
     cache_of,
+    introduces,
     is_worker,
     read_options,
     reader_of,
     runs_cases,
     usage_errors,
 )
+from benchmark.text import SEATS
 from evaluators.estimate import ends_of, lines_of
 from evaluators.plugin import (
     ENGINE,
@@ -34,7 +36,7 @@ from evaluators.plugin import (
     sample_of,
 )
 from evaluators.scorer import Scored, Unscored
-from reports.answered import ROLES, SEATS, substitutes_of
+from reports.answered import ROLES, substitutes_of
 from reports.failures import Failures
 from reports.gate import Gate, read_gate
 from reports.gatekeeper import Gatekeeper
@@ -376,7 +378,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Who is asked what, who judges, and what is missing; the demo says loudly that it is one."""
-    if not (asks(config) or (runs_cases(config) and config.option.collectonly)):
+    if not introduces(config):
         return []
     doubts = forecasts(config.stash[TRIAL]) if TRIAL in config.stash else []
     if GATE in config.stash and TRIAL not in config.stash:

@@ -33,7 +33,7 @@ from benchmark.pool import send
 from benchmark.prices import Price, StatedPrice, find_price
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
-from benchmark.text import LONGEST_NAME, one_line
+from benchmark.text import LONGEST_NAME, SEATS, one_line
 from benchmark.urls import credentials, parse_url, shown
 from benchmark.usage import Usage
 
@@ -397,4 +397,4 @@ def _key(endpoint: Endpoint) -> str:
 
 def _text(told: object) -> str | None:
     """A name in a reply; what joins the names of a panel's judges stands in none."""
-    return (one_line(told, LONGEST_NAME).replace(" + ", "+") or None) if isinstance(told, str) else None
+    return (one_line(told, LONGEST_NAME).replace(SEATS, SEATS.strip()) or None) if isinstance(told, str) else None

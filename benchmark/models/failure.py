@@ -10,11 +10,10 @@ from benchmark.breaker import STRIKES
 from benchmark.errors import KEPT, ModelError, RunError
 from benchmark.headers import pause_asked
 from benchmark.limits import PATIENCE_SECONDS, Passing
-from benchmark.model import storable
 from benchmark.models.complaint import LONGEST, Complaint, parse_complaint
 from benchmark.models.connection import redirect_of
 from benchmark.models.reply import EmptyReply, ErrorInside, GivenUp, NoCompletion, Withheld
-from benchmark.text import one_line
+from benchmark.text import one_line, storable
 from benchmark.urls import shown
 
 REFUSED = frozenset({429, 503, 529})
@@ -39,12 +38,11 @@ class ParameterRefused(Exception):
 
     Attributes:
         name: the parameter.
-        words: the server's.
     """
 
     def __init__(self, name: str, words: str) -> None:
         super().__init__(words)
-        self.name, self.words = name, words
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

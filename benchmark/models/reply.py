@@ -130,7 +130,8 @@ def parse_reply(reply: Mapping[str, Any]) -> Reply:
         raise ErrorInside(status_named(told), told)
     if not choice:
         raise ErrorInside(status_named(reply), _without_usage(reply))
-    reason, ending = _reason(choice), _ending(_reason(choice))
+    reason = _reason(choice)
+    ending = _ending(reason)
     if ending is None and _GIVEN_UP.search(reason):
         raise GivenUp(f"gave up on its reply ({reason})")
     message = _part(choice.get("message") or choice.get("delta")) or {"content": choice.get("text")}
