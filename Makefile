@@ -19,7 +19,7 @@ COMPILE = $(REQUIRES) | UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile 
 LITELLM := .venv-litellm
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test unit litellm lint types lock newest lowest performance simulation clips python clean
+.PHONY: demo test unit litellm lint types lock newest lowest performance simulation mutation clips python clean
 
 demo: $(VENV)/light  ## run the embedded clips offline; wrong answers are the point, a sample without a score is an error
 	$(BIN)/python -m benchmark.demo
@@ -63,6 +63,9 @@ performance: $(VENV)/full  ## how fast the engine is beside a reference; some te
 
 simulation: $(VENV)/full  ## the tables of docs/statistics.md; some twenty minutes, needs the published annotations
 	$(BIN)/python -m tests.performance.simulation
+
+mutation: $(VENV)/full  ## small changes of the code that no test notices, a few hours; MODULES=reports/verdict.py, SAMPLE=40 for less
+	$(BIN)/python -m tests.mutation $(MODULES) $(if $(SAMPLE),--sample $(SAMPLE))
 
 clips: $(VENV)/light  ## draw the demo clips anew (needs espeak-ng)
 	$(BIN)/python -m benchmark.demo.make_clips
