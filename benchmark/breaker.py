@@ -102,6 +102,6 @@ class Breaker:
 
     def _close(self) -> None:
         was_out, self._rests_until = self.out, None
-        self._strikes, self._rests, self._trying = 0, 0, False
+        self._strikes = self._rests = 0
         if was_out:
             self._turned()

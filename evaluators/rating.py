@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 
 from evaluators.agent import RejectedReply
 from evaluators.wire import last_block, numbered_texts
@@ -59,7 +59,7 @@ def parse_ratings(text: str, *, steps: int, labels: int) -> Ratings:
     if len(values) != steps:
         raise RejectedReply(f"The number of steps it rates is {len(values)}; the number of steps is {steps}.")
     scales = (*repeat(1, steps - 1), labels)
-    numbers, reasons = range(1, steps + 1), chain(_reasons(text[: block.start()]), repeat(None))
+    numbers, reasons = count(1), chain(_reasons(text[: block.start()]), repeat(None))
     *reasoning, recognition = (
         Rating(value=_value(written, scale, number), reason=reason)
         for written, scale, number, reason in zip(values, scales, numbers, reasons, strict=False)

@@ -68,8 +68,8 @@ Aspects = Annotated[tuple[Annotated[str, AfterValidator(_aspect)], ...], BeforeV
 
 
 Place = Annotated[str, AfterValidator(_place)]
-Within = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Within = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Limits = Mapping[Place, Annotated[Mapping[ScoreName, Within], Field(min_length=1)]]
 
 

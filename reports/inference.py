@@ -96,7 +96,7 @@ def _effective(known: Estimate) -> float:
     Where all values are equal it says nothing, and each cluster counts as one sample.
     """
     spread = known.mean * (1 - known.mean)
-    return spread / known.variance * (1 + 1 / known.df) if known.variance > 0 and spread > 0 else known.units
+    return spread / known.variance * (1 + 1 / known.df) if known.variance > 0 else known.units
 
 
 def score_interval(values: Values, clusters: Clusters, error: float = ERROR) -> Interval:
@@ -183,7 +183,7 @@ def _adjusted(values: Values, clusters: Clusters) -> Estimate:
     known = estimate(values, clusters)
     if not known.df:
         return known
-    two = clusters.max(initial=-1) + np.array([1, 2])
+    two = clusters.max() + np.array([1, 2])
     return estimate(np.append(values, [1.0, -1.0]), np.append(clusters, two))
 
 

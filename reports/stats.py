@@ -121,7 +121,7 @@ def macro_intervals(records: Iterable[Record], error: float = ERROR) -> Mapping[
         return {}
     clusters = cluster_codes(record.recording for record in scored)
     tasks = cluster_codes(record.task for record in scored)
-    columns = {name: np.array([getattr(record, name) for record in scored], dtype=float) for name in NAMES}
+    columns = {name: np.array([getattr(record, name) for record in scored]) for name in NAMES}
     return {name: macro_interval(values, clusters, tasks, error) for name, values in columns.items()}
 
 
@@ -129,4 +129,4 @@ def majority_floor(samples: Iterable[Sample]) -> Fraction | None:
     """The exact-match score of constantly answering each source's commonest label(s); None where there is no sample."""
     counts = label_counts(list(samples)).values()
     total = sum(counter.total() for counter in counts)
-    return Fraction(sum(counter.most_common(1)[0][1] for counter in counts), total) if total else None
+    return Fraction(sum(max(counter.values()) for counter in counts), total) if total else None

@@ -147,7 +147,7 @@ def _mean(values: Values) -> float | None:
 
 def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str, Record]) -> Tally:
     """A criterion's numbers; `records` in the order asked, `baseline` by id."""
-    ours = np.array([_measured(record, criterion) for record in records], dtype=float)
+    ours = np.array([_measured(record, criterion) for record in records])
     clusters = cluster_codes(record.recording for record in records)
     inside = np.array([criterion.place in ("overall", record.task) for record in records], dtype=bool)
     if not criterion.compares:
@@ -155,7 +155,7 @@ def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str
         same = {"value": ours, "worst": worst, "best": best, "other": ours}
         return Tally(criterion=criterion, member=inside, clusters=clusters, unpaired=0, **same)
     paired = np.array([record.id in baseline for record in records], dtype=bool)
-    theirs = np.array([_measured(baseline.get(record.id), criterion) for record in records], dtype=float)
+    theirs = np.array([_measured(baseline.get(record.id), criterion) for record in records])
     return Tally(
         criterion=criterion,
         member=inside & paired,
