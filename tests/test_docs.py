@@ -53,6 +53,34 @@ def test_every_option_that_is_named_exists(document: Path, known: set[str], caps
     assert sorted(named - all_known - EXAMPLES) == []
 
 
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ("README.md", "95 % interval"),
+        ("README.md", "sent again with growing pauses, up to eight times"),
+        ("README.md", "If the first eight samples all fail in the same way, the run stops"),
+        ("README.md", "after a quarter of an hour the run ends"),
+        ("README.md", "gives three 5xx in a row, is taken out"),
+        ("README.md", "after 1, 2, 4, … 30 s one request tries it again"),
+        ("README.md", "to a factor of two once there are 50"),
+        ("README.md", "a judge whose reply could not be used three times"),
+        ("README.md", "a line does, twice a minute"),
+        ("README.md", "(default 20)"),
+        ("docs/providers.md", "60 days"),
+        ("docs/providers.md", "768 pixels at most"),
+        ("docs/cluster.md", "(`max_new_tokens`, 1024 unless you say otherwise"),
+        ("docs/scaling.md", "384 samples wait for each"),
+        ("docs/statistics.md", "looks after each twentieth of the samples, not before 100"),
+        ("docs/statistics.md", "error · t³"),
+        ("docs/gate.md", "The short check has 19, five of them attacks"),
+        ("docs/statistics.md", "draws up to a thousand of them"),
+    ],
+)
+def test_what_tests_take_for_a_limit_is_what_people_are_told(document: str, told: str) -> None:
+    """The tests of these limits hold the numbers themselves: who changes one changes its document and its test."""
+    assert told in " ".join((ROOT / document).read_text("utf-8").split())
+
+
 def test_every_link_leads_to_a_file() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):

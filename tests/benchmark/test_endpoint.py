@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmark.clip import Frame, Sound
 from benchmark.errors import ModelError, RunError
 from benchmark.fault import Fault
-from benchmark.limits import ATTEMPTS, Limits
+from benchmark.limits import Limits
 from benchmark.model import Answer, Model, ModelOptions, find
 from benchmark.models.endpoint import EndpointModel
 from benchmark.money import Budget
@@ -26,6 +26,7 @@ from tests.endpoint import Endpoint, Received, Said
 
 KEY = "sk-very-secret-0123456789"
 PROMPT = Prompt(text="Which?")
+ATTEMPTS = 8  # as the README says
 
 
 @pytest.fixture(autouse=True)

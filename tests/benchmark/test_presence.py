@@ -181,6 +181,9 @@ def test_an_end_is_told_sixty_days_before() -> None:
     ends = datetime.date(2026, 12, 1)
 
     assert end_notice("m", ends, "n", datetime.date(2026, 10, 1)) is None
+    assert end_notice("m", ends, "n", datetime.date(2026, 10, 2)) == (
+        "m ends on 2026-12-01, in 60 days; its provider recommends n."
+    )
     assert end_notice("m", ends, "n", datetime.date(2026, 11, 30)) == (
         "m ends on 2026-12-01, in 1 day; its provider recommends n."
     )

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from benchmark.errors import ModelError, RunError
 from benchmark.local.batching import Generated
-from benchmark.local.dispatch import BATCHES, FIRST_DEPTH, MOST_LOSSES, Dispatcher, Request, Worker
+from benchmark.local.dispatch import BATCHES, FIRST_DEPTH, Dispatcher, Request, Worker
 from benchmark.local.seat import Refused
 from benchmark.prompt import Prompt
+
+MOST_LOSSES = 3  # times that a request is sent to an actor that is lost
 
 
 class Lost(Exception):

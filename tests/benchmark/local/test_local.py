@@ -23,12 +23,13 @@ from benchmark.local.placement import claim
 from benchmark.local.run import LOST_DEVICE, LocalRun, Site, last_words
 from benchmark.local.settings import LocalSettings, parse_settings
 from benchmark.model import ModelOptions, find_respondent
-from benchmark.models.local import HEADROOM, WAITING, LocalModel
+from benchmark.models.local import LocalModel
 from benchmark.prompt import Prompt
 from tests.benchmark.local.fake import FakeNetwork
 
 Find = Callable[[str], Path]
 ON_CPU = {"device_map": "cpu"}
+WAITING, HEADROOM = 192, 2  # as docs/scaling.md says: on a cluster 384 samples wait for each GPU
 
 
 def cards(count: int) -> tuple[Device, ...]:

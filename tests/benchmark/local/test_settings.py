@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import RunError
-from benchmark.local.settings import COUNTS, FRACTIONS, MAX_NEW_TOKENS, parse_settings
+from benchmark.local.settings import COUNTS, FRACTIONS, parse_settings
 
 
 def test_greedy_unless_a_temperature_asks_for_samples() -> None:
-    assert parse_settings({}).generation == {"do_sample": False, "max_new_tokens": MAX_NEW_TOKENS}
+    assert parse_settings({}).generation == {"do_sample": False, "max_new_tokens": 1024}
     assert parse_settings({"temperature": 0}).generation == parse_settings({}).generation
     sampled = parse_settings({"temperature": 0.7, "top_p": 0.9, "max_new_tokens": 5}).generation
     assert sampled == {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "max_new_tokens": 5}
