@@ -1,5 +1,6 @@
 """What all tests share: a real endpoint, tiny checkpoints, and programs that a test may need."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
@@ -41,6 +42,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return made[name]
 
     return find
+
+
+@pytest.fixture(scope="module")
+def few_objects() -> Iterator[None]:
+    """Leaves all that there is out of garbage collections: each call of statsmodels' multipletests starts one."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -100,7 +100,8 @@ def test_a_rank_correlation_is_undefined_where_a_side_is_constant(
 
 
 @pytest.mark.parametrize(
-    "ratings", [[], [[1, 0]], [[1], [0]], [[0.1] * 3] * 3, [[0.1] * 2] * 3000, [[0, 0.1], [0.1, 0]]]
+    "ratings",
+    [[], [[1, 0]], [[1], [0]], [[0.1] * 3] * 3, [[7654321.7] * 3] * 7, [[0.1] * 2] * 3000, [[0, 0.1], [0.1, 0]]],
 )
 def test_icc_is_undefined(ratings: list[list[float]]) -> None:
     assert icc(ratings) is None

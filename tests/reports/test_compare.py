@@ -94,6 +94,7 @@ def test_a_drop_that_is_no_share_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "2 is not between 0 and 1" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("few_objects")
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_s_adjustment_is_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))

@@ -1,11 +1,13 @@
 """Gate files: what they may say, and what it means for a run."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from benchmark.errors import RunError
-from reports.gate import Criterion, Gate, criteria_of, read_gate, read_limits
+from reports.gate import Criterion, Gate, JudgeHealth, criteria_of, read_gate, read_limits
 
 TASKS = ["SA", "IR"]
 
@@ -36,6 +38,41 @@ def test_a_baseline_alone_allows_a_point() -> None:
         "overall Reasoning not below the baseline by more than 1.0",
         "overall CoT not below the baseline by more than 1.0",
     ]
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs/gate.md").read_text("utf-8")
+    block = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    told = tomllib.loads(block[1])
+
+    assert JudgeHealth().model_dump() == told["judge"]
+    assert (Gate().coverage, Gate().error_rate) == (told["coverage"], told["error_rate"])
+    assert Gate.model_validate(told), "the whole of it is a gate"
+
+
+def test_another_model_may_answer_where_the_file_or_the_command_line_says_so(tmp_path: Path) -> None:
+    limit = "[min.SA]\ncot = 0.4"
+    gates = [
+        read_gate(gate_in(tmp_path, text), None, allow_substitute=asked)
+        for text, asked in ((limit, False), (limit, True), (f"allow_substitute = true\n{limit}", False))
+    ]
+    assert [gate is not None and gate.allow_substitute for gate in gates] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "error_rate = 0.25\n[min.SA]\ncot = 0.01",
+        "coverage = 0\n[min.SA]\ncot = 0.99",
+        "coverage = 1\n[min.SA]\ncot = 0.4",
+        "[min_gain.SA]\ncot = 0.0",
+        "[judge]\nlabels = 0\nresistance = 1\n[min.SA]\ncot = 0.4",
+        "max_cost_usd = 0.01\nabove = 'majority'",
+    ],
+)
+def test_limits_may_be_at_the_ends(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text, Path("last"))
 
 
 def test_a_file_names_its_baseline_from_where_it_lies_and_the_command_line_wins(tmp_path: Path) -> None:
@@ -98,7 +135,20 @@ def test_other_limits_do_not_take_the_place_of_the_point(tmp_path: Path) -> None
         ("[min.overall]\nrecognition = 40", "`min.overall.recognition` .* malformed: .*less than 1"),
         ("[min.overall]\nrecall = 0.4", "`min.overall.recall` .* malformed"),
         ("[min.SB]\nrecognition = 0.4", "`SB` is neither overall nor each nor a task"),
-        ("error_rate = 0.5\n[min.overall]\ncot = 0.4", "`error_rate` .* malformed"),
+        ("error_rate = 0.26\n[min.overall]\ncot = 0.4", "`error_rate` .* malformed"),
+        ("error_rate = 0\n[min.overall]\ncot = 0.4", "`error_rate` .* malformed"),
+        ("coverage = 1.01\n[min.overall]\ncot = 0.4", "`coverage` .* malformed"),
+        ("coverage = nan\n[min.overall]\ncot = 0.4", "`coverage` .* malformed"),
+        ("coverage = -0.01\n[min.overall]\ncot = 0.4", "`coverage` .* malformed"),
+        ("max_cost_usd = 0\n[min.overall]\ncot = 0.4", "`max_cost_usd` .* malformed"),
+        ("max_cost_usd = inf\n[min.overall]\ncot = 0.4", "`max_cost_usd` .* malformed"),
+        ("[min.overall]\ncot = 0", "`min.overall.cot` .* malformed"),
+        ("[min.overall]\ncot = 1", "`min.overall.cot` .* malformed"),
+        ("[min.overall]\ncot = nan", "`min.overall.cot` .* malformed"),
+        ("[min_gain.overall]\ncot = 1", "`min_gain.overall.cot` .* malformed"),
+        ("[min_gain.overall]\ncot = -0.01", "`min_gain.overall.cot` .* malformed"),
+        ("[min_gain.overall]", "`min_gain.overall` .* malformed: .*at least 1 item"),
+        ("[judge]\nlabels = 1.01\n[min.overall]\ncot = 0.4", "`judge.labels` .* malformed"),
         ('allow = ["judges"]', "`judges` is none of data, extractor, judge"),
         ("[judge]\nsensitivty = 0.5", "sets `judge.sensitivty`, which is no key"),
         ("min = ", "cannot be used"),

@@ -113,6 +113,15 @@ def test_an_interval_holds_the_mean_and_depends_on_no_order(pairs: list[tuple[fl
 
 
 @given(SCORES.filter(several))
+def test_numbers_that_no_recording_bears_change_nothing(pairs: list[tuple[float, int]]) -> None:
+    values, clusters = columns(pairs)
+    groups = np.arange(len(values)) % 2
+    for interval in (score_interval, difference_interval):
+        assert interval(values, 3 * clusters + 2) == pytest.approx(interval(values, clusters))
+    assert macro_interval(values, 3 * clusters + 2, groups) == pytest.approx(macro_interval(values, clusters, groups))
+
+
+@given(SCORES.filter(several))
 def test_a_surer_interval_is_wider(pairs: list[tuple[float, int]]) -> None:
     values, clusters = columns(pairs)
     found = [score_interval(values, clusters, error) for error in (0.2, 0.05, 0.01)]
@@ -151,6 +160,29 @@ def test_what_floating_point_leaves_of_nothing_is_no_variance(count: int, value:
     assert high - low > 0.2
     means = np.tile([1.0] * 7 + [0.0] * 3, count), np.repeat(np.arange(count), 10)
     assert score_interval(*means)[1] - score_interval(*means)[0] > 0.1, "all recordings alike"
+
+
+def test_bounds_of_a_score_are_the_further_of_wilson_s_and_the_exact_ones() -> None:
+    values = np.array([1.0] * 12 + [0.0] * 28)
+    student = stats.norm.sf(stats.t.isf(0.05, 39))  # the level at which the normal quantile is Student's
+    wilson = proportion_confint(12, 40, alpha=2 * student, method="wilson")
+    exact = proportion_confint(12, 40, alpha=0.1, method="beta")
+
+    assert score_bounds(values, ALONE, 0.05) == pytest.approx((min(wilson[0], exact[0]), max(wilson[1], exact[1])))
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=12), st.sampled_from([0.0, 1.0]))
+def test_where_all_are_right_or_all_wrong_it_is_known_as_well_as_if_one_were_otherwise(
+    sizes: list[int], value: float
+) -> None:
+    clusters = np.repeat(np.arange(len(sizes)), sizes)
+    values, n = np.full(len(clusters), value), len(clusters)
+    other = values.copy()
+    other[np.flatnonzero(clusters == np.argmax(sizes))[0]] = 1 - value
+    share = other.mean() * (1 - other.mean())
+
+    kish = n**2 / sum(size**2 for size in sizes)
+    assert estimate(values, clusters).units == pytest.approx(max(kish, share / estimate(other, clusters).variance))
 
 
 def test_a_perfect_run_shows_no_less_than_one_with_mistakes() -> None:
@@ -226,8 +258,22 @@ def test_the_mean_of_groups_weighs_each_the_same() -> None:
     assert (low, high) == pytest.approx(whole, abs=0.02)
     assert sum(uneven) / 2 == pytest.approx(0.5)
     assert macro_interval(values, np.zeros(40, dtype=np.intp), groups) == (0.0, 1.0)
-    assert macro_interval(np.ones(40), ALONE, groups)[0] < 0.95, "equal scores leave room for doubt"
+    ones = macro_interval(np.ones(40), ALONE, groups)
+    assert ones == pytest.approx(score_interval(np.ones(40), ALONE)), "equal scores leave room for doubt"
     assert macro_interval(values, ALONE, np.minimum(np.arange(40), 1)) == (0.0, 1.0), "of one sample nothing is known"
+
+
+def test_the_mean_of_groups_that_differ_is_known_by_welch_s_degrees_of_freedom() -> None:
+    draw = np.random.default_rng(5)
+    one, other = draw.integers(0, 2, 6).astype(float), draw.integers(0, 5, 14) / 4
+    low, high = macro_interval(np.append(one, other), np.arange(20), np.repeat([0, 1], [6, 14]))
+
+    df = stats.ttest_ind(one, other, equal_var=False).df
+    mean = (one.mean() + other.mean()) / 2
+    variance = 20 / 19 * (one.var(ddof=1) / 6 + other.var(ddof=1) / 14) / 4
+    count = mean * (1 - mean) / variance * (1 + 1 / df)
+    student = 2 * stats.norm.sf(stats.t.isf(0.025, df))
+    assert (low, high) == pytest.approx(proportion_confint(count * mean, count, alpha=student, method="wilson"))
 
 
 @pytest.mark.parametrize("sizes", [(2,) * 8, (6,) * 8, (6, 6, 100)])

@@ -50,7 +50,9 @@ def test_the_figures_are_those_of_one_run(tmp_path: Path, parts: int) -> None:
         assert getattr(merged, name) == getattr(alone, name)
     assert merged.selected == len(WHOLE)
     assert merged.provenance["settings"]["shard"] is None
-    assert len(merged.provenance["parts"]) == parts
+    assert merged.provenance["parts"] == [
+        f"{part} ({part}/{parts}): {len(WHOLE[part - 1 :: parts])} samples" for part in range(1, parts + 1)
+    ]
 
 
 def test_the_order_of_the_parts_does_not_matter(tmp_path: Path) -> None:
@@ -103,6 +105,17 @@ def test_every_part_must_have_checked_its_judge_and_by_the_limits_of_this_gate(t
     words = [found.gate.word for pair in pairs if (found := merged(*pair)).gate]
     assert words == ["PASS", "UNTRUSTED", "UNTRUSTED", "UNTRUSTED"]
     assert merged(good, good).usage["judge check"].cost_usd == 1.0
+    unjudged = [replace(run, report=run.report.model_copy(update={"judge_check": poor, "seconds": float(place)}))
+                for place, run in enumerate(runs)]  # fmt: skip
+    alone = merge(unjudged)[0]
+    assert (alone.judge_check and alone.judge_check.needed, alone.seconds) == (lax, 1.0), (
+        "of parts that ran side by side"
+    )
+    later = good.model_copy(update={"checked": "later"})
+    assert [check.checked for check in (merged(good, later).judge_check, merged(later, good).judge_check) if check] == [
+        "now",
+        "later",
+    ], "the first part's stands for all"
 
 
 def test_shards_of_another_selection_do_not_fill_a_gap(tmp_path: Path) -> None:
@@ -129,6 +142,9 @@ def test_the_floor_overall_weighs_each_task_by_its_size_in_the_data(tmp_path: Pa
     ]
     overall = (355 * 0.4 + 140 * 0.2) / 495
     assert merge(parts)[0].floors == {"SA": 0.4, "IR": 0.2, "overall": pytest.approx(overall)}
+    for run in parts:
+        run.report.provenance["data"]["samples"].pop("IR")
+    assert merge(parts)[0].floors["overall"] == 0.4, "a task whose size is unknown weighs nothing"
 
 
 def test_a_sample_in_two_runs_is_refused(tmp_path: Path) -> None:

@@ -100,6 +100,24 @@ def test_where_no_other_order_would_have_gone_on_nothing_is_said() -> None:
     assert unbiased(["x"] * 40, (20, 40), lambda order, look: True, lambda order: np.zeros(1)) is None
 
 
+@pytest.mark.parametrize(("others", "said"), [(49, False), (50, True)])
+def test_fewer_than_fifty_orders_that_went_on_say_nothing(others: int, said: bool) -> None:  # noqa: FBT001
+    tried = iter([False] * others + [True] * 1000)
+    found = unbiased(["x"] * 40, (20, 40), lambda order, look: next(tried), lambda order: np.ones(1))
+    assert (found is not None) == said
+
+
+def test_three_hundred_orders_that_went_on_are_enough() -> None:
+    measured: list[int] = []
+
+    def count(order: NDArray[np.intp]) -> NDArray[np.float64]:
+        measured.append(len(order))
+        return np.ones(1)
+
+    unbiased(["x"] * 40, (20, 40), lambda order, look: False, count)
+    assert measured == [20] * 300
+
+
 def test_up_to_a_thousand_orders_are_tried() -> None:
     tried: list[int] = []
 

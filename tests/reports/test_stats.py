@@ -2,12 +2,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.dataset import read_samples
 from benchmark.task import TASKS, Sample
+from reports.inference import macro_interval, score_interval
 from reports.record import RatedStep, Record, Spent
 from reports.stats import aggregate, grouped, macro, macro_intervals, majority_floor
 from tests.reports.outcomes import sample
@@ -135,7 +137,10 @@ def test_tokens_are_unknown_where_one_answer_does_not_tell() -> None:
 def test_several_labels_have_a_precision() -> None:
     marks = [Marks(recognition=1, reasoning=1, precision=precision) for precision in (0.25, 0.75)]
 
-    assert aggregate([record(one, "ML-ER") for one in marks]).precision == 0.5
+    found = aggregate([record(one, "ML-ER") for one in marks])
+    assert (found.precision, found.f1) == (0.5, 0.5)
+    with pytest.raises(ValueError, match="recall"):
+        type(found).model_validate({**found.model_dump(), "recall": 1.0})
 
 
 def test_groups_may_share_a_sample() -> None:
@@ -157,6 +162,21 @@ def test_tasks_weigh_by_their_size_overall_and_the_same_in_the_macro_mean(record
     overall = aggregate(records).recognition
     assert overall == (pytest.approx(weighed / sum(task.scored for task in scored)) if scored else None)
     assert macro(tasks)["recognition"] == (pytest.approx(sum(means) / len(means)) if means else None)
+
+
+def test_intervals_are_those_of_95_percent_unless_others_are_asked_for() -> None:
+    marks = [Marks(recognition=number % 2, reasoning=number % 4 / 4) for number in range(40)]
+    records = [record(one, "SA" if place % 3 else "IR") for place, one in enumerate(marks)]
+    records = [one.model_copy(update={"recording": f"r{place}"}) for place, one in enumerate(records)]
+    values = np.array([one.recognition for one in marks], dtype=float)
+    tasks = np.array([place % 3 > 0 for place in range(40)], dtype=int)
+
+    for given_error, error in (((), 0.05), ((0.2,), 0.2)):
+        alone = pytest.approx(score_interval(values, np.arange(40), error))
+        assert aggregate(records, *given_error).intervals["recognition"] == alone
+        assert grouped(records, lambda _: ["all"], *given_error)["all"].intervals["recognition"] == alone
+        each = macro_interval(values, np.arange(40), tasks, error)
+        assert macro_intervals(records, *given_error)["recognition"] == pytest.approx(each)
 
 
 @given(RECORDS)
