@@ -14,10 +14,11 @@ import pytest
 from benchmark.bench import BenchmarkOptions, prepare
 from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader, Sound
+from benchmark.dataset import read_samples
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.local.run import LocalRun, Site
-from benchmark.model import Answer, Model
+from benchmark.model import Answer, Model, ModelOptions
 from benchmark.models.cached import CachedModel
 from benchmark.prompt import Modality, Prompt, read_templates
 from benchmark.task import TASKS, Sample
@@ -28,11 +29,11 @@ from evaluators.clue import Listener
 from evaluators.evidence import Evidence, Question
 from evaluators.extractor import PromptedExtractor
 from evaluators.judge import NO_CLUE, PromptedJudge
-from evaluators.lookup import PAPER_JUDGE, agent_spec
-from evaluators.rating import Ratings
+from evaluators.lookup import PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
+from evaluators.rating import Rating, Ratings
 from evaluators.refusal import NOTHING_REASONED
 from evaluators.rules import RulesExtractor, RulesJudge
-from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
+from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, unforeseen, with_waveform
 from evaluators.steps import Steps, parse_steps
 
 TEMPLATES = read_templates(PROMPTS)
@@ -99,6 +100,29 @@ def test_what_a_model_raises_in_an_agent_ends_it_with_all_that_was_said_and_spen
     assert len(model.asked) == 2
 
 
+def test_who_is_asked_three_times_in_vain_is_given_up_with_all_that_was_said_and_spent() -> None:
+    @dataclass
+    class Thinking(Scripted):
+        async def generate(self, prompt: Prompt) -> Answer:
+            return replace(await super().generate(prompt), thoughts=f"thought {len(self.asked)}")
+
+    model = Thinking(["one", "", "three", GOOD_STEPS])
+    with pytest.raises(ExtractorError, match=r"^scripted was asked 3 times and .* no complete <step>") as caught:
+        asyncio.run(ask(model, Prompt(text="Cut."), parse_steps, ExtractorError))
+    assert caught.value.usage == SPENT + SPENT + SPENT
+    assert caught.value.replies == ("one", "thought 2", "three"), "thoughts where there is nothing else"
+
+
+def test_the_reply_says_who_gave_it_and_what_its_server_would_not_take() -> None:
+    @dataclass
+    class Particular(Scripted):
+        async def generate(self, prompt: Prompt) -> Answer:
+            return replace(await super().generate(prompt), model="scripted-2026", left_out=("seed",))
+
+    reply = asyncio.run(ask(Particular(["yes"]), Prompt(text="?"), str.upper, JudgeError))
+    assert reply == Reply(value="YES", model="scripted-2026", usage=SPENT, rejected=(), left_out=("seed",))
+
+
 def test_an_error_in_an_agent_that_must_end_the_run_ends_it(tmp_path: Path) -> None:
     extractor = PromptedExtractor(Scripted([RunError("no money is left")]), TEMPLATES["extract"])
     with pytest.raises(RunError, match="no money is left"):
@@ -143,6 +167,87 @@ def test_the_flow_ends_in_a_score(tmp_path: Path) -> None:
     assert (outcome.score.recognition, outcome.score.cot()) == (Fraction(1), Fraction(1))
 
 
+@dataclass
+class SaysMore(Says):
+    """A respondent that says other things when it is asked again; the answer has cost as much as any."""
+
+    more: Sequence[str | Exception] = ()
+
+    def again(self, number: int) -> Says:
+        return Says(self.more[number - 1], name=f"says-{number}")
+
+
+@dataclass
+class Moody:
+    """A judge who likes what it sees first, and nothing after that."""
+
+    name: str = "moody"
+    identity: str = "moody/1"
+    sees: bool = False
+    liked: int = 1
+
+    async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
+        rating, self.liked = Rating(value=Fraction(self.liked)), 0
+        ratings = Ratings(reasoning=(rating,) * len(steps.reasoning), recognition=rating)
+        return Reply(value=ratings, model=self.name, usage=SPENT)
+
+
+def test_repeats_are_answers_judged_once_and_one_answer_judged_as_often(tmp_path: Path) -> None:
+    scorer = scorer_of(PromptedExtractor(Scripted([GOOD_STEPS]), TEMPLATES["extract"]), Moody(), tmp_path)
+    model = SaysMore("joy", more=("fear", "anger"))
+    found = asyncio.run(answer_and_score(sample_of(), model, scorer, repeats=3))
+
+    assert isinstance(found, Scored)
+    assert found.repeats is not None
+    assert [one.answer.text for one in found.repeats.answers] == ["joy", "fear", "anger"]
+    assert [one.answer.text for one in found.repeats.judgements] == ["joy"] * 3
+    assert [one.recognition for one in (*found.repeats.answers, *found.repeats.judgements)] == [1, 0, 0, 1, 0, 0]
+    assert (found.score, found.repeats.error) == (found.repeats.answers[0], None)
+    assert found.traces["repeats"].usage == sum([SPENT] * 8, Usage()), (
+        "two answers and two judgements more, of two each"
+    )
+    assert set(found.traces) == {"extractor", "judge", "repeats", "repeated model"}, "the judge is the same"
+    assert found.traces["repeated model"].model == "says-2"
+    assert found.traces["judge"].usage == SPENT, "that of the score alone"
+
+
+def test_what_a_seeing_judge_saw_and_what_is_heard_is_on_record(tmp_path: Path) -> None:
+    drawn = replace(read_samples("demo").samples[0], audio_clue=None)
+    listener = Listener(Scripted(["A low voice."]), TEMPLATES["listen"])
+    scorer = scorer_of(RulesExtractor(), Moody(sees=True), tmp_path, listener)
+    found = flow("It is joy.", scorer, drawn)
+
+    assert isinstance(found, Scored)
+    assert (found.audio_clue, found.traces["listener"].usage) == ("A low voice.", SPENT)
+    assert found.seen is not None
+    assert (len(found.seen.seconds), found.seen.decoder) == (len(scorer.reader.frames(drawn.clip)), "pyav")
+    assert found.waveform is None
+    heard = asyncio.run(with_waveform(found, scorer.reader))
+    assert heard.waveform is not None
+    assert heard == replace(found, waveform=heard.waveform)
+
+
+def test_what_the_flow_itself_fails_at_is_an_error_of_the_run() -> None:
+    found = unforeseen(sample_of(), ZeroDivisionError("a bug"))
+    assert found.fault is not None
+    assert (found.stage, found.error, found.answer) == ("run", found.fault.words, None)
+    assert "a bug" in found.error
+
+
+def test_where_asking_again_fails_the_score_stands(tmp_path: Path) -> None:
+    model = SaysMore("joy", more=("joy", ModelError("gone.mp4 is down")))
+    found = asyncio.run(answer_and_score(sample_of(), model, scorer_of(RulesExtractor(), RulesJudge(), tmp_path), 3))
+
+    assert isinstance(found, Scored)
+    assert found.score.recognition == 1
+    assert found.repeats is not None
+    assert (found.repeats.answers, found.repeats.judgements) == ((), ())
+    assert found.repeats.error == "ER-Wild/x/1 is down", "and where the clip lies is not for reports"
+    with pytest.raises(RunError, match="no money"):
+        asyncio.run(answer_and_score(sample_of(), SaysMore("joy", more=(RunError("no money"),)),
+                                     scorer_of(RulesExtractor(), RulesJudge(), tmp_path), 2))  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("said", "extractor", "stage"),
     [
@@ -177,6 +282,32 @@ def test_the_listener_is_told_neither_label_nor_candidates() -> None:
     assert described.value == "A bright voice."
     assert model.asked[0].sound is sound
     assert not {"joy", "anger"} & set(model.asked[0].text.split())
+
+
+BLIND = Scripted([], modalities=frozenset({"audio"}))
+DEAF = Scripted([], modalities=frozenset({"video"}))
+
+
+def test_agents_are_found_by_their_specs() -> None:
+    options = ModelOptions()
+    assert (find_extractor("rules", options), find_judge("rules", options)) == (RulesExtractor(), RulesJudge())
+    found = [find_extractor, find_listener, find_judge]
+    specs = [f"python:{__name__}:{name}" for name in ("BLIND", "BLIND", "DEAF")]
+    assert [find(spec, options) for find, spec in zip(found, specs, strict=True)] == [BLIND, BLIND, DEAF]
+
+
+@pytest.mark.parametrize(
+    ("find", "name", "said"),
+    [
+        (find_judge, "BLIND", "cannot see: a judge is shown the clip's frames"),
+        (find_listener, "DEAF", "cannot hear: name a model that takes sound"),
+    ],
+)
+def test_who_cannot_do_an_agent_s_work_is_refused(
+    find: Callable[[str, ModelOptions], object], name: str, said: str
+) -> None:
+    with pytest.raises(RunError, match=rf":{name} {said}"):
+        find(f"python:{__name__}:{name}", ModelOptions())
 
 
 def test_nobody_to_judge_is_said_with_three_ways_on() -> None:

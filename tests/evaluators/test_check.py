@@ -15,6 +15,7 @@ from benchmark.errors import JudgeError, RunError
 from benchmark.model import Model, ModelOptions, find
 from benchmark.prompt import read_templates
 from benchmark.task import TASKS
+from benchmark.usage import Usage
 from evaluators.agent import Reply
 from evaluators.agents import PROMPTS
 from evaluators.check import ATTACKS, Anchor, Checked, check_judge, read_anchors
@@ -40,6 +41,7 @@ from tests.integration.oracle import knowing
 
 ANCHORS = read_anchors()
 STRICTEST = JudgeHealth(sensitivity=1, specificity=1, labels=1, resistance=1)
+SPENT = Usage(requests=1, input_tokens=5, output_tokens=2, seconds=0.0, cost_usd=0.5)
 BY_STEPS = {anchor.steps: anchor for anchor in ANCHORS}
 
 
@@ -53,7 +55,8 @@ class Rates:
     sees: bool = False
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
-        return Reply(value=self.rating(BY_STEPS[steps]), model=self.name)
+        assert not len(evidence.frames), "they are for judges who look at them"
+        return Reply(value=self.rating(BY_STEPS[steps]), model=self.name, usage=SPENT)
 
 
 def true(anchor: Anchor) -> Ratings:
@@ -83,7 +86,8 @@ def test_anchors_are_well_formed() -> None:
     assert set(kinds) > ATTACKS
     assert min(kinds.values()) >= 2
     assert {anchor.kind for anchor in ANCHORS if anchor.short} == set(kinds)
-    assert 14 <= sum(anchor.short for anchor in ANCHORS) <= 20
+    short = [anchor for anchor in ANCHORS if anchor.short]
+    assert (len(short), sum(anchor.kind in ATTACKS for anchor in short)) == (19, 5), "as docs/gate.md says"
 
 
 @pytest.mark.parametrize("anchor", ANCHORS, ids=lambda anchor: anchor.id)
@@ -103,6 +107,20 @@ def test_a_judge_who_knows_passes(tmp_path: Path) -> None:
     health = health_of("rates", checked(Rates(true), tmp_path), STRICTEST, short=False)
     assert [getattr(health, name).share for name in ASPECTS] == [1, 1, 1, 1]
     assert shortfalls(health) == []
+
+
+def test_what_the_check_took_and_who_answered_is_on_record(tmp_path: Path) -> None:
+    assert {(one.model, one.usage) for one in checked(Rates(true), tmp_path, short=True)} == {("rates", SPENT)}
+
+
+def test_a_bug_in_a_judge_is_none_of_its_ratings(tmp_path: Path) -> None:
+    def broken(anchor: Anchor) -> Ratings:
+        raise ZeroDivisionError("a bug")
+
+    with pytest.raises(RunError, match=r"^The judge cannot be checked: .*a bug") as caught:
+        checked(Rates(broken), tmp_path, short=True)
+    assert caught.value.fault is not None
+    assert "broken" in caught.value.fault.traceback
 
 
 def test_a_judge_who_likes_everything_is_found_out(tmp_path: Path) -> None:

@@ -205,8 +205,10 @@ def test_the_task_is_told_by_the_user_first(tmp_path: Path) -> None:
         ("{}", "eval.json"),
         ("[1]", "eval.json"),
         ("not json", "eval.json"),
-        ('[{"video_id": "a", "model_response": "joy"}]', "ground_truth"),
-        ('[{"video_id": "a", "ground_truth": "joy", "step": "", "score": 1}]', "score"),
+        ('[{"video_id": "a", "model_response": "joy"}]', "no evaluation file: row 1, `ground_truth` is missing"),
+        ('[{"video_id": null, "ground_truth": "joy", "step": "", "score": ""}]', "row 1, `video_id` is missing"),
+        ('[{"video_id": "a", "ground_truth": "joy", "step": "", "score": 1}]', "row 1, `score`: Input should be a val"),
+        ('{"video_id": "a"}', "no evaluation file: it: Input should be a valid list"),
     ],
 )
 def test_what_is_no_evaluation_file_is_said_to_be_none(text: str, why: str, tmp_path: Path) -> None:

@@ -37,7 +37,13 @@ class Fixed:
             raise self.said
         *reasoning, last = (Rating(value=value, reason=f"{self.name} says {value}") for value in self.said)
         ratings = Ratings(reasoning=tuple(reasoning), recognition=last)
-        return Reply(value=ratings, model=f"{self.name}-2026", usage=SPENT, rejected=(f"{self.name}?",))
+        return Reply(
+            value=ratings,
+            model=f"{self.name}-2026",
+            usage=SPENT,
+            rejected=(f"{self.name}?",),
+            left_out=("seed", f"{self.name}'s"),
+        )
 
 
 def rated(*judges: Fixed) -> Reply[Ratings]:
@@ -57,6 +63,7 @@ def test_each_step_gets_what_most_say_with_their_reason_and_all_votes() -> None:
     assert first.votes == tuple(zip("abc", fractions(1, 0, 0), strict=True))
     assert reply.usage == SPENT + SPENT + SPENT
     assert (reply.model, reply.rejected) == ("a-2026 + b-2026 + c-2026", ("a?", "b?", "c?"))
+    assert reply.left_out == ("seed", "a's", "b's", "c's"), "each once"
 
 
 def test_the_first_judge_breaks_ties() -> None:

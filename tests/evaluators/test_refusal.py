@@ -1,9 +1,12 @@
 """What is a refusal, and what only speaks of limits."""
 
+from fractions import Fraction
+
 import pytest
 
 from benchmark.model import Answer
-from evaluators.refusal import declines, is_refusal
+from evaluators.rating import Rating, Ratings
+from evaluators.refusal import declines, is_refusal, without_credit
 from evaluators.steps import Steps
 
 NOTHING = Steps(reasoning=(), prediction="None")
@@ -90,3 +93,22 @@ def test_small_talk_around_a_refusal_is_no_observation() -> None:
 
     assert is_refusal(around)
     assert not is_refusal(looked)
+
+
+def test_capitals_change_nothing() -> None:
+    assert declines("I AM SORRY, BUT I CANNOT HELP WITH THAT.")
+    assert not declines("THE WOMAN SAYS 'I'M SORRY' AND CRIES.")
+    assert is_refusal(steps("I CANNOT IDENTIFY EMOTIONS.", prediction="NONE"))
+    assert not is_refusal(steps("I cannot identify the emotion.", "THE BROWS ARE DRAWN TOGETHER."))
+
+
+def test_who_neither_declines_nor_looks_has_not_refused() -> None:
+    assert not is_refusal(steps("It is a matter of taste."))
+    assert not is_refusal(steps("It is a matter of taste."), Answer(text="Hard to put a name to.", model="m"))
+
+
+def test_a_refusal_s_steps_get_nothing_and_its_last_what_it_got() -> None:
+    good, bad = Rating(value=Fraction(1), reason="well seen"), Rating(value=Fraction(0), reason="wrong")
+    given = without_credit(Ratings(reasoning=(good, bad), recognition=good))
+    nothing = Rating(value=Fraction(0), reason="a refusal: nothing is reasoned about the clip")
+    assert given == Ratings(reasoning=(nothing, bad), recognition=good)

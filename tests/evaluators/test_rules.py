@@ -42,6 +42,12 @@ def test_a_text_is_split_at_lines_and_sentences(text: str, expected: list[str]) 
         ("Answer: sad\nShe could look happy to some.", ("She could look happy to some.",), "sad"),
         ("He seems happy. Then he turns sad.", ("He seems happy.",), "sad"),
         ("Final answer: sad and, before that, happy", (), "happy, sad"),
+        (
+            "He is sad.<answer>He shouts. He is angry.</answer>Happy to help.",
+            ("He is sad.", "Happy to help.", "He shouts."),
+            "angry",
+        ),
+        ("<answer>sad</answer> No: <answer>angry", ("sad No:",), "angry"),
         ("The face cannot be seen.", ("The face cannot be seen.",), "None"),
         ("He is not angry.", ("He is not angry.",), "None"),
         ("", (), "None"),
@@ -124,8 +130,22 @@ def test_recognition_is_all_or_nothing_but_a_share_of_several(
     prediction: str, question: Question, targets: tuple[str, ...], value: Fraction
 ) -> None:
     evidence = Evidence(question=question, targets=targets, audio_clue=None)
+    found = recognised(Steps(reasoning=(), prediction=prediction), evidence)
+    named = [label for label in LABELS if label in prediction.lower()]
 
-    assert recognised(Steps(reasoning=(), prediction=prediction), evidence).value == value
+    assert found.value == value
+    assert found.reason == (f"names {', '.join(named)}" if named else "names no label")
+
+
+def test_thoughts_are_reasoning_and_the_answer_where_there_is_no_other() -> None:
+    def extracted(text: str, thoughts: str) -> Steps:
+        answer = Answer(text=text, model="any", thoughts=thoughts)
+        return asyncio.run(RulesExtractor().extract(answer, ONE)).value
+
+    assert extracted("He is angry.", "She is sad. He shouts.") == Steps(
+        reasoning=("She is sad.", "He shouts."), prediction="angry"
+    )
+    assert extracted(" ", "He shouts. He is angry.") == Steps(reasoning=("He shouts.",), prediction="angry")
 
 
 def test_the_agents_extract_and_rate() -> None:
@@ -134,6 +154,10 @@ def test_the_agents_extract_and_rate() -> None:
     rated = asyncio.run(RulesJudge().rate(extracted.value, Evidence(question=ONE, targets=("angry",), audio_clue=LOUD)))
 
     assert len(extracted.value) == 3
-    assert [rating.value for rating in rated.value.reasoning] == [0, 1]
+    assert [(rating.value, rating.reason) for rating in rated.value.reasoning] == [
+        (Fraction(0), "asserts high valence (+0.8), the clue says low (-0.7)"),
+        (Fraction(1), None),
+    ]
     assert rated.value.recognition.value == 1
     assert (extracted.model, rated.model) == ("rules", "rules")
+    assert not RulesJudge().sees

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -138,6 +139,13 @@ def test_an_explanation_fits_a_screen(text: str, steps: int, labels: int) -> Non
     assert max(map(len, lines)) <= 100
     assert all(line.isprintable() for line in lines)
     assert "Step" in "".join(lines)
+
+
+@pytest.mark.parametrize(("length", "shown"), [(59, "x" * 59), (60, "x" * 60), (61, "x" * 59 + "…")])
+def test_what_the_model_said_is_shown_in_sixty_characters(length: int, shown: str) -> None:
+    score = score_of([Fraction(1)], text="clear")
+    said = replace(score, steps=replace(score.steps, prediction="x" * length))
+    assert f'the model said "{shown}"' in " ".join(said.explain(sample_of("joy")).split())
 
 
 def test_what_is_left_out_is_counted() -> None:

@@ -89,3 +89,9 @@ def test_an_unfinished_block_at_the_end_takes_nothing_away() -> None:
 def test_long_replies_take_no_time_to_speak_of(hostile: str) -> None:
     with pytest.raises(RejectedReply):
         parse_steps(f"<step>{hostile * 50_000}Step 2: x</step>")
+
+
+def test_a_code_fence_between_steps_is_none_of_them() -> None:
+    found = parse_steps("<step>```text\nStep 1: smiles\n```\n```text\nStep 2: joy\n```</step>")
+    assert found == Steps(reasoning=("smiles",), prediction="joy")
+    assert len(found) == 2
