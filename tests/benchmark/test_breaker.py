@@ -70,6 +70,7 @@ def test_each_trial_that_fails_doubles_the_rest_up_to_the_longest(trials: int) -
     for one, next_one in pairwise(rests):
         assert next_one == min(2 * one, MOST_RESTS * FIRST_REST)
     assert watched.turns == 1, "it has been out all the time"
+    assert watched.breaker.opened == 1 + trials
 
 
 @given(st.integers(1, 50))

@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.limits import ATTEMPTS, CUT, Account, Limits, Passing
+from benchmark.errors import RunError
+from benchmark.limits import Account, Dismissed, Limits, Passing
 from benchmark.pool import send
+
+# as the documents say: sent again up to eight times, for a quarter of an hour in all; a refusal closes a quarter
+ATTEMPTS, PATIENCE_SECONDS, CUT = 8, 15 * 60, 0.75
 
 
 class Server:
@@ -71,6 +75,68 @@ def test_clean_rounds_open_it_again_up_to_the_ceiling() -> None:
     assert account.allowed == 64
 
 
+@pytest.mark.parametrize(("ceiling", "narrowed", "wider"), [(64, 48, 48 * 1.1), (4, 3, 4), (12, 9, 10)])
+def test_a_round_without_a_refusal_opens_it_by_a_tenth_and_by_one_at_least(
+    ceiling: int, narrowed: int, wider: float
+) -> None:
+    account = account_of(Limits(ceiling))
+    account.refused(0, None)
+    for _ in range(narrowed - 1):
+        account.succeeded()
+    assert account.allowed == narrowed
+    account.refused(0, None)  # of the round before: it narrows no more, and the round begins anew
+    for _ in range(narrowed - 1):
+        account.succeeded()
+    assert account.allowed == narrowed
+    account.succeeded()
+    assert account.allowed == pytest.approx(wider)
+
+
+def test_a_window_never_closes_and_never_opens_beyond_its_ceiling() -> None:
+    account = account_of(Limits(3))
+    for number in range(20):
+        account.refused(number, None)
+    assert account.allowed == 1
+    for _ in range(20):
+        account.succeeded()
+    assert account.allowed == 3
+
+
+@pytest.mark.parametrize("attempt", range(1, 12))
+def test_pauses_double_up_to_a_minute_and_are_cut_by_half_at_most(attempt: int) -> None:
+    longest = min(60, 0.5 * 2 ** (attempt - 1))
+    waits = [wait_of(account_of(Limits()), attempt) for _ in range(200)]
+
+    assert all(longest / 2 <= wait <= longest for wait in waits)
+    assert max(waits) - min(waits) > longest / 4, "many who failed together do not come back together"
+
+
+def wait_of(account: Account, attempt: int = 1, after: float | None = None, since: float = 0) -> float:
+    """Seconds before the next attempt, where the first was `since` seconds ago; inf where there is none."""
+    wait = account.wait_before(attempt, Passing("no", after=after), time.monotonic() - since, free=True)
+    return float("inf") if wait is None else wait
+
+
+@pytest.mark.parametrize("since", [0, 100, PATIENCE_SECONDS - 2])
+def test_a_server_s_pause_is_kept_while_there_is_patience(since: float) -> None:
+    account, left = account_of(Limits()), PATIENCE_SECONDS - since
+    assert wait_of(account, 1, left - 1, since) == left - 1
+    assert wait_of(account, 1, left + 1, since) == float("inf")
+
+
+def test_requests_that_are_sent_again_are_counted_and_rationed() -> None:
+    limits = Limits()
+    few, many = limits.account("few", 20), limits.account("many", 30)
+    for account, most in ((few, 200), (many, 300)):
+        waits = [account.wait_before(1, Passing("no"), time.monotonic(), free=False) for _ in range(most + 1)]
+        assert [wait is None for wait in waits] == [False] * most + [True]
+        account.succeeded()  # earns one
+        assert account.wait_before(1, Passing("no"), time.monotonic(), free=False) is not None
+        assert account.wait_before(1, Passing("no"), time.monotonic(), free=False) is None
+        assert account.wait_before(1, Passing("no"), time.monotonic(), free=True) is not None, "an outage costs nothing"
+    assert limits.traffic.retries == 200 + 300 + 2 * 2
+
+
 def test_a_pause_holds_all_requests_back() -> None:
     async def paused() -> float:
         account = account_of(Limits(4))
@@ -129,6 +195,25 @@ def test_what_is_under_way_goes_before_what_is_new() -> None:
 
     asyncio.run(ask())
     assert order == ["a", "C", "D", "b"]
+
+
+def test_who_waits_for_a_server_that_goes_out_is_sent_away_at_once() -> None:
+    async def ask() -> None:
+        account = account_of(Limits(1))
+
+        async def take() -> None:
+            async with account.slot():
+                raise AssertionError("it was let in")
+
+        async with account.slot():
+            waiting = asyncio.create_task(take())
+            await asyncio.sleep(0)
+            account.breaker.open()
+            with pytest.raises(Dismissed):
+                await asyncio.wait_for(waiting, timeout=5)
+            assert account.in_flight == 1, "the first is still under way"
+
+    asyncio.run(ask())
 
 
 def test_who_is_called_off_leaves_no_hole() -> None:
@@ -199,3 +284,36 @@ def test_processes_share_the_ceiling() -> None:
     shared = Limits(share=2)
     shared.account("one", 64), shared.account("other", 33)
     assert shared.window() == 32 + 17
+    assert (Limits().window(), Limits(share=3).window()) == (16, 6), "where nobody is asked over a network"
+
+
+def test_each_process_has_a_window_of_its_own_where_who_is_asked_is_in_it() -> None:
+    limits = Limits(share=2)
+    limits.account("here", 8, own=True), limits.account("far", 20)
+    assert (limits.window(), limits.window(4)) == (8 + 10, 4 * 8 + 10)
+    assert limits.traffic.endpoints == 1
+    assert Limits(6, share=2).account("here", 8, own=True).ceiling == 3
+
+
+def test_what_requests_cost_is_summed_and_what_is_unknown_is_counted() -> None:
+    async def pay(limits: Limits, cost: float | None) -> None:
+        async with limits.afford(2.0) as bill:
+            bill.cost_usd = cost
+
+    limits = Limits()
+    for cost in (0.5, None, 0.25, None):
+        asyncio.run(pay(limits, cost))
+    assert (limits.traffic.cost_usd, limits.traffic.unpriced) == (0.75, 2)
+    limits.halted = "No more."
+    with pytest.raises(RunError, match=r"No more\."):
+        asyncio.run(pay(limits, 1.0))
+
+
+def test_a_server_that_is_left_out_is_out_elsewhere_too_and_said_once() -> None:
+    limits = Limits()
+    account = limits.account("gone", 4)
+    for _ in range(2):
+        limits.leave_out(account, "gone cannot be reached.")
+    assert (limits.notices, limits.out(), limits.traffic.out) == (["gone cannot be reached."], ["gone"], 1)
+    assert limits.elsewhere().account("gone", 4).breaker.out
+    assert not limits.elsewhere().account("there", 4).breaker.out

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark import pool
-from benchmark.breaker import STRIKES
 from benchmark.errors import ModelError, RunError
-from benchmark.limits import ATTEMPTS, Account, Limits, Passing
+from benchmark.limits import Account, Limits, Passing
 from benchmark.pool import send
+
+# as the README says: sent again up to eight times; out after three 5xx in a row
+ATTEMPTS, STRIKES = 8, 3
 
 NEVER = 1e6
 """A backoff so long that no rest ends, and a request that pauses is never sent again, while a test lasts."""
@@ -336,6 +338,16 @@ def test_where_all_are_dead_the_attempts_come_to_their_end() -> None:
         done(send(servers.accounts, servers))
     assert servers.asked.total() == ATTEMPTS + 2, "each once, and then with pauses"
     assert servers.limits.traffic.out == 3
+
+
+def test_pauses_grow_from_attempt_to_attempt() -> None:
+    """By twice, each cut by half at most: 127 first pauses in all, and no more."""
+    servers = Servers(1, backoff=0.002)
+    servers.dead = set(servers.accounts)
+    started = time.monotonic()
+    with pytest.raises(Passing, match="dead"):
+        done(send(servers.accounts, servers))
+    assert 0.5 * 127 * 0.002 <= time.monotonic() - started < 127 * 0.002 + 5
 
 
 def test_a_request_that_brings_everybody_down_does_not_go_round_and_round() -> None:

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from string import ascii_letters
 
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from benchmark.rows import Row, case_ids, leaves_folder, source_name, source_of, task_named
+from benchmark.rows import Row, case_ids, duplicates, leaves_folder, source_name, source_of, task_named
 from benchmark.task import TASKS
 
 
@@ -56,6 +57,17 @@ def test_ids_are_plain_unique_and_independent_of_order(named: list[tuple[str, st
     assert dict(zip(named, ids, strict=True)) == dict(zip(named[::-1], case_ids(rows[::-1]), strict=True))
 
 
+def test_an_id_stands_for_one_row_and_the_other_is_named_where_it_lies_elsewhere() -> None:
+    one, other = row("a.mp4"), row("b.mp4")
+    assert list(duplicates([one, other, replace(one, place="r.json")])) == [
+        "r.json: a.mp4: duplicate id, also in q.json"
+    ]
+    assert list(duplicates([one, one])) == ["q.json: a.mp4: duplicate id"]
+    assert list(duplicates([replace(one, case="x"), replace(other, case="x")])) == ["q.json: x: duplicate id"]
+    assert not list(duplicates([replace(one, case="x"), replace(one, case="y")])), "two questions about one clip"
+    assert not list(duplicates([one, replace(one, task=TASKS["IR"])]))
+
+
 @given(st.text("ab.:/\\\0", max_size=8))
 def test_a_path_that_leaves_its_folder_is_known_as_such(name: str) -> None:
     path = PureWindowsPath(name)  # knows both kinds of slash
@@ -87,6 +99,18 @@ def test_paths_within_the_folder(name: str) -> None:
         ("ER-Wild", "ER_Wild/02889.mp4", "neutral", "DFEW"),
         ("SA", "SA/zhpQhgha_KU_12.mp4", "neutral", "CMU-MOSI"),
         ("SA", "SA/2o2ljA0QD7g_11.mp4", "positive", "CMU-MOSEI"),
+        ("ER-Lab", "Ses01F_impro03_M012.mp4", "happy", "IEMOCAP"),
+        ("Noise-ER", "samplenew3_00012345.mp4", "happy", "MER2024"),
+        ("FG-ER", "abc_1234_56.mp4", "Peace", "BOLD"),
+        ("ER-Wild", "dia_12_utt_3_ch.mp4", "happy", "MC-EIU"),
+        ("IR", "dia_12_utt_3_ch.mp4", "agreeing", "MC-EIU"),
+        ("ER-Wild", "12_3_45.mp4", "happy", "E3"),
+        ("ML-ER", "02889.mp4", "disappointment", "MAFW"),
+        ("SA", "test_dia1_utt0.mp4", "neutral", "MELD"),
+        ("SA", "video_0001_0002.mp4", "positive", "CH-SIMS_v2_s"),
+        ("FG-SA", "zhpQhgha_KU_12.mp4", "positive", "CMU-MOSI"),
+        ("ML-ER", "zhpQhgha_KU_12.mp4", "happy", "CMU-MOSEI"),
+        ("IR", "02889.mp4", "disappointment", "unknown"),
         ("SA", "my clip.mp4", "positive", "unknown"),
         ("SA", "ER_Wild/x.mp4", "positive", "ER_Wild"),
     ],

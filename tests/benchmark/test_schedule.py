@@ -80,11 +80,14 @@ def test_a_worker_knows_beforehand_what_it_gets_and_gets_no_more_than_its_depth(
     cases: int, workers: int, depth: int
 ) -> None:
     dealing, crew = start(cases, workers, depth)
+    left = cases
     while dealing.has_pending:
         for worker in crew:
             assert len(worker.queue) <= max(2, depth)
             assert worker.told[len(worker.told) - len(worker.queue) :] == worker.queue
-            run_one(dealing, worker)
+            left -= run_one(dealing, worker) is not None
+            queues = [len(each.queue) for each in crew]
+            assert dealing.tests_finished == (sum(queues) == left and max(queues) < 2)
 
 
 def test_workers_are_kept_ahead_until_little_is_left() -> None:

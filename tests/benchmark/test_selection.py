@@ -80,6 +80,10 @@ def test_the_choice_is_the_same_on_every_machine() -> None:
     assert " ".join(one.id for one in select(samples, limit=8)) == (
         "ER-Lab/9 ER-Wild/18 Noise-ER/33 FG-ER/38 ML-ER/53 SA/69 FG-SA/79 IR/92"
     )
+    uneven = made([("SA", label) for label, count in zip(LABELS, (9, 5, 2), strict=True) for _ in range(count)])
+    assert " ".join(one.id.removeprefix("SA/") for one in spread_out(uneven, "seed")) == (
+        "7 13 0 15 6 9 3 5 10 8 14 11 4 1 12 2"
+    )
 
 
 @given(datasets, st.integers(1, 9))
