@@ -305,7 +305,10 @@ def cache_of(config: pytest.Config) -> Cache:
 def reader_of(config: pytest.Config) -> ClipReader:
     """Frames and sound of clips; one reader for all, so that a clip is read once for model and judge."""
     if READER not in config.stash:
-        config.stash[READER] = ClipReader(cache_of(config), decoder=config.stash[OPTIONS].decoder)
+        options = config.stash[OPTIONS]
+        config.stash[READER] = ClipReader(
+            cache_of(config), options.decoder, spread=options.spread, limits=options.clip_limits
+        )
     return config.stash[READER]
 
 

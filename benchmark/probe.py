@@ -14,7 +14,7 @@ from typing import Any, Literal
 import httpx2
 import openai
 
-from benchmark.decode import LONGEST_SIDE
+from benchmark.jpeg import LONGEST_SIDE
 from benchmark.limits import Limits
 from benchmark.models.complaint import parse_complaint
 from benchmark.models.endpoint import Endpoint, EndpointModel

@@ -126,6 +126,7 @@ def _settings(
         parameters=dict(getattr(options, f"{role}_option")),
         modalities=modalities,
         prices=prices,
+        request_mb=bench.options.clip_limits.request_mb,
         limits=bench.limits,
         urgent=True,
         local=bench.local,

@@ -6,8 +6,10 @@ from string import Template
 
 from typing_extensions import Protocol, runtime_checkable
 
+from benchmark.clip import as_frames
 from benchmark.errors import JudgeError
 from benchmark.model import Model
+from benchmark.pace import Pace
 from benchmark.prompt import Prompt
 from evaluators.agent import Reply, ask
 from evaluators.evidence import Evidence
@@ -73,7 +75,7 @@ class PromptedJudge:
     def _request(self, steps: Steps, evidence: Evidence) -> str:
         text = defused(steps.numbered())
         count = len(evidence.targets)
-        return self.template.substitute(
+        return _pace_of(evidence) + self.template.substitute(
             subject=evidence.question.subject,
             clue=evidence.audio_clue or NO_CLUE,
             targets="; ".join(evidence.targets),
@@ -84,6 +86,15 @@ class PromptedJudge:
             count=len(steps),
             example=f"1/{count}",
         )
+
+
+def _pace_of(evidence: Evidence) -> str:
+    """When the frames were taken, where that is not one a second."""
+    seconds = as_frames(evidence.frames).seconds if evidence.spread else ()
+    if not seconds or seconds[-1] <= Pace().shown:
+        return ""
+    times = ", ".join(f"{at:.1f}" for at in seconds)
+    return f"The frames are taken evenly from the whole clip, at these seconds: {times}.\n\n"
 
 
 def _rule(count: int) -> str:

@@ -40,6 +40,8 @@ COMPARED = MappingProxyType(
         "prompts": ("prompts",),
         "frames": ("settings", "frames"),
         "fps": ("settings", "fps"),
+        "spread": ("settings", "spread"),
+        "sound_seconds": ("settings", "sound_seconds"),
         "modalities": ("settings", "modalities"),
         "decoder": ("settings", "decoder"),
         "thoughts": ("settings", "thoughts"),

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
+from benchmark.clip_limits import USUAL
 from benchmark.errors import RunError
 from benchmark.text import SEATS
 from reports.answered import is_alike, with_answered
@@ -14,6 +16,9 @@ from reports.gate import COMPARED
 from reports.record import Record
 from reports.report import Report
 from reports.run import REPORT, SAMPLES
+
+BEFORE = MappingProxyType({"thoughts": "rated", "spread": False, "sound_seconds": USUAL.sound_seconds})
+"""Settings as versions had them that knew no other way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +101,8 @@ def _at(provenance: Mapping[str, Any], path: Collection[str]) -> Any:
     found: Any = provenance
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
-    if found is None and path == COMPARED["thoughts"]:
-        return "rated"  # as versions did that knew no other way
+    if found is None:
+        found = BEFORE.get(tuple(path)[-1])
     return list(found) if isinstance(found, tuple) else found
 
 
@@ -111,6 +116,7 @@ def in_words(name: str, provenance: Mapping[str, Any]) -> str:
     if name == "prompts":
         return ", ".join(f"{key} {digest}" for key, digest in (provenance.get("prompts") or {}).items())
     found = provenance.get(name, (provenance.get("settings") or {}).get(name))
+    found = BEFORE.get(name) if found is None else found
     if not isinstance(found, Mapping):
         return str(found)
     answered = [" or ".join(seat) for seat in found.get("answered") or ()]

@@ -122,6 +122,7 @@ class Record(_Kept):
         by_rules: what a list of words makes of the last step, beside the judge's rating.
         repeats: what came of asking again, with `--repeats`.
         clip: where the clip lies, as a path from the data folder; None where it lies elsewhere.
+        length: of the clip in seconds, by what its file says; None if unknown.
         waveform: of the clip's sound; None where it has none.
         frames: those that the judge saw; None where it looks at none.
         decoder: what decoded them.
@@ -157,6 +158,7 @@ class Record(_Kept):
     repeats: Repeats | None = None
     audio_clue: str | None = None
     clip: str | None = None
+    length: float | None = None
     waveform: Loudness | None = None
     frames: Shown | None = None
     decoder: str | None = None
@@ -263,6 +265,7 @@ def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record
             "label_set": sample.label_set,
             "targets": sample.targets,
             "clip": clip,
+            "length": of.length,
             "waveform": heard and {"peaks": heard.peaks.hex(), "seconds": heard.seconds},
             "fault": of.fault,
             **rest,

@@ -14,6 +14,7 @@ from reports.agreement import Variances
 from reports.answered import ROLES, endings_in_words, endings_of, substitutes_of, with_answered
 from reports.health import Health
 from reports.inference import ERROR, Interval
+from reports.length import cut_sounds, lengths_in_words, longer_than_shown
 from reports.record import Record, Spent
 from reports.second_opinion import Agreed, agreed_of, notes_on, variance_of
 from reports.stats import NAMES, Scores, aggregate, grouped, macro, macro_intervals
@@ -33,6 +34,8 @@ class Report(BaseModel):
         incomparable: why the scores do not compare with published ones, a reason each; empty where they do.
         substitutes: who answered in place of the model under test, or that several did, a sentence each.
         endings: how many answers came whole, were cut off, filtered, refused, or are of unknown ending.
+        longer: how many clips last longer than what is shown of them.
+        sound_cut: of how many clips the sound was cut.
         selected: how many samples the run was to ask; fewer records mean that it ended early.
         overall: all samples, so that a task weighs by its size.
         macro: mean of the tasks' scores.
@@ -58,6 +61,8 @@ class Report(BaseModel):
     incomparable: tuple[str, ...]
     substitutes: tuple[str, ...] = ()
     endings: Mapping[str, int] = {}
+    longer: int = 0
+    sound_cut: int = 0
     selected: int
     overall: Scores
     macro: Mapping[str, float | None]
@@ -101,6 +106,8 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
     return Report(
         **{**dict(background), **_identified(records, background)},
         endings=endings_of(records),
+        longer=longer_than_shown(records, background.provenance),
+        sound_cut=cut_sounds(records, background.provenance),
         overall=aggregate(records, error),
         macro=macro(tasks.values()),
         macro_intervals=macro_intervals(records, error),
@@ -204,7 +211,7 @@ def doubts_of(report: Report) -> list[str]:
 
 def remarks_on(report: Report) -> list[str]:
     """What else there is to know, a sentence each."""
-    notes = []
+    notes = list(lengths_in_words(report.longer, report.sound_cut, report.provenance))
     several = [
         f"{name} {percent(s.precision)} / {percent(s.f1)}" for name, s in report.tasks.items() if s.f1 is not None
     ]

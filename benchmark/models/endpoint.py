@@ -17,13 +17,23 @@ import openai
 from openai import AsyncOpenAI
 
 from benchmark.cache import key_of
-from benchmark.catalogue import HUB, AudioForm, find_catalogued, provider_at, read_catalogue, refuse_ended, row_at
+from benchmark.catalogue import (
+    HUB,
+    AudioForm,
+    find_catalogued,
+    most_request_mb,
+    provider_at,
+    read_catalogue,
+    refuse_ended,
+    row_at,
+)
 from benchmark.clip import as_frames
+from benchmark.clip_limits import REQUEST_MB
 from benchmark.errors import ModelError, RunError, boundary
 from benchmark.headers import pause_due
 from benchmark.limits import PATIENCE_SECONDS, Account, Bill, Limits, Passing
 from benchmark.model import Answer, ModelOptions
-from benchmark.models.chat import STREAM, body_of
+from benchmark.models.chat import STREAM, body_of, refuse_large
 from benchmark.models.connection import CONNECTIONS_A_CLIENT, OPENAI_URL, connect, proxy_for, read_proxies
 from benchmark.models.failure import Failing, ParameterRefused
 from benchmark.models.presence import find_fault
@@ -65,6 +75,7 @@ class Endpoint:
         limits: the accounts of the run.
         urgent: whether its requests go before those that are not.
         asks: whether it will be asked anything; else it needs no key.
+        request_mb: the largest request that is sent, in MB.
         ends: the day from which on the provider does not have it any more; None if unknown.
         successor: what takes its place then.
     """
@@ -80,6 +91,7 @@ class Endpoint:
     limits: Limits = field(default_factory=Limits)
     urgent: bool = False
     asks: bool = True
+    request_mb: float = REQUEST_MB
     ends: date | None = None
     successor: str | None = None
 
@@ -111,6 +123,7 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "Endpo
             limits=options.limits,
             urgent=options.urgent,
             asks=options.asks,
+            request_mb=options.request_mb or most_request_mb(urls[0]),
             ends=row.ends if row else None,
             successor=row.successor if row else None,
         )
@@ -146,6 +159,7 @@ def build_catalogued(name: str, options: ModelOptions, samples: Sequence[Sample]
             limits=options.limits,
             urgent=options.urgent,
             asks=options.asks,
+            request_mb=options.request_mb or most_request_mb(urls[0]),
             ends=None if elsewhere else row.ends,
             successor=row.successor,
         )
@@ -280,7 +294,8 @@ class EndpointModel:
         if not frames.ready:
             await asyncio.to_thread(frames.encoded)
         while True:
-            once = partial(self._once, self.body(prompt), tuple(self._parameters), self._may_cost(prompt), spent)
+            refuse_large(body := self.body(prompt), self.endpoint.request_mb)
+            once = partial(self._once, body, tuple(self._parameters), self._may_cost(prompt), spent)
             try:
                 return await send(list(self._accounts), once, urgent=self.endpoint.urgent)
             except ParameterRefused as refused:
