@@ -28,6 +28,7 @@ from benchmark.decode import Decoder
 from benchmark.errors import DataError, boundary
 from benchmark.frames import import_decord
 from benchmark.pace import Pace
+from benchmark.text import NOT_REGULAR, size_of
 from benchmark.waveform import FULL_SCALE, STRETCHES, Waveform, packed, parse_waveform, waveform_of
 
 T = TypeVar("T")
@@ -419,6 +420,7 @@ class ClipReader:
 
     def _digest(self, path: Path) -> str:
         with _reading(path):
+            _refuse_irregular(path)
             digest = self._contents.digest(path)
         if digest == _EMPTY:
             raise DataError(f"The clip {path} is empty; copy it again.")
@@ -429,6 +431,12 @@ class ClipReader:
         """As `_digest`, where the file has been read in this state before."""
         with _reading(path):
             return self._contents.known(path)
+
+
+def _refuse_irregular(path: Path) -> None:
+    """Refuses what would never end: a pipe, a device, a socket. A folder is refused when it is opened."""
+    if size_of(path.stat()) == NOT_REGULAR and not path.is_dir():
+        raise DataError(f"The clip {path} is no regular file; replace it.")
 
 
 @contextmanager

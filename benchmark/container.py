@@ -10,11 +10,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any
+from traceback import clear_frames
+from typing import Any, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -38,6 +39,8 @@ from benchmark.clip_limits import (
 )
 from benchmark.errors import DataError
 from benchmark.text import clip_disguise
+
+T = TypeVar("T")
 
 REFUSALS = (av.FFmpegError, ValueError, EOFError, LookupError, ArithmeticError, MemoryError)
 """What PyAV raises over a file that it cannot read."""
@@ -115,13 +118,13 @@ class Source:
         path: of the file.
         limits: what it may take.
         looks: whether its pictures are looked at; else what is decoded to open it is bounded all the more.
-        alone: whether no other clip is decoded meanwhile, whatever the file says of itself.
+        pixels: the largest picture that decoders take.
     """
 
     path: Path
     limits: ClipLimits
     looks: bool = True
-    alone: bool = False
+    pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,23 +224,55 @@ def _picture(container: InputContainer) -> VideoStream | None:
     return next((stream for stream in streams if not stream.disposition & Disposition.attached_pic), None)
 
 
+class Larger(Exception):
+    """A clip's pictures are larger than may be decoded beside others."""
+
+
+def with_room(read: Callable[[Source], T], source: Source) -> T:
+    """What is read of a clip; waits until there is memory to decode pictures of its size.
+
+    Opening decodes already, so the size is not known before: it is tried with small pictures first. A file that is
+    refused so is tried once more with no other beside it, for its pictures may be larger than it says.
+    """
+    tiers = list(SHARES)
+    while True:
+        most, shares = tiers.pop(0)
+        pixels = min(most, source.limits.pixels)
+        final = not source.looks or pixels == source.limits.pixels
+        try:
+            with _share(shares):
+                return _cleared(read, replace(source, pixels=int(pixels)))
+        except Larger:
+            pass
+        except REFUSALS:
+            if final:
+                raise
+            tiers = tiers[-1:]
+
+
+def _cleared(read: Callable[[Source], T], source: Source) -> T:
+    """What is read; an error holds on to no decoder, and so to no memory, while others begin."""
+    try:
+        return read(source)
+    except Exception as error:
+        clear_frames(error.__traceback__)
+        raise
+
+
 @contextmanager
 def opened(source: Source) -> Iterator[OpenClip]:
-    """The clip's file; waits until there is memory to decode pictures of its size.
-
-    Opening decodes already, so the size is not known before. It is tried with small pictures first.
+    """The clip's file.
 
     Raises:
         av.FFmpegError, ValueError, ...: what PyAV raises over a file that it cannot read.
         DataError: it is no regular file, or has too much in front of its first packet.
+        Larger: its pictures are larger than may be decoded beside others.
     """
-    for most, shares in SHARES[-1:] if source.alone else SHARES:
-        pixels = min(most, source.limits.pixels)
-        with _share(shares), _metered(source.path) as meter, _container(meter, pixels) as container:
-            picture = _picture(container) if source.looks else None
-            if picture is None or picture.width * picture.height <= pixels or pixels == source.limits.pixels:
-                yield OpenClip(source.path, container, meter, source.limits, int(pixels))
-                return
+    with _metered(source.path) as meter, _container(meter, source.pixels) as container:
+        picture = _picture(container) if source.looks else None
+        if picture is not None and source.pixels < min(picture.width * picture.height, source.limits.pixels):
+            raise Larger
+        yield OpenClip(source.path, container, meter, source.limits, source.pixels)
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 PyAV decodes; decord may decode the frames in its place; the ffmpeg program is the last resort for what they refuse.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import av
 import numpy as np
@@ -17,13 +16,12 @@ from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from benchmark.clip_limits import RAISE, USUAL, ClipLimits
-from benchmark.container import REFUSALS, OpenClip, Source, exact, opened, refuse_disguise
+from benchmark.container import REFUSALS, OpenClip, Source, exact, opened, refuse_disguise, with_room
 from benchmark.errors import DataError
 from benchmark.frames import Taken, frames_by_decord, frames_by_pyav
 from benchmark.pace import Pace
 from benchmark.rescue import PICTURES, SOUND, reason, rescued
 
-T = TypeVar("T")
 Decoder = Literal["pyav", "decord"]
 
 VERSION = "2"
@@ -38,19 +36,11 @@ def read_frames(path: Path, decoder: Decoder, pace: Pace, limits: ClipLimits = U
     """
     by_library = frames_by_decord if decoder == "decord" else frames_by_pyav
     try:
-        return decoder, _tried_alone(lambda source: by_library(source, pace), Source(path, limits))
+        return decoder, with_room(lambda source: by_library(source, pace), Source(path, limits))
     except REFUSALS as refusal:
         span = () if pace.last is None else ("-t", f"{float(pace.last) + 1}")
         with rescued(path, refusal, [*PICTURES, *span], limits) as file:
-            return "ffmpeg", frames_by_pyav(Source(file, limits), pace)
-
-
-def _tried_alone(read: Callable[[Source], T], source: Source) -> T:
-    """What is read of a clip; once more without others beside it, where its pictures are larger than its file says."""
-    try:
-        return read(source)
-    except REFUSALS:
-        return read(replace(source, alone=True))
+            return "ffmpeg", with_room(lambda source: frames_by_pyav(source, pace), Source(file, limits))
 
 
 def read_sound(path: Path, rate: int, limits: ClipLimits = USUAL) -> NDArray[np.int16] | None:
@@ -63,17 +53,16 @@ def read_sound(path: Path, rate: int, limits: ClipLimits = USUAL) -> NDArray[np.
         DataError: nothing can decode it.
     """
     try:
-        return _sound(Source(path, limits, looks=False), rate)
+        return with_room(lambda source: _sound(source, rate), Source(path, limits, looks=False))
     except REFUSALS as refusal:
         with rescued(path, refusal, [*SOUND, "-t", f"{limits.sound_seconds + 1}"], limits) as file:
-            return _sound(Source(file, limits, looks=False), rate)
+            return with_room(lambda source: _sound(source, rate), Source(file, limits, looks=False))
 
 
 def read_length(path: Path, limits: ClipLimits = USUAL) -> float | None:
     """How many seconds the clip lasts, by what its file says; None where it says nothing, or cannot be read."""
     try:
-        with opened(Source(path, limits, looks=False)) as clip:
-            return clip.length
+        return with_room(_length, Source(path, limits, looks=False))
     except REFUSALS:
         return None
 
@@ -85,13 +74,18 @@ def read_video(path: Path, *, sound: bool, limits: ClipLimits = USUAL) -> bytes:
         DataError: the clip has no picture, is damaged, is encoded in a way that mp4 has no place for, or is too large.
     """
     try:
-        return _remuxed(Source(path, limits), sound=sound)
+        return with_room(lambda source: _remuxed(source, sound=sound), Source(path, limits))
     except REFUSALS as refusal:
         refuse_disguise(path)
         raise DataError(
             f"The clip {path} cannot be put into an mp4 file as it is ({reason(refusal)});"
             " convert it, or choose a model that takes frames."
         ) from refusal
+
+
+def _length(source: Source) -> float | None:
+    with opened(source) as clip:
+        return clip.length
 
 
 def _sound(source: Source, rate: int) -> NDArray[np.int16] | None:

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import re
+import stat
 from pathlib import Path
 
 from benchmark.errors import DataError
@@ -78,8 +80,19 @@ def read_text(path: Path) -> str:
     return text
 
 
+NOT_REGULAR = -1
+"""In place of the size of a pipe, a device or a socket: to open it may never end."""
+
+
+def size_of(state: os.stat_result) -> int:
+    """The size in bytes of a file, or `NOT_REGULAR`."""
+    return state.st_size if stat.S_ISREG(state.st_mode) else NOT_REGULAR
+
+
 def clip_flaw(path: Path, size: int) -> str:
     """Why a clip of so many bytes cannot be used; empty where its size is no reason to look, or it seems to be one."""
+    if size == NOT_REGULAR:
+        return "is no regular file"
     if not size:
         return "is empty"
     return clip_disguise(path) if size < _SMALL else ""
