@@ -13,7 +13,7 @@ import pytest
 
 from benchmark.bench import BenchmarkOptions, prepare
 from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader, Sound
+from benchmark.clip import Clip, ClipReader, Frame, Sound
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.local.run import LocalRun, Site
@@ -126,6 +126,21 @@ def test_the_judge_is_told_label_clue_and_rule() -> None:
     for told in (NO_CLUE, "joy; anger", "C/2", "There are 2 steps", "Step 2: joy"):
         assert told in text
     assert text.count("<score>") == 1
+
+
+@pytest.mark.parametrize(("last", "told"), [(360.0, True), (9.0, False)])
+def test_the_judge_is_told_when_spread_frames_were_taken(last: float, told: bool) -> None:  # noqa: FBT001
+    frames = [Frame(jpeg=b"", seconds=0.0), Frame(jpeg=b"", seconds=last)]
+    steps = Steps(reasoning=(), prediction="joy")
+    texts = []
+    for spread in (True, False):
+        model = Scripted([GOOD_SCORE])
+        evidence = Evidence(question=QUESTION, targets=("joy",), audio_clue=None, frames=frames, spread=spread)
+        with pytest.raises(JudgeError):
+            asyncio.run(PromptedJudge(model, TEMPLATES["judge"]).rate(steps, evidence))
+        texts.append(model.asked[0].text)
+    assert (texts[0] != texts[1]) == told
+    assert ("evenly from the whole clip, at these seconds: 0.0, 360.0." in texts[0]) == told
 
 
 def scorer_of(extractor: object, judge: object, tmp_path: Path, listener: Listener | None = None) -> Scorer:

@@ -56,18 +56,18 @@ def run_of(right: int, wrong: int, unscored: int = 0, task: str = "SA") -> list[
     return [record(number, mark, task) for number, mark in enumerate([*marks, *[None] * unscored])]
 
 
+def background(provenance: Mapping[str, Any], selected: int = 2) -> Background:
+    """What is known of a run besides its records."""
+    return Background(
+        model="m", provenance=provenance, incomparable=(), selected=selected, floors={"SA": 0.4}, published={}
+    )
+
+
 def kept(folder: Path, records: Sequence[Record], **provenance: object) -> Path:
     """A run directory with these records."""
-    background = Background(
-        model="m",
-        provenance={**PROVENANCE, **provenance},
-        incomparable=(),
-        selected=len(records),
-        floors={"SA": 0.4},
-        published={},
-    )
+    told = background({**PROVENANCE, **provenance}, len(records))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(report_of(records, background).model_dump_json())
+    (folder / "report.json").write_text(report_of(records, told).model_dump_json())
     (folder / "samples.jsonl").write_text("".join(one.model_dump_json() + "\n" for one in records))
     return folder
 
