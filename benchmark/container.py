@@ -5,6 +5,7 @@ first packet and between two packets, whatever that may be (an index, tags, cove
 """
 
 import ctypes
+import errno
 import io
 import os
 import stat
@@ -209,7 +210,7 @@ class OpenClip:
             self.meter.renew()
             if number > MOST_PACKETS:
                 raise DataError(f"The clip {self.path} has more than {MOST_PACKETS:,} packets; cut it into parts.")
-            if packet.stream_index in wanted:
+            if packet.stream.index in wanted:  # the last of each stream, which is empty, has no index of its own
                 yield packet
 
     @property
@@ -297,9 +298,11 @@ def _container(meter: Meter, pixels: float) -> Iterator[InputContainer]:
     _look_at(meter)
     try:
         container = av.open(meter, options={**_OPTIONS, "max_pixels": str(int(pixels))}, **_ANY_TAGS)
-    except REFUSALS:
+    except REFUSALS as refusal:
         if meter.overrun is not None:
             raise meter.overrun from None
+        if getattr(refusal, "errno", None) == errno.EINVAL:
+            raise ValueError("its kind of file is not taken, or it is damaged") from refusal
         raise
     with container:
         yield container

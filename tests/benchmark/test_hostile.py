@@ -11,6 +11,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import av
+import numpy as np
 import pytest
 
 from benchmark.archive import DIRECTORY_BYTES
@@ -211,6 +212,29 @@ def test_sound_is_cut_where_the_limit_is(tmp_path: Path, cache: Cache) -> None:
     assert sound is not None
     assert whole is not None
     assert (len(sound.samples), len(whole.samples) > 5900) == (2000, True)
+
+
+def test_what_a_decoder_holds_back_to_the_last_is_heard(tmp_path: Path) -> None:
+    """In a second stream too, beside others whose packets are read and left."""
+    clip = tmp_path / "clip.wmv"
+    with av.open(str(clip), "w") as target:
+        make_clip(tmp_path / "picture.mp4", Recipe(codec="mpeg4"))
+        with av.open(str(tmp_path / "picture.mp4")) as picture:
+            stream = target.add_stream_from_template(picture.streams.video[0])
+            sound = target.add_stream("wmav2", rate=44_100, layout="mono")
+            for packet in picture.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    target.mux(packet)
+        frame = av.AudioFrame.from_ndarray(np.ones((1, 2048 * 20), np.float32) / 2, "fltp", "mono")
+        frame.sample_rate = 44_100
+        for part in [*av.AudioResampler("fltp", "mono", 44_100, frame_size=2048).resample(frame), None]:
+            target.mux(sound.encode(part))
+    with av.open(str(clip)) as whole:
+        heard = sum(frame.samples for frame in whole.decode(audio=0))
+    found = read_sound(clip, 44_100)
+    assert found is not None
+    assert len(found) == heard
 
 
 def test_a_whole_clip_is_no_larger_than_a_request(tmp_path: Path) -> None:
