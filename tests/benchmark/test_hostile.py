@@ -221,7 +221,7 @@ def test_what_a_decoder_holds_back_to_the_last_is_heard(tmp_path: Path) -> None:
         make_clip(tmp_path / "picture.mp4", Recipe(codec="mpeg4"))
         with av.open(str(tmp_path / "picture.mp4")) as picture:
             stream = target.add_stream_from_template(picture.streams.video[0])
-            sound = target.add_stream("wmav2", rate=44_100, layout="mono")
+            sound = target.add_stream("wmav2", rate=44_100, layout="mono", bit_rate=64_000)
             for packet in picture.demux(video=0):
                 if packet.size:
                     packet.stream = stream
@@ -231,10 +231,12 @@ def test_what_a_decoder_holds_back_to_the_last_is_heard(tmp_path: Path) -> None:
         for part in [*av.AudioResampler("fltp", "mono", 44_100, frame_size=2048).resample(frame), None]:
             target.mux(sound.encode(part))
     with av.open(str(clip)) as whole:
-        heard = sum(frame.samples for frame in whole.decode(audio=0))
+        resampler = av.AudioResampler("s16", "mono", 44_100)
+        parts = [part for frame in [*whole.decode(audio=0), None] for part in resampler.resample(frame)]
+    heard = np.concatenate([part.to_ndarray()[0] for part in parts])
     found = read_sound(clip, 44_100)
     assert found is not None
-    assert len(found) == heard
+    assert found[-len(heard) :].tolist() == heard.tolist()
 
 
 def test_a_whole_clip_is_no_larger_than_a_request(tmp_path: Path) -> None:
