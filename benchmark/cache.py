@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from weakref import WeakKeyDictionary
 
 from benchmark.errors import RunError
+from benchmark.files import make_folder, opener, put
 
 LIMIT = 20 * 10**9
 """Bytes of frames and waveforms that are kept."""
@@ -45,7 +45,9 @@ class Cache:
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
         self._batch = _Batch()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
+            with open(self.path, "ab", opener=opener):  # as which SQLite makes what lies beside it
+                pass
             self._writer = self._connect()
             self._use_wal()
             # WITHOUT ROWID, which older files have, gives a reply of more than 1 kB pages of its own: twice the disk
@@ -189,7 +191,7 @@ class Media:
         """Counts what is there."""
         self._folder, self._limit = folder, limit
         self._lock = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._size = sum(size for _, size, _ in self._files())
 
     def read(self, key: str) -> bytes | None:
@@ -217,10 +219,8 @@ class Media:
         """
         path = self._path(key)
         try:
-            path.parent.mkdir(exist_ok=True)
-            with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as passing:
-                passing.write(content)
-            Path(passing.name).replace(path)
+            make_folder(path.parent)
+            put(path, content)
         except OSError as error:
             raise RunError(f"The cache {path} cannot be written ({error.strerror}).") from error
         with self._lock:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from benchmark.errors import DataError, RunError, boundary
-from benchmark.files import put
+from benchmark.files import make_folder, put
 from benchmark.rows import leaves_folder, slashed
 from benchmark.text import mended
 
@@ -33,7 +33,7 @@ def unpack(archive: Path, target: Path) -> None:
         with ZipFile(archive) as opened:
             members = opened.infolist()
             _check(members, shutil.disk_usage(archive.parent).free)
-            passing.mkdir()
+            make_folder(passing)
             for member in members:
                 member.filename = slashed(member.filename)  # as some programs of Windows write it
                 opened.extract(member, passing)
@@ -115,6 +115,6 @@ def _video(value: object, folder: Path) -> object:
     name = PurePosixPath(slashed(path or "clip.mp4")).name
     clip = folder / ".clips" / hashlib.sha256(content).hexdigest()[:16] / name
     if not clip.exists():
-        clip.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(clip.parent)
         put(clip, content)
     return clip.relative_to(folder).as_posix()

@@ -1,6 +1,5 @@
 """What pytest sees of results: the run folder, the table at the end, the properties in junit.xml."""
 
-import shutil
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -10,6 +9,7 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from benchmark.errors import RunError
+from benchmark.files import keep
 from benchmark.plugin import (
     add_options,
     asks,
@@ -263,8 +263,8 @@ class Recorder:
         terminal = config.pluginmanager.getplugin("terminalreporter")
         written, kept = Path(config.option.xmlpath), self._folder.path / JUNIT
         with self._failures.noted():
-            if self.records and written.exists() and written.resolve() != kept.resolve():
-                shutil.copyfile(written, kept)
+            if self.records and written.exists():
+                keep(written, kept)
         with self._failures.noted():
             self._folder.close()
         if terminal is not None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from benchmark.bench import Bench
 from benchmark.options import declared, flag_of
+from benchmark.redaction import redacted
 from evaluators.agents import EvaluatorOptions
 
 CASE = "benchmark/test_mme_emotion.py::test_sample"
@@ -48,7 +49,7 @@ def _spelt(name: str, value: Any) -> str:
     if name == "price":
         return ",".join(f"{model}={given:g}/{back:g}" for model, (given, back) in value)
     if name.endswith("_option"):
-        return ",".join(f"{key}={_plain(one)}" for key, one in value)
+        return ",".join(f"{key}={_plain(one)}" for key, one in redacted(dict(value)).items())
     if isinstance(value, tuple):
         return ",".join(value)
     scheme, colon, rest = str(value).partition(":")

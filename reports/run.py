@@ -9,7 +9,7 @@ from typing import IO
 from filelock import FileLock, Timeout
 
 from benchmark.errors import RunError
-from benchmark.files import put
+from benchmark.files import make_folder, opener, put, rights
 
 SAMPLES = "samples.jsonl"
 REPORT = "report.json"
@@ -36,10 +36,10 @@ class RunFolder:
         """
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
             self._lock = _locked(path)
             _set_aside(path)
-            self._samples: IO[str] = (path / SAMPLES).open("a", encoding="utf-8")
+            self._samples: IO[str] = open(path / SAMPLES, "a", encoding="utf-8", opener=opener)  # noqa: SIM115  held
         except OSError as error:
             raise RunError(
                 f"The run directory {path} cannot be written ({error.strerror}); choose another --run-dir DIR."
@@ -84,7 +84,7 @@ class RunFolder:
 
 
 def _locked(path: Path) -> FileLock:
-    lock = FileLock(path / LOCK, timeout=0)
+    lock = FileLock(path / LOCK, timeout=0, mode=rights(path / LOCK))
     try:
         with suppress(NotImplementedError):  # some network disks have no locks
             lock.acquire()
@@ -108,7 +108,7 @@ def write_whole(target: Path, content: str | bytes) -> None:
         RunError: it cannot be written.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         put(target, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise RunError(f"{target} cannot be written ({error.strerror}).") from error
@@ -124,6 +124,6 @@ def _set_aside(path: Path) -> None:
         return
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(earlier[0].stat().st_mtime))
     aside = path / f"earlier-{stamp}-{os.getpid()}"
-    aside.mkdir()
+    make_folder(aside)
     for file in earlier:
         file.rename(aside / file.name)

@@ -1,7 +1,6 @@
 """What lies beside a page: the frames that the judge saw and, if asked for, the clips."""
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import quote
 from benchmark.cache import key_of
 from benchmark.clip import Clip, ClipReader
 from benchmark.errors import DataError, RunError
+from benchmark.files import copy, make_folder
 from reports.record import Record
 from reports.run import write_whole
 
@@ -107,11 +107,11 @@ def _refuse_fault(error: DataError) -> None:
 
 def _place(source: Path, target: Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         target.unlink(missing_ok=True)
         try:
             os.link(source.resolve(), target)
         except OSError:  # another disk, or one without links
-            shutil.copyfile(source, target)
+            copy(source, target)
     except OSError as error:
         raise RunError(f"{target} cannot be written ({error.strerror}).") from error

@@ -1,0 +1,164 @@
+"""Chat templates of checkpoints, which are programs of others, rendered in a process of their own that can be ended.
+
+The sandbox in which Transformers renders them keeps them from files and attributes, and neither from time nor from
+memory. As a program this module is that process: it is told template and variables in one line of JSON, then the
+messages of a conversation in each, and answers each with a line.
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from weakref import finalize
+
+SECONDS, STARTING_SECONDS = 10.0, 60.0
+"""How long a conversation may take, which is a matter of milliseconds; and the process until it is there."""
+
+MEMORY_BYTES, MOST_BYTES = 2**30, 2**24
+"""What the process may take beyond what it begins with, and how long a rendered conversation may be."""
+
+CAUGHT = "\N{OBJECT REPLACEMENT CHARACTER}"
+CATCHING = CAUGHT + "{{ messages | tojson }}"
+"""A template in the stead of the checkpoint's, by which a processor tells what it would give to that."""
+
+_ROOT = Path(__file__).parents[2]
+
+
+class Stopped(ValueError):
+    """A template did not come to its end by itself."""
+
+
+class Renderer:
+    """Renders the conversations of one processor, whose own template runs in another process."""
+
+    def __init__(self, processor: Any, seconds: float = SECONDS) -> None:
+        """Takes the template out of the processor, and starts the process; a conversation may take so many `seconds`.
+
+        Raises:
+            ValueError: there are several templates, and none is the default.
+        """
+        template = processor.chat_template
+        if isinstance(template, Mapping):
+            if "default" not in template:
+                raise ValueError(f"it has several chat templates, none of them the default: {', '.join(template)}")
+            template = template["default"]
+        processor.chat_template = CATCHING
+        self._processor, self._seconds = processor, seconds
+        self._told = json.dumps(
+            {"template": template, "variables": processor.tokenizer.special_tokens_map}, default=str
+        )
+        self._guard = threading.Lock()
+        self._end: finalize[[subprocess.Popen[bytes]], Renderer] | None = None
+        self._process = self._start()
+
+    def text(self, conversation: Sequence[Mapping[str, Any]]) -> str:
+        """The conversation in the network's own form, with the beginning of the answer.
+
+        Raises:
+            Stopped: the template comes to no end, or takes too much memory.
+            ValueError: it refuses the conversation, or fails.
+        """
+        text = str(self._processor.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
+        if not text.startswith(CAUGHT):  # the processor has a template of its own for this
+            return text
+        with self._guard:
+            try:
+                answer = json.loads(self._asked(text.removeprefix(CAUGHT)))
+            except (OSError, Stopped) as error:
+                self._process = self._start()
+                raise Stopped(f"its chat template was stopped, since {error}") from None
+        if "text" not in answer:
+            raise ValueError(f"its chat template fails: {answer['error']}")
+        return str(answer["text"])
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._end is not None:
+            self._end()
+        process = subprocess.Popen(  # noqa: S603  Python itself
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])},
+        )
+        self._end, self._is_new = finalize(self, _end, process), True
+        return process
+
+    def _asked(self, line: str) -> bytes:
+        if self._is_new:
+            _send(self._process, self._told)
+            _heard(self._process, STARTING_SECONDS)
+            self._is_new = False
+        _send(self._process, line)
+        return _heard(self._process, self._seconds)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def _send(process: subprocess.Popen[bytes], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line.encode() + b"\n")
+    process.stdin.flush()
+
+
+def _heard(process: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """The next line of the process."""
+    assert process.stdout is not None
+    due, parts, length = time.monotonic() + seconds, list[bytes](), 0
+    while not (parts and parts[-1].endswith(b"\n")):
+        if not select.select([process.stdout], [], [], max(0.0, due - time.monotonic()))[0]:
+            raise Stopped(f"it came to no end within {seconds:g} s")
+        parts.append(os.read(process.stdout.fileno(), 2**16))
+        length += len(parts[-1])
+        if not parts[-1]:
+            raise Stopped("its process has ended, for want of memory or otherwise")
+        if length > MOST_BYTES:
+            raise Stopped(f"it made more than {MOST_BYTES // 2**20} MB of one question")
+    return b"".join(parts)
+
+
+def main() -> None:
+    """Answers lines until there are no more."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    told = json.loads(sys.stdin.readline())
+    _limit_memory()
+    _say({})  # what takes long is over
+    for line in sys.stdin:
+        try:
+            (text,), _ = render_jinja_template(
+                [json.loads(line)], chat_template=told["template"], add_generation_prompt=True, **told["variables"]
+            )
+            answer = {"text": text}
+        except MemoryError:
+            return  # what is left of it cannot be relied on
+        except Exception as error:  # noqa: BLE001  a template may raise anything
+            answer = {"error": f"{type(error).__name__}: {error}"[:1000]}
+        _say(answer)
+
+
+def _say(answer: Mapping[str, str]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def _limit_memory() -> None:
+    with suppress(ImportError, OSError, ValueError):  # not every system has such limits
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY_BYTES,) * 2)
+
+
+if __name__ == "__main__":
+    main()
