@@ -1,8 +1,8 @@
 """Chat templates of checkpoints, which are programs of others, rendered in a process of their own that can be ended.
 
 The sandbox in which Transformers renders them keeps them from files and attributes, and neither from time nor from
-memory. As a program this module is that process: it is told template and variables in one line of JSON, then the
-messages of a conversation in each, and answers each with a line.
+memory. As a program this module is that process: it answers a line of JSON, of template, variables and messages, with
+a line.
 """
 
 import json
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from weakref import finalize
@@ -39,7 +40,7 @@ class Renderer:
     """Renders the conversations of one processor, whose own template runs in another process."""
 
     def __init__(self, processor: Any, seconds: float = SECONDS) -> None:
-        """Takes the template out of the processor, and starts the process; a conversation may take so many `seconds`.
+        """Takes the template out of the processor; a conversation may take so many `seconds`.
 
         Raises:
             ValueError: there are several templates, and none is the default.
@@ -51,12 +52,8 @@ class Renderer:
             template = template["default"]
         processor.chat_template = CATCHING
         self._processor, self._seconds = processor, seconds
-        self._told = json.dumps(
-            {"template": template, "variables": processor.tokenizer.special_tokens_map}, default=str
-        )
-        self._guard = threading.Lock()
-        self._end: finalize[[subprocess.Popen[bytes]], Renderer] | None = None
-        self._process = self._start()
+        self._told = {"template": template, "variables": processor.tokenizer.special_tokens_map}
+        _process().begin()
 
     def text(self, conversation: Sequence[Mapping[str, Any]]) -> str:
         """The conversation in the network's own form, with the beginning of the answer.
@@ -68,47 +65,69 @@ class Renderer:
         text = str(self._processor.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
         if not text.startswith(CAUGHT):  # the processor has a template of its own for this
             return text
-        with self._guard:
-            try:
-                answer = json.loads(self._asked(text.removeprefix(CAUGHT)))
-            except (OSError, Stopped) as error:
-                self._process = self._start()
-                raise Stopped(f"its chat template was stopped, since {error}") from None
+        told = json.dumps({**self._told, "messages": text.removeprefix(CAUGHT)}, default=str)
+        answer = json.loads(_process().ask(told, self._seconds))
         if "text" not in answer:
             raise ValueError(f"its chat template fails: {answer['error']}")
         return str(answer["text"])
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        if self._end is not None:
-            self._end()
-        process = subprocess.Popen(  # noqa: S603  Python itself
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])},
-        )
-        self._end, self._is_new = finalize(self, _end, process), True
-        return process
 
-    def _asked(self, line: str) -> bytes:
-        if self._is_new:
-            _send(self._process, self._told)
-            _heard(self._process, STARTING_SECONDS)
-            self._is_new = False
-        _send(self._process, line)
-        return _heard(self._process, self._seconds)
+class _Process:
+    """Where templates run: one process, which another follows when it is ended."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._running: subprocess.Popen[bytes] | None = None
+        self._is_new = True
+
+    def begin(self) -> None:
+        """Has it start, which takes a second, where it does not run."""
+        with self._guard:
+            self._begun()
+
+    def ask(self, line: str, seconds: float) -> bytes:
+        """What it answers to a line.
+
+        Raises:
+            Stopped: nothing in so many seconds, or it ended.
+        """
+        with self._guard:
+            process = self._begun()
+            try:
+                if self._is_new:
+                    _heard(process, STARTING_SECONDS)
+                    self._is_new = False
+                assert process.stdin is not None
+                process.stdin.write(line.encode() + b"\n")
+                process.stdin.flush()
+                return _heard(process, seconds)
+            except (OSError, Stopped) as error:
+                process.kill()
+                process.communicate()
+                raise Stopped(f"its chat template was stopped: {error}") from None
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        if self._running is None or self._running.poll() is not None:
+            self._running, self._is_new = _started(), True
+            finalize(self, self._running.kill)
+        return self._running
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.communicate()
+@cache
+def _process() -> _Process:
+    """The one of this process."""
+    return _Process()
 
 
-def _send(process: subprocess.Popen[bytes], line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(line.encode() + b"\n")
-    process.stdin.flush()
+def _started() -> subprocess.Popen[bytes]:
+    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.Popen(  # noqa: S603  Python itself
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
 
 
 def _heard(process: subprocess.Popen[bytes], seconds: float) -> bytes:
@@ -131,13 +150,14 @@ def main() -> None:
     """Answers lines until there are no more."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    told = json.loads(sys.stdin.readline())
     _limit_memory()
     _say({})  # what takes long is over
     for line in sys.stdin:
+        told = json.loads(line)
+        messages, template = json.loads(told["messages"]), told["template"]
         try:
             (text,), _ = render_jinja_template(
-                [json.loads(line)], chat_template=told["template"], add_generation_prompt=True, **told["variables"]
+                [messages], chat_template=template, add_generation_prompt=True, **told["variables"]
             )
             answer = {"text": text}
         except MemoryError:
