@@ -175,15 +175,16 @@ class EndpointModel:
             )
         flex = endpoint.parameters.get("service_tier") == "flex"
         self._seconds = max(limits.timeout, FLEX_SECONDS) if flex else limits.timeout
+        self._proxies = read_proxies()
+        told = [*self.endpoint.urls, *filter(None, self._proxies.values())]
         self._failing = Failing(
             model=endpoint.model,
             key_env=endpoint.key_env,
             seconds=self._seconds,
-            redact=redactor_of(endpoint.model, self._key, self.endpoint.urls, endpoint.parameters),
+            redact=redactor_of(endpoint.model, self._key, told, endpoint.parameters),
             several=len(self.endpoint.urls) > 1,
             proxies={url: proxy_for(url) for url in self.endpoint.urls},
         )
-        self._proxies = read_proxies()
         routes = {url: filter(None, [route_of(url)]) for url in self.endpoint.urls}
         names = {url: key_of(shown(url), self._key, *route) for url, route in routes.items()}
         self._accounts = {limits.account(name, endpoint.concurrency): url for url, name in names.items()}
