@@ -195,7 +195,7 @@ class TransformersNetwork:
             try:
                 self._text(Material(text="Which?", pictures=shown, fps=1.0, sound=sound), woven=False)
             except Stopped as error:
-                raise RunError(f"hf:{checkpoint.name} cannot be asked: {error}; use another checkpoint.") from None
+                raise RunError(f"hf:{checkpoint.name} cannot be asked: {error}. Use another checkpoint.") from None
 
     def _tokens(self, batch: Tensors) -> tuple[Any, float]:
         """The new tokens, shape (rows, steps), and the seconds for which the device was busy with them."""

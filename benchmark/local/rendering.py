@@ -104,7 +104,8 @@ class _Process:
             except (OSError, Stopped) as error:
                 process.kill()
                 process.communicate()
-                raise Stopped(f"its chat template was stopped: {error}") from None
+                why = error if isinstance(error, Stopped) else "ended its process"
+                raise Stopped(f"its chat template {why}") from None
 
     def _begun(self) -> subprocess.Popen[bytes]:
         if self._running is None or self._running.poll() is not None:
@@ -136,13 +137,13 @@ def _heard(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     due, parts, length = time.monotonic() + seconds, list[bytes](), 0
     while not (parts and parts[-1].endswith(b"\n")):
         if not select.select([process.stdout], [], [], max(0.0, due - time.monotonic()))[0]:
-            raise Stopped(f"it came to no end within {seconds:g} s")
+            raise Stopped(f"came to no end within {seconds:g} s and was stopped")
         parts.append(os.read(process.stdout.fileno(), 2**16))
         length += len(parts[-1])
         if not parts[-1]:
-            raise Stopped("its process has ended, for want of memory or otherwise")
+            raise Stopped("took too much memory and was stopped")
         if length > MOST_BYTES:
-            raise Stopped(f"it made more than {MOST_BYTES // 2**20} MB of one question")
+            raise Stopped(f"made more than {MOST_BYTES // 2**20} MB of one question and was stopped")
     return b"".join(parts)
 
 

@@ -312,19 +312,17 @@ class EndpointModel:
             ModelError: one that will not.
             RunError: the budget is spent, or the account's.
         """
-        url = self._accounts[account]
         async with self.endpoint.limits.afford(may_cost) as bill:
             try:
-                told = await self._told(body, account, bill, spent)
-                reply = parse_reply(told)
+                return await self._told(body, account, bill, spent)
             except (openai.OpenAIError, TimeoutError, ValueError, ErrorInside) as error:
                 if isinstance(error, openai.APIStatusError):
                     bill.cost_usd = 0.0  # a refusal is free; what a reply that never came has cost is not known
-                raise self._failing.failure(error, url, names) from None
-        return reply, _text(told.get("model"))
+                failure = self._failing.failure(error, self._accounts[account], names)
+            raise failure  # not sooner: it would hold on to the error, and that to the whole reply
 
-    async def _told(self, body: bytes, account: Account, bill: Bill, spent: list[Usage]) -> Mapping[str, Any]:
-        """The reply's object; books what it took."""
+    async def _told(self, body: bytes, account: Account, bill: Bill, spent: list[Usage]) -> tuple[Reply, str | None]:
+        """What the server says and who it says it is; books what that took."""
         started = time.monotonic()
         with self._client(self._accounts[account]) as client:
             response = await client.post(
@@ -346,7 +344,7 @@ class EndpointModel:
         pause = pause_due(response.headers)
         if pause is not None and (pause <= PATIENCE_SECONDS or len(self._accounts) > 1):
             account.pause(pause)
-        return told
+        return parse_reply(told), _text(told.get("model"))
 
     def _usage(self, told: Mapping[str, Any], seconds: float) -> Usage:
         usage, price = usage_of(told), self.endpoint.price

@@ -58,7 +58,7 @@ def test_a_template_makes_what_transformers_makes_of_it(told: Any, text: str) ->
 def test_a_template_that_does_not_end_is_ended(told: Any, hostile: str) -> None:
     told.chat_template = "{% if 'happy' in messages[0].content[0].text %}" + hostile + "{% endif %}" + HONEST
     renderer = Renderer(told, seconds=0.5)
-    with pytest.raises(Stopped, match="its chat template was stopped: "):
+    with pytest.raises(Stopped, match=r"^its chat template .* and was stopped$"):
         renderer.text(asked("happy or sad?"))
     told.chat_template = HONEST
     assert Renderer(told).text(asked("sad?")) == "sad?"
