@@ -60,7 +60,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         most = LONGEST_REPLY if _answers(response) else LONGEST_ERROR
         come = LONGEST_PACKED if codings else most
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream, response.stream.aclose, due, come)
+        response.stream = _Bounded(response.stream, response.stream.aclose, due, come, is_read=not codings)
         if codings:
             response = _unpacked(response, due, most)
         response.headers.pop("set-cookie", None)
@@ -83,30 +83,37 @@ class _Bounded(httpx2.AsyncByteStream):
     """The parts of a body, in time and up to the limit of its kind."""
 
     def __init__(
-        self, parts: AsyncIterable[bytes], close: Callable[[], Awaitable[None]], due: float | None, most: int
+        self,
+        parts: AsyncIterable[bytes],
+        close: Callable[[], Awaitable[None]],
+        due: float | None,
+        most: int,
+        *,
+        is_read: bool,
     ) -> None:
+        """Where it `is_read`, and not taken apart by another, it waits for its turn to be long."""
         self._parts, self._close, self._due, self._most = parts, close, due, most
+        self._waits, self._turn = is_read and most > LARGE_REPLY, AsyncExitStack()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         parts, left = aiter(self._parts), self._most
-        async with AsyncExitStack() as turn:
-            waits = left > LARGE_REPLY
-            while left or self._most > LONGEST_ERROR:
-                async with _until(self._due):
-                    if waits and self._most - left > LARGE_REPLY:
-                        await turn.enter_async_context(_turn())
-                        waits = False
-                    part = await anext(parts, None)
-                if part is None:
-                    return
-                if len(part) > left and self._most > LONGEST_ERROR:
-                    raise LongReply(f"longer than {self._most // 2**20} MB")
-                part = part[:left]
-                left -= len(part)
-                yield part
+        while left or self._most > LONGEST_ERROR:
+            async with _until(self._due):
+                if self._waits and self._most - left > LARGE_REPLY:
+                    self._waits = False
+                    await self._turn.enter_async_context(_turn())
+                part = await anext(parts, None)
+            if part is None:
+                return
+            if len(part) > left and self._most > LONGEST_ERROR:
+                raise LongReply(f"longer than {self._most // 2**20} MB")
+            part = part[:left]
+            left -= len(part)
+            yield part
 
     async def aclose(self) -> None:
-        await self._close()
+        async with self._turn:  # held until then: what has been read is let go of no sooner
+            await self._close()
 
 
 @asynccontextmanager
@@ -142,5 +149,5 @@ def _unpacked(response: httpx2.Response, due: float | None, most: int) -> httpx2
     """The reply, decompressed as it is read."""
     length_of = (b"content-encoding", b"content-length")
     headers = [(name, value) for name, value in response.headers.raw if name.lower() not in length_of]
-    stream = _Bounded(response.aiter_bytes(), response.aclose, due, most)
+    stream = _Bounded(response.aiter_bytes(), response.aclose, due, most, is_read=True)
     return httpx2.Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)
