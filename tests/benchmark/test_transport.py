@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import socket
 import threading
 import time
@@ -15,7 +16,8 @@ from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.model import ModelOptions, find
 from benchmark.models.endpoint import EndpointModel
-from benchmark.models.reply import MOST_PARTS, load, parse_reply
+from benchmark.models.reply import MOST_PARTS, billed_of, load, parse_reply, usage_of
+from benchmark.models.transport import LARGE_REPLY
 from benchmark.prompt import Prompt
 from benchmark.usage import Usage
 
@@ -140,9 +142,13 @@ def test_a_compressed_reply_is_an_answer(coding: str) -> None:
         assert asked(url) == "joy"
 
 
-def test_large_replies_wait_for_one_another_and_all_come() -> None:
-    body = completion(padding="a" * 2 * 2**20)
-    with serving(whole(body)) as url:
+@pytest.mark.parametrize("packed", [False, True])
+def test_large_replies_wait_for_one_another_and_all_come(packed: bool) -> None:  # noqa: FBT001
+    body = completion(padding=random.Random(0).randbytes(3 * 2**19).hex())
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    gzipped = packer.compress(body) + packer.flush()
+    assert len(gzipped) > LARGE_REPLY, "large as it comes, and once it is taken apart"
+    with serving(whole(gzipped, OK + b"Content-Encoding: gzip\r\n") if packed else whole(body)) as url:
         model = find("openai:some-model", ModelOptions(base_urls=(url,), limits=Limits(backoff=0)))
         assert isinstance(model, EndpointModel)
 
@@ -164,8 +170,6 @@ def test_large_replies_wait_for_one_another_and_all_come() -> None:
     ],
 )
 def test_counts_that_cannot_be_are_unknown(usage: dict[str, object]) -> None:
-    from benchmark.models.reply import billed_of, usage_of
-
     reply = load(completion(usage=usage))
     assert isinstance(reply, dict)
     assert usage_of(reply) == Usage(requests=1)
