@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmark.fault import Fault, fault_of
+from benchmark.printed import printable
 from benchmark.usage import Usage
 
 KEPT = "What was answered is kept: the same command goes on."
@@ -36,7 +37,7 @@ class EmotionError(Exception):
     def __init__(
         self, message: str, replies: tuple[str, ...] = (), usage: Usage = Usage(), fault: Fault | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))  # it may quote a server, a file or a model
         self.replies = replies
         self.usage = usage
         self.fault = fault

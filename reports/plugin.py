@@ -42,7 +42,7 @@ from reports.gate import Gate, read_gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import Health, cost_of, health_notes, health_of, keep_check, read_checks, shortfalls
 from reports.inference import ERROR
-from reports.live.plugin import TRAFFIC, Shown, print_scores, print_verdict
+from reports.live.plugin import TRAFFIC, Shown, print_scores, print_verdict, write_lines
 from reports.live.progress import Progress
 from reports.options import ReportOptions
 from reports.page.media import place_clips, place_frames
@@ -55,6 +55,7 @@ from reports.record import Record, line_of
 from reports.report import Background, Report, report_of
 from reports.results import tell_github, write_results
 from reports.run import JUNIT, PAGE, PAGE_FOLDER, RunFolder, usual_place
+from reports.say import as_lines
 from reports.table import as_text
 from reports.trial import Trial, in_order, narrowed, past_of, refuse_unpriced, trial_of
 from reports.verdict import EXIT_CODES, Verdict, distrusted, properties_of
@@ -277,12 +278,11 @@ class Recorder:
             if self.report is not None and self.records:
                 print_scores(terminal, self.report, self._sorted())
         if self.records:
-            terminal.write_line(f"The run is kept in {self._folder.path}")
+            write_lines(terminal, [f"The run is kept in {self._folder.path}"])
         with self._failures.noted():
             if self.report is not None:
                 print_verdict(terminal, self.report, self._drift)
-        for line in [*self._failures.lines(), *self._unshown.lines()]:
-            terminal.write_line(line, red=True)
+        write_lines(terminal, [*self._failures.lines(), *self._unshown.lines()], red=True)
 
 
 def _line_of(outcome: Scored | Unscored, config: pytest.Config) -> tuple[str, str | None]:
@@ -301,8 +301,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     table = [*as_text(lines_of(roles)), *ends_of(roles)]
     if (terminal := config.pluginmanager.getplugin("terminalreporter")) is not None:
         terminal.write_sep("=", "MME-Emotion: what this command would ask; nothing has been asked", bold=True)
-        for line in table:
-            terminal.write_line(line)
+        write_lines(terminal, table)
     return True
 
 
@@ -383,7 +382,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     doubts = forecasts(config.stash[TRIAL]) if TRIAL in config.stash else []
     if GATE in config.stash and TRIAL not in config.stash:
         doubts = ["of a shard it checks the judge alone; `mme-emotion merge` decides it, over all shards"]
-    return [*introduction(bench_of(config), agents_of(config)), *(f"gate: {doubt}" for doubt in doubts)]
+    return list(as_lines([*introduction(bench_of(config), agents_of(config)), *(f"gate: {doubt}" for doubt in doubts)]))
 
 
 @pytest.hookimpl(wrapper=True)

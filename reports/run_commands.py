@@ -12,13 +12,14 @@ from benchmark.options import parts_of
 from reports.gate import COMPARED, SAMPLES, read_gate
 from reports.inference import ERROR
 from reports.merge import merge
-from reports.page.media import bring_along
+from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
 from reports.past import read_past
 from reports.record import Record
-from reports.report import Report
+from reports.report import Report, recomputed
 from reports.results import gate_lines, score_lines, tell_github, write_results
 from reports.run import PAGE, PAGE_FOLDER, RunFolder, usual_place
+from reports.say import say, warn
 from reports.verdict import EXIT_CODES
 
 
@@ -46,11 +47,15 @@ def add_runs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _view(asked: argparse.Namespace) -> None:
     page: Path = asked.run_dir / PAGE
+    for path in (page, asked.run_dir / PAGE_FOLDER):
+        if path.is_symlink():
+            raise RunError(f"{path} is a link, and may lead anywhere: put the page itself there.")
     if not page.exists():  # kept by a version that wrote none
         run = read_past(asked.run_dir)
         records = [run.records[name] for name in sorted(run.records)]
-        write_run_page(asked.run_dir, _contents(run.report, records, linked_to(run.report)))
-    print(page.absolute().as_uri())
+        report = recomputed(run.report, records)
+        write_run_page(asked.run_dir, _contents(report, records, linked_to(report)))
+    say(page.absolute().as_uri())
     if not webbrowser.open(page.absolute().as_uri()):
         print("No browser was found; open that address in one.", file=sys.stderr)
 
@@ -61,12 +66,13 @@ def _contents(report: Report, records: Sequence[Record], linked: Linked) -> Cont
 
 def _show(asked: argparse.Namespace) -> None:
     run = read_past(asked.run_dir)
-    print(f"MME-Emotion: {run.report.model} (scores in percent)")
-    if run.records:
-        print("\n".join(score_lines(run.report, list(run.records.values()))))
-    if run.report.gate is not None:
-        print(f"\nGate: {run.report.gate.word}")
-        print("\n".join(gate_lines(run.report)))
+    records = [run.records[name] for name in sorted(run.records)]
+    report = recomputed(run.report, records)
+    say(f"MME-Emotion: {report.model} (scores in percent)")
+    if records:
+        say(*score_lines(report, records))
+    if report.gate is not None:
+        say("", f"Gate: {report.gate.word}", *gate_lines(report))
 
 
 def _merge(asked: argparse.Namespace) -> int:
@@ -82,15 +88,15 @@ def _merge(asked: argparse.Namespace) -> int:
         for record in records:
             folder.append(record.model_dump_json())
         write_results(folder, report, records)
-        urls = bring_along(records, [run.path / PAGE_FOLDER for run in runs], folder.path / PAGE_FOLDER)
-        write_run_page(folder.path, _contents(report, records, replace(linked_to(report), urls=urls)))
+        brought = bring_along(records, [run.path / PAGE_FOLDER for run in runs], folder.path / PAGE_FOLDER)
+        write_run_page(folder.path, _contents(report, records, replace(linked_to(report), urls=brought.urls)))
     finally:
         folder.close()
-    print("\n".join([*score_lines(report, records), f"The run is kept in {folder.path}"]))
+    say(*left_out_of(brought), *score_lines(report, records), f"The run is kept in {folder.path}")
     if report.gate is not None:
-        print("\n".join([f"\nGate: {report.gate.word}", *gate_lines(report)]))
+        say("", f"Gate: {report.gate.word}", *gate_lines(report))
     try:
         tell_github(report, records)
     except RunError as error:  # the verdict stands, and is the exit code
-        print(f"mme-emotion: {error}", file=sys.stderr)
+        warn(str(error))
     return EXIT_CODES[report.gate.word] if report.gate is not None else 0
