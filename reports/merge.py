@@ -11,6 +11,7 @@ from benchmark.clip import Clip
 from benchmark.errors import RunError
 from benchmark.task import TASKS, Sample
 from benchmark.text import SEATS
+from reports.flaws import uneven
 from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import Health, cost_of, shortfalls
@@ -21,6 +22,8 @@ from reports.report import Background, Report, report_of, total_of
 from reports.trial import trial_of
 from reports.verdict import Verdict
 
+SHOWN = 20
+"""Shards that are named."""
 UNCHECKED = "The judge was not checked in every part: run all of them with --gate, so that each checks it first."
 
 
@@ -39,10 +42,15 @@ def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = 
     selections = _selections(runs)
     lacking = sorted(name for selection in selections for name in selection.lacking)
     if lacking and not partial:
-        raise RunError(f"Shards are missing: {', '.join(lacking)}. Run them, or merge the rest with --partial.")
+        more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        raise RunError(
+            f"Shards are missing: {', '.join(lacking[:SHOWN])}{more}. Run them, or merge the rest with --partial."
+        )
     records = sorted(chain.from_iterable(run.records.values() for run in runs), key=lambda record: record.id)
     if twice := [name for name, times in Counter(record.id for record in records).items() if times > 1]:
         raise RunError(f"{len(twice)} samples are in more than one of these runs, e.g. {twice[0]}: leave one run away.")
+    if why := uneven(records):
+        raise RunError(f"These are not parts of one run: {why}.")
     background = _background(runs, records, _check([run.report.judge_check for run in runs], gate))
     whole = background.selected + sum(selection.unasked for selection in selections)
     background = background.model_copy(update={"selected": whole})
@@ -156,7 +164,7 @@ def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Healt
     return Background(
         model=reports[0].model,
         provenance=_provenance(runs),
-        incomparable=tuple(incomparable(data["name"], counts, provenance["extractor"]["name"], judges)),
+        incomparable=tuple(incomparable(data.get("name") or "", counts, provenance["extractor"]["name"], judges)),
         selected=sum(report.selected for report in reports),
         floors=_floors(reports, data.get("samples") or {}),
         published={name: score for report in reports for name, score in report.published.items()},

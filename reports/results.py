@@ -24,7 +24,7 @@ def write_results(folder: RunFolder, report: Report, records: Sequence[Record]) 
     Raises:
         RunError: the folder cannot be written.
     """
-    folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
+    folder.write(REPORT, report.model_copy(update={"run": folder.run}).model_dump_json(indent=1) + "\n")
     folder.write(SUMMARY, summary_of(report, records))
     if report.agreement is not None and report.agreement.differing:
         folder.write(DISAGREEMENTS, "\n".join(disagreements_of(records)) + "\n")

@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -31,10 +32,13 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Makes the folder; files of an earlier run in it move to a folder `earlier-<time>` beside them.
 
+        `run` tells the run from all others: its report and each line of its samples bear it, so that no reader takes
+        what two runs have left in one folder for one.
+
         Raises:
             RunError: the folder cannot be written, or another run is writing there.
         """
-        self.path = path
+        self.path, self.run = path, uuid4().hex
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(path)
@@ -46,13 +50,13 @@ class RunFolder:
             ) from error
 
     def append(self, line: str) -> None:
-        """Writes a record's line at once, whole.
+        """Writes a record's line, a JSON object, at once, whole, with the run's id put in front.
 
         Raises:
             RunError: it cannot be written, e.g. the disk is full.
         """
         try:
-            self._samples.write(line + "\n")
+            self._samples.write(f'{{"run":"{self.run}",{line[1:]}\n')
             self._samples.flush()
         except OSError as error:
             raise RunError(
