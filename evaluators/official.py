@@ -6,6 +6,7 @@ A file is a JSON list; one row (`step` and `score` are what extractor and judge 
      "step": "<step>Step 1: … Step 2: joy</step>", "score": "<score>Step 1: 1/1, Step 2: 1/1</score>"}
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -192,7 +193,7 @@ def _task_of(file: Path, named: str | None) -> Task:
         if task is None:
             raise RunError(f"--task={named} names no task; the tasks are {', '.join(TASKS)}.")
         return task
-    for name in (file.stem, *(folder.name for folder in file.resolve().parents)):
+    for name in (file.stem, *(folder.name for folder in Path(os.path.realpath(file)).parents)):
         spelt = re.sub(r"[^a-z]+", "-", name.casefold()).replace("-sl-", "-")  # ER_SL_Wild_gpt4o_eval.json is official
         told = [task for task in TASKS.values() if f"-{task.name.casefold()}-" in f"-{spelt}-"]
         if told:

@@ -10,7 +10,6 @@ from functools import lru_cache
 from itertools import chain
 from math import fsum
 
-from benchmark.rows import leaves_folder
 from benchmark.task import TASKS
 from benchmark.text import one_line
 from benchmark.usage import TOKENS
@@ -29,6 +28,7 @@ CLOSE = 1e-9
 """By how much a score may differ from what its ratings make: files hold decimals."""
 
 _COUNTED = ("requests", *TOKENS, "seconds", "cost_usd")
+_LEAVING = re.compile(r"^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 _KEY = re.compile("[0-9a-f]{64}")
 _PEAKS = re.compile("(?:[0-9a-f]{2})*")
 _QUOTIENT = re.compile("([0-9]{1,9})/([1-9][0-9]{0,8})")
@@ -121,12 +121,12 @@ def _repeat_flaws(record: Record) -> Iterator[str]:
 
 
 def _media_flaws(record: Record) -> Iterator[str]:
-    if record.clip is not None and leaves_folder(record.clip):
+    if record.clip is not None and _LEAVING.search(record.clip):
         yield f"clip `{one_line(record.clip, 60)}` leaves the data folder"
     if (frames := record.frames) is not None:
         if not _KEY.fullmatch(frames.key):
             yield f"the key of its frames, `{one_line(frames.key, 60)}`, is none"
-        if len(frames.seconds) > MOST_PARTS or not all(0 <= at <= MOST for at in frames.seconds):
+        if len(frames.seconds) > MOST_PARTS or not all(-MOST <= at <= MOST for at in frames.seconds):
             yield "a frame's time is no number of seconds"
     if (heard := record.waveform) is not None and not (_PEAKS.fullmatch(heard.peaks) and 0 <= heard.seconds <= MOST):
         yield "its waveform is none"
@@ -155,6 +155,8 @@ def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
         yield f"selected is {report.selected}, and there are {len(records)} records"
     stopping = report.gate.stopping if report.gate else None
     if stopping is not None:  # scores are of some records, and corrected for having stopped
+        if not 1 <= stopping.look <= len(stopping.looks):
+            yield f"gate: look {stopping.look} is none of {len(stopping.looks)}"
         if (stopping.samples, stopping.samples + stopping.beyond) != (report.overall.samples, len(records)):
             yield f"it counts {stopping.samples} samples and {stopping.beyond} beyond, and there are {len(records)}"
         return
@@ -189,6 +191,11 @@ def _range_flaws(report: Report) -> Iterator[str]:
     for place, name, value in shares:
         if value is not None and not 0 <= value <= 1:
             yield f"{place}: {one_line(name, 60)} is not from 0 to 1"
+    for name in NAMES:
+        if name not in report.macro or name not in report.overall.bounds:
+            yield f"macro or overall.bounds lacks {name}"
+    for role, spent in report.usage.items():
+        yield from (f"usage of {one_line(role, 60)}: {flaw}" for flaw in _spent_flaws(spent))
     for name in chain(report.floors, report.published, report.tasks):
         if name not in TASKS and name != "overall":
             yield f"`{one_line(name, 60)}` is none of {', '.join(TASKS)}"
@@ -201,6 +208,6 @@ def _check_flaws(check: Health | None) -> Iterator[str]:
     if check is None:
         return
     for name, rate in [*((name, getattr(check, name)) for name in ASPECTS), *check.kinds.items()]:
-        if not (0 <= rate.right <= rate.of <= MOST and 0 <= rate.low <= rate.high <= 1):
+        if not (0 <= rate.right <= rate.of <= MOST and -CLOSE <= rate.low <= rate.high <= 1 + CLOSE):
             yield f"judge_check: {one_line(name, 60)} is no share"
     yield from (f"judge_check: {flaw}" for flaw in _spent_flaws(check.usage))

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from benchmark.errors import DataError, RunError
 from benchmark.files import read_lines, read_whole
+from benchmark.rows import task_named
+from benchmark.selection import parse_shard
 from benchmark.task import TASKS
 from benchmark.text import one_line, parse_json
 from reports.flaws import MOST, record_flaws, report_flaws, uneven
@@ -23,6 +25,8 @@ from reports.run import REPORT, SAMPLES
 
 LARGEST_REPORT = 256 * 10**6
 """Bytes."""
+LONGEST_ARGUMENTS = 10_000
+"""Characters."""
 DEEPEST = 32
 """Lists and objects within one another, in a report."""
 
@@ -31,14 +35,15 @@ _STAMP = re.compile(rb'\{"run":"([0-9a-f]{32})",')
 
 
 def _shard(written: str) -> str:
-    found = re.fullmatch(r"([1-9][0-9]{0,6})/([1-9][0-9]{0,6})", written)
-    if found is None or int(found[1]) > int(found[2]):
-        raise ValueError("is no shard such as 1/4")
+    try:
+        parse_shard(written)
+    except RunError as error:
+        raise ValueError("is no shard such as 1/4") from error
     return written
 
 
 def _known(name: str) -> str:
-    if name not in TASKS:
+    if task_named(name) is None:
         raise ValueError(f"is none of {', '.join(TASKS)}")
     return name
 
@@ -54,10 +59,6 @@ class _Told(BaseModel):
 
 class _Agent(_Told):
     name: str
-    identity: str | None = None
-
-
-class _Model(_Told):
     identity: str | None = None
 
 
@@ -85,7 +86,7 @@ class _Provenance(_Told):
     started: str | None = None
     commit: str | None = None
     versions: Mapping[str, str] | None = None
-    model: _Model | None = None
+    model: Mapping[str, object] | None = None
     extractor: _Agent
     judge: _Agent
     listener: str | None = None
@@ -147,7 +148,7 @@ def _refuse_unbounded(value: object, depth: int = 0) -> None:
 def _quoted(arguments: str | None) -> str:
     """The arguments such that a shell takes each as it stands: a page shows them as a command to copy."""
     try:
-        return shlex.join(shlex.split(arguments or ""))
+        return shlex.join(shlex.split((arguments or "")[:LONGEST_ARGUMENTS]))
     except ValueError:
         return ""
 

@@ -1,6 +1,7 @@
 """`mme-emotion view`, `show` and `merge`: runs that are over."""
 
 import argparse
+import os
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ def _view(asked: argparse.Namespace) -> None:
     for path in (page, asked.run_dir / PAGE_FOLDER):
         if path.is_symlink():
             raise RunError(f"{path} is a link, and may lead anywhere: put the page itself there.")
+    if page.exists() and not page.is_file():
+        raise RunError(f"{page} is no file: move it away, and the page is written anew.")
     if not page.exists():  # kept by a version that wrote none
         run = read_past(asked.run_dir)
         records = [run.records[name] for name in sorted(run.records)]
@@ -79,7 +82,7 @@ def _merge(asked: argparse.Namespace) -> int:
     gate = read_gate(
         asked.gate, asked.baseline, parts_of(asked.baseline_allow), allow_substitute=asked.allow_substitute
     )
-    if asked.run_dir and asked.run_dir.resolve() in [path.resolve() for path in asked.runs]:
+    if asked.run_dir and os.path.realpath(asked.run_dir) in map(os.path.realpath, asked.runs):
         raise RunError(f"--run-dir={asked.run_dir} is one of the runs to merge: choose another.")
     runs = [read_past(path) for path in asked.runs]
     report, records = merge(runs, gate, partial=asked.partial)

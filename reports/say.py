@@ -5,10 +5,13 @@ from collections.abc import Iterable, Iterator
 
 from benchmark.printed import printable
 
+LONGEST = 10_000
+"""Characters of a line: a name may be a book."""
+
 
 def as_lines(lines: Iterable[str]) -> Iterator[str]:
     """Each as one line, so that what it quotes cannot pass for a line of the suite's own."""
-    return (printable(line).replace("\n", " ") for line in lines)
+    return (printable(line[:LONGEST]).replace("\n", " ") for line in lines)
 
 
 def say(*lines: str) -> None:

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from benchmark.errors import DataError, RunError
+from benchmark.model import ModelOptions
+from benchmark.models.answers import build
 from reports.cli import main
 from reports.past import read_past
 from reports.reading import parse_line
 from reports.report import Background, report_of
 from reports.results import write_results
 from reports.run import RunFolder
-from tests.reports.kept import kept, record, repeated, run_of
+from tests.reports.kept import kept, record, repeated, run_of, samples_of
 
 Line = dict[str, Any]
 RUN = "0123456789abcdef" * 2
@@ -153,6 +155,9 @@ REPORTS: dict[str, tuple[Callable[[Line], object], str]] = {
     "infinite floor": (put("floors", "SA", value=float("inf")), "floors.SA: Input should be a valid number"),
     "published": (put("published", value={"SA": -1}), "published: SA is not from 0 to 1"),
     "seconds": (put("seconds", value=-1), "retries or seconds are below 0"),
+    "spent": (put("usage", "model", "cost_usd", value=-1), "usage of model: cost_usd is not from 0 to"),
+    "no macro": (put("macro", value={}), "macro or overall.bounds lacks recognition"),
+    "no bounds": (put("overall", "bounds", value={}), "macro or overall.bounds lacks recognition"),
     "shard": (put("provenance", "settings", "shard", value="1/0"), "provenance.settings.shard: "),
     "shard beyond": (put("provenance", "settings", "shard", value="3/2"), "is no shard such as 1/4"),
     "tasks": (put("provenance", "settings", "tasks", value=["x"]), "provenance.settings.tasks.0: "),
@@ -298,3 +303,42 @@ JSON = st.recursive(
 def test_whatever_a_line_holds_it_is_refused_where_it_is_no_record(line: bytes) -> None:
     with pytest.raises((ValidationError, DataError, UnicodeDecodeError)):
         parse_line(line)
+
+
+NAMED: dict[str, Callable[[Path, Path], list[str]]] = {
+    "SA.json": lambda file, run: ["rescore", str(file)],
+    "ratings.csv": lambda file, run: ["judge", "agree", str(file), "--run-dir", str(run)],
+    "gate.toml": lambda file, run: ["merge", str(run), "--gate", str(file), f"--run-dir={run.parent / 'whole'}"],
+}
+STRANGE = ("pipe", "folder", "compressed", "no UTF-8", "UTF-16", "depth", "zero bytes", "many digits")
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("name", NAMED)
+def test_a_file_that_a_command_names_is_refused_likewise(
+    name: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    FILES[kind][0](tmp_path / name)
+    assert main(NAMED[name](tmp_path / name, kept(tmp_path / "run", run_of(2, 2)))) == 2
+    told = capsys.readouterr()
+    assert str(tmp_path / name) in told.err
+    assert (told.err.count("\n"), told.out) == (1, "")
+    assert not (tmp_path / "whole").exists()
+
+
+@pytest.mark.parametrize("kind", [*STRANGE, "half a character", "cut off"])
+def test_answers_are_refused_likewise(kind: str, tmp_path: Path) -> None:
+    FILES[kind][0](tmp_path / "answers.json")
+    with pytest.raises(RunError, match=r"^answers:[^\n]*$"):
+        build(str(tmp_path / "answers.json"), ModelOptions(), samples_of(run_of(2, 2)))
+
+
+def test_a_page_behind_a_link_is_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = kept(tmp_path / "run", run_of(2, 2))
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("report.html", "report"):
+        (folder / name).symlink_to(tmp_path / "elsewhere")
+        assert main(["view", str(folder)]) == 2
+        assert f"{folder / name} is a link, and may lead anywhere" in capsys.readouterr().err
+        (folder / name).unlink()
+    assert not list((tmp_path / "elsewhere").iterdir())
