@@ -10,7 +10,7 @@ _STEERING = re.compile(
 )
 # what the runners of GitHub, Azure and TeamCity obey: `::name` at the start of a line, `##…[` wherever it stands
 _COMMAND = re.compile(r"(?m)(^[^\S\n]*):(?=:)|#(?=#[\w.]*\[)")
-_MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?m:^\s*)[#+-](?=\s)")
+_MARKDOWN = re.compile(r"[\\`*_\[\]|~]|(?m:^\s*)[#+-](?=\s)")
 _ENTITIES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("@"): "&#64;"}
 
 
