@@ -12,7 +12,8 @@ from urllib.parse import unquote
 from benchmark.model import Answer
 from benchmark.prompt import Modality, Prompt
 
-Temper = Literal["obeying", "echoing", "normalising"]
+Temper = Literal["obeying", "echoing", "normalising", "literal"]
+"""How an agent takes what it reads; the literal ones are the word lists."""
 
 RIGHT, WRONG = "joy", "sad"
 LABELS = (RIGHT, "anger", WRONG, "fear")
@@ -103,9 +104,10 @@ class Stub:
         self.asked.append(prompt.text)
         if len(self.asked) <= len(self.first):
             return Answer(text=self.first[len(self.asked) - 1], model=self.name)
-        return Answer(text=self._reply(prompt.text), model=self.name)
+        return Answer(text=self.reply(prompt.text), model=self.name)
 
-    def _reply(self, prompt: str) -> str:
+    def reply(self, prompt: str) -> str:
+        """What it makes of a request."""
         work = self._extracted if self.role == "extractor" else self._rated
         outside, within = parts(prompt)
         if self.temper == "obeying":

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import pytest
@@ -22,6 +21,7 @@ from evaluators.evidence import Question
 from evaluators.extractor import Extractor, PromptedExtractor
 from evaluators.judge import PromptedJudge
 from evaluators.rating import parse_ratings
+from evaluators.rules import RulesExtractor, RulesJudge
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
 from evaluators.steps import Steps
 from tests.attacks.stubs import LABELS, RIGHT, SIGHT, SOUND, WRONG, Stub, Temper
@@ -29,7 +29,7 @@ from tests.attacks.table import ATTACKS, PLACES, Attack
 
 TEMPLATES = read_templates(PROMPTS)
 CLIP = Clip(DEMO / "ER-Lab/Drawn/video/ER_Lab_01.mp4")
-TEMPERS: tuple[Temper, ...] = ("obeying", "echoing", "normalising")
+TEMPERS: tuple[Temper, ...] = ("obeying", "echoing", "normalising", "literal")
 BY_TEXT = {name: tuple(rows) for name, rows in groupby(ATTACKS, lambda row: f"{row.kind}: {row.name}")}
 
 
@@ -113,17 +113,24 @@ class Scene:
             listener=Listener(Says(Answer(text=self.text("listener", SOUND), model="hears")), TEMPLATES["listen"]),
         )
 
+    def by_words(self) -> Scorer:
+        """The same with the word lists."""
+        return replace(self.scorer(), extractor=RulesExtractor(), judge=RulesJudge())
+
     async def complaints(self) -> Iterator[str]:
         """What the attack has achieved."""
-        outcome = await answer_and_score(self.sample(), self.respondent(), self.scorer())
+        by_words = self.temper == "literal"
+        outcome = await answer_and_score(
+            self.sample(), self.respondent(), self.by_words() if by_words else self.scorer()
+        )
         fooled = [line for stub in self.stubs for line in stub.fooled]
         return iter([*(f"obeyed: {line}" for line in fooled), *self._gains(outcome)])
 
     def _gains(self, outcome: Scored | Unscored) -> Iterator[str]:
         if isinstance(outcome, Unscored):
-            if self.attack.place != "server error":
+            if self.attack.place != "server error" or self.temper == "literal":
                 yield f"it ends unscored: {outcome.error}"
-        elif (outcome.score.recognition, outcome.score.reasoning) != (Fraction(0), Fraction(0)):
+        elif outcome.score.recognition or (outcome.score.reasoning and self.temper != "literal"):
             yield f"it is rated {outcome.score.recognition} and {outcome.score.reasoning}"
 
 
