@@ -17,7 +17,7 @@ from itertools import accumulate
 from string import Template
 
 from benchmark.errors import RunError
-from evaluators.lookalikes import CLOSES, OPENS, look, pieces_of
+from evaluators.lookalikes import CLOSES, OPENS, is_plain, look, pieces_of
 
 # what no text needs: escape sequences and control characters, overrides of direction, tag characters
 _STEERING = re.compile(
@@ -32,7 +32,7 @@ _SQUARE = re.compile(
     r"\[/?(?:inst|system_prompt|available_tools|tool_(?:calls|results|content)|img(?:_\w+)?|audio|begin_audio|think"
     r"|gmask|sop|cls|sep|mask|pad|unk|bos|eos|prefix|suffix|middle|args|call_id)\]"
 )
-_FENCE = re.compile(r"(?<!=)={4,}+[^=\n]{1,64}+={4,}+")
+_FENCE = re.compile(r"=(?<!==)={3,}+[^=\n]{1,64}+={4,}+")
 _BRACKETS = f"<>{OPENS}{CLOSES}"
 _TURNED = (
     *((pattern, _BRACKETS) for pattern in (_TAG, _WORD, _OPENING, _CLOSING)),
@@ -59,22 +59,26 @@ def defused(text: str) -> str:
         return text
     text = _STEERING.sub("", text)
     pieces = pieces_of(text)
-    looks = list(map(look, pieces))
-    signs = "".join(looks)
-    changes = {
+    looks = list(text.lower()) if is_plain(text) else list(map(look, pieces))
+    changes = _turned("".join(looks))
+    return _rewritten(pieces, looks, changes) if changes else text
+
+
+def _turned(signs: str) -> Mapping[int, str]:
+    """What becomes another sign in a text that looks so, by place."""
+    return {
         place: _PLAIN[signs[place]]
         for pattern, turned in _TURNED
         for found in pattern.finditer(signs)
         for place in range(*found.span())
         if signs[place] in turned
     }
-    return _rewritten(pieces, looks, changes) if changes else text
 
 
 def unnumbered(text: str) -> str:
     """The text, on one line, with a comma behind what looks like the number of a step: `Step 2, 1/1`."""
     line = " ".join(text.split())
-    if not any(map(_counts, set(line))):
+    if (line.isascii() and _MARK.search(line.lower()) is None) or not any(map(_counts, set(line))):
         return line
     pieces = list(line)
     looks = list(map(look, pieces))

@@ -79,10 +79,13 @@ class _Spelling(dict[int, str]):
 _SPELLING = _Spelling()
 
 
+def is_plain(text: str) -> bool:
+    """Whether each sign looks like what it is: it is one of ASCII, and nothing is escaped."""
+    return text.isascii() and _ESCAPED.search(text) is None
+
+
 def pieces_of(text: str) -> list[str]:
     """The signs of the text in order; one that HTML, JSON or a URL has escaped is one piece with its escape."""
-    if not any(sign in text for sign in "&\\%"):
-        return list(text)
     pieces: list[str] = []
     at = 0
     for escape in _ESCAPED.finditer(text):

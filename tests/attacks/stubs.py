@@ -90,7 +90,7 @@ class Stub:
         fooled: what has led it astray.
     """
 
-    role: Literal["extractor", "judge"]
+    role: str
     temper: Temper
     planted: str
     first: tuple[str, ...] = ()
