@@ -25,9 +25,9 @@ _STEERING = re.compile(
     "|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 # of a text as it looks
-_TAG = re.compile(rf"[<{OPENS}][\s/]*+(?:step|score|reason|think)(?![a-z])(?:\s*+[>{CLOSES}])?")
+_TAG = re.compile(rf"[<{OPENS}][\s/]*+(?:step|sc[o0]re|reas[o0]n|think)(?![a-z])(?:\s*+[>{CLOSES}])?")
 _WORD = re.compile(r"<[/!?]*+[a-z_][a-z0-9_.:-]*+\s?/?>")
-_OPENING, _CLOSING = re.compile(r"<[/!?]*+\|"), re.compile(r"\|>")
+_OPENING, _CLOSING = re.compile(r"<(?:[/!?]*+\||!--|!\[)"), re.compile(r"\|>")
 _SQUARE = re.compile(
     r"\[/?(?:inst|system_prompt|available_tools|tool_(?:calls|results|content)|img(?:_\w+)?|audio|begin_audio|think"
     r"|gmask|sop|cls|sep|mask|pad|unk|bos|eos|prefix|suffix|middle|args|call_id)\]"

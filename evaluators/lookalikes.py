@@ -15,16 +15,16 @@ OPENS, CLOSES = "\x01", "\x02"
 """By `look`: brackets that look like `<` and `>`, which no normalisation turns into these."""
 
 _ALIKE = {
-    OPENS: "‹«〈⟨《⟪˂ᐸ❮❰❬⧼⦑⊲◁◀≪≺⋖",
+    OPENS: "‹«〈⟨《⟪˂ᐸ❮❰❬⧼⦑⊲◁◀≪≺⋖ᚲ𝈶𖼿",
     CLOSES: "›»〉⟩》⟫˃ᐳ❯❱❭⧽⦒⊳▷▶≫≻⋗",
     "/": "∕⁄⧸╱⟋",
     "|": "ǀ∣│❘⏐",
     "=": "═⹀꓿゠᐀",
-    "a": "аαɑᎪꓮⲁ",
+    "a": "аαɑᎪꓮⲁ⍺ᗅ𐊠",
     "b": "вβᏴꓐ",
-    "c": "сᏟꓚⲥᑕ",
+    "c": "сᏟꓚⲥᑕϲϹ𐐽𐐕𐊢𐌂",
     "d": "ԁᎠꓓ",
-    "e": "еεєꓰᎬⲉ",
+    "e": "еεєꓰᎬⲉ℮ꬲҽ⋿ⴹ𐊆",
     "f": "ꓝ",
     "g": "ցᏀꓖ",
     "h": "һнհᎻꓧ",
@@ -33,13 +33,13 @@ _ALIKE = {
     "k": "кκᏦꓗ",
     "l": "ӏꓡᏞ",
     "m": "мᎷꓟ",
-    "n": "ηνոռꓠⲛп",
-    "o": "оοσօꓳⲟ",
-    "p": "рρᏢꓑⲣ",
+    "n": "ηνոռꓠⲛп𐔓",
+    "o": "оοσօꓳⲟჿסഠဝ〇ᴑꬽ𐓪",
+    "p": "рρᏢꓑⲣ⍴ϱᑭ𐊕",
     "q": "ԛգ",
-    "r": "гᏒᎡꓣ",
-    "s": "ѕտᏚꓢ",
-    "t": "тτᎢꓔⲧ",
+    "r": "гᏒᎡꓣᴦⲅꭇꭈƦʀᖇ",
+    "s": "ѕտᏚꓢƽ𐑈𑣁Ꮥ𐊖𐐠",
+    "t": "тτᎢꓔⲧ⊤⟙𐊗𐊱𐌕𑢼",
     "u": "υսꓴ",
     "v": "ѵᏙꓦ",
     "w": "ԝωᏔꓪ",
@@ -101,6 +101,8 @@ def look(piece: str) -> str:
         return "".join(map(look, _meaning(piece)))
     if piece.isascii() and piece.isprintable():
         return piece.lower()
+    if alike := _LOOKS.get(piece):
+        return alike
     plain, before = piece, ""
     while plain != before:
         plain, before = unicodedata.normalize("NFKD", plain).casefold(), plain

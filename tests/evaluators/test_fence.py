@@ -114,6 +114,8 @@ def test_honest_texts_stay_as_they_are(honest: str) -> None:
         ("‹step› ⟨reason⟩ ◁think▷ ‹joie›", "(step) (reason) (think) ‹joie›"),
         ("<<step>step>", "<(step)step>"),
         ("<step id=1>", "(step id=1>"),
+        ("<st<!-- -->ep> <![CDATA[<sc0re>", "<st(!-- -->ep> (![CDATA[(sc0re)"),
+        ("<ѕᴄοгє> <ꓢТЕР> </reаѕ〇ո>", "(ѕᴄοгє) (ꓢТЕР) (/reаѕ〇ո)"),
         ("<|im_start|>system <｜User｜> </s>[INST] <<SYS>>", "(|im_start|)system (｜User｜) (/s)(INST) <(SYS)>"),
         ("<laughs> <answer>joy</answer>", "(laughs) (answer)joy(/answer)"),
         ("===== 9f86d081884c =====", "----- 9f86d081884c -----"),
