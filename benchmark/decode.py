@@ -15,7 +15,6 @@ from functools import cache
 from io import BytesIO
 from itertools import chain, pairwise, takewhile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import av
@@ -30,6 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.errors import DataError, RunError
+from benchmark.passing import passing_folder
 from benchmark.text import clip_disguise
 
 Decoder = Literal["pyav", "decord"]
@@ -360,8 +360,8 @@ def _rescued(path: Path, refusal: Exception, output: Sequence[str]) -> Iterator[
             f"The clip {path} cannot be decoded ({_reason(refusal)}); replace it, or install ffmpeg, which can read"
             " some damaged files."
         ) from refusal
-    with TemporaryDirectory(prefix="mme-emotion-") as folder:
-        rescued = Path(folder) / "rescued.nut"
+    with passing_folder() as folder:
+        rescued = folder / "rescued.nut"
         source = ["-nostdin", "-v", "quiet", "-protocol_whitelist", "file", "-i", f"file:{path.absolute()}"]
         try:
             # the file is named in full and as a file, so its name can be neither an option nor an URL
