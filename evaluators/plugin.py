@@ -30,6 +30,7 @@ from benchmark.plugin import (
     runs_cases,
     usage_errors,
 )
+from benchmark.rescue import end_rescues
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions, find_agents, judge_of
 from evaluators.check import Checked, check_judge
@@ -227,6 +228,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
     """Keeps the last replies; a disk that is full has been told of where it has stopped the engine."""
     told = engine.stopped
+    end_rescues()
     engine.close()
     try:
         cache_of(session.config).flush()

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
+from reports.ending import UNKEPT
 from reports.gate import COMPARED, SAMPLES, read_gate
 from reports.inference import ERROR
+from reports.live.output import printed, tell
 from reports.merge import merge
 from reports.page.media import bring_along
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
@@ -86,9 +88,13 @@ def _merge(asked: argparse.Namespace) -> int:
         write_run_page(folder.path, _contents(report, records, replace(linked_to(report), urls=urls)))
     finally:
         folder.close()
-    print("\n".join([*score_lines(report, records), f"The run is kept in {folder.path}"]))
+    shown = [*score_lines(report, records), f"The run is kept in {folder.path}"]
     if report.gate is not None:
-        print("\n".join([f"\nGate: {report.gate.word}", *gate_lines(report)]))
+        shown += [f"\nGate: {report.gate.word}", *gate_lines(report)]
+    unshown = printed("\n".join(shown))
+    if unshown is not None:
+        tell(f"mme-emotion: What was found could not be shown ({unshown.strerror}); it is kept in {folder.path}.")
+        return UNKEPT
     try:
         tell_github(report, records)
     except RunError as error:  # the verdict stands, and is the exit code

@@ -78,6 +78,15 @@ def _flush(name: str) -> OSError | None:
     return None
 
 
+def printed(text: str) -> OSError | None:
+    """Prints the text; tells why it cannot be, as of a pipe that nobody reads."""
+    stream = Spared(sys.stdout)
+    if sys.stdout is not None:
+        stream.write(f"{text}\n")
+    unwritten = let_go()
+    return stream.error or unwritten
+
+
 def tell(text: str) -> None:
     """Says something on standard error, where there is one that can be written."""
     if sys.stderr is not None:

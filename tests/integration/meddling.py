@@ -1,0 +1,93 @@
+"""Another plugin that meddles with a run: `-p tests.integration.meddling` with MEDDLES naming how."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+HOW = os.environ["MEDDLES"]
+
+
+def fail() -> NoReturn:
+    raise ValueError("theirs")
+
+
+class First:
+    """Comes before all others."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        if HOW == "finish first":
+            fail()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self) -> None:
+        if HOW == "unconfigure first":
+            fail()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if HOW == "cleanup":
+        config.add_cleanup(fail)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.pluginmanager.register(First())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    run_dir = Path(config.getoption("--run-dir"))
+    if HOW in ("Ctrl-C", "SIGTERM"):
+        os.kill(os.getpid(), signal.SIGINT if HOW == "Ctrl-C" else signal.SIGTERM)
+    elif HOW == "removes":
+        shutil.rmtree(run_dir)
+    elif "." in HOW:
+        (run_dir / HOW).mkdir()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport() -> None:
+    if HOW == "report":
+        fail()
+    if HOW == "enough":
+        pytest.exit("enough", 0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary() -> None:
+    if HOW == "terminal":
+        fail()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if HOW == "finish last":
+        fail()
+    elif HOW == "exits":
+        sys.exit(1)
+    elif HOW.isdigit():
+        session.exitstatus = int(HOW)
+
+
+@pytest.fixture(autouse=True)
+def _torn_down() -> Iterator[None]:
+    yield
+    if HOW == "teardown":
+        fail()
+
+
+class Deadly:
+    """A model that kills its process."""
+
+    name = identity = "deadly"
+
+    async def answer(self, sample: object) -> NoReturn:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
