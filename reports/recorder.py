@@ -272,10 +272,9 @@ class Recorder:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Prints the table below everything else, brings along a junit.xml written elsewhere, lets go of the folder."""
         terminal = config.pluginmanager.getplugin("terminalreporter")
-        written, kept = Path(getattr(config.option, "xmlpath", JUNIT)), self._folder.path / JUNIT
         with self._pages.noted():
-            if self.records and written.exists() and written.resolve() != kept.resolve():
-                shutil.copyfile(written, kept)
+            if self.records and (written := getattr(config.option, "xmlpath", None)):  # None with `-p no:junitxml`
+                _bring_along(Path(written), self._folder.path / JUNIT)
         with self._failures.noted():
             self._folder.close()
         if terminal is not None:
@@ -347,6 +346,11 @@ class Recorder:
             settled=self._stopped,
             stray=self._stray,
         )
+
+
+def _bring_along(written: Path, kept: Path) -> None:
+    if written.exists() and written.resolve() != kept.resolve():
+        shutil.copyfile(written, kept)
 
 
 def _raise(error: BaseException | None) -> None:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -19,11 +18,6 @@ def fail() -> NoReturn:
 
 class First:
     """Comes before all others."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        if HOW == "finish first":
-            fail()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self) -> None:
@@ -44,34 +38,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config) -> None:
     run_dir = Path(config.getoption("--run-dir"))
-    if HOW in ("Ctrl-C", "SIGTERM"):
-        os.kill(os.getpid(), signal.SIGINT if HOW == "Ctrl-C" else signal.SIGTERM)
+    if HOW == "Ctrl-C":
+        os.kill(os.getpid(), signal.SIGINT)
     elif HOW == "removes":
         shutil.rmtree(run_dir)
     elif "." in HOW:
-        (run_dir / HOW).mkdir()
+        for name in HOW.split():
+            (run_dir / name).mkdir()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport() -> None:
-    if HOW == "report":
-        fail()
     if HOW == "enough":
         pytest.exit("enough", 0)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary() -> None:
-    if HOW == "terminal":
-        fail()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if HOW == "finish last":
         fail()
-    elif HOW == "exits":
-        sys.exit(1)
     elif HOW.isdigit():
         session.exitstatus = int(HOW)
 
