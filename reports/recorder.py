@@ -31,7 +31,6 @@ from evaluators.plugin import (
 from evaluators.scorer import Scored, Unscored
 from reports.answered import ROLES, substitutes_of
 from reports.ending import ENDED_EARLY, Ending, exit_code
-from reports.ending import UNKEPT as UNKEPT_CODE
 from reports.failures import Failures
 from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
@@ -314,8 +313,8 @@ class Recorder:
         for line in self._late.lines():
             tell(line)
         code = exit_code(self._ending(status))
-        if code == UNKEPT_CODE and self._gate is not None and self.report is None and not self._late.found:
-            tell(f"The gate has not been decided{self._kept_in()}.")
+        if self.report is None and status in (0, 1) and not (self._failures.found or self._late.found):
+            tell(f"No sample has been recorded{', and the gate has not been decided' if self._gate else ''}.")
         return code
 
     def _note_late(self, error: BaseException) -> None:

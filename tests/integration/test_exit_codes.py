@@ -65,7 +65,7 @@ def words(kept: Path, folder: Path, *arguments: str, gate: str = "low") -> list[
         ("--collect-only", 0, "48 tests collected"),
         ("--estimate", 0, "nothing has been asked"),
         ("tests/test_docs.py", 4, "--gate is about the benchmark's cases"),
-        ("-p no:mme-emotion-recorder", 3, "The gate has not been decided"),
+        ("-p no:mme-emotion-recorder", 3, "the gate has not been decided"),
     ],
 )
 def test_what_is_asked_for(kept: Path, tmp_path: Path, arguments: str, code: int, said: str) -> None:
