@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from weakref import WeakKeyDictionary
 
-from benchmark.errors import RunError
+from benchmark.errors import NotKept, RunError
+from benchmark.files import put
 
 LIMIT = 20 * 10**9
 """Bytes of frames and waveforms that are kept."""
@@ -155,7 +155,8 @@ class Cache:
         try:
             yield
         except sqlite3.Error as error:
-            raise RunError(f"The cache {self.path} cannot be {what} ({error}).") from error
+            kind = NotKept if what == "written" else RunError
+            raise kind(f"The cache {self.path} cannot be {what} ({error}).") from error
 
     def _use_wal(self) -> None:
         """Tries again where another process opens the same new file this moment: here SQLite does not wait itself."""
@@ -218,11 +219,9 @@ class Media:
         path = self._path(key)
         try:
             path.parent.mkdir(exist_ok=True)
-            with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as passing:
-                passing.write(content)
-            Path(passing.name).replace(path)
+            put(path, content)
         except OSError as error:
-            raise RunError(f"The cache {path} cannot be written ({error.strerror}).") from error
+            raise NotKept(f"The cache {path} cannot be written ({error.strerror}).") from error
         with self._lock:
             self._size += len(content)
             full = self._size > self._limit

@@ -6,6 +6,7 @@
     ├── ExtractorError    the agent that cuts an answer into steps
     ├── JudgeError        the agent that rates the steps, or describes the sound for it
     └── RunError          an option, a key, an endpoint, a run directory
+        └── NotKept       a disk that is full, a folder that has gone
 
 A text is one or two sentences for the person at the terminal: what is wrong, where, what to do.
 """
@@ -69,6 +70,10 @@ class JudgeError(EmotionError):
 
 class RunError(EmotionError):
     """The run as asked for cannot start."""
+
+
+class NotKept(RunError):
+    """What was found cannot be kept."""
 
 
 @contextmanager

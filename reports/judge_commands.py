@@ -5,7 +5,6 @@ import asyncio
 import sys
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from platformdirs import user_cache_path
 
@@ -16,6 +15,7 @@ from benchmark.limits import Limits
 from benchmark.local.run import LocalRun, Site
 from benchmark.model import Connected, Model, ModelOptions
 from benchmark.options import parse_pairs, parts_of
+from benchmark.passing import passing_folder
 from benchmark.prompt import read_templates
 from evaluators.agents import PROMPTS
 from evaluators.check import Checked, check_judge
@@ -69,7 +69,7 @@ def _check(asked: argparse.Namespace) -> int:
     limits = read_limits(asked.gate) if asked.gate else JudgeHealth()
     folder = asked.cache or user_cache_path("mme-emotion")
     accounts = Limits(asked.concurrency)
-    with TemporaryDirectory(prefix="mme-emotion-") as passing, closing(LocalRun(Site(folder=Path(passing)))) as local:
+    with passing_folder() as passing, closing(LocalRun(Site(folder=passing))) as local:
         judge, models = _judge(asked, accounts, local)
         past = read_checks(folder, judge.name)
         local.check()

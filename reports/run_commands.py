@@ -10,8 +10,10 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
+from reports.ending import UNKEPT
 from reports.gate import COMPARED, SAMPLES, read_gate
 from reports.inference import ERROR
+from reports.live.output import printed, tell
 from reports.merge import merge
 from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
@@ -20,7 +22,7 @@ from reports.record import Record
 from reports.report import Report, recomputed
 from reports.results import gate_lines, score_lines, tell_github, write_results
 from reports.run import PAGE, PAGE_FOLDER, RunFolder, usual_place
-from reports.say import say, warn
+from reports.say import as_lines, say, warn
 from reports.verdict import EXIT_CODES
 
 
@@ -95,9 +97,12 @@ def _merge(asked: argparse.Namespace) -> int:
         write_run_page(folder.path, _contents(report, records, replace(linked_to(report), urls=brought.urls)))
     finally:
         folder.close()
-    say(*left_out_of(brought), *score_lines(report, records), f"The run is kept in {folder.path}")
+    shown = [*left_out_of(brought), *score_lines(report, records), f"The run is kept in {folder.path}"]
     if report.gate is not None:
-        say("", f"Gate: {report.gate.word}", *gate_lines(report))
+        shown += ["", f"Gate: {report.gate.word}", *gate_lines(report)]
+    if (unshown := printed("\n".join(as_lines(shown)))) is not None:
+        tell(f"mme-emotion: What was found could not be shown ({unshown.strerror}); it is kept in {folder.path}.")
+        return UNKEPT
     try:
         tell_github(report, records)
     except RunError as error:  # the verdict stands, and is the exit code
