@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from benchmark.errors import RunError
+from benchmark.errors import NotKept, RunError
 from benchmark.files import make_folder, opener, put
 
 LIMIT = 20 * 10**9
@@ -157,7 +157,8 @@ class Cache:
         try:
             yield
         except sqlite3.Error as error:
-            raise RunError(f"The cache {self.path} cannot be {what} ({error}).") from error
+            kind = NotKept if what == "written" else RunError
+            raise kind(f"The cache {self.path} cannot be {what} ({error}).") from error
 
     def _use_wal(self) -> None:
         """Tries again where another process opens the same new file this moment: here SQLite does not wait itself."""
@@ -222,7 +223,7 @@ class Media:
             make_folder(path.parent)
             put(path, content)
         except OSError as error:
-            raise RunError(f"The cache {path} cannot be written ({error.strerror}).") from error
+            raise NotKept(f"The cache {path} cannot be written ({error.strerror}).") from error
         with self._lock:
             self._size += len(content)
             full = self._size > self._limit

@@ -15,7 +15,6 @@ from functools import cache
 from io import BytesIO
 from itertools import chain, pairwise, takewhile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import av
@@ -30,6 +29,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.errors import DataError, RunError
+from benchmark.passing import passing_folder
+from benchmark.rescue import run_ffmpeg
 from benchmark.text import clip_disguise
 
 Decoder = Literal["pyav", "decord"]
@@ -43,8 +44,6 @@ LONGEST_SIDE = 768
 JPEG_QUALITY = 85
 FLICK = "1:705600000"
 """Of a second: all usual frame rates are whole numbers of it, and every version of ffmpeg takes it as a time base."""
-RESCUE_SECONDS = 120
-"""How long the ffmpeg program may take over one clip."""
 
 _REFUSALS = (av.FFmpegError, ValueError, EOFError, LookupError, ArithmeticError, MemoryError)
 # In other codecs "non-reference" is not final: HEVC means only frames of the same temporal layer.
@@ -360,12 +359,12 @@ def _rescued(path: Path, refusal: Exception, output: Sequence[str]) -> Iterator[
             f"The clip {path} cannot be decoded ({_reason(refusal)}); replace it, or install ffmpeg, which can read"
             " some damaged files."
         ) from refusal
-    with TemporaryDirectory(prefix="mme-emotion-") as folder:
-        rescued = Path(folder) / "rescued.nut"
+    with passing_folder() as folder:
+        rescued = folder / "rescued.nut"
         source = ["-nostdin", "-v", "quiet", "-protocol_whitelist", "file", "-i", f"file:{path.absolute()}"]
         try:
             # the file is named in full and as a file, so its name can be neither an option nor an URL
-            subprocess.run([program, *source, *output, f"file:{rescued}"], timeout=RESCUE_SECONDS, check=False)  # noqa: S603
+            run_ffmpeg([program, *source, *output, f"file:{rescued}"])
             yield rescued
         except (*_REFUSALS, subprocess.TimeoutExpired) as error:
             raise DataError(
