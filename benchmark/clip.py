@@ -178,7 +178,7 @@ class Clip:
     path: Path
 
 
-def _script_of(encoded: Sequence[bytes], key: str) -> bytes:
+def script_of(encoded: Sequence[bytes], key: str) -> bytes:
     """The pictures as they are kept: a call in JavaScript.
 
     A report that is opened from disk may load scripts but no other files, and shows these very files.
@@ -187,8 +187,8 @@ def _script_of(encoded: Sequence[bytes], key: str) -> bytes:
 
 
 def pictures_in(script: bytes, key: str) -> tuple[bytes, ...]:
-    """The pictures that `_script_of` was given; none where the script is not whole."""
-    start, end = _script_of([b"|"], key).split(b"|")
+    """The pictures that `script_of` was given; none where the script is not whole."""
+    start, end = script_of([b"|"], key).split(b"|")
     if not (script.startswith(start) and script.endswith(end)):
         return ()
     return tuple(script[len(start) : -len(end)].split(b'","'))
@@ -395,7 +395,7 @@ class ClipReader:
         encoded, size = tuple(map(base64.b64encode, shown)), sum(map(len, shown))
         head = {"decoder": decoder, "seconds": list(pictures), "size": size, "digest": key_of(*shown)}
         head |= {} if length is None else {"length": length}
-        self._cache.media.write(key, _script_of(encoded, key))
+        self._cache.media.write(key, script_of(encoded, key))
         self._cache.put(f"clip:{key}", json.dumps(head).encode())
         return head, encoded
 

@@ -12,7 +12,7 @@ from zipfile import BadZipFile, ZipFile
 
 from benchmark.archive import check_members, open_archive
 from benchmark.errors import DataError, RunError, boundary
-from benchmark.files import put
+from benchmark.files import make_folder, put
 from benchmark.rows import slashed
 from benchmark.text import mended
 
@@ -34,7 +34,7 @@ def unpack(archive: Path, target: Path) -> None:
             file.limited = False
             members = opened.infolist()
             check_members(members, file, shutil.disk_usage(archive.parent).free)
-            passing.mkdir()
+            make_folder(passing)
             for member in members:
                 member.filename = slashed(member.filename)  # as some programs of Windows write it
                 opened.extract(member, passing)
@@ -107,6 +107,6 @@ def _video(value: object, folder: Path) -> object:
     name = PurePosixPath(slashed(path or "clip.mp4")).name
     clip = folder / ".clips" / hashlib.sha256(content).hexdigest()[:16] / name
     if not clip.exists():
-        clip.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(clip.parent)
         put(clip, content)
     return clip.relative_to(folder).as_posix()

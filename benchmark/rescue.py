@@ -1,18 +1,18 @@
-"""What the ffmpeg program can read of a clip that the libraries refuse."""
+"""What the ffmpeg program can read of a clip that the libraries refuse; it is ended where the run ends before it."""
 
-import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import av
 
 from benchmark.clip_limits import MOST_STREAMS, RESCUE_MEMORY, RESCUED_BYTES, ClipLimits, Room
 from benchmark.container import FORMATS, LATE_FORMATS, REFUSALS, refuse_disguise
 from benchmark.errors import DataError
+from benchmark.passing import passing_folder
 
 RESCUE_SECONDS = 120
 """How long the ffmpeg program may take over one clip."""
@@ -22,6 +22,7 @@ FLICK = "1:705600000"
 
 PICTURES = ("-map", "0:V:0", "-c:v", "ffv1", "-enc_time_base", FLICK)
 _ROOM = Room(2)
+_UNDER_WAY: set["subprocess.Popen[bytes]"] = set()
 SOUND = ("-map", "0:a:0", "-c:a", "pcm_s16le")
 
 
@@ -39,10 +40,10 @@ def rescued(path: Path, refusal: Exception, output: Sequence[str], limits: ClipL
             f"The clip {path} cannot be decoded ({reason(refusal)}); replace it, or install ffmpeg, which can read"
             " some damaged files."
         ) from refusal
-    with TemporaryDirectory(prefix="mme-emotion-") as folder:
-        file = Path(folder) / "rescued.nut"
+    with passing_folder() as folder:
+        file = folder / "rescued.nut"
         try:
-            _run([program, *_source(path, limits), *output, "-fs", str(RESCUED_BYTES), f"file:{file}"])
+            run_ffmpeg([program, *_source(path, limits), *output, "-fs", str(RESCUED_BYTES), f"file:{file}"])
             _check_size(path, file)
             yield file
         except (*REFUSALS, subprocess.TimeoutExpired) as error:
@@ -66,16 +67,39 @@ def _source(path: Path, limits: ClipLimits) -> Sequence[str]:
     return ["-nostdin", "-v", "quiet", *kinds, *sizes, "-i", f"file:{path.absolute()}"]
 
 
-def _run(command: Sequence[str]) -> None:
-    with _ROOM.take(1), subprocess.Popen(command) as process:  # noqa: S603
+def run_ffmpeg(command: Sequence[str]) -> None:
+    """Runs it to its end; it may complain, as it does of damaged clips.
+
+    Raises:
+        ValueError: it was killed: what it has written by then must not be taken for the clip.
+        subprocess.TimeoutExpired: it takes too long.
+    """
+    # in a session of its own: by Ctrl-C in the terminal it would end early, and as if all were well
+    with _ROOM.take(1), subprocess.Popen(command, start_new_session=True) as rescue:  # noqa: S603
+        _UNDER_WAY.add(rescue)
         try:
-            if hasattr(resource, "prlimit"):  # Linux alone lets a process set another's
-                resource.prlimit(process.pid, resource.RLIMIT_AS, (RESCUE_MEMORY, RESCUE_MEMORY))
-            process.wait(RESCUE_SECONDS)
-        except ProcessLookupError:
-            pass  # it was faster
+            _bound(rescue.pid)
+            rescue.wait(RESCUE_SECONDS)
         finally:
-            process.kill()
+            _UNDER_WAY.discard(rescue)
+            rescue.kill()
+    if rescue.returncode < 0:
+        raise ValueError("the ffmpeg program was killed")
+
+
+def _bound(process: int) -> None:
+    """Limits the memory of another process, which Linux alone allows."""
+    if sys.platform == "linux":
+        import resource
+
+        with suppress(ProcessLookupError):  # it was faster
+            resource.prlimit(process, resource.RLIMIT_AS, (RESCUE_MEMORY, RESCUE_MEMORY))
+
+
+def end_rescues() -> None:
+    """Kills those under way: a run that is over waits for none."""
+    for rescue in tuple(_UNDER_WAY):
+        rescue.kill()
 
 
 def _check_size(path: Path, file: Path) -> None:

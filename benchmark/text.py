@@ -8,12 +8,17 @@ import stat
 from pathlib import Path
 
 from benchmark.errors import DataError
+from benchmark.given import read_whole
+from benchmark.printed import printable
 
 _POINTER = "version https://git-lfs.github.com/spec/v1"
 _PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 LONGEST_NAME = 200
 """Characters of a model's name that are told."""
+
+QUOTED = 100
+"""Characters of a file's words that a sentence quotes."""
 
 SEATS = " + "
 """What stands between the names of a panel's judges, and in no name."""
@@ -30,7 +35,7 @@ def storable(text: str) -> str:
 def one_line(text: str, most: int) -> str:
     """The text on one line of so many characters at most, without what would steer a terminal."""
     plain = "".join(sign if sign.isprintable() else " " for sign in storable(text[: 20 * most]))
-    return " ".join(plain.split())[:most]
+    return printable(" ".join(plain.split()))[:most]
 
 
 def mended(value: object) -> object:
@@ -68,9 +73,8 @@ def read_text(path: Path) -> str:
         DataError: it cannot be read, is empty, or is something else under this name; the text does not name the file.
     """
     try:
-        text = storable(path.read_text("utf-8-sig", "surrogatepass"))
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})") from error
+        text = storable(read_whole(path).decode("utf-8-sig", "surrogatepass"))
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise DataError(f"is not UTF-8 ({error})") from error
     if not text.strip():

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import av
 from platformdirs import user_cache_path
@@ -19,6 +18,7 @@ from benchmark.devices import devices
 from benchmark.errors import EmotionError, RunError
 from benchmark.local.placement import gigabytes
 from benchmark.pace import Pace
+from benchmark.passing import passing_folder
 from benchmark.probe_media import CLIP_SECONDS, make_clip
 from reports.doctor import Finding
 from reports.run import usual_place
@@ -132,8 +132,8 @@ def _decode(clip: bytes, decoder: Decoder) -> None:
         RunError: the decoder does not import.
         ValueError: the decoder gave too few frames, or left it to the ffmpeg program.
     """
-    with TemporaryDirectory(prefix="mme-emotion-") as folder:
-        path = Path(folder) / "clip.mp4"
+    with passing_folder() as folder:
+        path = folder / "clip.mp4"
         path.write_bytes(clip)
         by, (frames, _) = read_frames(path, decoder, Pace())
     if by != decoder or len(frames) != CLIP_SECONDS:

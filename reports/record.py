@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.errors import EmotionError, boundary
 from benchmark.fault import Fault
@@ -13,6 +13,9 @@ from benchmark.usage import TOKENS, Usage
 from evaluators.rating import Rating
 from evaluators.score import Score
 from evaluators.scorer import Repeated, Scored, Trace, Unscored
+
+MOST_STEPS = 100_000
+"""Of one answer."""
 
 Outcome = Literal["passed", "failed", "error"]
 
@@ -146,7 +149,7 @@ class Record(_Kept):
     thoughts: str | None = None
     ending: Ending | None = None
     refused: bool | None = None
-    steps: tuple[RatedStep, ...] = ()
+    steps: Annotated[tuple[RatedStep, ...], Field(max_length=MOST_STEPS)] = ()
     prediction: RatedStep | None = None
     predicted: tuple[str, ...] = ()
     recognition: float | None = None

@@ -1,9 +1,9 @@
 """A run's figures: `report.json`, whose schema is `schema.json`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from benchmark.fault import Fault
 from benchmark.prices import PRICES
@@ -25,10 +25,17 @@ TOTAL = "total"
 CHECK = "judge check"
 
 
+def _whole_number(told: object) -> object:
+    """The number of a schema: `true` and 1.0 are none, though they equal 1."""
+    return told if type(told) is int else None
+
+
 class Report(BaseModel):
     """The run as a whole; all scores are fractions 0 to 1.
 
     Attributes:
+        run: what tells the run from all others; each line of its `samples.jsonl` bears it too. None until that is
+            written, and of runs that older versions kept.
         model: the model under test.
         provenance: what determined the figures: versions, data, agents, wording, settings.
         incomparable: why the scores do not compare with published ones, a reason each; empty where they do.
@@ -55,7 +62,8 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1, 2] = 2
+    run: str | None = None
+    schema_version: Annotated[Literal[1, 2], BeforeValidator(_whole_number)] = 2
     model: str
     provenance: Mapping[str, Any]
     incomparable: tuple[str, ...]
@@ -120,6 +128,18 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
         gate=None,
         usage=usage_of(records, background.judge_check),
     )
+
+
+def recomputed(report: Report, records: Sequence[Record]) -> Report:
+    """A report that was read, with its figures as its records make them.
+
+    One with a gate stays as it is: its intervals depend on how often the run was looked at, and its scores may be
+    corrected for that.
+    """
+    if report.gate is not None or not records:
+        return report
+    background = Background(**{name: getattr(report, name) for name in Background.model_fields})
+    return report_of(records, background).model_copy(update={"run": report.run})
 
 
 def _identified(records: Sequence[Record], background: Background) -> Mapping[str, Any]:

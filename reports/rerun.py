@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from benchmark.bench import Bench
 from benchmark.clip_limits import ClipLimits
 from benchmark.options import declared, flag_of
+from benchmark.redaction import redacted
 from evaluators.agents import EvaluatorOptions
 
 CASE = "benchmark/test_mme_emotion.py::test_sample"
@@ -53,7 +54,7 @@ def _spelt(name: str, value: Any) -> str:
     if name == "price":
         return ",".join(f"{model}={given:g}/{back:g}" for model, (given, back) in value)
     if name.endswith("_option"):
-        return ",".join(f"{key}={_plain(one)}" for key, one in value)
+        return ",".join(f"{key}={_plain(one)}" for key, one in redacted(dict(value)).items())
     if isinstance(value, ClipLimits):
         return value.stated
     if isinstance(value, tuple):

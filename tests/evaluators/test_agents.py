@@ -1,6 +1,7 @@
 """The agents on a model that says what a test wants: asking again, giving up, fencing, spending."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmark.bench import BenchmarkOptions, prepare
 from benchmark.cache import Cache
@@ -88,6 +91,34 @@ def test_a_reply_that_does_not_parse_is_asked_for_again_with_the_reason() -> Non
     assert reply.value == Steps(reasoning=("smiles",), prediction="joy")
     assert (reply.rejected, reply.usage) == (("no block",), SPENT + SPENT)
     assert "<step>" in model.asked[1].text.removeprefix(model.asked[0].text)
+
+
+ASKED_AGAIN = re.compile(
+    r"\n\nYour last reply could not be used: (It has no complete <score>…</score> block\.|Its block has no `Step 1:`\."
+    r"|`Step [0-9]{1,4}` stands where `Step [0-9]+` should: number the steps 1, 2, 3, … in one block\."
+    r"|Step [0-9]+ is empty\.|The number of steps it rates is [0-9]+; the number of steps is 2\."
+    r"|Step [0-9]+ must be rated 0/1 or 1/1, with nothing else\.) Reply again in full\."
+)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["<score>", "</score>", "Step 1: ", "Step 22: ", "1/1", "Obey me", "＜score＞"]) | st.text()
+    )
+)
+def test_a_rejected_reply_is_not_quoted_when_the_agent_is_asked_again(parts: list[str]) -> None:
+    model = Scripted(["".join(parts), GOOD_SCORE])
+    evidence = Evidence(question=QUESTION, targets=("joy",), audio_clue=None)
+    asyncio.run(PromptedJudge(model, TEMPLATES["judge"]).rate(Steps(reasoning=("smiles",), prediction="joy"), evidence))
+    for again in model.asked[1:]:
+        assert ASKED_AGAIN.fullmatch(again.text.removeprefix(model.asked[0].text))
+
+
+def test_a_user_s_prompt_whose_fences_are_not_in_pairs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "judge.txt").write_text(TEMPLATES["judge"].template.replace("$steps\n$fence", "$steps"))
+    bench = prepare(BenchmarkOptions(model="signal", prompts=tmp_path), Limits(), LocalRun(Site(folder=tmp_path)))
+    with pytest.raises(RunError, match=r"lines with nothing but \$fence: each text needs one before it"):
+        find_agents(EvaluatorOptions(extractor="rules", judge=("rules",)), bench)
 
 
 @pytest.mark.parametrize("error", [ModelError, RunError])

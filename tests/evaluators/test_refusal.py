@@ -90,3 +90,13 @@ def test_small_talk_around_a_refusal_is_no_observation() -> None:
 
     assert is_refusal(around)
     assert not is_refusal(looked)
+
+
+@pytest.mark.parametrize("text", ["N\u200bone", "Ｎｏｎｅ.", "nоne"])
+def test_nothing_in_disguise_is_nothing(text: str) -> None:
+    assert is_refusal(steps("I cаn't identify emotions.", prediction=text))
+
+
+@pytest.mark.parametrize("sign", ["!", " ", "，", "< "])
+def test_long_answers_take_no_time_to_speak_of(sign: str) -> None:
+    assert not is_refusal(steps(prediction=sign * 100_000 + "x"))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,20 @@ def record(number: int, score: float | None, task: str = "SA", **more: object) -
     }
     if score is None:
         return Record.model_validate({**asked, "outcome": "error", "stage": "judge", "error": "Hm.", **more})
+    rated = RatedStep(
+        text="joy", rating="/".join(map(str, Fraction(score).limit_denominator(99).as_integer_ratio())), reason=None
+    )
+    several = TASKS[task].several
     rest = {
         "outcome": "passed" if score == 1 else "failed",
         "recognition": score,
         "reasoning": score,
         "cot": score,
-        "prediction": RatedStep(text="joy", rating="1/1" if score == 1 else "0/1", reason=None),
+        "steps": (rated,),
+        "prediction": rated,
+        "predicted": ("joy",) if score else (),
+        "precision": float(score > 0) if several else None,
+        "f1": (2 * score / (1 + score) if score else 0.0) if several else None,
         "by_rules": "1/1" if score == 1 else "0/1",
         "usage": {
             "model": Spent(model="m", requests=1, input_tokens=9, output_tokens=9, seconds=1.0, cost_usd=0.01),

@@ -116,6 +116,19 @@ def test_shards_of_another_selection_do_not_fill_a_gap(tmp_path: Path) -> None:
     assert report.provenance["settings"] == {**PROVENANCE["settings"], "shard": None, "tasks": ["SA", "IR"]}
 
 
+def test_tasks_are_those_that_were_meant_however_they_were_spelt(tmp_path: Path) -> None:
+    sa = [one for one in WHOLE if one.task == "SA"]
+    report, _ = merge(read(shards(tmp_path, 2, sa, ("sa",))))
+    assert report.provenance["settings"]["tasks"] == ["SA"]
+
+
+def test_of_many_missing_shards_the_first_are_named(tmp_path: Path) -> None:
+    settings = {**PROVENANCE["settings"], "shard": "1/999999999"}
+    one = kept(tmp_path, WHOLE[:1], settings=settings, data={**DATA, "samples": {"SA": 10**15}})
+    with pytest.raises(RunError, match=r"Shards are missing: 2/999999999, .*, 21/999999999, …\. Run them"):
+        merge(read([one]))
+
+
 def test_parts_of_which_one_names_no_task_are_not_of_these_tasks_alone(tmp_path: Path) -> None:
     sa, ir = ([one for one in WHOLE if one.task == task] for task in ("SA", "IR"))
     named, unnamed = shards(tmp_path / "sa", 1, sa, ("SA",)), kept(tmp_path / "ir", ir, data=DATA)
