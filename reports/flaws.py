@@ -5,11 +5,14 @@ made up; a reader says which and goes no further.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from math import fsum
+from typing import Any
 
+from benchmark.dataset import fingerprint_of
 from benchmark.task import TASKS
 from benchmark.text import one_line
 from benchmark.usage import TOKENS
@@ -151,6 +154,10 @@ def uneven(records: Iterable[Record]) -> str:
 def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
     """What cannot be in a report on these records."""
     yield from _range_flaws(report)
+    yield from data_flaws(report.provenance, records)
+    judge = (report.provenance.get("judge") or {}).get("name")
+    if report.judge_check is not None and report.judge_check.judge != judge:
+        yield f"judge_check: it is of {one_line(report.judge_check.judge, 60)}, and {one_line(str(judge), 60)} judged"
     if not len(records) <= report.selected <= MOST:
         yield f"selected is {report.selected}, and there are {len(records)} records"
     stopping = report.gate.stopping if report.gate else None
@@ -169,6 +176,18 @@ def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
             yield f"it has no scores of {name}, of which there are {len(members)} records"
         else:
             yield from _figure_flaws(name, report.tasks[name], members)
+
+
+def data_flaws(provenance: Mapping[str, Any], records: Sequence[Record]) -> Iterator[str]:
+    """Where the records cannot be of the data that they are said to be of; what a part leaves open passes."""
+    data = provenance.get("data") or {}
+    sizes: Mapping[str, int] = data.get("samples") or {}  # which older versions do not tell
+    counts = Counter(record.task for record in records) if sizes else Counter()
+    for name, count in counts.items():
+        if count > sizes.get(name, 0):
+            yield f"its data has {sizes.get(name, 0)} samples of {name}, and there are {count} records"
+    if counts and counts == Counter(sizes) and fingerprint_of(records) != data.get("fingerprint"):
+        yield "ids, labels or true labels of the records are not those of its data"
 
 
 def _figure_flaws(place: str, scores: Scores, records: Sequence[Record]) -> Iterator[str]:
@@ -207,6 +226,9 @@ def _range_flaws(report: Report) -> Iterator[str]:
 def _check_flaws(check: Health | None) -> Iterator[str]:
     if check is None:
         return
+    for name in ASPECTS:
+        if getattr(check, name).of < 1:  # a share of nothing falls short of no limit
+            yield f"judge_check: {name} is of no anchor"
     for name, rate in [*((name, getattr(check, name)) for name in ASPECTS), *check.kinds.items()]:
         if not (0 <= rate.right <= rate.of <= MOST and -CLOSE <= rate.low <= rate.high <= 1 + CLOSE):
             yield f"judge_check: {one_line(name, 60)} is no share"

@@ -12,7 +12,7 @@ from benchmark.errors import RunError
 from benchmark.rows import task_named
 from benchmark.task import TASKS, Sample
 from benchmark.text import SEATS
-from reports.flaws import uneven
+from reports.flaws import data_flaws, uneven
 from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import Health, cost_of, shortfalls
@@ -21,7 +21,6 @@ from reports.provenance import incomparable
 from reports.record import Record
 from reports.report import Background, Report, report_of, total_of
 from reports.trial import trial_of
-from reports.verdict import Verdict
 
 SHOWN = 20
 """Shards that are named."""
@@ -50,6 +49,8 @@ def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = 
         raise RunError(f"{len(twice)} samples are in more than one of these runs, e.g. {twice[0]}: leave one run away.")
     if why := uneven(records):
         raise RunError(f"These are not parts of one run: {why}.")
+    for flaw in data_flaws(first.report.provenance, records):
+        raise RunError(f"These are not parts of one run: {flaw}.")
     background = _background(runs, records, _check([run.report.judge_check for run in runs], gate))
     whole = background.selected + sum(selection.unasked for selection in selections)
     background = background.model_copy(update={"selected": whole})
@@ -64,12 +65,24 @@ def _judged(report: Report, records: Sequence[Record], gate: Gate, background: B
     for record in records:
         keeper.hear(record)
     report = keeper.conclude(report)
-    doubts = [UNCHECKED] if check is None else shortfalls(check)
-    return report.model_copy(update={"gate": _doubted(report.gate, doubts)}) if doubts and report.gate else report
+    verdict = report.gate
+    if verdict is not None and (doubts := [UNCHECKED] if check is None else shortfalls(check)):
+        verdict = verdict.model_copy(update={"word": "UNTRUSTED", "reasons": (*doubts, *verdict.reasons)})
+    if verdict is not None and (left_out := _left_out(report)):
+        verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, left_out)})
+    return report.model_copy(update={"gate": verdict})
 
 
-def _doubted(verdict: Verdict, doubts: Sequence[str]) -> Verdict:
-    return verdict.model_copy(update={"word": "UNTRUSTED", "reasons": (*doubts, *verdict.reasons)})
+def _left_out(report: Report) -> str:
+    """That the verdict is about a part of the data, as the runs were told or say that they were; empty where not."""
+    data = report.provenance["data"]
+    whole = sum((data.get("samples") or {}).values())
+    if whole <= report.selected:
+        return ""
+    return (
+        f"{whole - report.selected} of {whole} samples of {data['name']} were left out by --tasks, --limit, -k or the"
+        " like: this is not about them."
+    )
 
 
 def _sample(record: Record) -> Sample:
