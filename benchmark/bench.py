@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from benchmark.clip_limits import USUAL, Limited
 from benchmark.dataset import Dataset, read_samples
 from benchmark.errors import RunError
 from benchmark.limits import Limits
@@ -72,6 +73,17 @@ class BenchmarkOptions:
     fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
         1.0, "F", "frames a second that the model sees (default: 1)"
     )
+    spread: bool = option(
+        default=False,
+        metavar="",
+        text="take the frames of a clip that is longer than they show from the whole of it, evenly, for the judge too",
+    )
+    clip_limits: Limited = option(
+        USUAL,
+        "K=V,…",
+        "what a clip may take: sound_seconds=300 (its sound is cut there), megapixels=9 of a picture, decoded_gb=32 of"
+        " pictures that are decoded to get at its frames, request_mb=32 of a request (default: as the provider takes)",
+    )
     modalities: Modalities = option((), "LIST", "what the model is given: video,audio (default: what it takes)")
     decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "decoder of frames: pyav or decord (default: pyav)")
     prompts: Path | None = option(None, "DIR", "prompt templates that replace those of the same name")
@@ -121,6 +133,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
         parameters=dict(options.model_option),
         modalities=options.modalities,
         prices=dict(options.price),
+        request_mb=options.clip_limits.request_mb,
         limits=limits,
         local=local,
         asks=asks,

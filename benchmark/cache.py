@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from weakref import WeakKeyDictionary
 
-from benchmark.errors import RunError
+from benchmark.errors import NotKept, RunError
+from benchmark.files import make_folder, opener, put
 
 LIMIT = 20 * 10**9
 """Bytes of frames and waveforms that are kept."""
@@ -45,7 +45,9 @@ class Cache:
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
         self._batch = _Batch()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
+            with open(self.path, "ab", opener=opener):  # as which SQLite makes what lies beside it
+                pass
             self._writer = self._connect()
             self._use_wal()
             # WITHOUT ROWID, which older files have, gives a reply of more than 1 kB pages of its own: twice the disk
@@ -155,7 +157,8 @@ class Cache:
         try:
             yield
         except sqlite3.Error as error:
-            raise RunError(f"The cache {self.path} cannot be {what} ({error}).") from error
+            kind = NotKept if what == "written" else RunError
+            raise kind(f"The cache {self.path} cannot be {what} ({error}).") from error
 
     def _use_wal(self) -> None:
         """Tries again where another process opens the same new file this moment: here SQLite does not wait itself."""
@@ -189,7 +192,7 @@ class Media:
         """Counts what is there."""
         self._folder, self._limit = folder, limit
         self._lock = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._size = sum(size for _, size, _ in self._files())
 
     def read(self, key: str) -> bytes | None:
@@ -217,12 +220,10 @@ class Media:
         """
         path = self._path(key)
         try:
-            path.parent.mkdir(exist_ok=True)
-            with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as passing:
-                passing.write(content)
-            Path(passing.name).replace(path)
+            make_folder(path.parent)
+            put(path, content)
         except OSError as error:
-            raise RunError(f"The cache {path} cannot be written ({error.strerror}).") from error
+            raise NotKept(f"The cache {path} cannot be written ({error.strerror}).") from error
         with self._lock:
             self._size += len(content)
             full = self._size > self._limit

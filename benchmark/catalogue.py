@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.clip_limits import REQUEST_MB
 from benchmark.errors import RunError
 from benchmark.prompt import Modality
 
@@ -29,6 +30,7 @@ class Provider(BaseModel):
         key: environment variable with the key; None where none is needed.
         concurrency: requests in flight that a common account takes; 429s narrow it.
         audio_form: how it wants sound.
+        request_mb: the largest request that it takes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +39,7 @@ class Provider(BaseModel):
     key: str | None = None
     concurrency: int = 32
     audio_form: AudioForm = "base64"
+    request_mb: float = REQUEST_MB
 
 
 class CataloguedModel(BaseModel):
@@ -132,6 +135,12 @@ def provider_at(url: str) -> str | None:
     host = urlsplit(url).hostname
     providers = read_catalogue().providers.items()
     return next((name for name, provider in providers if urlsplit(provider.url).hostname == host), None)
+
+
+def most_request_mb(url: str) -> float:
+    """The largest request, in MB, that the server at a URL is known to take, or may be expected to."""
+    provider = provider_at(url)
+    return read_catalogue().providers[provider].request_mb if provider else REQUEST_MB
 
 
 def row_at(url: str, model: str) -> CataloguedModel | None:

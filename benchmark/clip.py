@@ -22,9 +22,13 @@ from numpy.typing import NDArray
 
 from benchmark import decode
 from benchmark.cache import Cache, key_of
+from benchmark.clip_limits import USUAL, ClipLimits
 from benchmark.contents import Contents
-from benchmark.decode import Decoder, Pace
+from benchmark.decode import Decoder
 from benchmark.errors import DataError, boundary
+from benchmark.frames import import_decord
+from benchmark.pace import Pace
+from benchmark.text import NOT_REGULAR, size_of
 from benchmark.waveform import FULL_SCALE, STRETCHES, Waveform, packed, parse_waveform, waveform_of
 
 T = TypeVar("T")
@@ -143,17 +147,27 @@ class Sound:
         return buffer.getvalue()
 
 
-def _wave_key(digest: str) -> str:
-    return f"wave:{key_of(decode.VERSION, digest, str(STRETCHES))}"
-
-
 def _head_in(kept: bytes | None) -> Mapping[str, Any] | None:
     """What is kept of a clip's frames beside their pictures; None where nothing is, or it cannot be read."""
     try:
         head = json.loads(kept or b"")
         seconds, size = [float(second) for second in head["seconds"]], int(head["size"])
-        return {"decoder": str(head["decoder"]), "seconds": seconds, "size": size, "digest": str(head["digest"])}
+        known = {"length": float(head["length"])} if head.get("length") is not None else {}
+        return {
+            "decoder": str(head["decoder"]),
+            "seconds": seconds,
+            "size": size,
+            "digest": str(head["digest"]),
+            **known,
+        }
     except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _number(kept: bytes) -> float | None:
+    try:
+        return float(json.loads(kept))
+    except (ValueError, TypeError, RecursionError):
         return None
 
 
@@ -164,7 +178,7 @@ class Clip:
     path: Path
 
 
-def _script_of(encoded: Sequence[bytes], key: str) -> bytes:
+def script_of(encoded: Sequence[bytes], key: str) -> bytes:
     """The pictures as they are kept: a call in JavaScript.
 
     A report that is opened from disk may load scripts but no other files, and shows these very files.
@@ -173,8 +187,8 @@ def _script_of(encoded: Sequence[bytes], key: str) -> bytes:
 
 
 def pictures_in(script: bytes, key: str) -> tuple[bytes, ...]:
-    """The pictures that `_script_of` was given; none where the script is not whole."""
-    start, end = _script_of([b"|"], key).split(b"|")
+    """The pictures that `script_of` was given; none where the script is not whole."""
+    start, end = script_of([b"|"], key).split(b"|")
     if not (script.startswith(start) and script.endswith(end)):
         return ()
     return tuple(script[len(start) : -len(end)].split(b'","'))
@@ -186,16 +200,22 @@ class ClipReader:
     `frames` and `sound` block; `soon` lets a running loop do other things in the meantime.
     """
 
-    def __init__(self, cache: Cache, decoder: Decoder = "pyav") -> None:
+    def __init__(
+        self, cache: Cache, decoder: Decoder = "pyav", *, spread: bool = False, limits: ClipLimits = USUAL
+    ) -> None:
         """Keeps what is decoded in the cache; `decoder` is for frames, sound is always PyAV's.
+
+        With `spread`, frames of a clip that is longer than they show are taken from the whole of it, evenly.
 
         Raises:
             RunError: the decoder is not installed.
         """
         if decoder == "decord":
-            decode.import_decord()
+            import_decord()
+        self._spread, self._limits = spread, limits
         self._cache, self._contents = cache, Contents(cache)
         self._digests: dict[Path, str] = {}
+        self._lengths: dict[Path, float] = {}
         self._decoder = decoder
         self._recent: OrderedDict[str, tuple[Frames, int]] = OrderedDict()
         self._recent_bytes = 0
@@ -205,14 +225,19 @@ class ClipReader:
         # decoding has threads of its own, so that what only needs a look at the disk never waits behind it
         self._pool = ThreadPoolExecutor(os.cpu_count(), "mme-emotion decoding")
 
+    @property
+    def spread(self) -> bool:
+        """Whether the frames of long clips are taken from the whole of them."""
+        return self._spread
+
     @boundary(DataError)
     def frames(self, clip: Clip, *, fps: float = 1.0, most: int = 10) -> Frames:
-        """The frames on display at 0, 1/fps, 2/fps, … seconds, `most` times at most; `decode.Pace` is exact about it.
+        """The frames on display at 0, 1/fps, 2/fps, … seconds, `most` times at most; `Pace` is exact about it.
 
         Raises:
             DataError: the file is missing, has no picture, or nothing can decode it.
         """
-        key, pace = self._frames_key(clip, fps, most), Pace(fps=fps, most=most)
+        key, pace = self._frames_key(clip, fps, most), Pace(fps=fps, most=most, spread=self._spread)
         found = self._found_frames(key, clip, pace)
         return self._decoded_frames(key, clip, pace) if found is None else found
 
@@ -237,10 +262,11 @@ class ClipReader:
         with self._lock(key):
             kept = self._cache.media.read(key)
             if kept is None or len(kept) % 2:  # half a sample is none
-                levels = decode.read_sound(clip.path, rate)
+                levels = decode.read_sound(clip.path, rate, self._limits)
                 kept = b"" if levels is None else levels.astype("<i2").tobytes()
                 self._cache.media.write(key, kept)
-        heard = np.frombuffer(kept, "<i2")
+        # versions without a limit have kept all of it
+        heard = np.frombuffer(kept, "<i2", min(len(kept) // 2, round(self._limits.sound_seconds * rate)))
         return Sound(samples=heard.astype(np.float32) / np.float32(FULL_SCALE), rate=rate) if len(heard) else None
 
     @boundary(DataError)
@@ -252,17 +278,17 @@ class ClipReader:
         """
         digest = self._digest(clip.path)
         with self._lock(self._sound_key(digest, _WAVEFORM_RATE)):  # so that a sound is decoded once
-            kept = parse_waveform(self._cache.get(_wave_key(digest)))
+            kept = parse_waveform(self._cache.get(self._wave_key(digest)))
             return kept[0] if kept is not None else self._measured(clip, digest)
 
     def _measured(self, clip: Clip, digest: str) -> Waveform | None:
         sound = self._cache.media.read(self._sound_key(digest, _WAVEFORM_RATE))
         if sound is None or len(sound) % 2:
-            levels = decode.read_sound(clip.path, _WAVEFORM_RATE)
+            levels = decode.read_sound(clip.path, _WAVEFORM_RATE, self._limits)
         else:
             levels = np.frombuffer(sound, "<i2")
         waveform = None if levels is None or not len(levels) else waveform_of(levels, _WAVEFORM_RATE)
-        self._cache.put(_wave_key(digest), packed(waveform))
+        self._cache.put(self._wave_key(digest), packed(waveform))
         return waveform
 
     async def waveform_soon(self, clip: Clip) -> Waveform | None:
@@ -277,8 +303,26 @@ class ClipReader:
         digest = self._digests.get(clip.path)
         if digest is None:
             return None
-        kept = parse_waveform(self._cache.get(_wave_key(digest)))
+        kept = parse_waveform(self._cache.get(self._wave_key(digest)))
         return await self.soon(partial(self.waveform, clip)) if kept is None else kept[0]
+
+    async def length_soon(self, clip: Clip) -> float | None:
+        """How many seconds a clip lasts that somebody has read here, by what its file says; else None.
+
+        Raises:
+            DataError: it cannot be opened.
+        """
+        if clip.path in self._lengths or clip.path not in self._digests:
+            return self._lengths.get(clip.path)
+        key = f"length:{key_of(decode.VERSION, self._digests[clip.path])}"
+        kept = self._cache.get(key)
+        length = (
+            await self.soon(partial(decode.read_length, clip.path, self._limits)) if kept is None else _number(kept)
+        )
+        self._cache.put(key, json.dumps(length).encode())
+        if length is not None:
+            self._lengths[clip.path] = length
+        return length
 
     @boundary(DataError)
     def video(self, clip: Clip, *, sound: bool = True) -> bytes:
@@ -288,7 +332,7 @@ class ClipReader:
             DataError: the file is missing, damaged, has no picture, or cannot be an mp4 without re-encoding.
         """
         self._digest(clip.path)
-        return decode.read_video(clip.path, sound=sound)
+        return decode.read_video(clip.path, sound=sound, limits=self._limits)
 
     async def soon(self, read: Callable[[], T]) -> T:
         """What `read` returns, read on one of the decoding threads."""
@@ -301,15 +345,27 @@ class ClipReader:
             DataError: as for `frames`.
         """
         with boundary(DataError):
-            key, pace = await asyncio.to_thread(self._frames_key, clip, fps, most), Pace(fps=fps, most=most)
+            key, pace = (
+                await asyncio.to_thread(self._frames_key, clip, fps, most),
+                Pace(fps=fps, most=most, spread=self._spread),
+            )
             found = self._found_frames(key, clip, pace)
             return await self.soon(partial(self._decoded_frames, key, clip, pace)) if found is None else found
 
+    def _cut(self) -> tuple[str, ...]:
+        """What tells sound that is cut elsewhere than usual in a key."""
+        seconds = self._limits.sound_seconds
+        return () if seconds == USUAL.sound_seconds else (f"{seconds:g} s",)
+
     def _sound_key(self, digest: str, rate: int) -> str:
-        return key_of(decode.VERSION, digest, "sound", str(rate))
+        return key_of(decode.VERSION, digest, "sound", str(rate), *self._cut())
+
+    def _wave_key(self, digest: str) -> str:
+        return f"wave:{key_of(decode.VERSION, digest, str(STRETCHES), *self._cut())}"
 
     def _frames_key(self, clip: Clip, fps: float, most: int) -> str:
-        return key_of(decode.VERSION, self._digest(clip.path), "frames", self._decoder, str(fps), str(most))
+        spread = ("spread",) if self._spread else ()
+        return key_of(decode.VERSION, self._digest(clip.path), "frames", self._decoder, str(fps), str(most), *spread)
 
     def _found_frames(self, key: str, clip: Clip, pace: Pace) -> Frames | None:
         """The frames, where it is known what they show; the pictures are read later."""
@@ -334,11 +390,12 @@ class ClipReader:
 
     def _decode(self, key: str, clip: Clip, pace: Pace) -> tuple[Mapping[str, Any], tuple[bytes, ...]]:
         """What the clip holds, and its pictures in Base64; both are kept, the pictures first."""
-        decoder, pictures = decode.read_frames(clip.path, self._decoder, pace)
+        decoder, (pictures, length) = decode.read_frames(clip.path, self._decoder, pace, self._limits)
         shown = tuple(pictures.values())
         encoded, size = tuple(map(base64.b64encode, shown)), sum(map(len, shown))
         head = {"decoder": decoder, "seconds": list(pictures), "size": size, "digest": key_of(*shown)}
-        self._cache.media.write(key, _script_of(encoded, key))
+        head |= {} if length is None else {"length": length}
+        self._cache.media.write(key, script_of(encoded, key))
         self._cache.put(f"clip:{key}", json.dumps(head).encode())
         return head, encoded
 
@@ -349,6 +406,8 @@ class ClipReader:
         load = partial(self._pictures, key, clip, pace, len(head["seconds"]))
         source, size = Source(decoder=head["decoder"], key=key), head["size"]
         frames = Frames(head["seconds"], head["digest"], load, source, encoded)
+        if "length" in head:
+            self._lengths[clip.path] = head["length"]
         with self._guard:
             self._recent_bytes += size - self._recent.pop(key, (frames, 0))[1]
             self._recent[key] = frames, size
@@ -361,6 +420,7 @@ class ClipReader:
 
     def _digest(self, path: Path) -> str:
         with _reading(path):
+            _refuse_irregular(path)
             digest = self._contents.digest(path)
         if digest == _EMPTY:
             raise DataError(f"The clip {path} is empty; copy it again.")
@@ -371,6 +431,12 @@ class ClipReader:
         """As `_digest`, where the file has been read in this state before."""
         with _reading(path):
             return self._contents.known(path)
+
+
+def _refuse_irregular(path: Path) -> None:
+    """Refuses what would never end: a pipe, a device, a socket. A folder is refused when it is opened."""
+    if size_of(path.stat()) == NOT_REGULAR and not path.is_dir():
+        raise DataError(f"The clip {path} is no regular file; replace it.")
 
 
 @contextmanager

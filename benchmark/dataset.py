@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from benchmark.cache import key_of
 from benchmark.clip import Clip
@@ -76,14 +77,34 @@ def _dataset(name: str, gathered: Gathered, folder: Path) -> Dataset:
     if problems:
         raise DataError(_report(name, [*problems, *(f"{row.place}: {row.flaw}" for row in rows if row.flaw)]))
     samples = tuple(_sample(row, case_id) for row, case_id in zip(rows, case_ids(rows), strict=True))
-    asked = sorted((sample.id, sample.targets, sample.label_set) for sample in samples)
     return Dataset(
         samples=samples,
         missing={sample.id: storable(row.flaw) for sample, row in zip(samples, rows, strict=True) if row.flaw},
         name=storable(name),  # of a folder, whose name need be no text
-        fingerprint=key_of(json.dumps(asked)),
+        fingerprint=fingerprint_of(samples),
         folder=Path(os.path.normpath(folder)),
     )
+
+
+class Asked(Protocol):
+    """What a fingerprint is of: a sample, or the record of one."""
+
+    @property
+    def id(self) -> str:
+        """Its name among all."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The true labels."""
+
+    @property
+    def label_set(self) -> tuple[str, ...]:
+        """The candidates."""
+
+
+def fingerprint_of(samples: Iterable[Asked]) -> str:
+    """A hash of what is asked, whatever the order of the samples."""
+    return key_of(json.dumps(sorted((sample.id, sample.targets, sample.label_set) for sample in samples)))
 
 
 def _report(name: str, problems: Sequence[str]) -> str:

@@ -4,16 +4,16 @@ import hashlib
 import lzma
 import os
 import shutil
-import stat
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import BadZipFile, ZipFile
 
+from benchmark.archive import check_members, open_archive
 from benchmark.errors import DataError, RunError, boundary
-from benchmark.files import put
-from benchmark.rows import leaves_folder, slashed
+from benchmark.files import make_folder, put
+from benchmark.rows import slashed
 from benchmark.text import mended
 
 INSTALL = "Reading data sets from the hub needs: pip install 'mme-emotion[hub]'"
@@ -25,15 +25,16 @@ def unpack(archive: Path, target: Path) -> None:
     Processes may do so at the same time; one of them provides the folder.
 
     Raises:
-        DataError: the file is damaged or encrypted, a member would leave the folder, there is too little space or no
-            right to write; the text does not name the file.
+        DataError: the file is damaged or encrypted, a member would leave the folder, members overlap or grow out of
+            all proportion, there is too little space or no right to write; the text does not name the file.
     """
     passing = target.with_name(f".{target.name}.{uuid4().hex}")
     try:
-        with ZipFile(archive) as opened:
+        with open_archive(archive) as file, ZipFile(file) as opened:
+            file.limited = False
             members = opened.infolist()
-            _check(members, shutil.disk_usage(archive.parent).free)
-            passing.mkdir()
+            check_members(members, file, shutil.disk_usage(archive.parent).free)
+            make_folder(passing)
             for member in members:
                 member.filename = slashed(member.filename)  # as some programs of Windows write it
                 opened.extract(member, passing)
@@ -44,15 +45,6 @@ def unpack(archive: Path, target: Path) -> None:
             raise DataError(f"cannot be unpacked ({reason}); unpack it by hand, into {target}") from error
     finally:
         shutil.rmtree(passing, ignore_errors=True)
-
-
-def _check(members: Sequence[ZipInfo], free: int) -> None:
-    for member in members:
-        if leaves_folder(member.filename) or stat.S_ISLNK(member.external_attr >> 16):
-            raise DataError(f"is refused as a whole: its member {member.filename} could write outside its folder")
-    needed = sum(member.file_size for member in members)
-    if needed > free:
-        raise DataError(f"cannot be unpacked: it takes {needed:,} bytes and the disk has {free:,} left")
 
 
 def fetch(name: str) -> Path:
@@ -115,6 +107,6 @@ def _video(value: object, folder: Path) -> object:
     name = PurePosixPath(slashed(path or "clip.mp4")).name
     clip = folder / ".clips" / hashlib.sha256(content).hexdigest()[:16] / name
     if not clip.exists():
-        clip.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(clip.parent)
         put(clip, content)
     return clip.relative_to(folder).as_posix()

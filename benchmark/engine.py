@@ -10,7 +10,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from benchmark.errors import RunError
+from benchmark.errors import NotKept, RunError
 from benchmark.fault import Fault, fault_of
 from benchmark.task import Sample
 
@@ -31,6 +31,7 @@ class Engine(Generic[T]):
     Attributes:
         stopped: why it does no more; None while it does.
         fault: the exception behind that, where it is of a kind that nobody foresaw.
+        unkept: whether something that was found cannot be kept.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Engine(Generic[T]):
         """
         self.stopped: str | None = None
         self.fault: Fault | None = None
+        self.unkept = False
         self._work, self._window, self._failure, self._rescue, self._farewell = work, window, failure, rescue, farewell
         self._line: deque[Sample] = deque()
         self._results: dict[str, Future[T]] = {}
@@ -141,6 +143,7 @@ class Engine(Generic[T]):
             result = await self._found(sample)
         except RunError as error:
             self.fault = self.fault or error.fault
+            self.unkept = self.unkept or isinstance(error, NotKept)
             self._stop(str(error), drop=True)
             future.set_exception(error)
         except asyncio.CancelledError:

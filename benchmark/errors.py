@@ -6,6 +6,7 @@
     ├── ExtractorError    the agent that cuts an answer into steps
     ├── JudgeError        the agent that rates the steps, or describes the sound for it
     └── RunError          an option, a key, an endpoint, a run directory
+        └── NotKept       a disk that is full, a folder that has gone
 
 A text is one or two sentences for the person at the terminal: what is wrong, where, what to do.
 """
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmark.fault import Fault, fault_of
+from benchmark.printed import printable
 from benchmark.usage import Usage
 
 KEPT = "What was answered is kept: the same command goes on."
@@ -36,7 +38,7 @@ class EmotionError(Exception):
     def __init__(
         self, message: str, replies: tuple[str, ...] = (), usage: Usage = Usage(), fault: Fault | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))  # it may quote a server, a file or a model
         self.replies = replies
         self.usage = usage
         self.fault = fault
@@ -68,6 +70,10 @@ class JudgeError(EmotionError):
 
 class RunError(EmotionError):
     """The run as asked for cannot start."""
+
+
+class NotKept(RunError):
+    """What was found cannot be kept."""
 
 
 @contextmanager

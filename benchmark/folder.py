@@ -30,6 +30,7 @@ from benchmark.rows import (
     task_named,
 )
 from benchmark.task import TASKS, Task
+from benchmark.text import NOT_REGULAR
 
 
 def _inside(video_id: str) -> str:
@@ -104,7 +105,8 @@ def read_folder(root: Path) -> Gathered | None:
     root = root.resolve()
     files = list_files(root)
     problems: list[str] = []
-    tables = [table for file in sorted(files) if (table := _table(root, file, problems))]
+    readable = sorted(file for file, size in files.items() if size != NOT_REGULAR)
+    tables = [table for file in readable if (table := _table(root, file, problems))]
     if not any(table.asks for table in tables) and not problems:
         return None
     asked = [stated for table in tables if table.asks for stated in _read(root, table, Question, problems)]

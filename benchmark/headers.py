@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = 64
+"""Characters of a time or a number; what is longer is none."""
 
 
 def pause_asked(headers: Mapping[str, str]) -> float | None:
@@ -14,6 +16,8 @@ def pause_asked(headers: Mapping[str, str]) -> float | None:
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
     told = headers.get("retry-after", "")
+    if len(told) > _LONGEST:
+        return None
     if (seconds := _number(told)) is not None:
         return seconds
     try:
@@ -37,6 +41,8 @@ def pause_due(headers: Mapping[str, str]) -> float | None:
 
 def span_of(told: str) -> float | None:
     """Seconds of a time such as `6m0s`, `250ms` or `2.5`; None for what is none."""
+    if len(told) > _LONGEST:
+        return None
     parts = _PART.findall(told)
     if "".join(number + unit for number, unit in parts) != told or not parts:
         return _number(told)
@@ -44,8 +50,10 @@ def span_of(told: str) -> float | None:
 
 
 def _number(told: str | None) -> float | None:
+    if told is None or len(told) > _LONGEST:
+        return None
     try:
-        number = float(told or "")
+        number = float(told)
     except ValueError:
         return None
     return number if 0 <= number < float("inf") else None

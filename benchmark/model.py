@@ -174,6 +174,7 @@ class ModelOptions:
         parameters: of each request, over those of the catalogue.
         modalities: what an endpoint takes that the catalogue does not know; video alone if nobody says.
         prices: of models by name, in USD per million input and output tokens, over those that are published.
+        request_mb: the largest request that is sent, in MB; None for what the server is known to take.
         limits: the accounts of the run.
         urgent: whether its requests go before those that are not: what ends samples, before what begins others.
         local: where models of `hf:` are loaded; None where none can be.
@@ -185,6 +186,7 @@ class ModelOptions:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     modalities: tuple[str, ...] = ()
     prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    request_mb: float | None = None
     limits: Limits = field(default_factory=Limits)
     urgent: bool = False
     local: "LocalRun | None" = None

@@ -3,14 +3,14 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
 
 from benchmark.clip import as_frames
-from benchmark.errors import RunError
+from benchmark.errors import NotKept, RunError
 from benchmark.prompt import Prompt
 from benchmark.usage import Usage
 
@@ -73,10 +73,11 @@ class Budget:
         What others have set aside is waited for as long as something is settled within `stale_seconds`.
         """
         self.most, self._stale_seconds = most, stale_seconds
-        self._books = sqlite3.connect(file or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
-        self._books.execute("PRAGMA synchronous=OFF")  # worth nothing once the run is over
-        self._books.execute("CREATE TABLE IF NOT EXISTS books (row PRIMARY KEY, aside REAL, spent REAL)")
-        self._books.execute("INSERT OR IGNORE INTO books VALUES (1, 0, 0)")
+        with _told():
+            self._books = sqlite3.connect(file or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
+            self._books.execute("PRAGMA synchronous=OFF")  # worth nothing once the run is over
+            self._books.execute("CREATE TABLE IF NOT EXISTS books (row PRIMARY KEY, aside REAL, spent REAL)")
+            self._books.execute("INSERT OR IGNORE INTO books VALUES (1, 0, 0)")
         self._pending = 0
         self._settled = asyncio.Event()
 
@@ -120,17 +121,31 @@ class Budget:
 
     def _state(self) -> tuple[float, float]:
         """USD that all processes have set aside, and that replies have cost."""
-        aside, spent = self._books.execute("SELECT aside, spent FROM books").fetchone()
+        with _told():
+            aside, spent = self._books.execute("SELECT aside, spent FROM books").fetchone()
         return float(aside), float(spent)
 
     def settle(self, amount: float, cost: float) -> None:
         """Takes back what was set aside and books what it was in the end."""
-        self._books.execute("UPDATE books SET aside = aside - ?, spent = spent + ?", (amount, cost))
+        with _told():
+            self._books.execute("UPDATE books SET aside = aside - ?, spent = spent + ?", (amount, cost))
         self._pending -= 1
         self._settled.set()
 
     def _take(self, amount: float) -> bool:
-        taken = self._books.execute(
-            "UPDATE books SET aside = aside + ? WHERE aside + spent + ? <= ?", (amount, amount, self.most)
-        )
+        with _told():
+            taken = self._books.execute(
+                "UPDATE books SET aside = aside + ? WHERE aside + spent + ? <= ?", (amount, amount, self.most)
+            )
         return taken.rowcount == 1
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise NotKept(
+            f"What the run has spent cannot be kept in the temporary folder ({error}): make room there, or name another"
+            " with TMPDIR=DIR."
+        ) from error

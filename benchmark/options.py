@@ -48,7 +48,8 @@ Listed = Annotated[tuple[str, ...], BeforeValidator(split)]
 """Several values, comma-separated on the command line."""
 
 
-def _pairs(value: object) -> object:
+def split_pairs(value: object) -> object:
+    """Comma-separated `K=V` pairs, or a table, as a tuple of them; anything else as it is."""
     if isinstance(value, Mapping):
         return tuple(value.items())
     if isinstance(value, str):
@@ -68,7 +69,7 @@ def _pair(text: str) -> tuple[str, object]:
         return name.strip(), value.strip()
 
 
-Parameters = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
+Parameters = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(split_pairs)]
 """`K=V` pairs, comma-separated on the command line; a value that is JSON is taken as such, else as text."""
 
 
@@ -86,7 +87,7 @@ def parse_pairs(name: str, value: str | None) -> tuple[tuple[str, Any], ...]:
 
 
 def _prices(value: object) -> object:
-    parts = _pairs(value)
+    parts = split_pairs(value)
     return tuple((name, _price(name, price)) for name, price in parts) if isinstance(parts, tuple) else parts
 
 

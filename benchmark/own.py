@@ -35,7 +35,7 @@ from benchmark.rows import (
     task_named,
 )
 from benchmark.task import TASKS, Task
-from benchmark.text import clip_flaw, parse_json, read_text
+from benchmark.text import clip_flaw, parse_json, read_text, size_of
 
 
 def _task(name: object) -> Task:
@@ -148,7 +148,7 @@ def _video(stated: str, folder: Path) -> str:
 
 def _flaw(clip: Path, video: str) -> str:
     try:
-        flaw = clip_flaw(clip, clip.stat().st_size)
+        flaw = clip_flaw(clip, size_of(clip.stat()))
     except (OSError, ValueError):  # the latter for a zero byte in the path
         flaw = "is not there"
     return f"{video} {flaw}" if flaw else ""

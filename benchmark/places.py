@@ -11,7 +11,7 @@ from benchmark.download import unpack
 from benchmark.errors import DataError
 from benchmark.rows import inner_id, leading_task, slashed, task_named
 from benchmark.task import Task
-from benchmark.text import clip_flaw
+from benchmark.text import NOT_REGULAR, clip_flaw, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Found:
 
 
 def list_files(root: Path) -> Mapping[str, int]:
-    """The size in bytes of every file below the folder, by its path from there.
+    """The size in bytes of every file below the folder, by its path from there; `NOT_REGULAR` of pipes and the like.
 
     Hidden ones are passed over; links are followed, but into no folder twice.
 
@@ -56,7 +56,7 @@ def list_files(root: Path) -> Mapping[str, int]:
         for child in seen:
             if not child.is_dir():
                 with suppress(FileNotFoundError):  # a link that leads nowhere
-                    sizes[prefix + child.name] = child.stat().st_size
+                    sizes[prefix + child.name] = size_of(child.stat())
             elif not child.is_symlink() or _is_new(child.path, followed):
                 left.append(f"{prefix}{child.name}/")
     return sizes
@@ -131,7 +131,7 @@ def _distance(clip: Wanted, namesake: str) -> tuple[int, bool]:
 def _unpack(root: Path, files: Mapping[str, int], lacking: Set[Task], problems: list[str]) -> bool:
     """Unpacks the zip files that may hold clips of the tasks; says whether there is anything new."""
     unpacked = False
-    for archive in (file for file in files if file.lower().endswith(".zip")):
+    for archive in (file for file in files if file.lower().endswith(".zip") and files[file] != NOT_REGULAR):
         task = leading_task(_stem(archive).rpartition("/")[2]) or task_around(archive)
         target = _target(archive, files)
         if target is None or (root / target).exists() or not (task is None or task in lacking):

@@ -4,11 +4,11 @@ import asyncio
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
@@ -26,14 +26,10 @@ from benchmark.local.run import LocalRun, Site
 from benchmark.model import Answer, Connected, Model, Respondent
 from benchmark.models.cached import CachedModel
 from benchmark.money import Budget
-from benchmark.options import (
-    declared,
-    flag_of,
-    parse_options,
-    read_option_file,
-)
+from benchmark.options import declared, flag_of, parse_options, read_option_file
+from benchmark.passing import passing_folder, sweep
 from benchmark.prompt import Asking, Prompt, Prompter
-from benchmark.schedule import DEPTH, Deal, Dealing
+from benchmark.schedule import DEPTH, Deal, Dealing, Node
 from benchmark.signals import heed, sign_up
 from benchmark.task import TASKS, Sample
 
@@ -42,8 +38,10 @@ T = TypeVar("T")
 PYTEST_S_OWN = frozenset({"filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"})
 """Markers that change what pytest does; a source of such a name is no marker."""
 
-CASES = Path(__file__).with_name("test_mme_emotion.py")
+CASES = Path(__file__).resolve().with_name("test_mme_emotion.py")
 
+# so that `-p benchmark.plugin` is all that an installed suite needs, which has no conftest.py
+pytest_plugins = ["evaluators.plugin", "reports.plugin"]
 
 OPTIONS = pytest.StashKey[BenchmarkOptions]()
 BENCH = pytest.StashKey[Bench]()
@@ -107,8 +105,20 @@ def usage_errors() -> Iterator[None]:
 
 def runs_cases(config: pytest.Config) -> bool:
     """Whether the benchmark's cases are among what pytest was asked to collect; `pytest tests` starts nothing."""
-    asked = (config.invocation_params.dir / argument.split("::")[0] for argument in config.args)
-    return any(path.resolve() == CASES or path.resolve() in CASES.parents for path in asked)
+    asked = (_place(config, argument.partition("::")[0]).resolve() for argument in config.args)
+    return any(path == CASES or path in CASES.parents for path in asked)
+
+
+def _place(config: pytest.Config, argument: str) -> Path:
+    """What pytest is asked to collect: a path, or with `--pyargs` a package's name, which goes first."""
+    if config.option.pyargs:
+        try:
+            spec = find_spec(argument)
+        except (AttributeError, ImportError, ValueError):
+            spec = None
+        if spec is not None and spec.origin not in (None, "namespace"):
+            return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+    return config.invocation_params.dir / argument
 
 
 SHOWING = ("collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test", "markers", "cacheshow")
@@ -135,9 +145,15 @@ def common_folder(config: pytest.Config) -> Path:
     if is_worker(config):
         return Path(config.workerinput[COMMON])  # type: ignore[attr-defined]
     if COMMON_FOLDER not in config.stash:
-        passing = TemporaryDirectory(prefix="mme-emotion-", ignore_cleanup_errors=True)
-        config.add_cleanup(passing.cleanup)
-        config.stash[COMMON_FOLDER] = Path(passing.name)
+        sweep()
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        try:
+            config.stash[COMMON_FOLDER] = stack.enter_context(passing_folder())
+        except OSError as error:
+            raise pytest.UsageError(
+                f"No temporary folder can be made ({error.strerror}): make room, or name another with TMPDIR=DIR."
+            ) from error
     return config.stash[COMMON_FOLDER]
 
 
@@ -272,7 +288,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> Dealing | None:
         return None
     workers = config.stash[WORKERS]
     depth = DEPTH * -(-bench_of(config).limits.window(workers) // workers)
-    return Dealing(workers, depth, lambda node, cases: deal_of(config, node.gateway.id).tell(cases), pytest.UsageError)
+    return Dealing(workers, depth, partial(_tell, config), pytest.UsageError)
+
+
+def _tell(config: pytest.Config, node: Node, cases: Sequence[int]) -> None:
+    try:
+        deal_of(config, node.gateway.id).tell(cases)
+    except OSError as error:
+        pytest.exit(
+            f"The temporary folder {common_folder(config)} cannot be written ({error.strerror}): make room, or name"
+            " another with TMPDIR=DIR. The same command goes on.",
+            returncode=pytest.ExitCode.INTERNAL_ERROR,
+        )
 
 
 def deal_of(config: pytest.Config, worker: str) -> Deal:
@@ -282,7 +309,7 @@ def deal_of(config: pytest.Config, worker: str) -> Deal:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One case for each sample, marked with its task and its source."""
-    if "sample" in metafunc.fixturenames and Path(str(metafunc.definition.path)) == CASES:
+    if "sample" in metafunc.fixturenames and metafunc.definition.path.resolve() == CASES:
         metafunc.parametrize("sample", [_case(sample) for sample in bench_of(metafunc.config).samples])
 
 
@@ -305,7 +332,10 @@ def cache_of(config: pytest.Config) -> Cache:
 def reader_of(config: pytest.Config) -> ClipReader:
     """Frames and sound of clips; one reader for all, so that a clip is read once for model and judge."""
     if READER not in config.stash:
-        config.stash[READER] = ClipReader(cache_of(config), decoder=config.stash[OPTIONS].decoder)
+        options = config.stash[OPTIONS]
+        config.stash[READER] = ClipReader(
+            cache_of(config), options.decoder, spread=options.spread, limits=options.clip_limits
+        )
     return config.stash[READER]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import httpx2
 import openai
 
-from benchmark.decode import LONGEST_SIDE
+from benchmark.jpeg import LONGEST_SIDE
 from benchmark.limits import Limits
 from benchmark.models.complaint import parse_complaint
 from benchmark.models.endpoint import Endpoint, EndpointModel
@@ -247,7 +247,7 @@ async def _listed(model: EndpointModel) -> Listed:
             return Listed(fault=fault, seconds=time.monotonic() - started)
         except (openai.OpenAIError, TimeoutError) as error:
             return Listed(fault=model.said(error, url))
-        listing = parse_listing(model.redacted(response.text).encode())
+        listing = parse_listing(response.content, model.redacted)
         return Listed(seconds=time.monotonic() - started, listing=listing)
 
 

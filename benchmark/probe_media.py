@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.clip import Frame, Sound
-from benchmark.decode import JPEG_QUALITY
+from benchmark.jpeg import JPEG_QUALITY
 
 RATE = 16_000
 """Samples a second of the sound that models are sent."""

@@ -2,16 +2,23 @@
 
 import json
 import math
+import os
 import re
+import stat
 from pathlib import Path
 
 from benchmark.errors import DataError
+from benchmark.given import read_whole
+from benchmark.printed import printable
 
 _POINTER = "version https://git-lfs.github.com/spec/v1"
 _PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 LONGEST_NAME = 200
 """Characters of a model's name that are told."""
+
+QUOTED = 100
+"""Characters of a file's words that a sentence quotes."""
 
 SEATS = " + "
 """What stands between the names of a panel's judges, and in no name."""
@@ -28,7 +35,7 @@ def storable(text: str) -> str:
 def one_line(text: str, most: int) -> str:
     """The text on one line of so many characters at most, without what would steer a terminal."""
     plain = "".join(sign if sign.isprintable() else " " for sign in storable(text[: 20 * most]))
-    return " ".join(plain.split())[:most]
+    return printable(" ".join(plain.split()))[:most]
 
 
 def mended(value: object) -> object:
@@ -66,9 +73,8 @@ def read_text(path: Path) -> str:
         DataError: it cannot be read, is empty, or is something else under this name; the text does not name the file.
     """
     try:
-        text = storable(path.read_text("utf-8-sig", "surrogatepass"))
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})") from error
+        text = storable(read_whole(path).decode("utf-8-sig", "surrogatepass"))
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise DataError(f"is not UTF-8 ({error})") from error
     if not text.strip():
@@ -78,8 +84,19 @@ def read_text(path: Path) -> str:
     return text
 
 
+NOT_REGULAR = -1
+"""In place of the size of a pipe, a device or a socket: to open it may never end."""
+
+
+def size_of(state: os.stat_result) -> int:
+    """The size in bytes of a file, or `NOT_REGULAR`."""
+    return state.st_size if stat.S_ISREG(state.st_mode) else NOT_REGULAR
+
+
 def clip_flaw(path: Path, size: int) -> str:
     """Why a clip of so many bytes cannot be used; empty where its size is no reason to look, or it seems to be one."""
+    if size == NOT_REGULAR:
+        return "is no regular file"
     if not size:
         return "is empty"
     return clip_disguise(path) if size < _SMALL else ""

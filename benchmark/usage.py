@@ -9,6 +9,9 @@ TOKENS = ("input_tokens", "cached_tokens", "audio_tokens", "output_tokens", "tho
 MOST = 10**9
 """Tokens: no request has more, whatever a server says."""
 
+MOST_USD = 10**6
+"""No request costs more, whatever a server says."""
+
 
 def count_of(told: object) -> int | None:
     """A count as others tell it; None for what is none, or cannot be one."""

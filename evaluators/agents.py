@@ -19,7 +19,10 @@ from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
 from benchmark.prompt import check_replacements, read_templates
 from benchmark.snapshots import is_same_model
 from benchmark.text import SEATS
+from evaluators.extractor import TEXTS as EXTRACTED
 from evaluators.extractor import Extractor
+from evaluators.fence import fenced
+from evaluators.judge import TEXTS as JUDGED
 from evaluators.judge import Judge, PromptedJudge
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
 from evaluators.panel import Panel
@@ -78,7 +81,8 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     """The agents that the options name.
 
     Raises:
-        RunError: one is not to be had, there is nobody to judge, or one model would judge twice.
+        RunError: one is not to be had, there is nobody to judge, one model would judge twice, or a prompt of the user's
+            does not enclose what it should.
     """
     chosen = partial(
         agent_spec,
@@ -91,11 +95,14 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     extractor, clue_model = chosen(options.extractor, PAPER_EXTRACTOR), options.clue_model
     found = tuple(find_judge(judge, settings("judge", judge, ("video",))) for judge in judges)
     _refuse_twins(found)
+    templates = read_templates(PROMPTS, bench.options.prompts)
+    fenced(templates["extract"].template, EXTRACTED)
+    fenced(templates["judge"].template, JUDGED)
     return Agents(
         extractor=find_extractor(extractor, settings("extractor", extractor, ("video",))),
         judges=found,
         listener=find_listener(clue_model, settings("clue_model", clue_model, ("audio",))) if clue_model else None,
-        templates=read_templates(PROMPTS, bench.options.prompts),
+        templates=templates,
     )
 
 
@@ -126,6 +133,7 @@ def _settings(
         parameters=dict(getattr(options, f"{role}_option")),
         modalities=modalities,
         prices=prices,
+        request_mb=bench.options.clip_limits.request_mb,
         limits=bench.limits,
         urgent=True,
         local=bench.local,

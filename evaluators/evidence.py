@@ -30,7 +30,8 @@ class Evidence:
         question: what was asked.
         targets: the true labels.
         audio_clue: what is heard; None where nobody has said.
-        frames: one a second, the first ten.
+        frames: one a second, the first ten; where they are `spread`, ten of the whole of a longer clip.
+        spread: whether they may be.
         repeat: how often the judge has been asked for the same sample before.
     """
 
@@ -38,4 +39,5 @@ class Evidence:
     targets: tuple[str, ...]
     audio_clue: str | None
     frames: Sequence[Frame] = ()
+    spread: bool = False
     repeat: int = 0

@@ -10,8 +10,11 @@ from benchmark.model import Answer, Model
 from benchmark.prompt import Prompt
 from evaluators.agent import Reply, ask
 from evaluators.evidence import Question
-from evaluators.fence import defused, fence_for
+from evaluators.fence import fenced, listed, request
 from evaluators.steps import Steps, parse_steps
+
+TEXTS = frozenset({"labels", "answer"})
+"""The placeholders for what others have written."""
 
 
 @runtime_checkable
@@ -49,12 +52,10 @@ class PromptedExtractor:
     @property
     def identity(self) -> str:
         """The model's, with the wording of the request."""
-        return f"{self.model.identity}\n{self.template.template}"
+        return f"{self.model.identity}\n{fenced(self.template.template, TEXTS)}"
 
     async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
         """The answer's steps, asked for again where the reply does not parse."""
-        text = defused(answer.reasoned)
-        request = self.template.substitute(
-            subject=question.subject, labels="; ".join(question.label_set), fence=fence_for(text), answer=text
-        )
-        return await ask(self.model, Prompt(text=request), parse_steps, ExtractorError)
+        texts = {"labels": listed(question.label_set), "answer": answer.reasoned}
+        text = request(self.template, texts, subject=question.subject)
+        return await ask(self.model, Prompt(text=text), parse_steps, ExtractorError)

@@ -6,14 +6,19 @@ from string import Template
 
 from typing_extensions import Protocol, runtime_checkable
 
+from benchmark.clip import as_frames
 from benchmark.errors import JudgeError
 from benchmark.model import Model
+from benchmark.pace import Pace
 from benchmark.prompt import Prompt
 from evaluators.agent import Reply, ask
 from evaluators.evidence import Evidence
-from evaluators.fence import defused, fence_for
+from evaluators.fence import fenced, listed, request
 from evaluators.rating import Ratings, parse_ratings
 from evaluators.steps import Steps
+
+TEXTS = frozenset({"clue", "targets", "labels", "steps"})
+"""The placeholders for what others have written."""
 
 NO_CLUE = "(Nobody has described the sound of this clip.)"
 
@@ -57,7 +62,7 @@ class PromptedJudge:
     @property
     def identity(self) -> str:
         """The model's, with the wording of the request."""
-        return f"{self.model.identity}\n{self.template.template}"
+        return f"{self.model.identity}\n{fenced(self.template.template, TEXTS)}"
 
     @property
     def sees(self) -> bool:
@@ -71,19 +76,30 @@ class PromptedJudge:
         return await ask(self.model, prompt, parse, JudgeError)
 
     def _request(self, steps: Steps, evidence: Evidence) -> str:
-        text = defused(steps.numbered())
-        count = len(evidence.targets)
-        return self.template.substitute(
-            subject=evidence.question.subject,
-            clue=evidence.audio_clue or NO_CLUE,
-            targets="; ".join(evidence.targets),
-            labels="; ".join(evidence.question.label_set),
-            fence=fence_for(text),
-            steps=text,
+        count, question = len(evidence.targets), evidence.question
+        texts = {
+            "clue": evidence.audio_clue or NO_CLUE,
+            "targets": listed(evidence.targets),
+            "labels": listed(question.label_set),
+            "steps": steps.numbered(),
+        }
+        return _pace_of(evidence) + request(
+            self.template,
+            texts,
+            subject=question.subject,
             rule=_rule(count),
             count=len(steps),
             example=f"1/{count}",
         )
+
+
+def _pace_of(evidence: Evidence) -> str:
+    """When the frames were taken, where that is not one a second."""
+    seconds = as_frames(evidence.frames).seconds if evidence.spread else ()
+    if not seconds or seconds[-1] <= Pace().shown:
+        return ""
+    times = ", ".join(f"{at:.1f}" for at in seconds)
+    return f"The frames are taken evenly from the whole clip, at these seconds: {times}.\n\n"
 
 
 def _rule(count: int) -> str:

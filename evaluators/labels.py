@@ -8,18 +8,25 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from evaluators.lookalikes import spelt_out
+
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
-_MARKUP = re.compile(r"[*_`]+")
+# struck out is not said
+_MARKUP = re.compile(r"~~[^~\n]{1,200}+~~|<(del|s|strike)>[^<]{1,200}+</\1>|[*_`]+", re.IGNORECASE)
 REACH = 8
 """How many words before a word a negation is looked for, within its clause."""
 
 _NEGATION = re.compile(
     r"\b(?:not|no|never|nor|neither|without|lack(?:s|ing)?|absence|than|instead\s+of|far\s+from|"
-    r"free\s+(?:of|from)|devoid|cannot|hardly|unlike|\w+n't|"
+    r"free\s+(?:of|from)|(?:anything|everything|all)\s+but|except(?:ing)?|opposite\s+of|(?:i|we)\s+doubt|doubtful|"
+    r"(?:wrong|incorrect|false|refuse)\s+to\s+(?:say|call|name)|devoid|cannot|hardly|unlike|\w+n't|"
     r"(?:is|are|was|were|do|does|did|wo|would|ca|could|has|have)nt|exclud(?:es?|ed|ing)|rul(?:es?|ed|ing)\s+out)\b"
 )
-_NON = re.compile(r"\bnon-\s*")
-_TURN = "but|however|yet|although|though|because|so|therefore|while|whereas|why|rather(?! than)|instead(?! of)"
+_NON = re.compile(r"\b(?:non|un|anti)-\s*")
+_TURN = (
+    "(?<!anything )(?<!everything )(?<!all )but|however|yet|although|though|because|so|therefore|while|whereas|why|"
+    "rather(?! than)|instead(?! of)"
+)
 _CLAUSE_END = re.compile(rf"[.;:!?()\n\u3002\u2014]|\s[-\u2013]\s|\b(?:{_TURN})\b")
 # "no smile, the eyes show anger": a new clause begins with its subject
 _SUBJECT = re.compile(
@@ -34,9 +41,13 @@ _LISTED = re.compile(
     rf"(?:(?!\w*[^s]s\b|(?:is|are|was|{_TURN}|only|just|merely|simply)\b)\w+\s+)?"
 )
 _DENIED = re.compile(
-    r"\s+(?:is|are|was|were|seems?|appears?|can be|could be)\s*(?:\w+ly\s+)?"
+    r"\s+(?:is|are|was|were|seems?|appears?|can be|could be|would be|may be)\s*(?:\w+ly\s+)?"
     r"(?:(?:not|n't)\s+(?:\w+ly\s+)?(?:present|evident|visible|apparent|likely|shown|seen|heard|supported|expressed|"
-    r"detected|observed|indicated|displayed)|absent|missing|unlikely|excluded|ruled out)\b"
+    r"detected|observed|indicated|displayed|it|right|correct|true|the\s+(?:answer|label|case))"
+    r"|absent|missing|unlikely|excluded|ruled out|wrong|incorrect|false|untrue)\b"
+    r"|\s+(?:does|do|did|can|could|would|will)\s*(?:not|n't)\s+(?:\w+ly\s+)?(?:fit|apply|match|be|hold|suit)\b"
+    r"|-(?:less|free)\b|\s*\?\s*no\b|\s*\(\s*(?:no|not|wrong|false|excluded|ruled out)\s*[).,]"
+    r"|,?\s+not\s*(?:[.!;\n]|\Z)|\s*[\u2014\u2013-]\s*no\s*[,.!;]"
 )
 
 
@@ -55,8 +66,8 @@ def named_labels(text: str, label_set: Sequence[str]) -> tuple[str, ...]:
 
 
 def plain(text: str) -> str:
-    """The text in small letters without markup, curly quotes and idioms whose words mean something else in them."""
-    return _idioms().sub(" ", _MARKUP.sub(" ", text.translate(_QUOTES)).casefold())
+    """The text spelt out in small letters, without markup, curly quotes and idioms whose words mean something else."""
+    return _idioms().sub(" ", _MARKUP.sub(" ", spelt_out(text).translate(_QUOTES)).casefold())
 
 
 def asserted(words: str, mentions: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
@@ -135,6 +146,10 @@ def _spaced(name: str) -> str:
     return " ".join(re.split(r"[\s-]+", name))
 
 
+def _small(label: str) -> str:
+    return spelt_out(label).casefold()
+
+
 @cache
 def _pattern(label_set: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(_names(label_set), key=len, reverse=True)
@@ -149,11 +164,11 @@ def _names(label_set: tuple[str, ...]) -> Mapping[str, str | None]:
     for label in label_set:
         for name in _other_names(label):
             names[name] = None if name in names else label
-    return names | {_spaced(label.casefold()): label for label in label_set}
+    return names | {_spaced(_small(label)): label for label in label_set}
 
 
 def _other_names(label: str) -> frozenset[str]:
-    parts = map(_spaced, re.split(r"\s*/\s*", label.casefold()))
+    parts = map(_spaced, re.split(r"\s*/\s*", _small(label)))
     return frozenset(name for part in parts for name in (part, *_synonyms().get(part, ())))
 
 

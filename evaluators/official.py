@@ -6,13 +6,15 @@ A file is a JSON list; one row (`step` and `score` are what extractor and judge 
      "step": "<step>Step 1: … Step 2: joy</step>", "score": "<score>Step 1: 1/1, Step 2: 1/1</score>"}
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from benchmark.errors import DataError, RunError
@@ -25,16 +27,18 @@ from evaluators.score import mean
 from evaluators.steps import parse_steps
 
 # the official counting: a digit over 1 behind a colon and a blank; any quotient for several labels or pooled tasks
-_BLOCK = re.compile(r"<score>(.*?)</score>")
 _SINGLE = re.compile(r": (\d)/1")
 _QUOTIENT = re.compile(r":\s*(\d+)/(\d+)")
+_OPEN, _CLOSE = "<score>", "</score>"
+_LONGEST_NUMBER = 15
+"""Digits of a rating: with more no mean can be computed, and no judge has meant them."""
 
 
 class EvaluationRow(BaseModel):
     """A row of an evaluation file; null is what a request left that failed, other keys are left alone."""
 
     video_id: str
-    ground_truth: str | None
+    ground_truth: Annotated[str, Field(max_length=10_000)] | None
     model_response: str | None = None
     step: str | None
     score: str | None
@@ -78,14 +82,23 @@ def official_ratings(row: EvaluationRow, *, quotients: bool) -> Counted:
         row: one row.
         quotients: read `C/K` rather than one digit over 1, as for tasks with several labels and for pooled tasks.
     """
-    block = _BLOCK.search(row.score or "")
-    if block is None:
+    if (block := _first_block(row.score or "")) is None:
         return None
     if quotients:
-        found = [Fraction(int(c), int(k)) if int(k) else Fraction(0) for c, k in _QUOTIENT.findall(block[1])]
+        found = [Fraction(int(c), int(k)) if int(k) else Fraction(0) for c, k in _QUOTIENT.findall(block)]
     else:
-        found = [Fraction(int(digit)) for digit in _SINGLE.findall(block[1])]
+        found = [Fraction(int(digit)) for digit in _SINGLE.findall(block)]
     return tuple(found) or None
+
+
+def _first_block(text: str) -> str | None:
+    """What stands between `<score>` and the next `</score>` on the first line that has both."""
+    for line in text.split("\n"):
+        _, opened, rest = line.partition(_OPEN)
+        block, closed, _ = rest.partition(_CLOSE)
+        if opened and closed:
+            return block
+    return None
 
 
 def strict_ratings(row: EvaluationRow, task: Task) -> Counted:
@@ -180,7 +193,7 @@ def _task_of(file: Path, named: str | None) -> Task:
         if task is None:
             raise RunError(f"--task={named} names no task; the tasks are {', '.join(TASKS)}.")
         return task
-    for name in (file.stem, *(folder.name for folder in file.resolve().parents)):
+    for name in (file.stem, *(folder.name for folder in Path(os.path.realpath(file)).parents)):
         spelt = re.sub(r"[^a-z]+", "-", name.casefold()).replace("-sl-", "-")  # ER_SL_Wild_gpt4o_eval.json is official
         told = [task for task in TASKS.values() if f"-{task.name.casefold()}-" in f"-{spelt}-"]
         if told:
@@ -197,6 +210,11 @@ def _read(file: Path) -> Sequence[EvaluationRow]:
         raise DataError(f"{file} is no evaluation file: {_problem(error.errors()[0])}.") from error
     if not rows:
         raise DataError(f"{file} holds no row.")
+    for number, row in enumerate(rows, 1):
+        if re.search(rf"\d{{{_LONGEST_NUMBER + 1}}}", _first_block(row.score or "") or ""):
+            raise DataError(
+                f"{file}, row {number}: its score holds a number of more than {_LONGEST_NUMBER} digits; correct it."
+            )
     return rows
 
 

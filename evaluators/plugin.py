@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.engine import Engine
-from benchmark.errors import DataError, RunError
+from benchmark.errors import DataError, NotKept, RunError
 from benchmark.files import put
 from benchmark.model import Connected, Model
 from benchmark.models.cached import CachedModel, recall_terms
@@ -30,6 +30,7 @@ from benchmark.plugin import (
     runs_cases,
     usage_errors,
 )
+from benchmark.rescue import end_rescues
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions, find_agents, judge_of
 from evaluators.check import Checked, check_judge
@@ -38,6 +39,8 @@ from evaluators.estimate import Expected, Looking, Nothing, Rehearsal, Understud
 from evaluators.extractor import PromptedExtractor
 from evaluators.score import Score
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, unforeseen, with_waveform
+
+pytest_plugins = ["benchmark.plugin"]
 
 TURN_SECONDS = 0.0005
 """How long pytest's thread may keep the engine's waiting: Python's own 5 ms, after each system call, add up."""
@@ -49,6 +52,8 @@ EVALUATOR_OPTIONS = pytest.StashKey[EvaluatorOptions]()
 AGENTS = pytest.StashKey[Agents]()
 ENGINE = pytest.StashKey[Engine[Scored | Unscored]]()
 OUTCOME = pytest.StashKey[Scored | Unscored]()
+UNKEPT = "mme_emotion_unkept"
+"""Under which an xdist worker tells whether something that it found cannot be kept."""
 
 
 def agents_of(config: pytest.Config) -> Agents:
@@ -223,10 +228,12 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
     """Keeps the last replies; a disk that is full has been told of where it has stopped the engine."""
     told = engine.stopped
+    end_rescues()
     engine.close()
     try:
         cache_of(session.config).flush()
-    except RunError as error:
+    except NotKept as error:
+        engine.unkept = True
         if told is None:
             raise session.Interrupted(str(error)) from error
 
@@ -326,7 +333,8 @@ class FollowingOrders:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Where this worker ends early, lets the others know why."""
+        """Where this worker ends early, lets the others know why, and the controller whether a disk is full."""
+        self._session.config.workeroutput[UNKEPT] = self._engine.unkept  # type: ignore[attr-defined]
         if why := self._session.shouldstop or self._session.shouldfail:
             end_workers(self._session.config, str(why))
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from benchmark.model import Answer
+from evaluators.lookalikes import spelt_out
 from evaluators.rating import Rating, Ratings
 from evaluators.steps import Steps
 
@@ -62,17 +63,16 @@ _ABOUT_SOMEBODY = re.compile(
     re.IGNORECASE,
 )
 _COMMITS_TO_NOTHING = re.compile(
-    r"\W*(?:none|n/?a|null|nil|no label|no answer|no prediction|unknown|undetermined|cannot be determined"
-    r"|未知|无法确定|无|無|没有|沒有|不适用)?\W*",
+    r"\W*+(?:none|n/?a|null|nil|no label|no answer|no prediction|unknown|undetermined|cannot be determined"
+    r"|未知|无法确定|无|無|没有|沒有|不适用)?\W*+",
     re.IGNORECASE,
 )
 
 
 def declines(text: str) -> bool:
     """Whether the words decline to answer, in English or Chinese; not what somebody in the clip says or does."""
-    if _ABOUT_SOMEBODY.match(text):
-        return False
-    return _DECLINING.search(text.replace("\u2019", "'")) is not None
+    words = spelt_out(text).replace("\u2019", "'")
+    return _ABOUT_SOMEBODY.match(words) is None and _DECLINING.search(words) is not None
 
 
 def is_refusal(steps: Steps, answer: Answer | None = None) -> bool:
@@ -83,12 +83,16 @@ def is_refusal(steps: Steps, answer: Answer | None = None) -> bool:
     """
     if answer is not None and answer.refusal:
         return True
-    if _COMMITS_TO_NOTHING.fullmatch(steps.prediction) is None:
+    if not _commits_to_nothing(steps.prediction):
         return False
-    said = [step for step in steps.reasoning if _COMMITS_TO_NOTHING.fullmatch(step) is None]
-    others = [step for step in said if not declines(step)]
+    said = [step for step in steps.reasoning if not _commits_to_nothing(step)]
+    others = [spelt_out(step) for step in said if not declines(step)]
     declined = len(others) < len(said) or (answer is not None and declines(answer.text))
     return not others or (declined and not any(map(_OBSERVED.search, others)))
+
+
+def _commits_to_nothing(text: str) -> bool:
+    return _COMMITS_TO_NOTHING.fullmatch(spelt_out(text)) is not None
 
 
 def without_credit(ratings: Ratings) -> Ratings:

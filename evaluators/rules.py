@@ -13,7 +13,7 @@ from evaluators.labels import asserted, named_labels, plain
 from evaluators.rating import Rating, Ratings
 from evaluators.steps import Steps
 
-IDENTITY = "rules/3"
+IDENTITY = "rules/4"
 MOST_STEPS = 12
 """How many steps an answer is cut into at most; what follows is joined to the last but one."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from benchmark.model import Answer
+from benchmark.printed import printable
 from benchmark.task import Sample
 from evaluators.rating import Ratings
 from evaluators.steps import Steps
@@ -91,7 +92,7 @@ class Score:
             f"Steps, each with its rating (Recognition {self.recognition}, Reasoning {self.reasoning}):",
             *_shortened([line for step in self._rated_steps() for line in _wrapped(step, "    ")], STEP_LINES),
         ]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def _rated_steps(self) -> Iterator[str]:
         texts = (*self.steps.reasoning, self.steps.prediction)

@@ -78,6 +78,7 @@ class Scored:
         refused: whether the answer refuses the question.
         repeats: what came of asking again; None where that was not done.
         waveform: of the clip's sound, for whoever reads the report; None where nobody has looked, or there is none.
+        length: of the clip in seconds, by what its file says; None where nobody has looked, or it says nothing.
         fault: of the suite's or a package's, in what no score hangs on.
     """
 
@@ -90,6 +91,7 @@ class Scored:
     refused: bool = False
     repeats: "Repeated | None" = None
     waveform: Waveform | None = None
+    length: float | None = None
     fault: Fault | None = None
 
 
@@ -120,7 +122,7 @@ class Unscored:
         answer: the model's, where it came so far.
         replies: those of the agent that was given up, oldest first.
         usage: what was spent on it besides the answer.
-        waveform: as for `Scored`.
+        waveform: as for `Scored`, and so `length`.
         fault: the exception behind it, where that is of a kind that nobody foresaw.
     """
 
@@ -131,6 +133,7 @@ class Unscored:
     replies: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     waveform: Waveform | None = None
+    length: float | None = None
     fault: Fault | None = None
 
 
@@ -171,7 +174,12 @@ class Scorer:
             frames = await self.reader.frames_soon(sample.clip) if self.judge.sees else as_frames(())
             clue = await self._clue(sample, traces)
             evidence = Evidence(
-                question=question, targets=sample.targets, audio_clue=clue, frames=frames, repeat=repeat
+                question=question,
+                targets=sample.targets,
+                audio_clue=clue,
+                frames=frames,
+                spread=self.reader.spread,
+                repeat=repeat,
             )
             ratings = await self.judge.rate(steps.value, evidence)
         traces["judge"] = _trace(ratings)
@@ -279,9 +287,10 @@ def _public_fault(error: EmotionError, sample: Sample) -> Fault | None:
 
 
 async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Scored | Unscored:
-    """The same with the waveform of the clip's sound; no score hangs on it, so what cannot be decoded has none."""
+    """The same with the clip's length and the waveform of its sound; no score hangs on them, so there may be none."""
     try:
         with boundary(DataError):
+            outcome = replace(outcome, length=await reader.length_soon(outcome.sample.clip))
             waveform = await reader.waveform_soon(outcome.sample.clip)
     except DataError as error:
         return replace(outcome, fault=outcome.fault or _public_fault(error, outcome.sample))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from evaluators.fence import unnumbered
 from evaluators.wire import last_block, numbered_texts
 
 
@@ -22,8 +23,9 @@ class Steps:
         return len(self.reasoning) + 1
 
     def numbered(self) -> str:
-        """One step a line, as the agents are shown them: `Step 1: …`."""
-        return "\n".join(f"Step {number}: {text}" for number, text in enumerate((*self.reasoning, self.prediction), 1))
+        """One step a line, as the agents are shown them: `Step 1: …`; no step's own words begin another."""
+        texts = map(unnumbered, (*self.reasoning, self.prediction))
+        return "\n".join(f"Step {number}: {text}" for number, text in enumerate(texts, 1))
 
 
 def parse_steps(text: str) -> Steps:

@@ -1,12 +1,12 @@
 """Who answered: the model that was asked for, or another in its place; and how answers ended."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from benchmark.errors import DataError
 from benchmark.snapshots import is_same_model, one_for_each
-from benchmark.text import SEATS
+from benchmark.text import SEATS, parse_json
 from evaluators.scorer import AGAIN
 from reports.record import Record
 
@@ -73,8 +73,8 @@ def _identities(provenance: Mapping[str, Any], role: str) -> list[str]:
 def _stated(identity: str) -> Mapping[str, Any]:
     """An endpoint's identity: URLs, the model's name, parameters; nothing for another's."""
     try:
-        stated = json.loads(identity)
-    except ValueError:
+        stated = parse_json(identity)
+    except DataError:
         return {}
     return stated if isinstance(stated, dict) else {}
 

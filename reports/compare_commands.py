@@ -10,6 +10,7 @@ from reports.gate import COMPARED
 from reports.page.compare_page import write_compare_page
 from reports.past import read_past, refuse_unlike
 from reports.power import CHANGED, POWER, Pilot, pilot_of, power_rows
+from reports.say import say
 from reports.table import as_text
 
 
@@ -48,12 +49,12 @@ def _compare(asked: argparse.Namespace) -> None:
     differences = compare(first, second)
     if not differences:
         raise RunError(f"{asked.first} and {asked.second} have no scored sample in common.")
-    print(f"First {first.report.model} ({asked.first}), second {second.report.model} ({asked.second}); in percent")
-    print("\n".join(as_text(difference_rows(differences))))
+    say(f"First {first.report.model} ({asked.first}), second {second.report.model} ({asked.second}); in percent")
+    say(*as_text(difference_rows(differences)))
     if asked.html:
-        write_compare_page(asked.html, first, second, differences)
-        print(f"\nThe page is {asked.html}")
-    print("\np: no difference, two-sided; for tasks adjusted among all tasks of the score (Holm)")
+        left_out = write_compare_page(asked.html, first, second, differences)
+        say("", *left_out, f"The page is {asked.html}")
+    say("", "p: no difference, two-sided; for tasks adjusted among all tasks of the score (Holm)")
 
 
 def _power(asked: argparse.Namespace) -> None:
@@ -61,10 +62,10 @@ def _power(asked: argparse.Namespace) -> None:
     if asked.runs:
         first, second = map(read_past, asked.runs)
         pilot = pilot_of(first, second, asked.score)
-    print(
+    say(
         f"To show, with a probability of {asked.power:.0%} and an error rate of {asked.error_rate:.0%}, that a score "
         f"is not below the baseline's by more than {100 * asked.drop:.1f} points, where in truth nothing has changed:"
     )
-    print("\n".join(as_text(power_rows(asked.drop, pilot, error=asked.error_rate, power=asked.power))))
+    say(*as_text(power_rows(asked.drop, pilot, error=asked.error_rate, power=asked.power)))
     if pilot is None:
-        print(f"\nWhere nothing is known, take {CHANGED:.0%}; --runs RUN OTHER measures it, clustering included.")
+        say("", f"Where nothing is known, take {CHANGED:.0%}; --runs RUN OTHER measures it, clustering included.")

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -20,6 +21,7 @@ from benchmark.urls import parse_url, shown
 from reports.doctor import Finding, endpoint_findings, lines_of
 from reports.doctor_local import local_findings
 from reports.machine import clip_for_all, machine_findings
+from reports.say import say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,8 @@ def _doctor(asked: argparse.Namespace) -> int:
     clip, pyav = clip_for_all()
     machine = machine_findings(clip, pyav)
     if not asked.json:
-        print("\n".join(["This machine", *lines_of(machine)]), flush=True)  # endpoints may take their time
+        say("This machine", *lines_of(machine))
+        sys.stdout.flush()  # endpoints may take their time
     examined = _examined(options, clip)
     ok = all(one.ok for one in examined)
     if asked.json:
@@ -89,7 +92,7 @@ def _doctor(asked: argparse.Namespace) -> int:
         print(json.dumps({"ok": ok, "machine": [one.as_json() for one in machine], "endpoints": told}, indent=1))
     else:
         for one in examined:
-            print("\n".join(["", one.title, *lines_of(one.findings)]))
+            say("", one.title, *lines_of(one.findings))
     return 0 if ok else 1
 
 

@@ -1,8 +1,6 @@
 """What is found of a checkpoint on this machine: what it takes, what it weighs, whether it fits."""
 
 from collections.abc import Iterable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmark.errors import RunError
@@ -11,6 +9,7 @@ from benchmark.local.loading import check_architecture
 from benchmark.local.placement import gigabytes
 from benchmark.local.run import LocalRun, Site
 from benchmark.local.settings import LocalSettings, parse_settings
+from benchmark.passing import passing_folder
 from reports.doctor import Finding
 
 
@@ -38,8 +37,8 @@ def _weights(checkpoint: Checkpoint, settings: LocalSettings) -> tuple[Finding, 
             return (Finding(name="weights", state="problem", text=str(error)),)
         return (Finding(name="weights", state="missing", text="not here yet; the first run fetches them"),)
     weights = Finding(name="weights", state="ok", text=f"{gigabytes(size)} once they are loaded")
-    with TemporaryDirectory(prefix="mme-emotion-") as passing:
-        run = LocalRun(Site(folder=Path(passing)))
+    with passing_folder() as passing:
+        run = LocalRun(Site(folder=passing))
         run.add(checkpoint, settings)
         try:
             run.check()

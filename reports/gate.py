@@ -20,10 +20,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from benchmark.errors import RunError
+from benchmark.errors import DataError, RunError
+from benchmark.given import read_whole
 from benchmark.options import split
 from benchmark.task import TASKS
 
+LARGEST_FILE = 10**6
+"""Bytes of a gate file."""
 OVERALL, EACH = "overall", "each"
 POINT = 0.01
 Kind = Literal["min", "floor", "drop", "gain"]
@@ -40,6 +43,8 @@ COMPARED = MappingProxyType(
         "prompts": ("prompts",),
         "frames": ("settings", "frames"),
         "fps": ("settings", "fps"),
+        "spread": ("settings", "spread"),
+        "sound_seconds": ("settings", "sound_seconds"),
         "modalities": ("settings", "modalities"),
         "decoder": ("settings", "decoder"),
         "thoughts": ("settings", "thoughts"),
@@ -203,8 +208,8 @@ def read_limits(path: Path) -> JudgeHealth:
 
 def _read(path: Path) -> Gate:
     try:
-        return Gate.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return Gate.model_validate(tomllib.loads(read_whole(path, LARGEST_FILE).decode()))
+    except (DataError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise RunError(f"--gate: {path} cannot be used ({error}).") from error
     except ValidationError as error:
         found = error.errors()[0]

@@ -107,8 +107,9 @@ class Gatekeeper:
         """The report with the verdict, and without the optimism of stopping when the scores looked good."""
         records = self.counted()
         look = self._look - 1 if self._decided else len(self._looks) - 1
-        doubts = tuple(self._doubts(list(self._records.values())))
-        seen = replace(self._seen(records, None if self._decided else self._selected), doubts=doubts)
+        seen = self._seen(records, None if self._decided else self._selected)
+        gaps = self._gaps() if seen.coverage >= self._trial.gate.coverage else ()
+        seen = replace(seen, doubts=(*gaps, *self._doubts(list(self._records.values()))))
         if self._decided:
             fair = self._fair(records)
             report, seen = _replaced(report, fair), replace(seen, stopping=self._stopping(fair is not None))
@@ -116,6 +117,11 @@ class Gatekeeper:
         return report.model_copy(
             update={"gate": verdict, "usage": usage_of(self._records.values(), report.judge_check)}
         )
+
+    def _gaps(self) -> Iterator[str]:
+        """That the run is no whole: whoever ended it may have seen how it went."""
+        if not self._decided and (missing := self._selected - len(self._records)):
+            yield f"{missing} of {self._selected} samples were not asked, and a part is no whole run."
 
     def _doubts(self, records: Sequence[Record]) -> Iterator[str]:
         """Why the scores are not what was to be gated: another model has answered, or judged the baseline."""

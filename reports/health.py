@@ -9,6 +9,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import RunError
+from benchmark.files import make_folder, opener
 from benchmark.snapshots import one_for_each
 from benchmark.usage import Usage
 from evaluators.check import ATTACKS, Checked
@@ -224,8 +225,8 @@ def keep_check(folder: Path, health: Health) -> None:
         RunError: it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / CHECKS).open("a", encoding="utf-8") as kept:
+        make_folder(folder)
+        with open(folder / CHECKS, "a", encoding="utf-8", opener=opener) as kept:
             kept.write(health.model_dump_json() + "\n")
     except OSError as error:
         raise RunError(f"{folder / CHECKS} cannot be written ({error.strerror}).") from error

@@ -5,7 +5,6 @@ import asyncio
 import sys
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from platformdirs import user_cache_path
 
@@ -16,6 +15,7 @@ from benchmark.limits import Limits
 from benchmark.local.run import LocalRun, Site
 from benchmark.model import Connected, Model, ModelOptions
 from benchmark.options import parse_pairs, parts_of
+from benchmark.passing import passing_folder
 from benchmark.prompt import read_templates
 from evaluators.agents import PROMPTS
 from evaluators.check import Checked, check_judge
@@ -26,6 +26,7 @@ from reports.gate import JudgeHealth, read_limits
 from reports.health import health_notes, health_of, health_rows, keep_check, read_checks, shortfalls
 from reports.past import read_past
 from reports.ratings import agreement_of, judge_ratings, lines_of, notes_of, read_ratings, write_sheet
+from reports.say import say, warn
 from reports.table import as_text
 
 
@@ -68,7 +69,7 @@ def _check(asked: argparse.Namespace) -> int:
     limits = read_limits(asked.gate) if asked.gate else JudgeHealth()
     folder = asked.cache or user_cache_path("mme-emotion")
     accounts = Limits(asked.concurrency)
-    with TemporaryDirectory(prefix="mme-emotion-") as passing, closing(LocalRun(Site(folder=Path(passing)))) as local:
+    with passing_folder() as passing, closing(LocalRun(Site(folder=passing))) as local:
         judge, models = _judge(asked, accounts, local)
         past = read_checks(folder, judge.name)
         local.check()
@@ -76,9 +77,9 @@ def _check(asked: argparse.Namespace) -> int:
     health = health_of(judge.name, checked, limits, short=asked.short)
     keep_check(folder, health)
     missing = shortfalls(health)
-    print(f"Judge {health.judge}, {len(health.ratings)} anchors: {'not to be trusted' if missing else 'good enough'}")
+    say(f"Judge {health.judge}, {len(health.ratings)} anchors: {'not to be trusted' if missing else 'good enough'}")
     for line in [*as_text(health_rows(health, whole=True)), "", *missing, *health_notes(health, past)]:
-        print(line)
+        say(line)
     return 1 if missing else 0
 
 
@@ -105,7 +106,7 @@ async def _checked(
         try:
             await asyncio.gather(*(model.check() for model in models))
             for notice in accounts.notices:
-                print(f"mme-emotion: {notice}", file=sys.stderr)
+                warn(notice)
             return await check_judge(judge, ClipReader(cache), short=short)
         finally:
             for model in models:
@@ -121,7 +122,7 @@ def _agree(asked: argparse.Namespace) -> int:
         judge = judge_ratings(read_past(asked.run_dir).records.values())
     agreement = agreement_of(sheet, judge)
     for line in [*as_text(lines_of(agreement)), "", *notes_of(agreement)]:
-        print(line)
+        say(line)
     return 0
 
 

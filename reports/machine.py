@@ -8,16 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import av
 from platformdirs import user_cache_path
 
 from benchmark.catalogue import read_catalogue
-from benchmark.decode import Decoder, Pace, read_frames
+from benchmark.decode import Decoder, read_frames
 from benchmark.devices import devices
 from benchmark.errors import EmotionError, RunError
 from benchmark.local.placement import gigabytes
+from benchmark.pace import Pace
+from benchmark.passing import passing_folder
 from benchmark.probe_media import CLIP_SECONDS, make_clip
 from reports.doctor import Finding
 from reports.run import usual_place
@@ -131,10 +132,10 @@ def _decode(clip: bytes, decoder: Decoder) -> None:
         RunError: the decoder does not import.
         ValueError: the decoder gave too few frames, or left it to the ffmpeg program.
     """
-    with TemporaryDirectory(prefix="mme-emotion-") as folder:
-        path = Path(folder) / "clip.mp4"
+    with passing_folder() as folder:
+        path = folder / "clip.mp4"
         path.write_bytes(clip)
-        by, frames = read_frames(path, decoder, Pace())
+        by, (frames, _) = read_frames(path, decoder, Pace())
     if by != decoder or len(frames) != CLIP_SECONDS:
         raise ValueError(f"{by} had to, and made {len(frames)} frames of it")
 

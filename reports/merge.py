@@ -3,14 +3,16 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from benchmark.clip import Clip
 from benchmark.errors import RunError
+from benchmark.rows import task_named
 from benchmark.task import TASKS, Sample
 from benchmark.text import SEATS
+from reports.flaws import data_flaws, uneven
 from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import Health, cost_of, shortfalls
@@ -19,8 +21,9 @@ from reports.provenance import incomparable
 from reports.record import Record
 from reports.report import Background, Report, report_of, total_of
 from reports.trial import trial_of
-from reports.verdict import Verdict
 
+SHOWN = 20
+"""Shards that are named."""
 UNCHECKED = "The judge was not checked in every part: run all of them with --gate, so that each checks it first."
 
 
@@ -37,12 +40,17 @@ def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = 
     for other in others:
         _refuse_unlike(first, other)
     selections = _selections(runs)
-    lacking = sorted(name for selection in selections for name in selection.lacking)
+    lacking = list(islice(chain.from_iterable(selection.lacking for selection in selections), SHOWN + 1))
     if lacking and not partial:
-        raise RunError(f"Shards are missing: {', '.join(lacking)}. Run them, or merge the rest with --partial.")
+        names = ", ".join([*lacking[:SHOWN], *(["…"] if len(lacking) > SHOWN else [])])
+        raise RunError(f"Shards are missing: {names}. Run them, or merge the rest with --partial.")
     records = sorted(chain.from_iterable(run.records.values() for run in runs), key=lambda record: record.id)
     if twice := [name for name, times in Counter(record.id for record in records).items() if times > 1]:
         raise RunError(f"{len(twice)} samples are in more than one of these runs, e.g. {twice[0]}: leave one run away.")
+    if why := uneven(records):
+        raise RunError(f"These are not parts of one run: {why}.")
+    for flaw in data_flaws(first.report.provenance, records):
+        raise RunError(f"These are not parts of one run: {flaw}.")
     background = _background(runs, records, _check([run.report.judge_check for run in runs], gate))
     whole = background.selected + sum(selection.unasked for selection in selections)
     background = background.model_copy(update={"selected": whole})
@@ -57,12 +65,24 @@ def _judged(report: Report, records: Sequence[Record], gate: Gate, background: B
     for record in records:
         keeper.hear(record)
     report = keeper.conclude(report)
-    doubts = [UNCHECKED] if check is None else shortfalls(check)
-    return report.model_copy(update={"gate": _doubted(report.gate, doubts)}) if doubts and report.gate else report
+    verdict = report.gate
+    if verdict is not None and (doubts := [UNCHECKED] if check is None else shortfalls(check)):
+        verdict = verdict.model_copy(update={"word": "UNTRUSTED", "reasons": (*doubts, *verdict.reasons)})
+    if verdict is not None and (left_out := _left_out(report)):
+        verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, left_out)})
+    return report.model_copy(update={"gate": verdict})
 
 
-def _doubted(verdict: Verdict, doubts: Sequence[str]) -> Verdict:
-    return verdict.model_copy(update={"word": "UNTRUSTED", "reasons": (*doubts, *verdict.reasons)})
+def _left_out(report: Report) -> str:
+    """That the verdict is about a part of the data, as the runs were told or say that they were; empty where not."""
+    data = report.provenance["data"]
+    whole = sum((data.get("samples") or {}).values())
+    if whole <= report.selected:
+        return ""
+    return (
+        f"{whole - report.selected} of {whole} samples of {data['name']} were left out by --tasks, --limit, -k or the"
+        " like: this is not about them."
+    )
 
 
 def _sample(record: Record) -> Sample:
@@ -112,14 +132,15 @@ class _Selection:
     asked: int
 
     @property
-    def lacking(self) -> list[str]:
+    def lacking(self) -> Iterator[str]:
         """The shards that are not there; those beyond the last sample have nothing to ask."""
-        return [f"{n}/{self.parts}" for n in range(1, min(self.parts, self.whole) + 1) if n not in self.there]
+        places = range(1, min(self.parts, self.whole) + 1)
+        return (f"{place}/{self.parts}" for place in places if place not in self.there)
 
     @property
     def unasked(self) -> int:
         """How many samples they would have asked."""
-        return max(0, self.whole - self.asked) if self.lacking else 0
+        return max(0, self.whole - self.asked) if any(self.lacking) else 0
 
 
 def _selections(runs: Sequence[PastRun]) -> list[_Selection]:
@@ -129,7 +150,7 @@ def _selections(runs: Sequence[PastRun]) -> list[_Selection]:
         settings = run.report.provenance.get("settings") or {}
         if settings.get("shard"):
             parts = settings["shard"].partition("/")[2]
-            groups[parts, tuple(settings.get("tasks") or ()), settings.get("limit")].append(run)
+            groups[parts, _tasks_in(settings), settings.get("limit")].append(run)
     return [
         _Selection(
             parts=int(parts),
@@ -139,6 +160,11 @@ def _selections(runs: Sequence[PastRun]) -> list[_Selection]:
         )
         for (parts, tasks, limit), members in groups.items()
     ]
+
+
+def _tasks_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tasks that were asked for by name, however these were spelt."""
+    return tuple(task.name for name in settings.get("tasks") or () if (task := task_named(name)))
 
 
 def _whole(run: PastRun, tasks: Sequence[str], limit: int | None) -> int:
@@ -156,7 +182,7 @@ def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Healt
     return Background(
         model=reports[0].model,
         provenance=_provenance(runs),
-        incomparable=tuple(incomparable(data["name"], counts, provenance["extractor"]["name"], judges)),
+        incomparable=tuple(incomparable(data.get("name") or "", counts, provenance["extractor"]["name"], judges)),
         selected=sum(report.selected for report in reports),
         floors=_floors(reports, data.get("samples") or {}),
         published={name: score for report in reports for name, score in report.published.items()},
@@ -170,7 +196,7 @@ def _provenance(runs: Sequence[PastRun]) -> Mapping[str, Any]:
     """The first run's, and what the parts were."""
     first = runs[0].report.provenance
     settings = [run.report.provenance.get("settings") or {} for run in runs]
-    tasks = sorted({name for one in settings for name in one.get("tasks") or ()}, key=list(TASKS).index)
+    tasks = sorted({name for one in settings for name in _tasks_in(one)}, key=list(TASKS).index)
     whole = {**settings[0], "shard": None, "tasks": tasks if all(one.get("tasks") for one in settings) else []}
     started = min(str(run.report.provenance.get("started")) for run in runs)
     return {**first, "started": started, "settings": whole, "parts": list(_parts(runs))}

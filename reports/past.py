@@ -3,17 +3,20 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from pydantic import ValidationError
-
+from benchmark.clip_limits import USUAL
 from benchmark.errors import RunError
 from benchmark.text import SEATS
-from reports.answered import is_alike, with_answered
+from reports.answered import is_alike, substitutes_of, with_answered
 from reports.gate import COMPARED
+from reports.reading import read_run
 from reports.record import Record
 from reports.report import Report
-from reports.run import REPORT, SAMPLES
+
+BEFORE = MappingProxyType({"thoughts": "rated", "spread": False, "sound_seconds": USUAL.sound_seconds})
+"""Settings as versions had them that knew no other way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,43 +43,13 @@ def read_past(path: Path) -> PastRun:
     """The run kept in a folder.
 
     Raises:
-        RunError: the folder holds no run, or one of another version of the suite.
+        RunError: the folder holds no run, one of another version of the suite, parts of two, or what no run writes.
     """
-    report = _report(path)
-    begun = report.overall.samples > 0 or (path / SAMPLES).exists()  # else the judge has failed its check before
-    records = {record.id: record for record in _records(path)} if begun else {}
+    report, records = read_run(path)
     told = with_answered(report.provenance, list(records.values()))  # which older versions do not tell
-    return PastRun(path=path, report=report.model_copy(update={"provenance": told}), records=records)
-
-
-def _report(path: Path) -> Report:
-    try:
-        return Report.model_validate_json((path / REPORT).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} holds no finished run: {REPORT} cannot be read ({_why(error)}).") from error
-    except ValidationError as error:
-        raise RunError(f"{path / REPORT} is not what this version of the suite writes: {_first(error)}.") from error
-
-
-def _records(path: Path) -> Iterator[Record]:
-    try:
-        with (path / SAMPLES).open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    yield Record.model_validate_json(line)
-                except ValidationError as error:
-                    raise RunError(f"{path / SAMPLES}, line {number}, is no record: {_first(error)}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} holds no run: {SAMPLES} cannot be read ({_why(error)}).") from error
-
-
-def _why(error: OSError | UnicodeDecodeError) -> str:
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "it is not UTF-8"
-
-
-def _first(error: ValidationError) -> str:
-    found = error.errors()[0]
-    return f"{'.'.join(map(str, found['loc'])) or 'it'}: {found['msg']}"
+    strange = tuple(substitutes_of(told, list(records.values()), "model"))
+    report = report.model_copy(update={"provenance": told, "substitutes": strange})
+    return PastRun(path=path, report=report, records=records)
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, str]:
@@ -96,8 +69,8 @@ def _at(provenance: Mapping[str, Any], path: Collection[str]) -> Any:
     found: Any = provenance
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
-    if found is None and path == COMPARED["thoughts"]:
-        return "rated"  # as versions did that knew no other way
+    if found is None:
+        found = BEFORE.get(tuple(path)[-1])
     return list(found) if isinstance(found, tuple) else found
 
 
@@ -111,6 +84,7 @@ def in_words(name: str, provenance: Mapping[str, Any]) -> str:
     if name == "prompts":
         return ", ".join(f"{key} {digest}" for key, digest in (provenance.get("prompts") or {}).items())
     found = provenance.get(name, (provenance.get("settings") or {}).get(name))
+    found = BEFORE.get(name) if found is None else found
     if not isinstance(found, Mapping):
         return str(found)
     answered = [" or ".join(seat) for seat in found.get("answered") or ()]

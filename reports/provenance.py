@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmark.bench import Bench
 from benchmark.catalogue import published_row
+from benchmark.model import Model
 from benchmark.task import TASKS, Sample
 from evaluators.agents import DEMO_NAME, Agents, EvaluatorOptions
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
@@ -106,11 +107,18 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
         "prompts": digest_of({"question": bench.template, **agents.templates}),
         "settings": {
             name: getattr(options, name)
-            for name in ("frames", "fps", "modalities", "decoder", "tasks", "limit", "shard")
+            for name in ("frames", "fps", "spread", "modalities", "decoder", "tasks", "limit", "shard")
         }
-        | {"thoughts": asked.thoughts},
+        | {"thoughts": asked.thoughts, "sound_seconds": _sound_seconds(bench, agents)},
         "arguments": rerun_of(bench, asked),
     }
+
+
+def _sound_seconds(bench: Bench, agents: Agents) -> float | None:
+    """After how many seconds sound is cut; None where nobody hears any, or the whole clip is sent."""
+    taken = bench.respondent.modalities if isinstance(bench.respondent, Model) else frozenset()
+    hears = "audio" in (bench.options.modalities or ("audio",)) and "audio" in taken and "clip" not in taken
+    return bench.options.clip_limits.sound_seconds if hears or agents.listener else None
 
 
 def incomparable(data: str, counts: Counter[str], extractor: str, judges: Iterable[str]) -> Iterator[str]:

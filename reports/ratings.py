@@ -21,8 +21,9 @@ from statistics import mean
 from typing import IO, TypeAlias
 
 from benchmark.errors import DataError, RunError
+from benchmark.printed import printable
 from benchmark.selection import SEED
-from benchmark.text import read_text
+from benchmark.text import QUOTED, one_line, read_text
 from reports.agreement import alpha, icc, kappa, kendall, spearman
 from reports.record import RatedStep, Record
 
@@ -35,7 +36,8 @@ PLACE, TOLD, JUDGE = ("id", "step"), ("text", "targets"), "judge"
 RATERS = ("rater1", "rater2")
 _LABELS = 9
 """More true labels than any sample has; a rating is a quotient by their number."""
-_FORMULA = "=+-@\t\r"
+_FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""What a spreadsheet takes for the start of a formula, full-width signs included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,9 @@ def read_ratings(path: Path) -> Sheet:
     for line in lines:
         place = _place(line)
         if place in seen:
-            raise RunError(f"{line.where}: step {place[1]} of {place[0]} stands there twice; keep one row of it.")
+            raise RunError(
+                f"{line.where}: step {place[1]} of {one_line(place[0], QUOTED)} stands there twice; keep one row of it."
+            )
         seen.add(place)
         for name in raters:
             if line.cells[name]:
@@ -165,17 +169,20 @@ def _columns(where: str, names: Sequence[str]) -> list[str]:
         raise RunError(f"{where}: column {columns.index('') + 1} has no name; name it after its rater, or remove it.")
     name, times = Counter(name.casefold() for name in columns).most_common(1)[0]
     if times > 1:
-        raise RunError(f"{where}: {times} columns are called {name}; give each rater a name of their own.")
+        raise RunError(
+            f"{where}: {times} columns are called {one_line(name, QUOTED)}; give each rater a name of their own."
+        )
     if set(columns) <= set(own):
         raise RunError(f"{where}: there is no column of a person's ratings; add one, for example {RATERS[0]}.")
     return columns
 
 
 def _place(line: _Line) -> Place:
-    sample_id, step = line.cells["id"].removeprefix("'"), line.cells["step"]  # no id begins with an apostrophe itself
+    sample_id, step = _on_one_line(line.cells["id"].removeprefix("'")), line.cells["step"]
     if not sample_id:
         raise RunError(f"{line.where}: column id is empty; write the id of the sample, as in the run's samples.jsonl.")
     if not re.fullmatch("[1-9][0-9]{0,5}", step):
+        step = one_line(step, QUOTED)
         raise RunError(f"{line.where}: column step holds `{step}`; write the number of the step, 1 for the first.")
     return sample_id, int(step)
 
@@ -185,7 +192,9 @@ def _rating(line: _Line, column: str) -> Fraction:
     if value is None or value > 1:
         allowed = "1, 0, a quotient like 2/3 or a decimal from 0 to 1, or leave the cell empty"
         dates = "format the column as text where a spreadsheet makes dates of quotients"
-        raise RunError(f"{line.where}: column {column} holds `{line.cells[column]}`; write {allowed}; {dates}.")
+        raise RunError(
+            f"{line.where}: column {column} holds `{one_line(line.cells[column], QUOTED)}`; write {allowed}; {dates}."
+        )
     return value
 
 
@@ -201,9 +210,9 @@ def _value(written: str) -> Fraction | None:
 
 
 def judge_ratings(records: Iterable[Record]) -> Rated:
-    """The ratings of a run's judge; samples without a score have none."""
+    """The ratings of a run's judge, by ids as a sheet has them; samples without a score have none."""
     return {
-        (record.id, number): Fraction(step.rating)
+        (_on_one_line(record.id), number): Fraction(step.rating)
         for record in records
         for number, step in enumerate(_rated_steps(record), 1)
     }
@@ -337,5 +346,11 @@ def _draw(sample_id: str) -> bytes:
     return hashlib.sha256(f"{SEED}\nsheet\n{sample_id}".encode()).digest()
 
 
+def _on_one_line(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
 def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(tuple(_FORMULA)) else text
+    """A cell that no spreadsheet runs, no terminal obeys and no log takes for a command, even at a line's start."""
+    text = _on_one_line(text)
+    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.errors import EmotionError, boundary
 from benchmark.fault import Fault
@@ -13,6 +13,9 @@ from benchmark.usage import TOKENS, Usage
 from evaluators.rating import Rating
 from evaluators.score import Score
 from evaluators.scorer import Repeated, Scored, Trace, Unscored
+
+MOST_STEPS = 100_000
+"""Of one answer."""
 
 Outcome = Literal["passed", "failed", "error"]
 
@@ -122,6 +125,7 @@ class Record(_Kept):
         by_rules: what a list of words makes of the last step, beside the judge's rating.
         repeats: what came of asking again, with `--repeats`.
         clip: where the clip lies, as a path from the data folder; None where it lies elsewhere.
+        length: of the clip in seconds, by what its file says; None if unknown.
         waveform: of the clip's sound; None where it has none.
         frames: those that the judge saw; None where it looks at none.
         decoder: what decoded them.
@@ -145,7 +149,7 @@ class Record(_Kept):
     thoughts: str | None = None
     ending: Ending | None = None
     refused: bool | None = None
-    steps: tuple[RatedStep, ...] = ()
+    steps: Annotated[tuple[RatedStep, ...], Field(max_length=MOST_STEPS)] = ()
     prediction: RatedStep | None = None
     predicted: tuple[str, ...] = ()
     recognition: float | None = None
@@ -157,6 +161,7 @@ class Record(_Kept):
     repeats: Repeats | None = None
     audio_clue: str | None = None
     clip: str | None = None
+    length: float | None = None
     waveform: Loudness | None = None
     frames: Shown | None = None
     decoder: str | None = None
@@ -263,6 +268,7 @@ def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record
             "label_set": sample.label_set,
             "targets": sample.targets,
             "clip": clip,
+            "length": of.length,
             "waveform": heard and {"peaks": heard.peaks.hex(), "seconds": heard.seconds},
             "fault": of.fault,
             **rest,

@@ -1,9 +1,9 @@
 """A run's figures: `report.json`, whose schema is `schema.json`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from benchmark.fault import Fault
 from benchmark.prices import PRICES
@@ -14,6 +14,7 @@ from reports.agreement import Variances
 from reports.answered import ROLES, endings_in_words, endings_of, substitutes_of, with_answered
 from reports.health import Health
 from reports.inference import ERROR, Interval
+from reports.length import cut_sounds, lengths_in_words, longer_than_shown
 from reports.record import Record, Spent
 from reports.second_opinion import Agreed, agreed_of, notes_on, variance_of
 from reports.stats import NAMES, Scores, aggregate, grouped, macro, macro_intervals
@@ -24,15 +25,24 @@ TOTAL = "total"
 CHECK = "judge check"
 
 
+def _whole_number(told: object) -> object:
+    """The number of a schema: `true` and 1.0 are none, though they equal 1."""
+    return told if type(told) is int else None
+
+
 class Report(BaseModel):
     """The run as a whole; all scores are fractions 0 to 1.
 
     Attributes:
+        run: what tells the run from all others; each line of its `samples.jsonl` bears it too. None until that is
+            written, and of runs that older versions kept.
         model: the model under test.
         provenance: what determined the figures: versions, data, agents, wording, settings.
         incomparable: why the scores do not compare with published ones, a reason each; empty where they do.
         substitutes: who answered in place of the model under test, or that several did, a sentence each.
         endings: how many answers came whole, were cut off, filtered, refused, or are of unknown ending.
+        longer: how many clips last longer than what is shown of them.
+        sound_cut: of how many clips the sound was cut.
         selected: how many samples the run was to ask; fewer records mean that it ended early.
         overall: all samples, so that a task weighs by its size.
         macro: mean of the tasks' scores.
@@ -52,12 +62,15 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1, 2] = 2
+    run: str | None = None
+    schema_version: Annotated[Literal[1, 2], BeforeValidator(_whole_number)] = 2
     model: str
     provenance: Mapping[str, Any]
     incomparable: tuple[str, ...]
     substitutes: tuple[str, ...] = ()
     endings: Mapping[str, int] = {}
+    longer: int = 0
+    sound_cut: int = 0
     selected: int
     overall: Scores
     macro: Mapping[str, float | None]
@@ -101,6 +114,8 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
     return Report(
         **{**dict(background), **_identified(records, background)},
         endings=endings_of(records),
+        longer=longer_than_shown(records, background.provenance),
+        sound_cut=cut_sounds(records, background.provenance),
         overall=aggregate(records, error),
         macro=macro(tasks.values()),
         macro_intervals=macro_intervals(records, error),
@@ -113,6 +128,18 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
         gate=None,
         usage=usage_of(records, background.judge_check),
     )
+
+
+def recomputed(report: Report, records: Sequence[Record]) -> Report:
+    """A report that was read, with its figures as its records make them.
+
+    One with a gate stays as it is: its intervals depend on how often the run was looked at, and its scores may be
+    corrected for that.
+    """
+    if report.gate is not None or not records:
+        return report
+    background = Background(**{name: getattr(report, name) for name in Background.model_fields})
+    return report_of(records, background).model_copy(update={"run": report.run})
 
 
 def _identified(records: Sequence[Record], background: Background) -> Mapping[str, Any]:
@@ -204,7 +231,7 @@ def doubts_of(report: Report) -> list[str]:
 
 def remarks_on(report: Report) -> list[str]:
     """What else there is to know, a sentence each."""
-    notes = []
+    notes = list(lengths_in_words(report.longer, report.sound_cut, report.provenance))
     several = [
         f"{name} {percent(s.precision)} / {percent(s.f1)}" for name, s in report.tasks.items() if s.f1 is not None
     ]

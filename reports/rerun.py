@@ -8,7 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from benchmark.bench import Bench
+from benchmark.clip_limits import ClipLimits
 from benchmark.options import declared, flag_of
+from benchmark.redaction import redacted
 from evaluators.agents import EvaluatorOptions
 
 CASE = "benchmark/test_mme_emotion.py::test_sample"
@@ -37,7 +39,11 @@ def _data(bench: Bench) -> str:
 def _written(options: object) -> Iterator[str]:
     for field in declared(type(options)):
         value = getattr(options, field.name)
-        if field.name not in LEFT_OUT and value != field.default:
+        if field.name in LEFT_OUT or value == field.default:
+            continue
+        if value is True:
+            yield flag_of(field.name)
+        else:
             for one in value if field.metadata["repeated"] else (value,):
                 yield f"{flag_of(field.name)}={_spelt(field.name, one)}"
 
@@ -48,7 +54,9 @@ def _spelt(name: str, value: Any) -> str:
     if name == "price":
         return ",".join(f"{model}={given:g}/{back:g}" for model, (given, back) in value)
     if name.endswith("_option"):
-        return ",".join(f"{key}={_plain(one)}" for key, one in value)
+        return ",".join(f"{key}={_plain(one)}" for key, one in redacted(dict(value)).items())
+    if isinstance(value, ClipLimits):
+        return value.stated
     if isinstance(value, tuple):
         return ",".join(value)
     scheme, colon, rest = str(value).partition(":")

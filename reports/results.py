@@ -22,9 +22,27 @@ def write_results(folder: RunFolder, report: Report, records: Sequence[Record]) 
     """Writes the figures: for scripts, for people, and what people should look at.
 
     Raises:
-        RunError: the folder cannot be written.
+        NotKept: the folder cannot be written.
     """
-    folder.write(REPORT, report.model_dump_json(indent=1) + "\n")
+    write_report(folder, report)
+    write_summary(folder, report, records)
+
+
+def write_report(folder: RunFolder, report: Report) -> None:
+    """Writes the figures for scripts.
+
+    Raises:
+        NotKept: the folder cannot be written.
+    """
+    folder.write(REPORT, report.model_copy(update={"run": folder.run}).model_dump_json(indent=1) + "\n")
+
+
+def write_summary(folder: RunFolder, report: Report, records: Sequence[Record]) -> None:
+    """Writes what people read: the tables, and the samples they should look at.
+
+    Raises:
+        NotKept: the folder cannot be written.
+    """
     folder.write(SUMMARY, summary_of(report, records))
     if report.agreement is not None and report.agreement.differing:
         folder.write(DISAGREEMENTS, "\n".join(disagreements_of(records)) + "\n")

@@ -1,6 +1,7 @@
 """`mme-emotion view`, `show` and `merge`: runs that are over."""
 
 import argparse
+import os
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -9,16 +10,19 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
+from reports.ending import UNKEPT
 from reports.gate import COMPARED, SAMPLES, read_gate
 from reports.inference import ERROR
+from reports.live.output import printed, tell
 from reports.merge import merge
-from reports.page.media import bring_along
+from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
 from reports.past import read_past
 from reports.record import Record
-from reports.report import Report
+from reports.report import Report, recomputed
 from reports.results import gate_lines, score_lines, tell_github, write_results
 from reports.run import PAGE, PAGE_FOLDER, RunFolder, usual_place
+from reports.say import as_lines, say, warn
 from reports.verdict import EXIT_CODES
 
 
@@ -46,11 +50,17 @@ def add_runs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _view(asked: argparse.Namespace) -> None:
     page: Path = asked.run_dir / PAGE
+    for path in (page, asked.run_dir / PAGE_FOLDER):
+        if path.is_symlink():
+            raise RunError(f"{path} is a link, and may lead anywhere: put the page itself there.")
+    if page.exists() and not page.is_file():
+        raise RunError(f"{page} is no file: move it away, and the page is written anew.")
     if not page.exists():  # kept by a version that wrote none
         run = read_past(asked.run_dir)
         records = [run.records[name] for name in sorted(run.records)]
-        write_run_page(asked.run_dir, _contents(run.report, records, linked_to(run.report)))
-    print(page.absolute().as_uri())
+        report = recomputed(run.report, records)
+        write_run_page(asked.run_dir, _contents(report, records, linked_to(report)))
+    say(page.absolute().as_uri())
     if not webbrowser.open(page.absolute().as_uri()):
         print("No browser was found; open that address in one.", file=sys.stderr)
 
@@ -61,19 +71,20 @@ def _contents(report: Report, records: Sequence[Record], linked: Linked) -> Cont
 
 def _show(asked: argparse.Namespace) -> None:
     run = read_past(asked.run_dir)
-    print(f"MME-Emotion: {run.report.model} (scores in percent)")
-    if run.records:
-        print("\n".join(score_lines(run.report, list(run.records.values()))))
-    if run.report.gate is not None:
-        print(f"\nGate: {run.report.gate.word}")
-        print("\n".join(gate_lines(run.report)))
+    records = [run.records[name] for name in sorted(run.records)]
+    report = recomputed(run.report, records)
+    say(f"MME-Emotion: {report.model} (scores in percent)")
+    if records:
+        say(*score_lines(report, records))
+    if report.gate is not None:
+        say("", f"Gate: {report.gate.word}", *gate_lines(report))
 
 
 def _merge(asked: argparse.Namespace) -> int:
     gate = read_gate(
         asked.gate, asked.baseline, parts_of(asked.baseline_allow), allow_substitute=asked.allow_substitute
     )
-    if asked.run_dir and asked.run_dir.resolve() in [path.resolve() for path in asked.runs]:
+    if asked.run_dir and os.path.realpath(asked.run_dir) in map(os.path.realpath, asked.runs):
         raise RunError(f"--run-dir={asked.run_dir} is one of the runs to merge: choose another.")
     runs = [read_past(path) for path in asked.runs]
     report, records = merge(runs, gate, partial=asked.partial)
@@ -82,15 +93,18 @@ def _merge(asked: argparse.Namespace) -> int:
         for record in records:
             folder.append(record.model_dump_json())
         write_results(folder, report, records)
-        urls = bring_along(records, [run.path / PAGE_FOLDER for run in runs], folder.path / PAGE_FOLDER)
-        write_run_page(folder.path, _contents(report, records, replace(linked_to(report), urls=urls)))
+        brought = bring_along(records, [run.path / PAGE_FOLDER for run in runs], folder.path / PAGE_FOLDER)
+        write_run_page(folder.path, _contents(report, records, replace(linked_to(report), urls=brought.urls)))
     finally:
         folder.close()
-    print("\n".join([*score_lines(report, records), f"The run is kept in {folder.path}"]))
+    shown = [*left_out_of(brought), *score_lines(report, records), f"The run is kept in {folder.path}"]
     if report.gate is not None:
-        print("\n".join([f"\nGate: {report.gate.word}", *gate_lines(report)]))
+        shown += ["", f"Gate: {report.gate.word}", *gate_lines(report)]
+    if (unshown := printed("\n".join(as_lines(shown)))) is not None:
+        tell(f"mme-emotion: What was found could not be shown ({unshown.strerror}); it is kept in {folder.path}.")
+        return UNKEPT
     try:
         tell_github(report, records)
     except RunError as error:  # the verdict stands, and is the exit code
-        print(f"mme-emotion: {error}", file=sys.stderr)
+        warn(str(error))
     return EXIT_CODES[report.gate.word] if report.gate is not None else 0

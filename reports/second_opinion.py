@@ -6,6 +6,7 @@ from itertools import combinations
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.printed import as_inline_markdown
 from reports.agreement import Repeats, Variances, alpha, kappa, split_variance
 from reports.record import RatedStep, Record
 from reports.run import DISAGREEMENTS
@@ -87,15 +88,10 @@ def disagreements_of(records: Iterable[Record]) -> Iterator[str]:
         if (last := record.prediction) is None or record.by_rules is None:
             continue
         if Fraction(last.rating) != Fraction(record.by_rules):
-            said = f"; it says: {_line(last.reason)}" if last.reason else ""
-            yield f"- **{_line(record.id)}**: true {_line(', '.join(record.targets))}; said {_line(last.text)}"
+            said = f"; it says: {as_inline_markdown(last.reason)}" if last.reason else ""
+            named, true, told = map(as_inline_markdown, (record.id, ", ".join(record.targets), last.text))
+            yield f"- **{named}**: true {true}; said {told}"
             yield f"  - judge {last.rating}, word list {record.by_rules}{said}"
-
-
-def _line(text: str) -> str:
-    """On one line, with what Markdown or HTML would take for its own made plain."""
-    flat = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>#|!&" else sign for sign in flat)
 
 
 def notes_on(agreed: Agreed | None, variances: Mapping[str, Variances]) -> list[str]:

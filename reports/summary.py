@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from benchmark.printed import as_inline_markdown
 from reports.health import health_rows
 from reports.record import Record
 from reports.report import Report, counts_of, faults_of, notes_of, score_rows
@@ -14,14 +15,14 @@ def summary_of(report: Report, records: Sequence[Record]) -> str:
     """The summary in GitHub's Markdown."""
     return "\n".join(
         [
-            f"## MME-Emotion: {escape(report.model, quote=False)}",
+            f"## MME-Emotion: {as_inline_markdown(report.model)}",
             "",
             *_verdict(report),
             f"{counts_of(records)}; scores in percent.",
             "",
             *as_markdown(score_rows(report)),
             "",
-            *(f"- {escape(note, quote=False)}" for note in [*notes_of(report), *faults_of(records)]),
+            *(f"- {as_inline_markdown(note)}" for note in [*notes_of(report), *faults_of(records)]),
             "",
         ]
     )
@@ -30,7 +31,7 @@ def summary_of(report: Report, records: Sequence[Record]) -> str:
 def _verdict(report: Report) -> list[str]:
     if (verdict := report.gate) is None:
         return []
-    notes = [f"- {escape(note, quote=False)}" for note in verdict_notes(verdict)]
+    notes = [f"- {as_inline_markdown(note)}" for note in verdict_notes(verdict)]
     check = [*as_markdown(health_rows(report.judge_check, whole=False)), ""] if report.judge_check else []
     return [f"### Gate: {verdict.word}", "", *as_markdown(verdict_rows(verdict)), "", *notes, "", *check]
 

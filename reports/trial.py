@@ -15,6 +15,9 @@ from reports.past import PastRun, differences, read_past, refuse_unlike
 from reports.report import Background
 from reports.sequential import levels_of, looks_of
 
+ASKED = ("targets", "label_set", "source", "recording")
+"""Fields of a sample, and of its record, that scores and intervals depend on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
@@ -108,6 +111,7 @@ def narrowed(trial: Trial, ids: Set[str]) -> Trial:
     trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors))
     if trial.past is not None:
         _refuse_thin(trial.past, trial)
+        _refuse_changed(trial.past, trial)
     for criterion in trial.criteria:
         _refuse_hopeless(criterion, trial)
     return trial
@@ -120,6 +124,20 @@ def _refuse_thin(past: PastRun, trial: Trial) -> None:
             f"The baseline {past.path} has asked {common} of these {len(trial.order)} samples: select the same ones, or"
             f" compare those alone with --baseline-allow={SAMPLES}."
         )
+
+
+def _refuse_changed(past: PastRun, trial: Trial) -> None:
+    """Says no to a baseline whose records ask something else under the same ids: its provenance may be another's."""
+    for sample in trial.order if "data" not in trial.gate.allow else ():
+        if (record := past.records.get(sample.id)) is None:
+            continue
+        found = [name for name in ASKED if getattr(record, name) != getattr(sample, name)]
+        found += ["task"] if record.task != sample.task.name else []
+        if found:
+            raise RunError(
+                f"The baseline {past.path} cannot be compared with: {sample.id} has another {found[0]} there. Make the"
+                " baseline anew, or allow it with --baseline-allow=data."
+            )
 
 
 def in_order(samples: Sequence[Sample], gate: Gate) -> list[Sample]:

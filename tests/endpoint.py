@@ -67,7 +67,7 @@ def plausible_text(model: str, asked: str, seen: int, *, certain: bool = True) -
         ratings = [*(f"Step {number}: 1/1" for number in range(1, steps)), f"Step {steps}: {last}/{scale}"]
         return f"<score>{', '.join(ratings)}</score>"
     if "extractor" in model:
-        label = _found(r"choosing from these labels: ([^;]+);", asked)
+        label = _found(r"(?:The labels:\n=.*\n|choosing from these labels: )([^;]+);", asked)
         return f"<step>Step 1: The mouth is open {seen}. Step 2: {label}</step>"
     return f"The mouth is open {seen}.\nAnswer: {_found(r'Candidate labels: ([^;]+);', asked)}"
 

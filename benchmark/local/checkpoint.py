@@ -113,7 +113,7 @@ class Checkpoint:
         """
         if self.commit is not None:
             return f"{self.name}@{self.commit}"
-        texts = (path for pattern in (*TEXT_FILES, "*.py") for path in self.folder.glob(pattern))
+        texts = (path for pattern in (*TEXT_FILES, "*.py", "adapter_model.*") for path in self.folder.glob(pattern))
         files = sorted({*texts, *self.weights()})
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             told = zip(files, pool.map(digest, files), strict=True)

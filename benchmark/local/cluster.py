@@ -16,6 +16,7 @@ from typing import Any
 from benchmark.cache import Cache, key_of
 from benchmark.clip import as_frames
 from benchmark.errors import RunError
+from benchmark.files import rights
 from benchmark.local.batching import Generated, Generation
 from benchmark.local.devices import first_line
 from benchmark.local.dispatch import DEPTH, Dispatcher, Request, Worker
@@ -76,7 +77,7 @@ class RayCluster:
         """
         if self._ray is None:
             self._ray = self._connect()
-            self.marker.touch()
+            self.marker.touch(rights(self.marker))
         return self._ray
 
     @property

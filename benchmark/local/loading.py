@@ -2,8 +2,9 @@
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,12 @@ THINKERS = MappingProxyType(
 AUTOMATIC = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM", "AutoModel")
 """Under which a checkpoint may bring a class of its own, the likeliest first."""
 
+
+KERNEL_KEYS = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
+"""What may name a kernel of the hub, as `OWNER/NAME@REVISION:FUNCTION` (Transformers, "Attention interface")."""
+
+FLASH, FLASH_PACKAGE = "flash_attention", "flash_attn"
+"""Attention for which Transformers fetches a kernel where its package is missing, and `kernels` is there."""
 
 BITS_AND_BYTES = "bitsandbytes"
 
@@ -57,6 +64,7 @@ def check_architecture(checkpoint: Checkpoint, settings: LocalSettings) -> None:
         RunError: it does not know it, or does not import; a package is missing, or the quantization is malformed.
     """
     _check_network(checkpoint, settings)
+    _check_kernels(checkpoint, settings)
     own = checkpoint.config.get("quantization_config")
     if isinstance(own, Mapping) and (method := _quantizer_of(own)) is not None:
         _check_packages(checkpoint, method)
@@ -77,6 +85,41 @@ def _check_network(checkpoint: Checkpoint, settings: LocalSettings) -> None:
             f" {transformers.__version__} knows no multimodal model: update transformers, or, if you trust the Python"
             " code that comes with it, --model-option=trust_remote_code=true."
         )
+
+
+def _check_kernels(checkpoint: Checkpoint, settings: LocalSettings) -> None:
+    """Refuses code of the hub that settings name, as attention kernels, unless such code is trusted.
+
+    What the user names holds in place of what the checkpoint does.
+    """
+    if settings.trusts_code:
+        return
+    asked = settings.loading.get("attn_implementation")
+    named = [asked] if isinstance(asked, str) else [*_kernels(checkpoint.config), *_kernels({KERNEL_KEYS[0]: asked})]
+    for name in named:
+        plain = name.rpartition("|")[2]
+        fetched = plain.startswith(FLASH) and find_spec(FLASH_PACKAGE) is None and find_spec("kernels") is not None
+        if "/" in name or fetched:
+            raise RunError(
+                f"hf:{checkpoint.name} is to be loaded with attn_implementation={name}, which is code of the hub: give"
+                " --model-option=attn_implementation=sdpa, or, if you trust that code,"
+                " --model-option=trust_remote_code=true."
+            )
+
+
+def _kernels(config: object) -> Iterator[str]:
+    """All names of kernels in a configuration, nested ones too."""
+    if not isinstance(config, Mapping):
+        return
+    for name, value in config.items():
+        if name in KERNEL_KEYS:
+            yield from [value] if isinstance(value, str) else _texts(value)
+        else:
+            yield from _kernels(value)
+
+
+def _texts(value: object) -> Iterator[str]:
+    return (text for text in value.values() if isinstance(text, str)) if isinstance(value, Mapping) else iter(())
 
 
 def _unimportable(checkpoint: Checkpoint, error: Exception) -> RunError:
@@ -135,7 +178,8 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, device: str) -> 
 
     name = checkpoint.name
     placed = {"cuda": _cuda_map(torch)}.get(device, {"": device})
-    arguments: dict[str, Any] = {"device_map": placed, "dtype": "auto"} | dict(settings.loading)
+    usual = {"device_map": placed, "dtype": "auto", "trust_remote_code": False}  # or it would ask at the terminal
+    arguments: dict[str, Any] = usual | dict(settings.loading)
     arguments.pop("revision", None)  # the folder is of that revision
     if (quantization := _quantization(checkpoint, settings)) is not None:
         arguments["quantization_config"] = quantization

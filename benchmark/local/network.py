@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from benchmark.errors import RunError
 from benchmark.local.batching import DeviceLost, Generated, Generation, OutOfMemory, Ready
 from benchmark.local.checkpoint import Checkpoint
 from benchmark.local.conversation import (
@@ -25,6 +28,7 @@ from benchmark.local.conversation import (
 )
 from benchmark.local.devices import first_line, free_devices, is_device_lost, out_of_memory, taken, unused
 from benchmark.local.loading import complete, device_of, load_model, load_processor
+from benchmark.local.rendering import Renderer, Stopped
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
 
@@ -74,11 +78,13 @@ class TransformersNetwork:
         self._torch = torch
         self.device = device_of(checkpoint, settings)
         self._processor = load_processor(checkpoint, settings)
+        self._renderer = _renderer_of(self._processor, checkpoint)
         self._control = tuple(self._processor.tokenizer.get_added_vocab())
         self._model = load_model(checkpoint, settings, self.device)
         complete(self._model.generation_config, self._processor.tokenizer)
         self.abilities = _abilities(self._processor, self._model, checkpoint, settings)
         self._processing = _processing(self._processor, settings.processing)
+        self._try_template(checkpoint)
         # the numbers of the GPUs on which weights lie
         self._places = sorted({one.device.index for one in self._model.parameters() if one.device.type == "cuda"})
         self._turn = turn or nullcontext()
@@ -179,7 +185,17 @@ class TransformersNetwork:
     def _text(self, material: Material, *, woven: bool) -> str:
         harmless = replace(material, text=without_control(material.text, self._control))
         conversation = conversation_of(harmless, self.abilities, woven=woven)
-        return str(self._processor.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
+        return self._renderer.text(conversation)
+
+    def _try_template(self, checkpoint: Checkpoint) -> None:
+        """Refuses a template that comes to no end, before any sample is asked for."""
+        shown = (np.zeros((1, 1, 3), np.uint8),) * bool(self.abilities.frames)
+        sound = np.zeros(1, np.float32) if self.abilities.hears else None
+        with suppress(ValueError):  # what it refuses, the first sample will tell
+            try:
+                self._text(Material(text="Which?", pictures=shown, fps=1.0, sound=sound), woven=False)
+            except Stopped as error:
+                raise RunError(f"hf:{checkpoint.name} cannot be asked: {error}. Use another checkpoint.") from None
 
     def _tokens(self, batch: Tensors) -> tuple[Any, float]:
         """The new tokens, shape (rows, steps), and the seconds for which the device was busy with them."""
@@ -228,6 +244,13 @@ class TransformersNetwork:
         return config
 
 
+def _renderer_of(processor: Any, checkpoint: Checkpoint) -> Renderer:
+    try:
+        return Renderer(processor)
+    except ValueError as error:
+        raise RunError(f"hf:{checkpoint.name} cannot be asked: {error}.") from None
+
+
 def _processing(processor: Any, told: Mapping[str, Any]) -> dict[str, Any]:
     """What the user says of pictures, in the words of today's processors: bounds on their pixels are a size."""
     bounds = {"shortest_edge": told.get("min_pixels"), "longest_edge": told.get("max_pixels")}
@@ -263,7 +286,6 @@ def _abilities(processor: Any, model: Any, checkpoint: Checkpoint, settings: Loc
 
 def _video_arguments(materials: Sequence[Material], processor: Any) -> dict[str, Any]:
     """Frames as videos that need no sampling any more, with the times at which they are shown."""
-    import numpy as np
     from transformers.processing_utils import OmniModalProcessorMixin
     from transformers.video_utils import VideoMetadata
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmark.devices import Device
 from benchmark.errors import RunError
+from benchmark.files import opener
 
 CUDA, ROCM = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
 """Which devices a process sees; AMD's heeds NVIDIA's too, unless its own is set."""
@@ -30,7 +31,7 @@ def claim(slots: int, preferred: int, folder: Path) -> Iterator[int]:
 
     for offset in range(slots):
         place = (preferred + offset) % slots
-        with (folder / f"device-{place}.lock").open("w") as file:
+        with open(folder / f"device-{place}.lock", "a", opener=opener) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -46,7 +47,7 @@ def one_at_a_time(what: str) -> Iterator[None]:
     import fcntl
 
     name = hashlib.sha256(f"{os.getuid()} {what}".encode()).hexdigest()[:16]
-    with (Path(tempfile.gettempdir()) / f"mme-emotion-{name}.lock").open("w") as file:
+    with open(Path(tempfile.gettempdir()) / f"mme-emotion-{name}.lock", "a", opener=opener) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -16,6 +16,7 @@ from typing import Protocol
 from benchmark.contents import digest_of
 from benchmark.devices import Device, devices
 from benchmark.errors import RunError
+from benchmark.files import make_folder
 from benchmark.local.batching import Generated, Generation, Network
 from benchmark.local.checkpoint import Checkpoint, fetch, warm
 from benchmark.local.devices import free_devices
@@ -159,7 +160,7 @@ class LocalRun:
     def apart(self) -> "LocalRun":
         """Another run on the same site, for what this process does before others need the devices."""
         folder = self.site.folder / "apart"
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         return LocalRun(replace(self.site, folder=folder, worker=0, workers=1), self._cluster)
 
     def release(self) -> None:

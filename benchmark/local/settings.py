@@ -33,6 +33,9 @@ GENERATION = frozenset({*COUNTS, *FRACTIONS})
 PROCESSING = frozenset({"min_pixels", "max_pixels", "size"})
 """What a processor is told of pictures, each time anew: some do not keep what their checkpoint says of it."""
 
+SWITCHES = ("trust_remote_code", "sound_in_video")
+"""Which are true or false: a text such as `no` or `False` must not switch anything on."""
+
 SPREADING = frozenset({"auto", "balanced", "balanced_low_0", "sequential", "cuda"})
 """Device maps that leave it to us, or to Accelerate, which devices are taken."""
 
@@ -95,6 +98,9 @@ def parse_settings(parameters: Mapping[str, Any]) -> LocalSettings:
     if strange := sorted(given.keys() - LOADING - GENERATION - PROCESSING - own):
         known = ", ".join(sorted(LOADING | GENERATION | PROCESSING | own))
         raise RunError(f"A local model knows no option {', '.join(strange)}; it knows {known}.")
+    for name in SWITCHES:
+        if not isinstance(given.get(name, True), bool):
+            raise RunError(f"{name}={given[name]} is neither true nor false; give one of them, in small letters.")
     batch = given.get("batch_size")
     if batch is not None and not (_is_whole(batch) and batch >= 1):
         raise RunError(f"batch_size={batch} is no number of requests; leave it away to have it measured.")

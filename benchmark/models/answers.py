@@ -14,7 +14,7 @@ from benchmark.errors import DataError, ModelError, RunError
 from benchmark.model import Answer, ModelOptions
 from benchmark.rows import leading_task, slashed, task_named
 from benchmark.task import Sample
-from benchmark.text import parse_json, read_text
+from benchmark.text import QUOTED, one_line, parse_json, read_text
 
 SHOWN = 10
 
@@ -74,7 +74,8 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> Answer
     rows = [row for path in paths for row in _read(path)]
     found, unknown = _matched(rows, samples, rest)
     if not found:
-        raise RunError(f"answers:{rest}: none of its {len(rows)} ids is that of a sample, e.g. {rows[0].video_id}.")
+        first = one_line(rows[0].video_id, QUOTED)
+        raise RunError(f"answers:{rest}: none of its {len(rows)} ids is that of a sample, e.g. {first}.")
     return AnswersFile(
         name=paths[0].stem if len(paths) == 1 else paths[0].parent.name or "answers",
         file=paths[0].name if len(paths) == 1 else f"{len(paths)} files",
@@ -156,9 +157,11 @@ def _matched(
     for row in rows:
         ids = _candidates(row, names)
         if not ids:
-            unknown.append(row.video_id)
+            unknown.append(one_line(row.video_id, QUOTED))
         elif len(ids) > 1:
-            trouble.append(f"{row.video_id} may be {' or '.join(sorted(ids)[:3])}: give each row its task")
+            trouble.append(
+                f"{one_line(row.video_id, QUOTED)} may be {' or '.join(sorted(ids)[:3])}: give each row its task"
+            )
         elif (one := next(iter(ids))) in found:
             trouble.append(f"{one} has two answers")
         else:

@@ -2,11 +2,14 @@
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from benchmark.catalogue import AudioForm
 from benchmark.clip import as_frames
+from benchmark.clip_limits import RAISE
+from benchmark.errors import ModelError
 from benchmark.prompt import Prompt
 
 STREAM = "stream"
@@ -17,6 +20,20 @@ def body_of(model: str, parameters: Mapping[str, Any], prompt: Prompt, audio_for
     head = json.dumps({"model": model, **parameters}, allow_nan=False)[:-1]
     content = content_of(prompt, audio_form)
     return b"".join([head.encode(), b', "messages": [{"role": "user", "content": [', content, b"]}]}"])
+
+
+def refuse_large(body: bytes, most_mb: float) -> None:
+    """Says no to a request that its server would refuse: sent over and over it would only cost time.
+
+    Raises:
+        ModelError: says what to do.
+    """
+    size = len(body) / 1e6
+    if size > most_mb:
+        raise ModelError(
+            f"The request takes {size:.1f} MB, more than the {most_mb:g} MB that its server may take:"
+            f" send less of the clip (--frames, --clip-limits=sound_seconds=N), or {RAISE}request_mb={math.ceil(size)}."
+        )
 
 
 def content_of(prompt: Prompt, audio_form: AudioForm = "base64") -> bytes:

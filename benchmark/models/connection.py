@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from functools import cache
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
@@ -11,7 +11,8 @@ import openai
 from openai import AsyncOpenAI
 
 from benchmark.errors import RunError
-from benchmark.urls import shown
+from benchmark.models.transport import CODINGS, BoundedTransport
+from benchmark.urls import basic_of, shown
 
 OPENAI_URL = "https://api.openai.com/v1"
 CONNECT_SECONDS = 20
@@ -33,27 +34,34 @@ def read_proxies() -> Proxies:
 def connect(url: str, key: str, timeout: float, proxies: Proxies) -> AsyncOpenAI:
     """A client of the URL that sends each request once and follows no redirect; the caller closes it.
 
+    What is secret in the URL stands in no URL of the client's, which logs them: user and password go as a header.
+
     Raises:
         RunError: a proxy or a certificate file, as the environment names them, cannot be used.
     """
-    parts = urlsplit(url)
     patience = openai.Timeout(timeout, connect=CONNECT_SECONDS, pool=None)
     kept = httpx2.Limits(max_keepalive_connections=CONNECTIONS_A_CLIENT)
-    certificates = _certificates()
+    certificates, query = _certificates(), urlsplit(url).query
+
+    def way(proxy: str | None = None) -> BoundedTransport:
+        return BoundedTransport(httpx2.AsyncHTTPTransport(verify=certificates, limits=kept, proxy=proxy), query)
+
     try:
-        ways = {
-            pattern: proxy and httpx2.AsyncHTTPTransport(verify=certificates, limits=kept, proxy=proxy)
-            for pattern, proxy in proxies.items()
-        }
         # who redirects to another host must not be handed the clip
         http = openai.DefaultAsyncHttpx2Client(
-            timeout=patience, limits=kept, verify=certificates, follow_redirects=False, mounts=ways, trust_env=False
+            timeout=patience,
+            transport=way(),
+            headers={"accept-encoding": ", ".join(sorted(CODINGS))},
+            follow_redirects=False,
+            mounts={pattern: proxy and way(proxy) for pattern, proxy in proxies.items()},
+            trust_env=False,
         )
     except (ValueError, ImportError, httpx2.InvalidURL) as error:
         raise RunError(_unusable_proxy(error, proxies)) from None
+    basic = basic_of(url)
     client = AsyncOpenAI(
-        base_url=parts._replace(query="", fragment="").geturl(),
-        default_query=dict(parse_qsl(parts.query)),
+        base_url=shown(url),
+        default_headers={"Authorization": basic} if basic else None,
         api_key=key,
         max_retries=0,
         timeout=patience,

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,13 +16,24 @@ import openai
 from openai import AsyncOpenAI
 
 from benchmark.cache import key_of
-from benchmark.catalogue import HUB, AudioForm, find_catalogued, provider_at, read_catalogue, refuse_ended, row_at
+from benchmark.catalogue import (
+    HUB,
+    AudioForm,
+    find_catalogued,
+    most_request_mb,
+    provider_at,
+    read_catalogue,
+    refuse_ended,
+    row_at,
+)
 from benchmark.clip import as_frames
+from benchmark.clip_limits import REQUEST_MB
 from benchmark.errors import ModelError, RunError, boundary
 from benchmark.headers import pause_due
 from benchmark.limits import PATIENCE_SECONDS, Account, Bill, Limits, Passing
 from benchmark.model import Answer, ModelOptions
-from benchmark.models.chat import STREAM, body_of
+from benchmark.models.access import read_key, redactor_of, refuse_idle
+from benchmark.models.chat import STREAM, body_of, refuse_large
 from benchmark.models.connection import CONNECTIONS_A_CLIENT, OPENAI_URL, connect, proxy_for, read_proxies
 from benchmark.models.failure import Failing, ParameterRefused
 from benchmark.models.presence import find_fault
@@ -32,16 +42,13 @@ from benchmark.money import KNOWN_AFTER, MARGIN, input_usage, most_output
 from benchmark.pool import send
 from benchmark.prices import Price, StatedPrice, find_price
 from benchmark.prompt import Modality, Prompt
+from benchmark.redaction import keep_out_of_logs, masked
 from benchmark.task import Sample
 from benchmark.text import LONGEST_NAME, SEATS, one_line
-from benchmark.urls import credentials, parse_url, shown
+from benchmark.urls import parse_url, route_of, shown
 from benchmark.usage import Usage
 
 OPENAI_KEY = "OPENAI_API_KEY"
-NO_KEY = "none"
-
-SHORTEST_SECRET = 8
-"""What is shorter is a placeholder such as `EMPTY`, which an answer may well contain."""
 
 FLEX_SECONDS = 900.0
 """How long a reply of OpenAI's flex tier may take at least: its page says up to 15 minutes."""
@@ -65,6 +72,7 @@ class Endpoint:
         limits: the accounts of the run.
         urgent: whether its requests go before those that are not.
         asks: whether it will be asked anything; else it needs no key.
+        request_mb: the largest request that is sent, in MB.
         ends: the day from which on the provider does not have it any more; None if unknown.
         successor: what takes its place then.
     """
@@ -80,6 +88,7 @@ class Endpoint:
     limits: Limits = field(default_factory=Limits)
     urgent: bool = False
     asks: bool = True
+    request_mb: float = REQUEST_MB
     ends: date | None = None
     successor: str | None = None
 
@@ -111,6 +120,7 @@ def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "Endpo
             limits=options.limits,
             urgent=options.urgent,
             asks=options.asks,
+            request_mb=options.request_mb or most_request_mb(urls[0]),
             ends=row.ends if row else None,
             successor=row.successor if row else None,
         )
@@ -146,6 +156,7 @@ def build_catalogued(name: str, options: ModelOptions, samples: Sequence[Sample]
             limits=options.limits,
             urgent=options.urgent,
             asks=options.asks,
+            request_mb=options.request_mb or most_request_mb(urls[0]),
             ends=None if elsewhere else row.ends,
             successor=row.successor,
         )
@@ -164,12 +175,12 @@ class EndpointModel:
         """Takes the key from the environment.
 
         Raises:
-            RunError: the variable is not set, or holds no key; names it. A URL is malformed. There is a budget, and no
-                price.
+            RunError: the variable is not set, or holds no key; names it. A URL is malformed, or has a user in the
+                key's place. There is a budget, and no price.
         """
         self.endpoint = replace(endpoint, urls=tuple(map(parse_url, endpoint.urls)))
-        self._key = _key(endpoint)
-        secrets = (self._key, *(secret for url in self.endpoint.urls for secret in credentials(url)))
+        self._key = read_key(endpoint.key_env, endpoint.model, asks=endpoint.asks)
+        refuse_idle(self.endpoint.urls, endpoint.key_env, self._key)
         limits = endpoint.limits
         if limits.budget is not None and endpoint.price is None:
             raise RunError(
@@ -178,16 +189,18 @@ class EndpointModel:
             )
         flex = endpoint.parameters.get("service_tier") == "flex"
         self._seconds = max(limits.timeout, FLEX_SECONDS) if flex else limits.timeout
+        self._proxies = read_proxies()
+        told = [*self.endpoint.urls, *filter(None, self._proxies.values())]
         self._failing = Failing(
             model=endpoint.model,
             key_env=endpoint.key_env,
             seconds=self._seconds,
-            secrets=tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET),
+            redact=redactor_of(endpoint.model, self._key, told, endpoint.parameters),
             several=len(self.endpoint.urls) > 1,
             proxies={url: proxy_for(url) for url in self.endpoint.urls},
         )
-        self._proxies = read_proxies()
-        names = {url: key_of(shown(url), self._key) for url in self.endpoint.urls}
+        routes = {url: filter(None, [route_of(url)]) for url in self.endpoint.urls}
+        names = {url: key_of(shown(url), self._key, *route) for url, route in routes.items()}
         self._accounts = {limits.account(name, endpoint.concurrency): url for url, name in names.items()}
         self._parameters = {**endpoint.parameters, STREAM: False}
         self._left_out: tuple[str, ...] = ()
@@ -211,7 +224,9 @@ class EndpointModel:
         if self._identity is None:  # asked for with each request
             asked = {"urls": sorted(map(shown, self.endpoint.urls)), "model": self.endpoint.model}
             sent = {name: value for name, value in self._parameters.items() if name != STREAM}
-            self._identity = json.dumps(asked | {"parameters": sent}, sort_keys=True)
+            routes = sorted([shown(url), route] for url in self.endpoint.urls if (route := route_of(url)) is not None)
+            asked |= {"parameters": masked(sent)} | ({"routes": routes} if routes else {})
+            self._identity = json.dumps(asked, sort_keys=True)
         return self._identity
 
     @property
@@ -280,7 +295,8 @@ class EndpointModel:
         if not frames.ready:
             await asyncio.to_thread(frames.encoded)
         while True:
-            once = partial(self._once, self.body(prompt), tuple(self._parameters), self._may_cost(prompt), spent)
+            refuse_large(body := self.body(prompt), self.endpoint.request_mb)
+            once = partial(self._once, body, tuple(self._parameters), self._may_cost(prompt), spent)
             try:
                 return await send(list(self._accounts), once, urgent=self.endpoint.urgent)
             except ParameterRefused as refused:
@@ -311,28 +327,25 @@ class EndpointModel:
             ModelError: one that will not.
             RunError: the budget is spent, or the account's.
         """
-        url = self._accounts[account]
         async with self.endpoint.limits.afford(may_cost) as bill:
             try:
-                told = await self._told(body, account, bill, spent)
-                reply = parse_reply(told)
+                return await self._told(body, account, bill, spent)
             except (openai.OpenAIError, TimeoutError, ValueError, ErrorInside) as error:
                 if isinstance(error, openai.APIStatusError):
                     bill.cost_usd = 0.0  # a refusal is free; what a reply that never came has cost is not known
-                raise self._failing.failure(error, url, names) from None
-        return reply, _text(told.get("model"))
+                failure = self._failing.failure(error, self._accounts[account], names)
+            raise failure  # not sooner: it would hold on to the error, and that to the whole reply
 
-    async def _told(self, body: bytes, account: Account, bill: Bill, spent: list[Usage]) -> Mapping[str, Any]:
-        """The reply's object; books what it took."""
+    async def _told(self, body: bytes, account: Account, bill: Bill, spent: list[Usage]) -> tuple[Reply, str | None]:
+        """What the server says and who it says it is; books what that took."""
         started = time.monotonic()
-        async with asyncio.timeout(self._seconds):
-            with self._client(self._accounts[account]) as client:
-                response = await client.post(
-                    "/chat/completions",
-                    cast_to=httpx2.Response,
-                    content=body,
-                    options={"headers": {"Content-Type": "application/json"}},
-                )
+        with self._client(self._accounts[account]) as client:
+            response = await client.post(
+                "/chat/completions",
+                cast_to=httpx2.Response,
+                content=body,
+                options={"headers": {"Content-Type": "application/json"}},
+            )
         told = parse_object(response)
         usage = self._usage(told, time.monotonic() - started)
         spent.append(usage)
@@ -346,7 +359,7 @@ class EndpointModel:
         pause = pause_due(response.headers)
         if pause is not None and (pause <= PATIENCE_SECONDS or len(self._accounts) > 1):
             account.pause(pause)
-        return told
+        return parse_reply(told), _text(told.get("model"))
 
     def _usage(self, told: Mapping[str, Any], seconds: float) -> Usage:
         usage, price = usage_of(told), self.endpoint.price
@@ -368,7 +381,9 @@ class EndpointModel:
 
     def connect(self, url: str) -> AsyncOpenAI:
         """A client of the URL that sends each request once; the caller closes it."""
-        return connect(url, self._key, self._seconds, self._proxies)
+        client = connect(url, self._key, self._seconds, self._proxies)
+        keep_out_of_logs(self._failing.redact)
+        return client
 
     def said(self, error: Exception, url: str) -> str:
         """One sentence on what went wrong, free of the key."""
@@ -381,18 +396,6 @@ class EndpointModel:
     def redacted(self, text: str) -> str:
         """The text without key and password."""
         return self._failing.redacted(text)
-
-
-def _key(endpoint: Endpoint) -> str:
-    if endpoint.key_env is None:
-        return NO_KEY
-    # a file's last newline is not part of the key in it
-    key = os.environ.get(endpoint.key_env, "").strip()
-    if not key and endpoint.asks:
-        raise RunError(f"{endpoint.model} needs a key: set the environment variable {endpoint.key_env}.")
-    if not (key.isascii() and (key.isprintable() or not key)):
-        raise RunError(f"What {endpoint.key_env} holds cannot be a key: copy it again, without line breaks.")
-    return key or NO_KEY
 
 
 def _text(told: object) -> str | None:

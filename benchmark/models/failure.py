@@ -13,6 +13,8 @@ from benchmark.limits import PATIENCE_SECONDS, Passing
 from benchmark.models.complaint import LONGEST, Complaint, parse_complaint
 from benchmark.models.connection import redirect_of
 from benchmark.models.reply import EmptyReply, ErrorInside, GivenUp, NoCompletion, Withheld
+from benchmark.models.transport import LongReply
+from benchmark.redaction import Redactor
 from benchmark.text import one_line, storable
 from benchmark.urls import shown
 
@@ -28,6 +30,9 @@ ELSEWHERE = frozenset({401, 403, 404})
 PAYMENT = 402
 MALFORMED = frozenset({400, 422})
 """Statuses by which servers refuse a parameter."""
+
+MOST = 2**14
+"""Characters of a client's own words that are looked at."""
 
 EMPTY_ATTEMPTS = 3
 """How often a model that says nothing, for no reason given, is asked."""
@@ -53,7 +58,7 @@ class Failing:
         model: its name at the endpoint.
         key_env: environment variable with the key.
         seconds: how long a request may take.
-        secrets: what must not be told.
+        redact: takes off what must not be told.
         several: whether there are other servers to ask.
         proxies: by URL, the proxy by way of which it is asked, as it may be shown.
     """
@@ -61,7 +66,7 @@ class Failing:
     model: str
     key_env: str | None
     seconds: float
-    secrets: tuple[str, ...]
+    redact: Redactor
     several: bool
     proxies: Mapping[str, str | None]
 
@@ -88,7 +93,7 @@ class Failing:
                 return Passing(said, strikes=1)
             case Withheld():
                 return ModelError(said)
-            case NoCompletion():
+            case NoCompletion() | openai.APIConnectionError(__cause__=LongReply()):
                 return Passing(said, attempts=1, strikes=STRIKES) if self.several else ModelError(said)
         unreached = isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout))
         return Passing(said, strikes=STRIKES, unreached=unreached)
@@ -123,6 +128,8 @@ class Failing:
                 return f"{where} did not answer within {self.seconds:g} s{self._by_way_of(url)}."
             case openai.APIConnectionError():
                 cause = error.__cause__ or error
+                if isinstance(cause, LongReply):
+                    return f"The reply of {self.model} at {where} is {cause}; no answer is so long."
                 told = self.line(str(cause) or type(cause).__name__)  # a connection that is reset has no words
                 if isinstance(cause, httpx2.DecodingError):
                     return f"{where} gave a reply that cannot be decompressed ({told})."
@@ -181,10 +188,8 @@ class Failing:
 
     def line(self, words: str) -> str:
         """Words of a server's or a client's as they may be told: without what is secret, on one line."""
-        return one_line(self.redacted(words), LONGEST).rstrip(" .")
+        return one_line(self.redacted(words[:MOST]), LONGEST).rstrip(" .")
 
     def redacted(self, text: str) -> str:
         """The text without key and password."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return storable(text)
+        return storable(self.redact(text))

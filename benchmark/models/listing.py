@@ -1,18 +1,21 @@
 """The models that an endpoint lists (`GET /models`), and until when it has them."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
+from benchmark.models.reply import load
 from benchmark.snapshots import is_same_model
 from benchmark.text import LONGEST_NAME, one_line
 
 _ENDS = ("shutdown_date", "deprecation_date", "retirement_date")
 """Fields of a row that tell its last day; the first is OpenAI's."""
+
+MOST = 20_000
+"""Rows of a list that are read; what is behind them is found by asking for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +48,17 @@ class Listing:
         return next((ends for listed, ends in self.ends.items() if is_same_model(listed, name)), None)
 
 
-def parse_listing(content: bytes) -> Listing:
-    """The list in a reply; without names where it is none."""
+def parse_listing(content: bytes, redact: Callable[[str], str] = str) -> Listing:
+    """The list in a reply; without names where it is none. `redact` takes off what must not be told."""
     try:
-        told = json.loads(content)
-    except (ValueError, RecursionError):
+        told = load(content)
+    except ValueError:
         return Listing()
     rows = told.get("data") if isinstance(told, dict) else None
     if not isinstance(rows, list):
         return Listing()
-    found = [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
-    named = [(one_line(row["id"], LONGEST_NAME), row) for row in found]
+    found = [row for row in rows[:MOST] if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    named = [(one_line(redact(row["id"]), LONGEST_NAME), row) for row in found]
     ends = {name: ends for name, row in named if (ends := _end(row)) is not None}
     return Listing(names=tuple(name for name, _ in named), ends=MappingProxyType(ends))
 

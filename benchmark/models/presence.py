@@ -43,7 +43,7 @@ async def find_fault(model: "EndpointModel", url: str) -> str | None:
             return f"{shown(url)} did not answer within {CHECK_SECONDS} s."
         except openai.APIConnectionError as error:
             return model.said(error, url)
-        listing = parse_listing(model.redacted(response.text).encode())
+        listing = parse_listing(response.content, model.redacted)
         if listing.names is None:
             await _refuse_half_url(client, url)
         if listing.serves(model.name) is False and not await _answers(model, client):
@@ -85,7 +85,7 @@ async def _refuse_half_url(client: AsyncOpenAI, url: str) -> None:
     if shown(url).endswith("/v1"):
         return
     try:
-        response = await client.get(f"{url.partition('?')[0].rstrip('/')}/v1/models", cast_to=httpx2.Response)
+        response = await client.get(f"{whole}/models", cast_to=httpx2.Response)
     except openai.OpenAIError:
         return
     if parse_listing(response.content).names is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.model import Ending
 from benchmark.text import LONGEST_NAME, one_line
-from benchmark.usage import Usage, count_of
+from benchmark.usage import MOST_USD, Usage, count_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -27,6 +27,12 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 _THOUGHT_PARTS = ("thinking", "reasoning", "thought")
 _DEPTH = 6
+
+MOST_PARTS = 10**6
+"""Values in the JSON of a reply: each takes memory a hundred times that of its bytes."""
+
+LONGEST_ANSWER = 4 * 2**20
+"""Characters: more than any model says."""
 _EVENT = re.compile(rb"(?:data|event|id|retry)?:")
 
 WHY_EMPTY: Mapping[Ending, str] = MappingProxyType(
@@ -91,15 +97,30 @@ def parse_object(response: "httpx2.Response") -> dict[str, Any]:
         ValueError: it broke off.
     """
     try:
-        reply = json.loads(response.content)
-    except RecursionError:
-        raise ValueError("JSON that is nested too deep") from None
-    except ValueError as error:
+        reply = load(response.content)
+    except ValueError:
         _refuse_other(response)
-        raise ValueError(f"JSON that cannot be read ({error})") from None
+        raise
     if not isinstance(reply, dict):
         raise ValueError("no chat completion; give the URL of the API, up to its /v1")
     return reply
+
+
+def load(content: bytes) -> object:
+    """What JSON says.
+
+    Raises:
+        NoCompletion: it would take all memory.
+        ValueError: it is none, or is nested too deep.
+    """
+    if len(content) > MOST_PARTS and sum(map(content.count, (b",", b"[", b"{"))) > MOST_PARTS:
+        raise NoCompletion(f"JSON of more than {MOST_PARTS:,} values")
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deep") from None
+    except ValueError as error:
+        raise ValueError(f"JSON that cannot be read ({error})") from None
 
 
 def _refuse_other(response: "httpx2.Response") -> None:
@@ -164,6 +185,8 @@ def _said(message: Mapping[str, Any], ending: Ending | None, reason: str) -> Rep
     beside = beside or _words(message.get("reasoning_details"))
     thoughts = beside or "\n\n".join(words for kind, words in parts if kind in _THOUGHT_PARTS)
     text = text if text.strip() else declined
+    if len(text) + len(thoughts) > LONGEST_ANSWER:
+        raise Withheld(f"an answer of {len(text) + len(thoughts):,} characters, which is no answer")
     if not (text.strip() or thoughts.strip()):
         if ending is not None and (why := WHY_EMPTY.get(ending)):
             raise Withheld(f"an empty answer ({why})")
@@ -253,4 +276,4 @@ def billed_of(reply: Mapping[str, Any]) -> float | None:
     cost = _part(reply.get("usage")).get("cost")
     if not isinstance(cost, int | float) or isinstance(cost, bool):
         return None
-    return float(cost) if 0 <= cost < float("inf") else None
+    return float(cost) if 0 <= cost <= MOST_USD else None

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from reports.live.progress import Panel, Progress
 from reports.record import Record
 from reports.report import Report
 from reports.results import gate_lines, score_lines
+from reports.say import as_lines
 
 TRAFFIC = "mme_emotion_traffic"
 """The attribute that tells the controller what a worker's requests are about."""
@@ -37,8 +38,8 @@ class Shown:
     def pytest_collection(self) -> Generator[None, object, object]:
         """Says what is amiss before anything is asked; with `-q` too, which leaves pytest's header away."""
         if self._terminal is not None:
-            for notice in self._limits.notices:
-                self._terminal.write_line(f"MME-Emotion: {notice}", red=True, bold=True)
+            notices = [f"MME-Emotion: {notice}" for notice in self._limits.notices]
+            write_lines(self._terminal, notices, red=True, bold=True)
         return (yield)
 
     def warn(self, text: str) -> None:
@@ -49,7 +50,7 @@ class Shown:
         if self._panel is not None:
             self._panel.hide()
         self._terminal.ensure_newline()
-        self._terminal.write_line(f"MME-Emotion: {text}.", red=True, bold=True)
+        write_lines(self._terminal, [f"MME-Emotion: {text}."], red=True, bold=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -89,7 +90,7 @@ class Shown:
         words = last_words(self._folder, int(node.gateway.id.removeprefix("gw")))
         if words and self._terminal is not None:
             self._terminal.ensure_newline()
-            self._terminal.write_line(f"MME-Emotion: {node.gateway.id} has lost its GPU ({words}).", red=True)
+            write_lines(self._terminal, [f"MME-Emotion: {node.gateway.id} has lost its GPU ({words})."], red=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -103,11 +104,17 @@ class Shown:
             self._panel = None
 
 
+def write_lines(terminal: pytest.TerminalReporter, lines: Iterable[str], **markup: bool) -> None:
+    """Writes lines, made fit for a terminal and a log."""
+    for line in as_lines(lines):
+        terminal.write_line(line, **markup)
+
+
 def print_scores(terminal: pytest.TerminalReporter, report: Report, records: Sequence[Record]) -> None:
     """Prints the scores and what must be known beside them."""
-    terminal.write_sep("=", f"MME-Emotion: {report.model} (scores in percent)", bold=True)
-    for line in score_lines(report, records):
-        terminal.write_line(line)
+    (title,) = as_lines([f"MME-Emotion: {report.model} (scores in percent)"])
+    terminal.write_sep("=", title, bold=True)
+    write_lines(terminal, score_lines(report, records))
 
 
 def print_verdict(terminal: pytest.TerminalReporter, report: Report, drift: Sequence[str]) -> None:
@@ -115,8 +122,7 @@ def print_verdict(terminal: pytest.TerminalReporter, report: Report, drift: Sequ
     if (verdict := report.gate) is not None:
         good, bad = verdict.word == "PASS", verdict.word == "FAIL"
         terminal.write_sep("=", f"Gate: {verdict.word}", bold=True, green=good, red=bad, yellow=not (good or bad))
-        for line in gate_lines(report, drift):
-            terminal.write_line(line)
+        write_lines(terminal, gate_lines(report, drift))
 
 
 def _is_terminal(stream: Any) -> bool:

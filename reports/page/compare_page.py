@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.task import TASKS
 from reports.compare import Difference, difference_rows
 from reports.page.bundle import page, shard
-from reports.page.media import bring_along
+from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import SHARD, answering_of, as_places, linked_to, short
 from reports.past import PastRun, differences
 from reports.record import Record
@@ -18,8 +18,11 @@ SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "compare.js")
 Pair = tuple[Record, Record]
 
 
-def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Sequence[Difference]) -> None:
+def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Sequence[Difference]) -> list[str]:
     """Writes the page, and beside it a folder of its stem's name with the samples that both runs have asked.
+
+    Returns:
+        What of the runs' own pages was left out, in a sentence.
 
     Raises:
         RunError: the folder cannot be written.
@@ -31,11 +34,12 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
         lines = (f"[{one.model_dump_json()},{two.model_dump_json()}]" for one, two in pairs[start : start + SHARD])
         write_whole(file.parent / beside / f"{name}.js", shard(name, lines))
     shown = [one if one.frames else two for one, two in pairs]
-    urls = bring_along(shown, [run.path / PAGE_FOLDER for run in (first, second)], file.parent / beside)
+    brought = bring_along(shown, [run.path / PAGE_FOLDER for run in (first, second)], file.parent / beside)
     shards = {"folder": beside, "name": "pairs", "size": SHARD, "records": len(pairs)}
-    clips = {"base": linked_to(second.report).base, "urls": urls}
+    clips = {"base": linked_to(second.report).base, "urls": brought.urls}
     data = {**_data(first, second, found), "clips": clips, "index": _index(pairs), "shards": shards}
     write_whole(file, page("Two runs · MME-Emotion", "compare.html", SCRIPTS, data))
+    return left_out_of(brought)
 
 
 def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mapping[str, Any]:

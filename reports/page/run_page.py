@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -82,8 +82,9 @@ def write_run_page(folder: Path, contents: Contents) -> None:
 
 
 def linked_to(report: Report) -> Linked:
-    """The clips where the run found them, below its data folder."""
-    folder = Path(report.provenance.get("data", {}).get("folder") or "")
+    """The clips where the run found them, below its data folder, on this machine's own disks."""
+    named = report.provenance.get("data", {}).get("folder") or ""
+    folder = Path("" if named.startswith(("//", "\\\\")) or ".." in PurePath(named).parts else named)
     return Linked(base=f"{folder.as_uri()}/" if folder.is_absolute() else None)
 
 

@@ -18,8 +18,8 @@ from PIL import Image
 
 from benchmark.cache import Cache
 from benchmark.clip import Clip, ClipReader, Frame, Sound, Source
-from benchmark.decode import JPEG_QUALITY
 from benchmark.errors import DataError
+from benchmark.jpeg import JPEG_QUALITY
 from tests.benchmark.clips import Recipe, make_clip, number_of
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed")
@@ -119,7 +119,7 @@ def test_a_container_with_times_is_decoded_once_though_nothing_is_reordered(
 ) -> None:
     never = {"bf": "2", "x264-params": "b-bias=-100"}  # the stream allows for reordering and has none
     clip = Clip(make_clip(tmp_path / f"clip{suffix}", Recipe(options=never)))
-    monkeypatch.setattr("benchmark.decode._frames_by_counting", None)
+    monkeypatch.setattr("benchmark.frames._by_counting", None)
     assert shown(reader.frames(clip)) == [(0, 0.0), (25, 1.0), (50, 2.0)]
 
 

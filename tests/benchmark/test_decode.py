@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.decode import Pace
+from benchmark.pace import Pace
 
 
 @given(

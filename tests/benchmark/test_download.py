@@ -91,7 +91,7 @@ def test_an_encrypted_file_is_left_to_the_user(tmp_path: Path) -> None:
     content[6] |= 1  # the flag in the member's own header, and in the directory's
     content[content.index(b"PK\1\2") + 8] |= 1
     (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(DataError, match=r"cannot be unpacked .*password"):
+    with pytest.raises(DataError, match="is encrypted with a password; unpack it by hand"):
         unpack(tmp_path / "a.zip", tmp_path / "a")
 
 

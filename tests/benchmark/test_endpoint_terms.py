@@ -4,11 +4,13 @@ import json
 
 import pytest
 
+from benchmark.catalogue import most_request_mb
 from benchmark.errors import ModelError, RunError
 from benchmark.limits import Limits
 from benchmark.model import ModelOptions, find
 from benchmark.models.endpoint import EndpointModel
 from benchmark.money import Budget
+from benchmark.prompt import Prompt
 from benchmark.usage import Usage
 from tests.benchmark.test_endpoint import KEY, PROMPT, always, ask, completion, first, limited, model_at, run
 from tests.endpoint import Endpoint, Received, Said
@@ -65,6 +67,24 @@ def test_an_error_costs_nothing(endpoint: Endpoint, said: Said) -> None:
     with pytest.raises(ModelError):
         ask(limited(Limits(backoff=0, budget=budget), endpoint.url))
     assert budget.spent == 0
+
+
+@pytest.mark.parametrize(("given", "most"), [(None, 32), (1.0, 1)])
+def test_a_request_that_is_too_large_is_not_sent(endpoint: Endpoint, given: float | None, most: int) -> None:
+    endpoint.reply = lambda _: completion()
+    found = find("openai:some-model", ModelOptions(base_urls=(endpoint.url,), api_key_env="TEST_KEY", request_mb=given))
+    assert isinstance(found, EndpointModel)
+    told = rf"takes {most * 4 / 3:.1f} MB, more than the {most} MB .*--clip-limits=request_mb={-(-most * 4 // 3)}\."
+    with pytest.raises(ModelError, match=told):
+        ask(found, Prompt(text="?", video=bytes(most * 1_000_000)))
+    assert not endpoint.requests
+    assert ask(found, Prompt(text="?", video=bytes(most * 700_000))).text
+
+
+def test_providers_take_what_they_are_known_to_take() -> None:
+    assert most_request_mb("https://generativelanguage.googleapis.com/v1beta/openai/") == 20
+    assert most_request_mb("https://api.openai.com/v1") == 512
+    assert most_request_mb("http://localhost:9000/v1") == 32
 
 
 def test_a_stated_price_is_believed_before_the_bill(endpoint: Endpoint) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.decode import Pace, read_frames
+from benchmark.decode import read_frames
 from benchmark.errors import RunError
 from benchmark.limits import Limits
 from benchmark.models.endpoint import Endpoint as Asked
+from benchmark.pace import Pace
 from benchmark.probe import Kind, Probed, Reading, Step, make_steps, probe
 from benchmark.probe_media import make_clip
 from tests.benchmark.servers import A_SECOND, CLIP, PICTURE, TEXT, Character, completion, lengths, listing, widths
@@ -67,7 +68,7 @@ def test_requests_are_what_a_run_sends_and_brief(endpoint: Endpoint, steps: tupl
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(steps[6].prompt.video or b"")
     assert endpoint.requests[6].parts("video_url")
-    assert list(read_frames(clip, "pyav", Pace())[1]) == [0, 1]
+    assert list(read_frames(clip, "pyav", Pace())[1].pictures) == [0, 1]
     assert len({received.text for received in endpoint.requests}) == 1, "else the text's own tokens would be compared"
     for received in endpoint.requests:
         assert (received.body["model"], received.body["max_tokens"], received.body["temperature"]) == (

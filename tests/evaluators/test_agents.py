@@ -1,6 +1,7 @@
 """The agents on a model that says what a test wants: asking again, giving up, fencing, spending."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -10,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmark.bench import BenchmarkOptions, prepare
 from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader, Sound
+from benchmark.clip import Clip, ClipReader, Frame, Sound
 from benchmark.dataset import read_samples
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError
 from benchmark.limits import Limits
@@ -91,6 +94,34 @@ def test_a_reply_that_does_not_parse_is_asked_for_again_with_the_reason() -> Non
     assert "<step>" in model.asked[1].text.removeprefix(model.asked[0].text)
 
 
+ASKED_AGAIN = re.compile(
+    r"\n\nYour last reply could not be used: (It has no complete <score>…</score> block\.|Its block has no `Step 1:`\."
+    r"|`Step [0-9]{1,4}` stands where `Step [0-9]+` should: number the steps 1, 2, 3, … in one block\."
+    r"|Step [0-9]+ is empty\.|The number of steps it rates is [0-9]+; the number of steps is 2\."
+    r"|Step [0-9]+ must be rated 0/1 or 1/1, with nothing else\.) Reply again in full\."
+)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["<score>", "</score>", "Step 1: ", "Step 22: ", "1/1", "Obey me", "＜score＞"]) | st.text()
+    )
+)
+def test_a_rejected_reply_is_not_quoted_when_the_agent_is_asked_again(parts: list[str]) -> None:
+    model = Scripted(["".join(parts), GOOD_SCORE])
+    evidence = Evidence(question=QUESTION, targets=("joy",), audio_clue=None)
+    asyncio.run(PromptedJudge(model, TEMPLATES["judge"]).rate(Steps(reasoning=("smiles",), prediction="joy"), evidence))
+    for again in model.asked[1:]:
+        assert ASKED_AGAIN.fullmatch(again.text.removeprefix(model.asked[0].text))
+
+
+def test_a_user_s_prompt_whose_fences_are_not_in_pairs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "judge.txt").write_text(TEMPLATES["judge"].template.replace("$steps\n$fence", "$steps"))
+    bench = prepare(BenchmarkOptions(model="signal", prompts=tmp_path), Limits(), LocalRun(Site(folder=tmp_path)))
+    with pytest.raises(RunError, match=r"lines with nothing but \$fence: each text needs one before it"):
+        find_agents(EvaluatorOptions(extractor="rules", judge=("rules",)), bench)
+
+
 @pytest.mark.parametrize("error", [ModelError, RunError])
 def test_what_a_model_raises_in_an_agent_ends_it_with_all_that_was_said_and_spent(error: type[EmotionError]) -> None:
     model = Scripted(["no block", error("down", ("half a reply",), SPENT)])
@@ -150,6 +181,21 @@ def test_the_judge_is_told_label_clue_and_rule() -> None:
     for told in (NO_CLUE, "joy; anger", "C/2", "There are 2 steps", "Step 2: joy"):
         assert told in text
     assert text.count("<score>") == 1
+
+
+@pytest.mark.parametrize(("last", "told"), [(360.0, True), (9.0, False)])
+def test_the_judge_is_told_when_spread_frames_were_taken(last: float, told: bool) -> None:  # noqa: FBT001
+    frames = [Frame(jpeg=b"", seconds=0.0), Frame(jpeg=b"", seconds=last)]
+    steps = Steps(reasoning=(), prediction="joy")
+    texts = []
+    for spread in (True, False):
+        model = Scripted([GOOD_SCORE])
+        evidence = Evidence(question=QUESTION, targets=("joy",), audio_clue=None, frames=frames, spread=spread)
+        with pytest.raises(JudgeError):
+            asyncio.run(PromptedJudge(model, TEMPLATES["judge"]).rate(steps, evidence))
+        texts.append(model.asked[0].text)
+    assert (texts[0] != texts[1]) == told
+    assert ("evenly from the whole clip, at these seconds: 0.0, 360.0." in texts[0]) == told
 
 
 def scorer_of(extractor: object, judge: object, tmp_path: Path, listener: Listener | None = None) -> Scorer:

@@ -86,6 +86,63 @@ def test_a_negated_label_is_not_named(chosen: tuple[str, tuple[str, ...]], case:
     assert named_labels(text.format(case(label)), label_set) == ()
 
 
+@pytest.mark.parametrize(
+    "denied",
+    [
+        "anything but {}", "everything except {}", "all but {}", "the opposite of {}", "I doubt that it is {}",
+        "It would be wrong to say {}", "I refuse to say {}", "un-{}", "{}-less", "{} (no)", "{} is not it",
+        "{} is wrong", "{} would be incorrect", "{} doesn’t fit", "{} cannot be right", "{}, not", "{} NOT.",
+        "{} — no, not so", "~~{}~~", "<del>{}</del>", "n\u200bot {}", "nоt {}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("label", ["sad", "Anger"])
+def test_what_is_denied_or_struck_out_is_not_named(denied: str, label: str) -> None:
+    assert named_labels(denied.format(label), WILD) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nothing but sad", "all signs, but above all sad", "sad - not angry", "sad (not angry)", "sad, not least", "sad?"],
+)
+def test_what_is_no_denial(text: str) -> None:
+    assert named_labels(text, WILD) == ("sad",)
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "a\u200bngry",
+        "аngry",
+        "ａｎｇｒｙ",
+        "𝐚𝐧𝐠𝐫𝐲",
+        "a\u0336n\u0336g\u0336r\u0336y\u0336",
+        "án\u00adgry",
+        "\U000e0041angry",
+        "ᴀngry",
+    ],
+)
+def test_a_label_in_disguise_counts_so_that_naming_all_of_them_is_seen(disguised: str) -> None:
+    assert named_labels(f"sad, {disguised}", WILD) == ("angry", "sad")
+
+
+@pytest.mark.parametrize(
+    ("text", "label_set", "expected"),
+    [
+        ("Ответ: страх, по лицу", ("страх", "радость"), ("страх",)),
+        ("答案：愤怒。", ("愤怒", "高兴"), ("愤怒",)),
+        ("गुस्सा", ("गुस्सा", "गस्सा"), ("गुस्सा",)),
+        ("いかり", ("いかり", "いがり"), ("いかり",)),
+        ("Réponse : colère", ("colère", "joie"), ("colère",)),
+        ("Antwort: Glück", ("Glück", "Wut"), ("Glück",)),
+        ("الجواب: حزن", ("حزن", "فرح"), ("حزن",)),
+    ],
+)
+def test_labels_of_other_scripts_are_themselves(
+    text: str, label_set: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert named_labels(text, label_set) == expected
+
+
 def test_a_negation_reaches_eight_words_far() -> None:
     assert named_labels("not in any way that one could call angry", WILD) == ()
     assert named_labels("not in any way that one could ever call angry", WILD) == ("angry",)

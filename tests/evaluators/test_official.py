@@ -242,3 +242,20 @@ def test_a_file_that_is_a_pointer_is_called_that(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"SA_eval\.json is a Git LFS pointer, not a data file: run `git lfs pull`"):
         read_evaluations([tmp_path / "SA_eval.json"])
+
+
+def test_numbers_that_nobody_can_average_are_refused_by_row(tmp_path: Path) -> None:
+    rows = [*SINGLE, row(f"<score>Step 1: {'9' * 400}/1</score>", 1)]
+    with pytest.raises(DataError, match=rf"row {len(rows)}: its score holds a number of more than 15 digits"):
+        read_evaluations([write(tmp_path / "SA.json", rows)])
+
+
+def test_a_reply_of_blocks_that_never_end_takes_no_time_to_leave_out(tmp_path: Path) -> None:
+    rows = read_evaluations([write(tmp_path / "SA.json", [row("<score>" * 200_000, 1)])])  # minutes, if quadratic
+    assert rescore_official(rows).overall.scored == 0
+
+
+def test_a_block_counts_where_one_line_has_both_its_ends(tmp_path: Path) -> None:
+    text = "</score> <score>\n<score> Step 1: 1/1 </score> <score>Step 1: 0/1</score>"
+    rows = read_evaluations([write(tmp_path / "SA.json", [row(text, 1)])])
+    assert rescore_official(rows).overall.recognition == 1

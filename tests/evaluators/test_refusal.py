@@ -112,3 +112,13 @@ def test_a_refusal_s_steps_get_nothing_and_its_last_what_it_got() -> None:
     given = without_credit(Ratings(reasoning=(good, bad), recognition=good))
     nothing = Rating(value=Fraction(0), reason="a refusal: nothing is reasoned about the clip")
     assert given == Ratings(reasoning=(nothing, bad), recognition=good)
+
+
+@pytest.mark.parametrize("text", ["N\u200bone", "Ｎｏｎｅ.", "nоne"])
+def test_nothing_in_disguise_is_nothing(text: str) -> None:
+    assert is_refusal(steps("I cаn't identify emotions.", prediction=text))
+
+
+@pytest.mark.parametrize("sign", ["!", " ", "，", "< "])
+def test_long_answers_take_no_time_to_speak_of(sign: str) -> None:
+    assert not is_refusal(steps(prediction=sign * 100_000 + "x"))

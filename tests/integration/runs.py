@@ -39,7 +39,11 @@ class Finished:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "samples.jsonl").read_text().splitlines()]
+        """Without the run's id, which two runs never share."""
+        text = (self.folder / "samples.jsonl").read_text("utf-8")
+        records = [json.loads(line) for line in text.split("\n") if line]
+        assert len({record.pop("run") for record in records}) <= 1
+        return records
 
     def outcomes(self) -> Mapping[str, int]:
         """The last line of pytest itself: how many passed, failed, errors."""

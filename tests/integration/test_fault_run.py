@@ -86,9 +86,9 @@ def test_what_stands_beside_a_score_does_not_cost_it(tmp_path: Path) -> None:
     ("fault", "table", "files"),
     [
         ("reports.run:RunFolder.append", "", set()),
-        ("reports.plugin:report_of", "", {"samples.jsonl"}),
+        ("reports.recorder:report_of", "", {"samples.jsonl"}),
         ("reports.results:summary_of", "printed", {"samples.jsonl", "report.json", "report.html"}),
-        ("reports.plugin:place_frames", "printed", {"samples.jsonl", "report.json", "summary.md"}),
+        ("reports.recorder:place_frames", "printed", {"samples.jsonl", "report.json", "summary.md"}),
         ("reports.page.run_page:index_of", "printed", {"samples.jsonl", "report.json", "summary.md"}),
         ("reports.live.plugin:score_lines", "", {"samples.jsonl", "report.json", "summary.md", "report.html"}),
     ],

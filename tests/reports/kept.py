@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,20 @@ def record(number: int, score: float | None, task: str = "SA", **more: object) -
     }
     if score is None:
         return Record.model_validate({**asked, "outcome": "error", "stage": "judge", "error": "Hm.", **more})
+    rated = RatedStep(
+        text="joy", rating="/".join(map(str, Fraction(score).limit_denominator(99).as_integer_ratio())), reason=None
+    )
+    several = TASKS[task].several
     rest = {
         "outcome": "passed" if score == 1 else "failed",
         "recognition": score,
         "reasoning": score,
         "cot": score,
-        "prediction": RatedStep(text="joy", rating="1/1" if score == 1 else "0/1", reason=None),
+        "steps": (rated,),
+        "prediction": rated,
+        "predicted": ("joy",) if score else (),
+        "precision": float(score > 0) if several else None,
+        "f1": (2 * score / (1 + score) if score else 0.0) if several else None,
         "by_rules": "1/1" if score == 1 else "0/1",
         "usage": {
             "model": Spent(model="m", requests=1, input_tokens=9, output_tokens=9, seconds=1.0, cost_usd=0.01),
@@ -56,18 +65,18 @@ def run_of(right: int, wrong: int, unscored: int = 0, task: str = "SA") -> list[
     return [record(number, mark, task) for number, mark in enumerate([*marks, *[None] * unscored])]
 
 
+def background(provenance: Mapping[str, Any], selected: int = 2) -> Background:
+    """What is known of a run besides its records."""
+    return Background(
+        model="m", provenance=provenance, incomparable=(), selected=selected, floors={"SA": 0.4}, published={}
+    )
+
+
 def kept(folder: Path, records: Sequence[Record], **provenance: object) -> Path:
     """A run directory with these records."""
-    background = Background(
-        model="m",
-        provenance={**PROVENANCE, **provenance},
-        incomparable=(),
-        selected=len(records),
-        floors={"SA": 0.4},
-        published={},
-    )
+    told = background({**PROVENANCE, **provenance}, len(records))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(report_of(records, background).model_dump_json())
+    (folder / "report.json").write_text(report_of(records, told).model_dump_json())
     (folder / "samples.jsonl").write_text("".join(one.model_dump_json() + "\n" for one in records))
     return folder
 

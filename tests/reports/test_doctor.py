@@ -391,7 +391,7 @@ def test_decoders_are_tried(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     monkeypatch.setattr(machine, "make_clip", lambda: whole[: len(whole) // 2])
     assert "cannot encode and decode a clip" in findings(capsys)["PyAV"]["text"]
     monkeypatch.setattr(machine, "make_clip", lambda: whole)
-    monkeypatch.setattr(machine, "read_frames", lambda path, decoder, pace: ("ffmpeg", {0.0: b"", 1.0: b""}))
+    monkeypatch.setattr(machine, "read_frames", lambda path, decoder, pace: ("ffmpeg", ({0.0: b"", 1.0: b""}, 2.0)))
     told = findings(capsys)
     assert (told["PyAV"]["state"], "ffmpeg had to" in told["PyAV"]["text"]) == ("problem", True)
 
@@ -401,7 +401,7 @@ def test_a_decoder_that_fails_is_said_though_another_steps_in(
 ) -> None:
     pytest.importorskip("decord", exc_type=ImportError)
     assert findings(capsys)["decord"]["text"].endswith(", decodes")
-    monkeypatch.setattr(machine, "read_frames", lambda path, decoder, pace: ("pyav", {0.0: b"", 1.0: b""}))
+    monkeypatch.setattr(machine, "read_frames", lambda path, decoder, pace: ("pyav", ({0.0: b"", 1.0: b""}, 2.0)))
     assert findings(capsys)["decord"]["state"] == "problem"
 
 

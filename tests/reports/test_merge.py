@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.dataset import fingerprint_of
 from benchmark.errors import RunError
 from reports.cli import main
 from reports.gate import Gate, JudgeHealth
@@ -19,7 +20,7 @@ from reports.report import Report, notes_of
 from tests.reports.kept import PROVENANCE, kept, run_of
 
 WHOLE = [*run_of(200, 150, 5), *run_of(60, 80, 0, "IR")]
-DATA = {"name": "data", "fingerprint": "f", "samples": {"SA": 355, "IR": 140}}
+DATA = {"name": "data", "fingerprint": fingerprint_of(WHOLE), "samples": {"SA": 355, "IR": 140}}
 
 
 def shards(
@@ -129,6 +130,19 @@ def test_shards_of_another_selection_do_not_fill_a_gap(tmp_path: Path) -> None:
     assert report.provenance["settings"] == {**PROVENANCE["settings"], "shard": None, "tasks": ["SA", "IR"]}
 
 
+def test_tasks_are_those_that_were_meant_however_they_were_spelt(tmp_path: Path) -> None:
+    sa = [one for one in WHOLE if one.task == "SA"]
+    report, _ = merge(read(shards(tmp_path, 2, sa, ("sa",))))
+    assert report.provenance["settings"]["tasks"] == ["SA"]
+
+
+def test_of_many_missing_shards_the_first_are_named(tmp_path: Path) -> None:
+    settings = {**PROVENANCE["settings"], "shard": "1/999999999"}
+    one = kept(tmp_path, WHOLE[:1], settings=settings, data={**DATA, "samples": {"SA": 10**15}})
+    with pytest.raises(RunError, match=r"Shards are missing: 2/999999999, .*, 21/999999999, …\. Run them"):
+        merge(read([one]))
+
+
 def test_parts_of_which_one_names_no_task_are_not_of_these_tasks_alone(tmp_path: Path) -> None:
     sa, ir = ([one for one in WHOLE if one.task == task] for task in ("SA", "IR"))
     named, unnamed = shards(tmp_path / "sa", 1, sa, ("SA",)), kept(tmp_path / "ir", ir, data=DATA)
@@ -203,3 +217,47 @@ def test_samples_that_a_part_never_asked_lower_the_coverage(tmp_path: Path, caps
     printed = capsys.readouterr().out
     assert "Only 65.5% of the samples have a score" in printed
     assert "The run ended early: 253 of 748 samples not asked." in printed
+
+
+@pytest.mark.parametrize("changed", ["targets", "label_set", "id"])
+def test_shards_whose_records_ask_something_else_than_their_data_are_refused(tmp_path: Path, changed: str) -> None:
+    new = "another" if changed == "id" else ("anger", "joy")
+    forged = [WHOLE[0].model_copy(update={changed: new}), *WHOLE[1:]]
+    with pytest.raises(RunError, match=r"not parts of one run: ids, labels or true labels of the records are not"):
+        merge(read(shards(tmp_path, 2, forged)))
+    with pytest.raises(RunError, match="contradicts itself"):
+        read(shards(tmp_path / "whole", 1, forged))
+
+
+def test_more_records_of_a_task_than_the_data_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="its data has 355 samples of SA, and there are 356 records"):
+        merge(read(shards(tmp_path, 2, [*WHOLE, *(run_of(1, 0, 0)[0].model_copy(update={"id": "new"}),)])))
+
+
+def test_a_verdict_on_a_part_of_the_data_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gate.toml").write_text("[min.overall]\nrecognition = 0.4\n")
+    run = str(kept(tmp_path / "run", WHOLE[:200], data=DATA))
+    assert main(["merge", run, f"--run-dir={tmp_path / 'whole'}", f"--gate={tmp_path / 'gate.toml'}"]) == 7
+    assert "295 of 495 samples of data were left out by --tasks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("changed", ["targets", "label_set", "source", "recording"])
+def test_a_baseline_that_asks_otherwise_is_refused(tmp_path: Path, changed: str) -> None:
+    new = ("joy", "fear") if changed == "label_set" else ("fear",) if changed == "targets" else "another"
+    past = kept(tmp_path / "past", [WHOLE[0].model_copy(update={changed: new}), *WHOLE[1:]])
+    run, gate = read_past(kept(tmp_path / "run", WHOLE)), Gate(baseline=past, max_drop={"overall": {"cot": 0.5}})
+    with pytest.raises(RunError, match=f"SA/own/0 has another {changed} there.*--baseline-allow=data"):
+        merge([run], gate)
+    assert merge([run], gate.model_copy(update={"allow": ("data",)}))[0].gate is not None
+
+
+def test_a_check_of_nothing_or_of_another_judge_is_refused(tmp_path: Path) -> None:
+    whole = health(9, JudgeHealth())
+    nothing = whole.model_copy(update={"labels": Rate(right=0, of=0, low=0.0, high=1.0)})
+    other = whole.model_copy(update={"judge": "k"})
+    for check, said in ((nothing, "labels is of no anchor"), (other, "it is of k, and j judged")):
+        run = kept(tmp_path, WHOLE)
+        report = json.loads((run / "report.json").read_text())
+        (run / "report.json").write_text(json.dumps({**report, "judge_check": check.model_dump(mode="json")}))
+        with pytest.raises(RunError, match=f"judge_check: {said}"):
+            read_past(run)

@@ -53,7 +53,7 @@ def test_a_run_has_its_folder_s_name_however_that_was_named(tmp_path: Path, monk
 def test_why_a_file_cannot_be_read_is_told(tmp_path: Path, file: str) -> None:
     folder = kept(tmp_path, run_of(2, 2))
     (folder / file).write_bytes(b"\xff")
-    with pytest.raises(RunError, match=rf"{file} cannot be read \(it is not UTF-8\)\."):
+    with pytest.raises(RunError, match=rf"{file}(, line 1,)? cannot be read \(it is not UTF-8\)\."):
         read_past(folder)
     (folder / file).unlink()
     with pytest.raises(RunError, match=rf"{file} cannot be read \(No such file or directory\)\."):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -297,7 +298,8 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 
 @given(
-    st.lists(st.tuples(CELLS | st.just('=1+1,\n"x"'), RATINGS, RATINGS), min_size=1, max_size=4), st.sampled_from("a+-")
+    st.lists(st.tuples(CELLS | st.just('=1+1,\n"x"'), RATINGS, RATINGS), min_size=1, max_size=4),
+    st.sampled_from(["a", *"+-=@'\uff1d\uff0b\uff0d\uff20\t", "::error::", "##[x]", "\n=", "\x1b"]),
 )
 def test_a_sheet_that_was_filled_is_read_as_it_was_written(
     folder: Path, steps: list[tuple[str, Fraction, Fraction]], start: str
@@ -307,12 +309,14 @@ def test_a_sheet_that_was_filled_is_read_as_it_was_written(
     head, *rows = drawn(1, [record])
     for row, (_, _, human) in zip(rows, steps, strict=True):
         row[head.index("rater1")] = str(human)
-        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+        assert not any(cell.startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")) for cell in row)
+        assert not any(re.search("[\0-\x1f\x7f-\x9f\u2028]|^::", cell) for cell in row)
     with (folder / "filled.csv").open("w", encoding="utf-8-sig", newline="") as stream:
         csv.writer(stream).writerows([head, *rows])
     sheet = read_ratings(folder / "filled.csv")
 
-    assert sheet.humans["rater1"] == {(record.id, number): human for number, (_, _, human) in enumerate(steps, 1)}
+    assert list(sheet.humans["rater1"].values()) == [human for _, _, human in steps]
+    assert sheet.humans["rater1"].keys() == judge_ratings([record]).keys()
     assert sheet.humans["rater2"] == {}
     assert agreement_of(sheet, judge_ratings([record])).together.rated == len(steps)
 

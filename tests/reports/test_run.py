@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import RunError
-from reports.record import Record, record_of
+from reports.reading import parse_line
+from reports.record import record_of
 from reports.run import JUNIT, LOCK, REPORT, SAMPLES, SUMMARY, RunFolder
 from tests.reports.outcomes import sample, scored, unscored
 
@@ -24,8 +25,8 @@ def test_each_record_is_on_disk_as_soon_as_it_is_appended(tmp_path: Path) -> Non
     folder = RunFolder(tmp_path / "new" / "run")
     for count, record in enumerate(RECORDS, 1):
         folder.append(record.model_dump_json())
-        lines = (folder.path / SAMPLES).read_text("utf-8").splitlines()
-        assert [Record.model_validate_json(line) for line in lines] == RECORDS[:count]
+        lines = (folder.path / SAMPLES).read_bytes().splitlines()
+        assert [parse_line(line) for line in lines] == [(one, folder.run) for one in RECORDS[:count]]
     folder.close()
 
     assert names(folder.path) == {SAMPLES}
@@ -53,7 +54,7 @@ def test_an_earlier_run_is_set_aside_and_other_files_stay(tmp_path: Path) -> Non
     kept = {path.name: path.read_text("utf-8") for path in aside.iterdir()}
     assert kept == {name: f"earlier {name}" for name in (SAMPLES, REPORT, SUMMARY, JUNIT)}
     assert names(tmp_path) == {SAMPLES, "notes.txt", aside.name}
-    assert Record.model_validate_json((tmp_path / SAMPLES).read_text("utf-8")) == RECORDS[0]
+    assert parse_line((tmp_path / SAMPLES).read_bytes()) == (RECORDS[0], folder.run)
 
 
 def test_a_run_that_recorded_nothing_leaves_nothing(tmp_path: Path) -> None:

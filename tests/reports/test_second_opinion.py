@@ -34,7 +34,7 @@ def test_the_list_to_read_shows_who_said_what_and_is_inert() -> None:
     *_, first, second = disagreements_of([judged(0, ONE, ONE), judged(2, ONE, NONE), record(4, None)])
 
     assert first == r"- **SA/own/2**: true joy; said It is \*joy\*. Really"
-    assert second == r"  - judge 1/1, word list 0/1; it says: As \<b\>said\</b\>."
+    assert second == "  - judge 1/1, word list 0/1; it says: As &lt;b&gt;said&lt;/b&gt;."
 
 
 def test_two_judges_by_hand() -> None:

@@ -191,7 +191,8 @@ def test_of_a_task_that_a_broken_off_run_has_not_reached_nothing_is_shown(tmp_pa
     found = keeper.conclude(report_of(keeper.counted(), background(400))).gate
 
     assert found is not None
-    assert (found.word, found.coverage) == ("INCONCLUSIVE", 0.5)
+    assert (found.word, found.coverage) == ("UNTRUSTED", 0.5)
+    assert found.reasons == ("200 of 400 samples were not asked, and a part is no whole run.",)
     assert [
         (one.status, one.value, one.samples, one.p_met, one.p_missed, one.low, one.high) for one in found.criteria
     ] == [

@@ -91,3 +91,34 @@ def test_a_malformed_quantization_is_told_before_the_run(
     with pytest.raises(RunError, match=said) as raised:
         check_architecture(checkpoint(), settings)
     assert str(raised.value).startswith(f"quantization_config={json.dumps(told)}")
+
+
+KERNEL = "kernels-community/flash-attn"
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "named"),
+    [
+        ({}, {"attn_implementation": KERNEL}, KERNEL),
+        ({}, {"attn_implementation": f"paged|{KERNEL}@main:fn"}, f"paged|{KERNEL}@main:fn"),
+        ({}, {"attn_implementation": {"text_config": KERNEL}}, KERNEL),
+        ({"attn_implementation": KERNEL}, {}, KERNEL),
+        ({"text_config": {"_attn_implementation": KERNEL}}, {}, KERNEL),
+        ({"thinker_config": {"text_config": {"experts_implementation": {"": KERNEL}}}}, {}, KERNEL),
+    ],
+)
+def test_a_kernel_of_the_hub_is_code_that_has_to_be_trusted(
+    config: dict[str, object], given: dict[str, object], named: str
+) -> None:
+    with pytest.raises(RunError) as caught:
+        check_architecture(checkpoint(**config), parse_settings(given))
+    assert f"attn_implementation={named}, which is code of the hub" in str(caught.value)
+    check_architecture(checkpoint(**config), parse_settings({**given, "trust_remote_code": True}))
+    check_architecture(checkpoint(**config), parse_settings({"attn_implementation": "sdpa"}))
+
+
+@pytest.mark.parametrize("name", ["trust_remote_code", "sound_in_video"])
+@pytest.mark.parametrize("value", ["no", "False", 0, 1, "true", []])
+def test_what_is_neither_true_nor_false_switches_nothing_on(name: str, value: object) -> None:
+    with pytest.raises(RunError, match=f"^{name}=.* is neither true nor false"):
+        parse_settings({name: value})

@@ -1,0 +1,70 @@
+"""What the index of an mp4 or mov file claims: how many samples there are (ISO 14496-12, 8.7 and 8.8).
+
+Each claim of a few bytes becomes an entry a sample in memory, so a small file may claim gigabytes; and the index may be
+compressed a thousandfold (QuickTime File Format, "Compressed Movie Resources").
+"""
+
+import os
+import re
+import struct
+from collections.abc import Iterator
+
+MOST_CLAIMED = 5_000_000
+"""Samples of all streams together; ten hours of 100 frames a second and their sound are fewer."""
+
+_SCANNED_BYTES = 24 * 2**20
+_MOST_BOXES = 100_000
+_PARSED = frozenset(b"moov moof trak traf mdia minf stbl mvex udta meta edts dinf tref uuid".split())
+_OTHERS = (b"RIFF", b"RF64", b"\x1a\x45\xdf\xa3", b"OggS", b"FLV", b"\x30\x26\xb2\x75", b"\x47", b"fLaC", b"ID3")
+_COMPRESSED = re.compile(rb"cmov.{4}dcom", re.DOTALL)
+_COUNT = re.compile(rb"(?:(?:stsz|stz2).{8}|(?:trun|stts|ctts).{4})(?=(.{4}))", re.DOTALL)
+_RUNS = re.compile(rb"(?:stts|ctts).{4}(?=(.{4}))", re.DOTALL)
+
+
+class Oversized(Exception):
+    """A box outside the samples claims more bytes than an index takes."""
+
+
+def claims_too_much(file: int, size: int) -> bool:
+    """Whether the index of an open file of that size claims more than a clip holds, or is compressed.
+
+    A file of another kind claims nothing.
+    """
+    claimed = 0
+    try:
+        for index in _indexes(file, size):
+            if _COMPRESSED.search(index):
+                return True
+            claimed += sum(struct.unpack(">I", match[1])[0] for match in _COUNT.finditer(index))
+            claimed += sum(_run_lengths(index, match) for match in _RUNS.finditer(index))
+    except Oversized:
+        return True
+    return claimed > MOST_CLAIMED
+
+
+def _run_lengths(index: bytes, match: "re.Match[bytes]") -> int:
+    """How many samples a table of runs tells the times of."""
+    start, count = match.end() + 4, struct.unpack(">I", match[1])[0]
+    table = index[start : start + 8 * count]
+    return sum(length for length, _ in struct.iter_unpack(">II", table[: len(table) // 8 * 8]))
+
+
+def _indexes(file: int, size: int) -> Iterator[bytes]:
+    """What the file holds outside its samples, a box at a time."""
+    start, left = 0, _SCANNED_BYTES
+    for _ in range(_MOST_BOXES):
+        head = os.pread(file, 16, start)
+        if len(head) < 8:
+            return
+        length, kind = struct.unpack(">I4s", head[:8])
+        if length == 1 and len(head) == 16:
+            (length,) = struct.unpack(">Q", head[8:])
+        length = length or size - start
+        if length < 8 or (not start and head.startswith(_OTHERS)):
+            return
+        if kind in _PARSED:
+            if length > left:
+                raise Oversized
+            yield os.pread(file, length, start)
+            left -= length
+        start += length

@@ -1,0 +1,25 @@
+"""Lines for a terminal: whatever they quote from a file or a server is made fit for it, and stays on its line."""
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from benchmark.printed import printable
+
+LONGEST = 10_000
+"""Characters of a line: a name may be a book."""
+
+
+def as_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Each as one line, so that what it quotes cannot pass for a line of the suite's own."""
+    return (printable(line[:LONGEST]).replace("\n", " ") for line in lines)
+
+
+def say(*lines: str) -> None:
+    """Prints them."""
+    for line in as_lines(lines):
+        print(line)
+
+
+def warn(text: str) -> None:
+    """Says on stderr what is wrong; it may take several lines."""
+    print(printable(f"mme-emotion: {text}"), file=sys.stderr)
