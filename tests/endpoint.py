@@ -59,7 +59,10 @@ def plausible(received: Received) -> Said:
 
 
 def plausible_text(model: str, asked: str, seen: int, *, certain: bool = True) -> str:
-    """What fits the role; `seen` makes it unlike others, and decides the rating of a judge who is not `certain`."""
+    """What fits the role; `seen` makes it unlike others, and decides the rating of a judge who is not `certain`.
+
+    What was asked is the request's text, or its whole body, where ends of lines are escaped.
+    """
     if "judge" in model:
         steps = int(_found(r"There are (\d+) steps", asked))
         scale = int(_found(r"Step 2: 1/(\d+)</score>", asked))
@@ -67,7 +70,7 @@ def plausible_text(model: str, asked: str, seen: int, *, certain: bool = True) -
         ratings = [*(f"Step {number}: 1/1" for number in range(1, steps)), f"Step {steps}: {last}/{scale}"]
         return f"<score>{', '.join(ratings)}</score>"
     if "extractor" in model:
-        label = _found(r"(?:The labels:\n=.*\n|choosing from these labels: )([^;]+);", asked)
+        label = _found(r"The labels:(?:\n|\\n)=+ \w+ =+(?:\n|\\n)([^;]+);", asked)
         return f"<step>Step 1: The mouth is open {seen}. Step 2: {label}</step>"
     return f"The mouth is open {seen}.\nAnswer: {_found(r'Candidate labels: ([^;]+);', asked)}"
 
