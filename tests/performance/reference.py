@@ -20,7 +20,7 @@ from PIL import Image
 from benchmark.jpeg import JPEG_QUALITY
 
 STEPS = "There are 2 steps. Step 2: 1/1</score>"
-LABELS = "The labels:\n===== 0 =====\nhappy; sad\nCandidate labels: happy; sad"
+LABELS = "The labels:\\n===== 0 =====\\nhappy; sad\\nCandidate labels: happy; sad"
 
 
 def frames_of(clip: Path) -> list[bytes]:
