@@ -13,33 +13,46 @@ MOST_CLAIMED = 5_000_000
 """Samples of all streams together; ten hours of 100 frames a second and their sound are fewer."""
 
 _SCANNED_BYTES = 24 * 2**20
-_MOST_BOXES = 100_000
-_PARSED = frozenset(b"moov moof trak traf mdia minf stbl mvex udta meta edts dinf tref uuid".split())
-_OTHERS = (b"RIFF", b"RF64", b"\x1a\x45\xdf\xa3", b"OggS", b"FLV", b"\x30\x26\xb2\x75", b"\x47", b"fLaC", b"ID3")
+_MOST_BOXES = 1_000_000
+_PARSED = frozenset(
+    b"moov moof trak traf mdia minf stbl mvex udta meta edts dinf tref uuid clip sidx mfra tfra".split()
+)
+_FREE, _INDEX_IN_FREE = frozenset((b"free", b"hoov")), frozenset((b"mvhd", b"cmov"))
+"""Boxes that hold nothing, and what in front of them makes an index of them all the same (ffmpeg takes it for one)."""
 _COMPRESSED = re.compile(rb"cmov.{4}dcom", re.DOTALL)
 _COUNT = re.compile(rb"(?:(?:stsz|stz2).{8}|(?:trun|stts|ctts).{4})(?=(.{4}))", re.DOTALL)
+_SEGMENTS = re.compile(
+    rb"sidx(?:\0.{21}(?=(?P<short>.{2}))|\1.{29}(?=(?P<shorter>.{2})))|tfra.{12}(?=(?P<long>.{4}))", re.DOTALL
+)
 _RUNS = re.compile(rb"(?:stts|ctts).{4}(?=(.{4}))", re.DOTALL)
 
 
 class Oversized(Exception):
-    """A box outside the samples claims more bytes than an index takes."""
+    """A box outside the samples claims more bytes than an index takes, or there are too many boxes."""
 
 
 def claims_too_much(file: int, size: int) -> bool:
     """Whether the index of an open file of that size claims more than a clip holds, or is compressed.
 
-    A file of another kind claims nothing.
+    A file of another kind claims nothing. Each fragment that an index names takes memory for each stream.
     """
-    claimed = 0
+    claimed = fragments = streams = 0
     try:
         for index in _indexes(file, size):
             if _COMPRESSED.search(index):
                 return True
             claimed += sum(struct.unpack(">I", match[1])[0] for match in _COUNT.finditer(index))
             claimed += sum(_run_lengths(index, match) for match in _RUNS.finditer(index))
+            fragments += sum(map(_fragments, _SEGMENTS.finditer(index))) + index.count(b"moof")
+            streams += index.count(b"trak")
     except Oversized:
         return True
-    return claimed > MOST_CLAIMED
+    return claimed + fragments * streams > MOST_CLAIMED
+
+
+def _fragments(match: "re.Match[bytes]") -> int:
+    """How many fragments a list of them names: of version 0 or 1 there, of 2 or 4 bytes."""
+    return int.from_bytes(match["short"] or match["shorter"] or match["long"], "big")
 
 
 def _run_lengths(index: bytes, match: "re.Match[bytes]") -> int:
@@ -53,18 +66,19 @@ def _indexes(file: int, size: int) -> Iterator[bytes]:
     """What the file holds outside its samples, a box at a time."""
     start, left = 0, _SCANNED_BYTES
     for _ in range(_MOST_BOXES):
-        head = os.pread(file, 16, start)
+        head = os.pread(file, 16, start) if start < size else b""
         if len(head) < 8:
             return
         length, kind = struct.unpack(">I4s", head[:8])
         if length == 1 and len(head) == 16:
             (length,) = struct.unpack(">Q", head[8:])
         length = length or size - start
-        if length < 8 or (not start and head.startswith(_OTHERS)):
+        if length < 8:
             return
-        if kind in _PARSED:
+        if kind in _PARSED or (kind in _FREE and head[12:] in _INDEX_IN_FREE):
             if length > left:
                 raise Oversized
             yield os.pread(file, length, start)
             left -= length
         start += length
+    raise Oversized

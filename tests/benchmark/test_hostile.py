@@ -66,6 +66,44 @@ def a_compressed_index(clip: Path) -> Path:
     return with_index(clip, compress)
 
 
+def a_claim_behind_many_boxes(clip: Path) -> Path:
+    clip = a_claim(clip)
+    content = clip.read_bytes()
+    start = content.index(b"moov") - 4
+    clip.write_bytes(content[:start] + box(b"skip", b"") * 100_001 + content[start:])
+    return clip
+
+
+def a_claim_in_what_is_free(clip: Path) -> Path:
+    clip = a_claim(clip)
+    clip.write_bytes(clip.read_bytes().replace(b"moov", b"hoov"))
+    return clip
+
+
+def a_claim_behind_a_strange_head(clip: Path) -> Path:
+    """Of a first box so long that its length reads as the first sign of another kind of file."""
+    index = a_claim(clip).read_bytes()
+    with clip.open("wb") as file:
+        file.write(struct.pack(">I", 0x47000010) + b"free")
+        file.truncate(0x47000010)
+        file.seek(0x47000010)
+        file.write(index[index.index(b"moov") - 4 :])
+    return clip
+
+
+def many_fragments(clip: Path) -> Path:
+    """An index of 65,535 fragments, each of which takes memory for each of 64 streams, six times over."""
+
+    def more(index: bytes) -> bytes:
+        track = index[(at := index.index(b"trak") - 4) : at + struct.unpack(">I", index[at : at + 4])[0]]
+        return index + track * 63
+
+    with_index(clip, more)
+    named = struct.pack(">IIIIIHH", 0, 1, 1000, 0, 0, 0, 65_535) + struct.pack(">III", 1, 1, 0) * 65_535
+    clip.write_bytes(clip.read_bytes() + box(b"sidx", named) * 6)
+    return clip
+
+
 def an_attachment(clip: Path) -> Path:
     """A file of many megabytes before the first packet."""
     size = 60_000_000
@@ -119,6 +157,10 @@ HOSTILE = {
     a_tag: "has an index that claims more than a clip holds",
     a_claim: "has an index that claims more than a clip holds",
     a_compressed_index: "has an index that claims more than a clip holds",
+    a_claim_behind_many_boxes: "has an index that claims more than a clip holds",
+    a_claim_in_what_is_free: "has an index that claims more than a clip holds",
+    a_claim_behind_a_strange_head: "has an index that claims more than a clip holds",
+    many_fragments: "has an index that claims more than a clip holds",
     an_attachment: "holds a part that takes more than",
     a_playlist: "is a list of other files",
     a_list: "is a list of other files",
