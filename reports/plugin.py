@@ -118,7 +118,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _refuse_what_means_nothing(config: pytest.Config) -> None:
     """A gate that nobody decides, or a folder in which nothing is kept, must not look like one that is."""
     given = [flag_of(name) for name in OF_CASES if config.getoption(name)]
-    if given and not runs_cases(config):
+    if given and not runs_cases(config) and not (config.option.help or config.option.version):
         raise pytest.UsageError(
             f"{given[0]} is about the benchmark's cases, and they are not among what pytest is to collect"
             f" ({' '.join(config.args)}): add {CASES}."

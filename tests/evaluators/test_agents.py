@@ -270,7 +270,8 @@ def test_what_a_seeing_judge_saw_and_what_is_heard_is_on_record(tmp_path: Path) 
     assert found.waveform is None
     heard = asyncio.run(with_waveform(found, scorer.reader))
     assert heard.waveform is not None
-    assert heard == replace(found, waveform=heard.waveform)
+    assert heard.length is not None
+    assert heard == replace(found, waveform=heard.waveform, length=heard.length)
 
 
 def test_what_the_flow_itself_fails_at_is_an_error_of_the_run() -> None:

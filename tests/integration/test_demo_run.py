@@ -84,9 +84,9 @@ def test_pytest_selects_cases_by_name_and_marker(tmp_path: Path) -> None:
 
 
 def test_the_suite_s_own_tests_start_nothing(tmp_path: Path) -> None:
-    finished = run(tmp_path, "tests/benchmark/test_options.py", "--model=nonsense")
+    finished = run(tmp_path, "tests/benchmark/test_options.py", "--model=nonsense", "--run-dir=")
     assert finished.code == 0, finished.output
-    assert not finished.folder.exists()
+    assert not (tmp_path / "run").exists()
     assert not (tmp_path / "cache").exists()
 
 

@@ -142,7 +142,7 @@ def test_media_that_cannot_be_made_are_not_left_out_without_a_word(tmp_path: Pat
 def test_nothing_is_estimated_where_the_estimate_fails(tmp_path: Path) -> None:
     finished = broken(tmp_path, "av:open", "--estimate")
     assert finished.code == 4
-    assert re.search(r"Nothing can be estimated: TypeError: .* \(benchmark/decode.py, line \d+\)", finished.output)
+    assert re.search(r"Nothing can be estimated: TypeError: .* \(benchmark/container.py, line \d+\)", finished.output)
 
 
 OWN = """
