@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from benchmark import decode
 from benchmark.cache import Cache, key_of
 from benchmark.clip_limits import USUAL, ClipLimits
+from benchmark.container import not_regular
 from benchmark.contents import Contents
 from benchmark.decode import Decoder
 from benchmark.errors import DataError, boundary
@@ -237,7 +238,7 @@ class ClipReader:
         Raises:
             DataError: the file is missing, has no picture, or nothing can decode it.
         """
-        key, pace = self._frames_key(clip, fps, most), Pace(fps=fps, most=most, spread=self._spread)
+        key, pace = self._frames_key(clip, fps, most), self._pace(fps, most)
         found = self._found_frames(key, clip, pace)
         return self._decoded_frames(key, clip, pace) if found is None else found
 
@@ -315,11 +316,11 @@ class ClipReader:
         if clip.path in self._lengths or clip.path not in self._digests:
             return self._lengths.get(clip.path)
         key = f"length:{key_of(decode.VERSION, self._digests[clip.path])}"
-        kept = self._cache.get(key)
-        length = (
-            await self.soon(partial(decode.read_length, clip.path, self._limits)) if kept is None else _number(kept)
-        )
-        self._cache.put(key, json.dumps(length).encode())
+        if (kept := self._cache.get(key)) is not None:
+            length = _number(kept)
+        else:
+            length = await self.soon(partial(decode.read_length, clip.path, self._limits))
+            self._cache.put(key, json.dumps(length).encode())
         if length is not None:
             self._lengths[clip.path] = length
         return length
@@ -345,12 +346,12 @@ class ClipReader:
             DataError: as for `frames`.
         """
         with boundary(DataError):
-            key, pace = (
-                await asyncio.to_thread(self._frames_key, clip, fps, most),
-                Pace(fps=fps, most=most, spread=self._spread),
-            )
+            key, pace = await asyncio.to_thread(self._frames_key, clip, fps, most), self._pace(fps, most)
             found = self._found_frames(key, clip, pace)
             return await self.soon(partial(self._decoded_frames, key, clip, pace)) if found is None else found
+
+    def _pace(self, fps: float, most: int) -> Pace:
+        return Pace(fps=fps, most=most, spread=self._spread)
 
     def _cut(self) -> tuple[str, ...]:
         """What tells sound that is cut elsewhere than usual in a key."""
@@ -436,7 +437,7 @@ class ClipReader:
 def _refuse_irregular(path: Path) -> None:
     """Refuses what would never end: a pipe, a device, a socket. A folder is refused when it is opened."""
     if size_of(path.stat()) == NOT_REGULAR and not path.is_dir():
-        raise DataError(f"The clip {path} is no regular file; replace it.")
+        raise not_regular(path)
 
 
 @contextmanager
