@@ -242,7 +242,7 @@ def _by_counting(source: Source, pace: Pace) -> Taken:
     marks: list[tuple[int | None, int]] = []
     with opened(source) as clip:
         stream = clip.picture()
-        for frame in _all_of(clip, stream):
+        for frame in _all_of(clip, stream, Gallery(clip, stream)):
             marks.append((frame.pts, frame.duration))
             if _is_past(marks, stream, pace.last):
                 break
@@ -258,7 +258,7 @@ def _by_counting(source: Source, pace: Pace) -> Taken:
     with opened(source) as clip:
         stream = clip.picture()
         gallery = Gallery(clip, stream)
-        frames = enumerate(_all_of(clip, stream))
+        frames = enumerate(_all_of(clip, stream, gallery))
         pictures = {wanted[index]: gallery.jpeg(frame) for index, frame in frames if index in wanted}
         return Taken(pictures, clip.length)
 
@@ -273,9 +273,8 @@ def _is_past(marks: Sequence[tuple[int | None, int]], stream: VideoStream, last:
     return (latest - first) * _base(stream) > last
 
 
-def _all_of(clip: OpenClip, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Every frame of the clip."""
-    gallery = Gallery(clip, stream)
+def _all_of(clip: OpenClip, stream: VideoStream, gallery: Gallery) -> Iterator[VideoFrame]:
+    """Every frame of the clip, counted."""
     for packet in clip.packets(stream):
         for frame in packet.decode():
             gallery.count(frame)
@@ -324,7 +323,7 @@ def frames_by_decord(source: Source, pace: Pace) -> Taken:
         stream = clip.picture()
         gallery = Gallery(clip, stream)
         stream.codec_context.skip_frame = "NONKEY"
-        for _ in _all_of(clip, stream):
+        for _ in _all_of(clip, stream, gallery):
             pass
         try:
             reader = decord.VideoReader(str(source.path.absolute()), num_threads=1)
