@@ -199,9 +199,10 @@ class EndpointModel:
             several=len(self.endpoint.urls) > 1,
             proxies={url: proxy_for(url) for url in self.endpoint.urls},
         )
-        routes = {url: filter(None, [route_of(url)]) for url in self.endpoint.urls}
-        names = {url: key_of(shown(url), self._key, *route) for url, route in routes.items()}
-        self._accounts = {limits.account(name, endpoint.concurrency): url for url, name in names.items()}
+        names = [key_of(shown(url), self._key, *filter(None, [route_of(url)])) for url in self.endpoint.urls]
+        self._accounts = {
+            limits.account(name, endpoint.concurrency): url for name, url in zip(names, self.endpoint.urls, strict=True)
+        }
         self._parameters = {**endpoint.parameters, STREAM: False}
         self._left_out: tuple[str, ...] = ()
         self._identity: str | None = None
