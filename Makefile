@@ -64,7 +64,7 @@ performance: $(VENV)/full  ## how fast the engine is beside a reference; some te
 simulation: $(VENV)/full  ## the tables of docs/statistics.md; some twenty minutes, needs the published annotations
 	$(BIN)/python -m tests.performance.simulation
 
-mutation: $(VENV)/full  ## small changes of the code that no test notices, a few hours; MODULES=reports/verdict.py, SAMPLE=40 for less
+mutation: $(VENV)/full  ## small changes of the code that no test notices, a few hours; MODULES=reports/gate/verdict.py, SAMPLE=40 for less
 	$(BIN)/python -m tests.mutation $(MODULES) $(if $(SAMPLE),--sample $(SAMPLE))
 
 clips: $(VENV)/light  ## draw the demo clips anew (needs espeak-ng)

@@ -4,29 +4,20 @@ A `Model` sees a prompt and nothing else. A `Respondent` has an answer to a samp
 file of answers given elsewhere, a constant guess.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.metadata import entry_points
 from inspect import isawaitable
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 # Python's own, before 3.12, computes every property of an object to tell whether it is one of a protocol
 from typing_extensions import Protocol, runtime_checkable
 
-from benchmark.catalogue import BUILT_IN
-from benchmark.errors import ModelError, RunError
-from benchmark.limits import Limits
+from benchmark.errors import ModelError
 from benchmark.prompt import Modality, Prompt
 from benchmark.task import Sample
 from benchmark.text import storable
 from benchmark.thoughts import split_thoughts
 from benchmark.usage import Usage
-
-if TYPE_CHECKING:
-    from benchmark.local.run import LocalRun
-
 
 Ending = Literal["whole", "cut off", "filtered"]
 """How a reply ended: by itself, at its limit of tokens, or at the provider's filter of contents."""
@@ -162,89 +153,3 @@ class Repeatable(Protocol):
 
     def again(self, repeat: int) -> Respondent:
         """Itself, as asked for the n-th time again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelOptions:
-    """What options say of a model besides its name.
-
-    Attributes:
-        base_urls: endpoints of `openai:` that share the load.
-        api_key_env: environment variable with their key.
-        parameters: of each request, over those of the catalogue.
-        modalities: what an endpoint takes that the catalogue does not know; video alone if nobody says.
-        prices: of models by name, in USD per million input and output tokens, over those that are published.
-        request_mb: the largest request that is sent, in MB; None for what the server is known to take.
-        limits: the accounts of the run.
-        urgent: whether its requests go before those that are not: what ends samples, before what begins others.
-        local: where models of `hf:` are loaded; None where none can be.
-        asks: whether anything will be asked; else no key is needed.
-    """
-
-    base_urls: tuple[str, ...] = ()
-    api_key_env: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    modalities: tuple[str, ...] = ()
-    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    request_mb: float | None = None
-    limits: Limits = field(default_factory=Limits)
-    urgent: bool = False
-    local: "LocalRun | None" = None
-    asks: bool = True
-
-
-Build = Callable[[str, ModelOptions, Sequence[Sample]], object]
-"""Makes what a spec names: given the part behind the colon, the options and the samples that will be asked."""
-
-_SCHEMES = MappingProxyType(
-    {
-        "openai": "benchmark.models.endpoint:build",
-        "hf": "benchmark.models.local:build",
-        "answers": "benchmark.models.answers:build",
-        "signal": "benchmark.models.signal:build",
-        "random": "benchmark.models.floors:build_random",
-        "majority": "benchmark.models.floors:build_majority",
-        "python": "benchmark.models.python:build",
-    }
-)
-_CATALOGUED = "benchmark.models.endpoint:build_catalogued"
-
-
-def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> object:
-    """Whatever a spec names: `NAME` of the catalogue or of an entry point, or `SCHEME:REST`.
-
-    Raises:
-        RunError: there is no such thing, or it cannot be used; says what there is.
-    """
-    scheme, colon, rest = spec.partition(":")
-    if colon and scheme in BUILT_IN:
-        raise RunError(f"{spec} names nothing: {scheme} stands alone.")
-    if scheme in _SCHEMES:
-        return _load(_SCHEMES[scheme])(rest, options, samples)
-    for group in ("mme_emotion.models", "mme_emotion.judges"):
-        for point in entry_points(group=group, name=spec):
-            return _load(_SCHEMES["python"])(f"{point.module}:{point.attr}", options, samples)
-    return _load(_CATALOGUED)(spec, options, samples)
-
-
-def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample]) -> Model | Respondent:
-    """The model under test.
-
-    Raises:
-        RunError: as for `find`, or what is found neither generates nor answers.
-    """
-    found = find(spec, options, samples)
-    if isinstance(found, (Model, Respondent)):
-        return found
-    roles = {"Model": ("name", "identity", "modalities", "generate"), "Respondent": ("name", "answer")}
-    lacks = (
-        f"no {', '.join(member for member in members if not hasattr(found, member))} for a {role}"
-        for role, members in roles.items()
-    )
-    raise RunError(f"--model={spec} is no model: it has {', and '.join(lacks)}; see benchmark/model.py.")
-
-
-def _load(path: str) -> Build:
-    module, _, attribute = path.partition(":")
-    build: Build = getattr(import_module(module), attribute)
-    return build

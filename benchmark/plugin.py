@@ -14,23 +14,24 @@ from typing import Any, TypeVar
 import pytest
 from platformdirs import user_cache_path
 
-from benchmark.bench import Bench, BenchmarkOptions, prepare
-from benchmark.cache import Cache
-from benchmark.clip import ClipReader
-from benchmark.contents import Contents
-from benchmark.devices import devices
+from benchmark.accounts.limits import Limits
+from benchmark.accounts.money import Budget
+from benchmark.clips.reader import ClipReader
+from benchmark.cluster.cluster import RayCluster
+from benchmark.engine.schedule import DEPTH, Deal, Dealing, Node
+from benchmark.engine.signals import heed, sign_up
 from benchmark.errors import EmotionError, RunError
-from benchmark.limits import Limits
-from benchmark.local.cluster import RayCluster
+from benchmark.local.devices import devices
 from benchmark.local.run import LocalRun, Site
 from benchmark.model import Answer, Connected, Model, Respondent
+from benchmark.models.asking import Asking, Prompter
 from benchmark.models.cached import CachedModel
-from benchmark.money import Budget
 from benchmark.options import declared, flag_of, parse_options, read_option_file
-from benchmark.passing import passing_folder, sweep
-from benchmark.prompt import Asking, Prompt, Prompter
-from benchmark.schedule import DEPTH, Deal, Dealing, Node
-from benchmark.signals import heed, sign_up
+from benchmark.prompt import Prompt
+from benchmark.run_setup import Bench, BenchmarkOptions, prepare
+from benchmark.storage.cache import Cache
+from benchmark.storage.digests import Contents
+from benchmark.storage.passing import passing_folder, sweep
 from benchmark.task import TASKS, Sample
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 
 from benchmark.errors import DataError
-from benchmark.given import read_whole
 from benchmark.printed import printable
+from benchmark.storage.given import read_whole
 
 _POINTER = "version https://git-lfs.github.com/spec/v1"
 _PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)

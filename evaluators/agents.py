@@ -10,22 +10,23 @@ from typing import Annotated
 
 from pydantic import Field
 
-from benchmark.bench import Bench
-from benchmark.catalogue import BUILT_IN
+from benchmark.accounts.catalogue import BUILT_IN
+from benchmark.accounts.snapshots import is_same_model
 from benchmark.errors import RunError
-from benchmark.model import Model, ModelOptions
+from benchmark.model import Model
+from benchmark.models.find import ModelOptions
+from benchmark.models.templates import PROMPTS as QUESTION_PROMPTS
+from benchmark.models.templates import check_replacements, read_templates
 from benchmark.options import Listed, Parameters, option
-from benchmark.prompt import PROMPTS as QUESTION_PROMPTS
-from benchmark.prompt import check_replacements, read_templates
-from benchmark.snapshots import is_same_model
+from benchmark.run_setup import Bench
 from benchmark.text import SEATS
-from evaluators.extractor import TEXTS as EXTRACTED
-from evaluators.extractor import Extractor
-from evaluators.fence import fenced
-from evaluators.judge import TEXTS as JUDGED
-from evaluators.judge import Judge, PromptedJudge
+from evaluators.judge.extractor import TEXTS as EXTRACTED
+from evaluators.judge.extractor import Extractor
+from evaluators.judge.fence import fenced
+from evaluators.judge.judge import TEXTS as JUDGED
+from evaluators.judge.judge import Judge, PromptedJudge
+from evaluators.judge.panel import Panel
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
-from evaluators.panel import Panel
 from evaluators.scorer import Thoughts
 
 PROMPTS = Path(__file__).parent / "prompts"

@@ -8,15 +8,15 @@ from math import sqrt
 from statistics import fmean
 from typing import Any
 
-from benchmark.cache import Cache, key_of
-from benchmark.catalogue import end_notice
-from benchmark.clip import ClipReader
+from benchmark.accounts.catalogue import end_notice
+from benchmark.accounts.money import Span, input_usage, most_output
+from benchmark.accounts.prices import Price
+from benchmark.clips.reader import ClipReader
 from benchmark.errors import DataError, ModelError
 from benchmark.model import Answer, Model
 from benchmark.models.cached import parse_object
-from benchmark.money import Span, input_usage, most_output
-from benchmark.prices import Price
 from benchmark.prompt import Prompt
+from benchmark.storage.cache import Cache, key_of
 from benchmark.task import Sample
 from benchmark.usage import Usage, count_of
 

@@ -2,12 +2,13 @@
 
 from datetime import date
 
-from benchmark.catalogue import find_catalogued, has_ended
+from benchmark.accounts.catalogue import find_catalogued, has_ended
 from benchmark.errors import RunError
-from benchmark.model import Model, ModelOptions, find
-from evaluators.extractor import Extractor
-from evaluators.judge import Judge
-from evaluators.rules import RulesExtractor, RulesJudge
+from benchmark.model import Model
+from benchmark.models.find import ModelOptions, find
+from evaluators.judge.extractor import Extractor
+from evaluators.judge.judge import Judge
+from evaluators.judge.rules import RulesExtractor, RulesJudge
 
 PAPER_EXTRACTOR = "gpt-4.1-2025-04-14"
 PAPER_JUDGE = "gpt-4o-2024-11-20"

@@ -17,14 +17,14 @@ from typing import Annotated
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from benchmark.data.rows import task_named
 from benchmark.errors import DataError, RunError
-from benchmark.rows import task_named
 from benchmark.task import TASKS, Task
 from benchmark.text import parse_json, read_text
-from evaluators.agent import RejectedReply
-from evaluators.rating import parse_ratings
+from evaluators.judge.agent import RejectedReply
+from evaluators.judge.rating import parse_ratings
+from evaluators.judge.steps import parse_steps
 from evaluators.score import mean
-from evaluators.steps import parse_steps
 
 # the official counting: a digit over 1 behind a colon and a blank; any quotient for several labels or pooled tasks
 _SINGLE = re.compile(r": (\d)/1")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.engine import Engine
+from benchmark.clips.rescue import end_rescues
+from benchmark.engine.engine import Engine
 from benchmark.errors import DataError, NotKept, RunError
-from benchmark.files import put
 from benchmark.model import Connected, Model
 from benchmark.models.cached import CachedModel, recall_terms
 from benchmark.plugin import (
@@ -30,13 +30,13 @@ from benchmark.plugin import (
     runs_cases,
     usage_errors,
 )
-from benchmark.rescue import end_rescues
+from benchmark.storage.files import put
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions, find_agents, judge_of
-from evaluators.check import Checked, check_judge
-from evaluators.clue import Listener
 from evaluators.estimate import Expected, Looking, Nothing, Rehearsal, Understudy, known_and_not
-from evaluators.extractor import PromptedExtractor
+from evaluators.judge.check import Checked, check_judge
+from evaluators.judge.clue import Listener
+from evaluators.judge.extractor import PromptedExtractor
 from evaluators.score import Score
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, unforeseen, with_waveform
 

@@ -8,8 +8,8 @@ from fractions import Fraction
 from benchmark.model import Answer
 from benchmark.printed import printable
 from benchmark.task import Sample
-from evaluators.rating import Ratings
-from evaluators.steps import Steps
+from evaluators.judge.rating import Ratings
+from evaluators.judge.steps import Steps
 
 ALPHA = Fraction(1, 2)
 """The published weight of Recognition in CoT."""

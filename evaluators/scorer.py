@@ -6,22 +6,23 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
-from benchmark.clip import ClipReader, Frames, as_frames
+from benchmark.clip import Frames, as_frames
+from benchmark.clips.reader import ClipReader
+from benchmark.clips.waveform import Waveform
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
 from benchmark.fault import Fault, fault_of, without_folders
 from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
-from benchmark.waveform import Waveform
-from evaluators.agent import Reply
-from evaluators.clue import Listener
-from evaluators.evidence import Evidence, Question
-from evaluators.extractor import Extractor
-from evaluators.judge import Judge
-from evaluators.labels import named_labels
-from evaluators.rating import Rating
-from evaluators.refusal import is_refusal, without_credit
-from evaluators.rules import recognised
+from evaluators.judge.agent import Reply
+from evaluators.judge.clue import Listener
+from evaluators.judge.evidence import Evidence, Question
+from evaluators.judge.extractor import Extractor
+from evaluators.judge.judge import Judge
+from evaluators.judge.labels import named_labels
+from evaluators.judge.rating import Rating
+from evaluators.judge.refusal import is_refusal, without_credit
+from evaluators.judge.rules import recognised
 from evaluators.score import Score
 
 Thoughts = Literal["rated", "ignored"]

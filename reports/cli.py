@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     # imported here, since that takes a while, in which Ctrl-C may come too
     from benchmark.errors import EmotionError
-    from reports.commands import parser
+    from reports.commands.commands import parser
     from reports.say import warn
 
     try:

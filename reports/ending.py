@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from reports.verdict import EXIT_CODES, Word
+from reports.gate.verdict import EXIT_CODES
+from reports.kept.report import Word
 
 UNKEPT = int(pytest.ExitCode.INTERNAL_ERROR)
 """What was found could not be kept or shown, or the suite, pytest or another plugin has met an error."""

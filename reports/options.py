@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.options import option
-from reports.gate import COMPARED, SAMPLES, Aspects
+from reports.gate.gate import SAMPLES, Aspects
+from reports.kept.past import COMPARED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,20 +30,20 @@ from evaluators.plugin import (
     rehearse,
     sample_of,
 )
-from reports.gate import Gate, read_gate
+from reports.gate.gate import Gate, read_gate
+from reports.gate.trial import in_order, past_of, refuse_unpriced, trial_of
+from reports.kept.folder import JUNIT, PAGE, RunFolder, usual_place
+from reports.kept.provenance import background_of, introduction
+from reports.kept.report import Background
 from reports.live.output import Spared, let_go, open_closed
 from reports.live.plugin import TRAFFIC, Shown, write_lines
 from reports.live.progress import Progress
 from reports.options import ReportOptions
 from reports.page.plugin import HtmlRows, path_between
-from reports.power import forecasts
-from reports.provenance import background_of, introduction
 from reports.recorder import GATE, RECORD, REPORT_OPTIONS, TRIAL, Recorder, record_line
-from reports.report import Background
-from reports.run import JUNIT, PAGE, RunFolder, usual_place
 from reports.say import as_lines
-from reports.table import as_text
-from reports.trial import in_order, past_of, refuse_unpriced, trial_of
+from reports.tables.power import forecasts
+from reports.tables.table import as_text
 
 pytest_plugins = ["benchmark.plugin"]
 RUN_PATH = pytest.StashKey[Path]()

@@ -13,13 +13,13 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from benchmark.errors import NotKept, RunError
-from benchmark.files import keep
 from benchmark.plugin import (
     bench_of,
     cache_of,
     reader_of,
     usage_errors,
 )
+from benchmark.storage.files import keep
 from benchmark.text import SEATS
 from evaluators.plugin import (
     ENGINE,
@@ -29,26 +29,30 @@ from evaluators.plugin import (
     end_workers,
 )
 from evaluators.scorer import Scored, Unscored
-from reports.answered import ROLES, substitutes_of
 from reports.ending import ENDED_EARLY, Ending, exit_code
 from reports.failures import Failures
-from reports.gate import Gate
-from reports.gatekeeper import Gatekeeper
-from reports.health import Health, cost_of, health_notes, health_of, keep_check, read_checks, shortfalls
-from reports.inference import ERROR
+from reports.figures.health import cost_of, health_of, shortfalls
+from reports.figures.report import report_of
+from reports.gate.gate import Gate
+from reports.gate.gatekeeper import Gatekeeper
+from reports.gate.trial import Trial, narrowed
+from reports.gate.verdict import EXIT_CODES, distrusted
+from reports.kept.answered import ROLES, substitutes_of
+from reports.kept.checks import keep_check, read_checks
+from reports.kept.folder import JUNIT, PAGE_FOLDER, RunFolder
+from reports.kept.past import judged_otherwise
+from reports.kept.provenance import facts_of
+from reports.kept.record import Record, line_of
+from reports.kept.report import Background, Health, Report, Verdict
 from reports.live.output import let_go, spare, tell
 from reports.live.plugin import Shown, print_scores, print_verdict, write_lines
 from reports.options import ReportOptions
 from reports.page.media import place_clips, place_frames
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
-from reports.past import judged_otherwise
-from reports.provenance import facts_of
-from reports.record import Record, line_of
-from reports.report import Background, Report, report_of
-from reports.results import tell_github, write_report, write_summary
-from reports.run import JUNIT, PAGE_FOLDER, RunFolder
-from reports.trial import Trial, narrowed
-from reports.verdict import EXIT_CODES, Verdict, distrusted, properties_of
+from reports.stats.inference import ERROR
+from reports.tables.health import health_notes
+from reports.tables.results import tell_github, write_report, write_summary
+from reports.tables.verdict import properties_of
 
 TRIAL = pytest.StashKey[Trial]()
 GATE = pytest.StashKey[Gate]()

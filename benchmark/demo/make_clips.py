@@ -16,9 +16,9 @@ import numpy as np
 from av.codec.context import Flags
 from numpy.typing import NDArray
 
+from benchmark.clips.jpeg import reformatted
 from benchmark.demo.face import SIZE, Expression, Person, draw_face
 from benchmark.demo.script import CLIPS, FEELINGS, LABEL_SETS, PERSONS, Feeling, Planned
-from benchmark.jpeg import reformatted
 from benchmark.task import TASKS
 
 FPS = 15

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from benchmark.cache import key_of
 from benchmark.errors import RunError
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Modality
+from benchmark.storage.cache import key_of
 
 NEEDED = ("torch", "torchvision", "transformers", "accelerate")
 BYTES = MappingProxyType(

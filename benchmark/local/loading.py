@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.errors import RunError
 from benchmark.local.checkpoint import Checkpoint
-from benchmark.local.devices import first_line
+from benchmark.local.memory import first_line
 from benchmark.local.settings import LocalSettings
 
 THINKERS = MappingProxyType(

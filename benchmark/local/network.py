@@ -26,8 +26,8 @@ from benchmark.local.conversation import (
     material_of,
     without_control,
 )
-from benchmark.local.devices import first_line, free_devices, is_device_lost, out_of_memory, taken, unused
 from benchmark.local.loading import complete, device_of, load_model, load_processor
+from benchmark.local.memory import first_line, free_devices, is_device_lost, out_of_memory, taken, unused
 from benchmark.local.rendering import Renderer, Stopped
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt

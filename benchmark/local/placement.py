@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.devices import Device
 from benchmark.errors import RunError
-from benchmark.files import opener
+from benchmark.local.devices import Device
+from benchmark.storage.files import opener
 
 CUDA, ROCM = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
 """Which devices a process sees; AMD's heeds NVIDIA's too, unless its own is set."""

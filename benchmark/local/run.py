@@ -13,15 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from benchmark.contents import digest_of
-from benchmark.devices import Device, devices
 from benchmark.errors import RunError
-from benchmark.files import make_folder
 from benchmark.local.batching import Generated, Generation, Network
 from benchmark.local.checkpoint import Checkpoint, fetch, warm
-from benchmark.local.devices import free_devices
+from benchmark.local.devices import Device, devices
 from benchmark.local.loaded import Wanted, load_all
 from benchmark.local.loading import check_architecture
+from benchmark.local.memory import free_devices
 from benchmark.local.placement import (
     check_devices,
     check_memory,
@@ -32,6 +30,8 @@ from benchmark.local.placement import (
 )
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
+from benchmark.storage.digests import digest_of
+from benchmark.storage.files import make_folder
 
 LOST_DEVICE = 70
 """How a worker ends whose device is lost; xdist starts another in its place."""

@@ -1,1 +1,1 @@
-"""The adapters behind `--model`, one module each, found by name in `benchmark.model`."""
+"""The models under test and the agents' models, by how they are named."""

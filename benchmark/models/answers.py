@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from benchmark.data.rows import leading_task, slashed, task_named
 from benchmark.errors import DataError, ModelError, RunError
-from benchmark.model import Answer, ModelOptions
-from benchmark.rows import leading_task, slashed, task_named
+from benchmark.model import Answer
 from benchmark.task import Sample
 from benchmark.text import QUOTED, one_line, parse_json, read_text
 
@@ -61,7 +61,7 @@ class AnswersFile:
         return Answer(text=given.text, model=self.name)
 
 
-def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> AnswersFile:  # noqa: ARG001
+def read_answers(rest: str, samples: Sequence[Sample]) -> AnswersFile:
     """The answers of a file, of several (comma-separated) or of all `.json` and `.jsonl` files of a folder.
 
     An answer belongs to the sample whose id the row gives; or to the one with its `video_id`, or else its file name,

@@ -4,11 +4,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, get_args
 
-from benchmark.cache import key_of
+from benchmark.accounts.money import input_usage
 from benchmark.clip import as_frames
 from benchmark.model import Answer, Ending, Model, Yielding, as_answer
-from benchmark.money import input_usage
 from benchmark.prompt import Modality, Prompt
+from benchmark.storage.cache import key_of
 from benchmark.usage import TOKENS, Usage, count_of
 
 VERSION = "reply/2"

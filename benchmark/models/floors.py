@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.model import Answer, ModelOptions
+from benchmark.model import Answer
 from benchmark.task import Sample
 
 
@@ -32,12 +32,7 @@ class MajorityGuess:
         return Answer(text=", ".join(self.commonest[sample.task.name, sample.source]), model=self.name, ending="whole")
 
 
-def build_random(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> RandomGuess:  # noqa: ARG001
-    """The random guess; takes no options."""
-    return RandomGuess()
-
-
-def build_majority(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> MajorityGuess:  # noqa: ARG001
+def majority_of(samples: Sequence[Sample]) -> MajorityGuess:
     """The majority of the samples given."""
     return MajorityGuess({group: counts.most_common(1)[0][0] for group, counts in label_counts(samples).items()})
 

@@ -1,20 +1,19 @@
 """`hf:PATH_OR_ID`: a checkpoint on this machine's own devices, or on a cluster's."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from benchmark.accounts.limits import Account, Limits
+from benchmark.accounts.prices import Price, StatedPrice
 from benchmark.clip import as_frames
-from benchmark.errors import ModelError, RunError
-from benchmark.limits import Account, Limits
-from benchmark.local.checkpoint import Checkpoint, find_checkpoint
+from benchmark.errors import ModelError
+from benchmark.local.checkpoint import Checkpoint
 from benchmark.local.run import LocalRun
-from benchmark.local.settings import LocalSettings, parse_settings
-from benchmark.model import Answer, Ending, ModelOptions
-from benchmark.prices import Price, StatedPrice
+from benchmark.local.settings import LocalSettings
+from benchmark.model import Answer, Ending
 from benchmark.prompt import Modality, Prompt
-from benchmark.task import Sample
 from benchmark.usage import Usage
 
 WAITING = 192
@@ -22,23 +21,6 @@ WAITING = 192
 
 HEADROOM = 2
 """How often that for each of a cluster's actors, so that none waits while what comes next is made ready."""
-
-
-def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> "LocalModel":  # noqa: ARG001
-    """`hf:PATH_OR_ID`, with the options that `parse_settings` knows.
-
-    Raises:
-        RunError: there is no such checkpoint, or it takes neither frames nor sound.
-    """
-    if not rest:
-        raise RunError("hf: names no model; give hf:FOLDER, or hf:OWNER/NAME of the Hugging Face hub.")
-    if options.local is None:
-        raise RunError(f"hf:{rest} can be loaded in a run alone.")
-    settings = parse_settings(options.parameters)
-    checkpoint = find_checkpoint(rest, settings, offline=options.local.site.replaceable)
-    if not checkpoint.modalities:
-        raise RunError(f"hf:{rest} takes neither frames nor sound ({checkpoint.architecture}); name another model.")
-    return LocalModel(checkpoint, settings, options.local, options.limits, urgent=options.urgent)
 
 
 class LocalModel:

@@ -1,16 +1,13 @@
 """`python:MODULE:ATTRIBUTE`: a model, or a judge, of the user's own."""
 
 import inspect
-from collections.abc import Sequence
 from importlib import import_module
 from operator import attrgetter
 
 from benchmark.errors import RunError, boundary
-from benchmark.model import ModelOptions
-from benchmark.task import Sample
 
 
-def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> object:  # noqa: ARG001  one signature for all
+def imported(rest: str) -> object:
     """What the attribute holds, called without arguments where it is a class or a function.
 
     Raises:

@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.circumplex import Point, nearest
 from benchmark.clip import Frame, Sound
 from benchmark.errors import ModelError
-from benchmark.model import Answer, ModelOptions
+from benchmark.model import Answer
+from benchmark.models.circumplex import Point, nearest
 from benchmark.prompt import Modality, Prompt
-from benchmark.task import Sample
 
 _CANDIDATES = re.compile(r"^Candidate labels: (.+)$", re.MULTILINE)
 _SEVERAL = re.compile(r"^Name one label or several\.$", re.MULTILINE)
@@ -142,11 +141,6 @@ class SignalModel:
             ModelError: the prompt shows no clip, or names no candidates.
         """
         return Answer(text=await asyncio.to_thread(describe, prompt), model=self.name, ending="whole")
-
-
-def build(rest: str, options: ModelOptions, samples: Sequence[Sample]) -> SignalModel:  # noqa: ARG001
-    """The model; it has no options."""
-    return SignalModel()
 
 
 def describe(prompt: Prompt) -> str:

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from benchmark.limits import Traffic
+from benchmark.accounts.limits import Traffic
 from benchmark.local.run import last_words
 from benchmark.plugin import bench_of
 from reports.failures import Failures
+from reports.kept.record import Record
+from reports.kept.report import Report
 from reports.live.progress import Panel, Progress
-from reports.record import Record
-from reports.report import Report
-from reports.results import gate_lines, score_lines
 from reports.say import as_lines
+from reports.tables.results import gate_lines, score_lines
 
 TRAFFIC = "mme_emotion_traffic"
 """The attribute that tells the controller what a worker's requests are about."""

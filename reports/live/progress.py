@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 from dataclasses import fields
 from typing import IO, TYPE_CHECKING
 
-from benchmark.limits import Traffic
-from reports.record import Record
-from reports.table import percent
+from benchmark.accounts.limits import Traffic
+from reports.kept.record import Record
+from reports.wording import percent
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.task import TASKS
-from reports.compare import Difference, difference_rows
+from reports.gate.compare import Difference
+from reports.kept.folder import PAGE_FOLDER, write_whole
+from reports.kept.past import PastRun, differences
+from reports.kept.record import Record
 from reports.page.bundle import page, shard
 from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import SHARD, answering_of, as_places, linked_to, short
-from reports.past import PastRun, differences
-from reports.record import Record
-from reports.run import PAGE_FOLDER, write_whole
+from reports.tables.compare import difference_rows
 
 SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "compare.js")
 Pair = tuple[Record, Record]

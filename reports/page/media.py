@@ -15,13 +15,14 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from benchmark.cache import key_of
-from benchmark.clip import Clip, ClipReader, pictures_in, script_of
+from benchmark.clip import Clip
+from benchmark.clips.reader import ClipReader, pictures_in, script_of
 from benchmark.errors import DataError, RunError
-from benchmark.files import copy, make_folder, opener
-from benchmark.given import opened, read_whole
-from reports.record import Record
-from reports.run import write_whole
+from benchmark.storage.cache import key_of
+from benchmark.storage.files import copy, make_folder, opener
+from benchmark.storage.given import opened, read_whole
+from reports.kept.folder import write_whole
+from reports.kept.record import Record
 
 FRAMES, CLIPS = "frames", "clips"
 PLAYABLE = frozenset({".mp4", ".m4v", ".webm"})

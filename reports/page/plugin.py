@@ -9,11 +9,11 @@ from urllib.parse import quote
 import pytest
 
 from reports.failures import Failures
-from reports.record import Record
-from reports.report import Report
-from reports.run import PAGE
-from reports.summary import as_html
-from reports.table import percent
+from reports.kept.folder import PAGE
+from reports.kept.record import Record
+from reports.kept.report import Report
+from reports.tables.summary import as_html
+from reports.wording import percent
 
 COLUMNS = ("Task", "Label", "Prediction", "Recognition", "Reasoning", "CoT")
 PLACE = 2

@@ -8,20 +8,21 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from benchmark.snapshots import is_same_model
+from benchmark.accounts.snapshots import is_same_model
 from benchmark.task import TASKS
-from reports.agreement import spearman
-from reports.answered import UNKNOWN, asked_of
-from reports.health import health_rows
-from reports.inference import ERROR, Clusters, Interval, cluster_codes, macro_interval, score_interval
+from reports.kept.answered import UNKNOWN, asked_of
+from reports.kept.folder import PAGE, PAGE_FOLDER, write_whole
+from reports.kept.published import read_published
+from reports.kept.record import Record
+from reports.kept.report import Report
+from reports.kept.rerun import CASE
 from reports.page.bundle import page, shard
-from reports.record import Record
-from reports.reference import read_published
-from reports.report import Report, doubts_of, faults_of, remarks_on
-from reports.rerun import CASE
-from reports.run import PAGE, PAGE_FOLDER, write_whole
-from reports.second_opinion import notes_on
-from reports.verdict import verdict_notes, verdict_rows
+from reports.stats.agreement import spearman
+from reports.stats.inference import ERROR, Clusters, Interval, cluster_codes, macro_interval, score_interval
+from reports.tables.health import health_rows
+from reports.tables.report import doubts_of, faults_of, remarks_on
+from reports.tables.second_opinion import notes_on
+from reports.tables.verdict import verdict_notes, verdict_rows
 
 T = TypeVar("T")
 

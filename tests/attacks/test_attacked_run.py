@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from benchmark.dataset import DEMO
+from benchmark.data.dataset import DEMO
 from tests.attacks.stubs import LABELS, RIGHT, SIGHT, SOUND, WRONG, Stub, Temper
 from tests.attacks.table import ATTACKS, Attack
 from tests.endpoint import Endpoint, Received, Said

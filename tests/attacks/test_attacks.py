@@ -7,23 +7,25 @@ from itertools import groupby
 
 import pytest
 
-from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader
-from benchmark.dataset import DEMO
+from benchmark.clip import Clip
+from benchmark.clips.reader import ClipReader
+from benchmark.data.dataset import DEMO
 from benchmark.errors import ModelError
 from benchmark.model import Answer
-from benchmark.prompt import Modality, Prompt, read_templates
+from benchmark.models.templates import read_templates
+from benchmark.prompt import Modality, Prompt
+from benchmark.storage.cache import Cache
 from benchmark.task import TASKS, Sample
-from evaluators.agent import RejectedReply, Reply
 from evaluators.agents import PROMPTS
-from evaluators.clue import Listener
-from evaluators.evidence import Question
-from evaluators.extractor import Extractor, PromptedExtractor
-from evaluators.judge import PromptedJudge
-from evaluators.rating import parse_ratings
-from evaluators.rules import RulesExtractor, RulesJudge
+from evaluators.judge.agent import RejectedReply, Reply
+from evaluators.judge.clue import Listener
+from evaluators.judge.evidence import Question
+from evaluators.judge.extractor import Extractor, PromptedExtractor
+from evaluators.judge.judge import PromptedJudge
+from evaluators.judge.rating import parse_ratings
+from evaluators.judge.rules import RulesExtractor, RulesJudge
+from evaluators.judge.steps import Steps
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
-from evaluators.steps import Steps
 from tests.attacks.stubs import LABELS, RIGHT, SIGHT, SOUND, WRONG, Stub, Temper
 from tests.attacks.table import ATTACKS, PLACES, Attack
 

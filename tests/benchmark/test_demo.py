@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader, Frame, Sound
-from benchmark.dataset import DEMO, read_samples
+from benchmark.clip import Clip, Frame, Sound
+from benchmark.clips.reader import ClipReader
+from benchmark.data.dataset import DEMO, read_samples
 from benchmark.demo.make_clips import make_clip, write_task
 from benchmark.demo.script import CLIPS, LABEL_SETS
+from benchmark.storage.cache import Cache
 from benchmark.task import Sample
-from evaluators.labels import named_labels
+from evaluators.judge.labels import named_labels
 
 SAMPLES = read_samples("demo").samples
 NEEDS_ESPEAK = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="the espeak-ng program is not installed")

@@ -32,13 +32,13 @@ def test_a_fault_in_words() -> None:
 
 
 def test_the_suite_s_own_line_is_blamed_with_the_packages_that_its_module_uses() -> None:
-    from benchmark import jpeg
+    from benchmark.clips import jpeg
 
     with ThreadPoolExecutor() as pool:
         error = pool.submit(jpeg.as_jpeg, None, None).exception()  # type: ignore[arg-type]
     assert error is not None
     found = fault_of(error)
-    assert found.place.startswith("benchmark/jpeg.py, line ")
+    assert found.place.startswith("benchmark/clips/jpeg.py, line ")
     assert found.blame.startswith(
         f"a fault of the suite or of a package (Python {sys.version.split()[0]}, mme-emotion "
     )

@@ -14,30 +14,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.bench import BenchmarkOptions, prepare
-from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader, Frame, Sound
-from benchmark.dataset import read_samples
+from benchmark.accounts.limits import Limits
+from benchmark.clip import Clip, Frame, Sound
+from benchmark.clips.reader import ClipReader
+from benchmark.data.dataset import read_samples
 from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError
-from benchmark.limits import Limits
 from benchmark.local.run import LocalRun, Site
-from benchmark.model import Answer, Model, ModelOptions
+from benchmark.model import Answer, Model
 from benchmark.models.cached import CachedModel
-from benchmark.prompt import Modality, Prompt, read_templates
+from benchmark.models.find import ModelOptions
+from benchmark.models.templates import read_templates
+from benchmark.prompt import Modality, Prompt
+from benchmark.run_setup import BenchmarkOptions, prepare
+from benchmark.storage.cache import Cache
 from benchmark.task import TASKS, Sample
 from benchmark.usage import Usage
-from evaluators.agent import RejectedReply, Reply, ask
 from evaluators.agents import PROMPTS, EvaluatorOptions, find_agents
-from evaluators.clue import Listener
-from evaluators.evidence import Evidence, Question
-from evaluators.extractor import PromptedExtractor
-from evaluators.judge import NO_CLUE, PromptedJudge
+from evaluators.judge.agent import RejectedReply, Reply, ask
+from evaluators.judge.clue import Listener
+from evaluators.judge.evidence import Evidence, Question
+from evaluators.judge.extractor import PromptedExtractor
+from evaluators.judge.judge import NO_CLUE, PromptedJudge
+from evaluators.judge.rating import Rating, Ratings
+from evaluators.judge.refusal import NOTHING_REASONED
+from evaluators.judge.rules import RulesExtractor, RulesJudge
+from evaluators.judge.steps import Steps, parse_steps
 from evaluators.lookup import PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
-from evaluators.rating import Rating, Ratings
-from evaluators.refusal import NOTHING_REASONED
-from evaluators.rules import RulesExtractor, RulesJudge
 from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, unforeseen, with_waveform
-from evaluators.steps import Steps, parse_steps
 
 TEMPLATES = read_templates(PROMPTS)
 QUESTION = Question(subject="emotion", label_set=("joy", "anger"), several=False)

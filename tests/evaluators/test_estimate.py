@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmark.cache import Cache
+from benchmark.accounts.prices import StatedPrice
 from benchmark.errors import ModelError
 from benchmark.model import Answer
 from benchmark.models.cached import CachedModel
-from benchmark.prices import StatedPrice
 from benchmark.prompt import Modality, Prompt
+from benchmark.storage.cache import Cache
 from benchmark.usage import Usage
 from evaluators.estimate import Expected, Known, Looking, Rehearsal, Understudy, ends_of, known_of, lines_of
 

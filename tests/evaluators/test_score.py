@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from benchmark.clip import Clip
 from benchmark.model import Answer
 from benchmark.task import TASKS, Sample
-from evaluators.rating import Rating, Ratings
+from evaluators.judge.rating import Rating, Ratings
+from evaluators.judge.steps import Steps
 from evaluators.score import Score, mean
-from evaluators.steps import Steps
 
 VALUES = st.sampled_from([Fraction(0), Fraction(1)])
 TEXTS = st.text(max_size=400) | st.text(" \n\r\v\u2028\x1b[m微x", max_size=3000) | st.just("word " * 2000)

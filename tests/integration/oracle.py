@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from fractions import Fraction
 
-from evaluators.check import Anchor, read_anchors
-from evaluators.fence import defused
+from evaluators.judge.check import Anchor, read_anchors
+from evaluators.judge.fence import defused
 from tests.endpoint import Received, Said, plausible
 
 

@@ -42,7 +42,7 @@ def test_cases_records_and_report_tell_the_same(demo: Finished) -> None:
 
 
 def test_the_report_keeps_to_its_schema(demo: Finished) -> None:
-    schema = json.loads(files("reports").joinpath("schema.json").read_text("utf-8"))
+    schema = json.loads(files("reports.kept").joinpath("schema.json").read_text("utf-8"))
     jsonschema.validate(demo.report, schema)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.dataset import read_samples
+from benchmark.data.dataset import read_samples
 from tests.endpoint import Endpoint, Received, Said, plausible
 from tests.integration.runs import Finished, run
 

@@ -27,12 +27,12 @@ def broken(folder: Path, fault: str, *arguments: str) -> Finished:
 @pytest.mark.parametrize(
     ("fault", "stage", "names", "processes"),
     [
-        ("av:open", "data", "benchmark/decode.py", ()),
-        ("av:open", "data", "benchmark/decode.py", ("-n2",)),
-        ("PIL.Image:Image.save", "data", "benchmark/decode.py", ()),
+        ("av:open", "data", "benchmark/clips/decode.py", ()),
+        ("av:open", "data", "benchmark/clips/decode.py", ("-n2",)),
+        ("PIL.Image:Image.save", "data", "benchmark/clips/decode.py", ()),
         ("benchmark.models.signal:SignalModel.generate", "model", "cached.py", ()),
-        ("evaluators.rules:split_steps", "extractor", "evaluators/rules.py", ()),
-        ("evaluators.rules:recognised", "judge", "evaluators/rules.py", ()),
+        ("evaluators.judge.rules:split_steps", "extractor", "evaluators/judge/rules.py", ()),
+        ("evaluators.judge.rules:recognised", "judge", "evaluators/judge/rules.py", ()),
         ("evaluators.scorer:named_labels", "run", "evaluators/scorer.py", ()),
     ],
 )
@@ -66,7 +66,7 @@ def test_a_decoder_s_fault_names_the_decoder_s_version(tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_made_is_one_of_a_sample_without_a_score(
     tmp_path: Path, processes: tuple[str, ...]
 ) -> None:
-    finished = broken(tmp_path, "reports.record:_rated", *processes)
+    finished = broken(tmp_path, "reports.kept.record:_rated", *processes)
     assert finished.code == 1, finished.output
     assert len(finished.records) == finished.report["overall"]["unscored"] == 48
     assert {record["stage"] for record in finished.records} == {"run"}
@@ -75,7 +75,7 @@ def test_a_record_that_cannot_be_made_is_one_of_a_sample_without_a_score(
 
 
 def test_what_stands_beside_a_score_does_not_cost_it(tmp_path: Path) -> None:
-    finished = broken(tmp_path, "benchmark.decode:_sound", "--modalities=video")
+    finished = broken(tmp_path, "benchmark.clips.decode:_sound", "--modalities=video")
     assert finished.code == 1, finished.output
     assert finished.report["overall"]["scored"] == 48
     assert all("_sound" in record["fault"]["traceback"] for record in finished.records)
@@ -85,9 +85,9 @@ def test_what_stands_beside_a_score_does_not_cost_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "table", "files"),
     [
-        ("reports.run:RunFolder.append", "", set()),
+        ("reports.kept.folder:RunFolder.append", "", set()),
         ("reports.recorder:report_of", "", {"samples.jsonl"}),
-        ("reports.results:summary_of", "printed", {"samples.jsonl", "report.json", "report.html"}),
+        ("reports.tables.results:summary_of", "printed", {"samples.jsonl", "report.json", "report.html"}),
         ("reports.recorder:place_frames", "printed", {"samples.jsonl", "report.json", "summary.md"}),
         ("reports.page.run_page:index_of", "printed", {"samples.jsonl", "report.json", "summary.md"}),
         ("reports.live.plugin:score_lines", "", {"samples.jsonl", "report.json", "summary.md", "report.html"}),
@@ -134,7 +134,7 @@ def test_a_verdict_that_cannot_be_shown_is_no_pass(tmp_path: Path) -> None:
 
 
 def test_media_that_cannot_be_made_are_not_left_out_without_a_word(tmp_path: Path) -> None:
-    finished = broken(tmp_path, "benchmark.decode:_remuxed", "--tasks=IR", "--report-media")
+    finished = broken(tmp_path, "benchmark.clips.decode:_remuxed", "--tasks=IR", "--report-media")
     assert finished.code == 3
     assert "The suite has met an error that it does not know: TypeError" in finished.output
 
@@ -142,7 +142,9 @@ def test_media_that_cannot_be_made_are_not_left_out_without_a_word(tmp_path: Pat
 def test_nothing_is_estimated_where_the_estimate_fails(tmp_path: Path) -> None:
     finished = broken(tmp_path, "av:open", "--estimate")
     assert finished.code == 4
-    assert re.search(r"Nothing can be estimated: TypeError: .* \(benchmark/container.py, line \d+\)", finished.output)
+    assert re.search(
+        r"Nothing can be estimated: TypeError: .* \(benchmark/clips/container.py, line \d+\)", finished.output
+    )
 
 
 OWN = """
@@ -211,7 +213,7 @@ def test_code_of_the_user_s_own_may_fail_in_any_way(
 
 def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: Endpoint) -> None:
     asked = [*agents(endpoint.url), "--tasks=SA", "--api-key-env=SOME_KEY"]
-    fault = "benchmark.models.endpoint:parse_object"
+    fault = "benchmark.endpoint.model:parse_object"
     finished = run(tmp_path, *BROKEN, *asked, FAULT=fault, SOME_KEY="sk-secret-words")
     assert "sk-secret-words" not in finished.output
     assert all(record["stage"] == "model" and record["fault"] for record in finished.records)
@@ -222,7 +224,7 @@ def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: 
     [
         (None, ""),
         ("av:open", "The demo does not work here: it did not come to its end, pytest's exit code is 2."),
-        ("reports.record:_rated", "The demo does not work here: 48 of 48 samples have no score."),
+        ("reports.kept.record:_rated", "The demo does not work here: 48 of 48 samples have no score."),
         (
             "reports.page.run_page:index_of",
             "The demo does not work here: it did not come to its end, pytest's exit code is 3.",

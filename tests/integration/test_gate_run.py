@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmark.dataset import read_samples
-from evaluators.check import read_anchors
-from reports.health import CHECKS
+from benchmark.data.dataset import read_samples
+from evaluators.judge.check import read_anchors
+from reports.kept.checks import CHECKS
 from tests.endpoint import Endpoint, Received, Said, plausible
 from tests.integration.oracle import knowing
 from tests.integration.runs import ROOT, Finished, environment, run

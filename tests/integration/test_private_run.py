@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from benchmark.dataset import read_samples
+from benchmark.data.dataset import read_samples
 from tests.endpoint import Endpoint, Received, Said, plausible_text
 from tests.integration.runs import agents, make_samples, run
 

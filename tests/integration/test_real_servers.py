@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.accounts.limits import Limits
+from benchmark.endpoint.model import EndpointModel
 from benchmark.errors import ModelError
-from benchmark.limits import Limits
-from benchmark.model import ModelOptions, find
-from benchmark.models.endpoint import EndpointModel
+from benchmark.models.find import ModelOptions, find
 from benchmark.prompt import Prompt
 from tests.endpoint import Endpoint
 from tests.integration.runs import Finished, run, start, until

@@ -95,7 +95,7 @@ def prepare(module: str, tests: Sequence[str]) -> float:
 def main() -> int:
     """Prints survivors as they are found, and a line for each module; 1 if one of them is not explained."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description="Changes that no test notices.")
-    parser.add_argument("modules", nargs="*", help="such as reports/verdict.py; all of modules.toml if none")
+    parser.add_argument("modules", nargs="*", help="such as reports/gate/verdict.py; all of modules.toml if none")
     parser.add_argument("--sample", type=int, help="only so many mutants of each module, always the same")
     options, survived = parser.parse_args(), 0
     known = tomllib.loads((ROOT / "tests/mutation/modules.toml").read_text("utf-8"))

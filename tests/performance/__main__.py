@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader
+from benchmark.clip import Clip
+from benchmark.clips.reader import ClipReader
+from benchmark.storage.cache import Cache
 from tests.integration.runs import agents, lines, make_samples, start, until
 from tests.performance.harness import make_clips, process, suite
 from tests.performance.page import page

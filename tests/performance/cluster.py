@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader, Frames, Sound
+from benchmark.clip import Clip, Frames, Sound
+from benchmark.clips.reader import ClipReader
+from benchmark.cluster.dispatch import Dispatcher, Request, Worker
+from benchmark.cluster.worker import Material, Refused
 from benchmark.local.batching import Generated
-from benchmark.local.dispatch import Dispatcher, Request, Worker
-from benchmark.local.seat import Material, Refused
 from benchmark.models.local import HEADROOM, WAITING
 from benchmark.prompt import Prompt
+from benchmark.storage.cache import Cache
 from tests.performance.harness import make_clips
 
 GPUS = (8, 64, 512)

@@ -22,29 +22,31 @@ from typing import Any
 
 import psutil
 
-from benchmark.cache import Cache, Media, key_of
-from benchmark.clip import Clip, ClipReader
+from benchmark.clip import Clip
+from benchmark.clips.reader import ClipReader
 from benchmark.demo.script import LABEL_SETS
+from benchmark.engine.schedule import DEPTH, Deal, Dealing
 from benchmark.model import Answer
 from benchmark.models.cached import CachedModel
 from benchmark.prompt import Modality, Prompt
-from benchmark.schedule import DEPTH, Deal, Dealing
+from benchmark.storage.cache import Cache, Media, key_of
 from benchmark.usage import Usage
-from evaluators.labels import named_labels
-from evaluators.rules import contradiction
-from reports.gate import Gate
-from reports.gatekeeper import Gatekeeper
-from reports.past import read_past
-from reports.record import Record
-from reports.report import Background, report_of
-from reports.results import write_results
-from reports.run import RunFolder
-from reports.trial import in_order, trial_of
+from evaluators.judge.labels import named_labels
+from evaluators.judge.rules import contradiction
+from reports.figures.report import report_of
+from reports.gate.gate import Gate
+from reports.gate.gatekeeper import Gatekeeper
+from reports.gate.trial import in_order, trial_of
+from reports.kept.folder import RunFolder
+from reports.kept.past import read_past
+from reports.kept.record import Record
+from reports.kept.report import Background
+from reports.tables.results import write_results
 from tests.browser import browsing, watched
 from tests.integration.runs import agents, make_samples
 from tests.performance.harness import Measured, make_clips, process, suite
 from tests.performance.page import made
-from tests.reports.kept import PROVENANCE, kept, samples_of
+from tests.reports.made_runs import PROVENANCE, kept, samples_of
 from tests.server import served
 
 Taken = Mapping[str, float]

@@ -17,7 +17,7 @@ import httpx2
 import openai
 from PIL import Image
 
-from benchmark.jpeg import JPEG_QUALITY
+from benchmark.clips.jpeg import JPEG_QUALITY
 
 STEPS = "There are 2 steps. Step 2: 1/1</score>"
 LABELS = "The labels:\\n===== 0 =====\\nhappy; sad\\nCandidate labels: happy; sad"

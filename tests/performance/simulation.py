@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from benchmark.dataset import read_samples
-from benchmark.selection import spread_out
+from benchmark.data.dataset import read_samples
+from benchmark.data.selection import spread_out
 from benchmark.task import Sample
-from reports.gate import Criterion, Kind
-from reports.inference import cluster_codes, difference_interval, score_interval
-from reports.reference import read_published
-from reports.sequential import levels_of, looks_of, unbiased
-from reports.verdict import Level, Tally, statuses
-from tests.reports.test_stats import ANNOTATIONS
+from reports.gate.gate import Criterion
+from reports.gate.verdict import Level, Tally, statuses
+from reports.kept.published import read_published
+from reports.kept.report import Kind
+from reports.stats.inference import cluster_codes, difference_interval, score_interval
+from reports.stats.sequential import levels_of, looks_of, unbiased
+from tests.reports.figures.test_scores import ANNOTATIONS
 
 Row = tuple[str, ...]
 Floats = NDArray[np.float64]

@@ -7,10 +7,10 @@ from benchmark.clip import Clip
 from benchmark.model import Answer
 from benchmark.task import TASKS, Sample
 from benchmark.usage import Usage
-from evaluators.rating import Rating, Ratings
+from evaluators.judge.rating import Rating, Ratings
+from evaluators.judge.steps import Steps
 from evaluators.score import Score
 from evaluators.scorer import Scored, Seen, Trace, Unscored
-from evaluators.steps import Steps
 
 LABELS = ("joy", "anger", "fear")
 KNOWN = Usage(requests=1, input_tokens=10, output_tokens=4, seconds=0.5, cost_usd=0.25)

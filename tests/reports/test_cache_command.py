@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cache import Cache
+from benchmark.storage.cache import Cache
 from reports.cli import main
 
 

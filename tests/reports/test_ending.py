@@ -6,8 +6,9 @@ import itertools
 import pytest
 
 from reports.ending import Ending, exit_code
+from reports.gate.verdict import EXIT_CODES
+from reports.kept.report import Word
 from reports.live.output import Spared
-from reports.verdict import EXIT_CODES, Word
 
 WORDS: tuple[Word | None, ...] = (None, *EXIT_CODES)
 

@@ -3,10 +3,10 @@ from fractions import Fraction
 
 from rich.console import Console
 
-from benchmark.limits import Traffic
+from benchmark.accounts.limits import Traffic
 from evaluators.scorer import Unscored
+from reports.kept.record import record_of
 from reports.live.progress import Progress
-from reports.record import record_of
 from tests.reports.outcomes import sample, scored
 
 SCORED = scored(sample(), Fraction(1), Fraction(1))

@@ -16,11 +16,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmark.contents import digest_of
 from benchmark.errors import RunError
 from benchmark.local import checkpoint as module
 from benchmark.local.checkpoint import Checkpoint, fetch, find_checkpoint
 from benchmark.local.settings import LocalSettings, parse_settings
+from benchmark.storage.digests import digest_of
 
 Find = Callable[[str], Path]
 PLAIN = LocalSettings()

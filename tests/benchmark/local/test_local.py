@@ -10,21 +10,21 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmark.bench import BenchmarkOptions, Modalities, prepare
-from benchmark.devices import Device
+from benchmark.accounts.limits import Limits
 from benchmark.errors import ModelError, RunError
-from benchmark.limits import Limits
 from benchmark.local import loaded, loading
 from benchmark.local import run as module
 from benchmark.local.batching import Batcher
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
+from benchmark.local.devices import Device
 from benchmark.local.loaded import Wanted
 from benchmark.local.placement import claim
 from benchmark.local.run import LOST_DEVICE, LocalRun, Site, last_words
 from benchmark.local.settings import LocalSettings, parse_settings
-from benchmark.model import ModelOptions, find_respondent
+from benchmark.models.find import ModelOptions, find_respondent
 from benchmark.models.local import LocalModel
 from benchmark.prompt import Prompt
+from benchmark.run_setup import BenchmarkOptions, Modalities, prepare
 from tests.benchmark.local.fake import FakeNetwork
 
 Find = Callable[[str], Path]

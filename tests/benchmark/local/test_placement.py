@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices import Device
 from benchmark.errors import RunError
+from benchmark.local.devices import Device
 from benchmark.local.placement import check_devices, check_memory, check_room, claim, visible_to
 
 GB = 10**9

@@ -13,7 +13,7 @@ from reports.cli import main
 from tests.browser import Watched, needs_chromium, watched
 from tests.endpoint import Endpoint
 from tests.integration.runs import run
-from tests.reports.kept import kept, record, run_of
+from tests.reports.made_runs import kept, record, run_of
 from tests.reports.page.judging import explaining
 
 pytestmark = needs_chromium

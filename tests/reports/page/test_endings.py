@@ -12,12 +12,13 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, expect
 
+from reports.figures.report import report_of
+from reports.kept.record import Spent
+from reports.kept.report import Background
 from reports.page.run_page import Contents, Linked, write_run_page
-from reports.record import Spent
-from reports.report import Background, report_of
 from tests.browser import Watched, needs_chromium, watched
 from tests.integration.runs import ROOT, environment
-from tests.reports.kept import PROVENANCE, kept, record, run_of
+from tests.reports.made_runs import PROVENANCE, kept, record, run_of
 
 pytestmark = needs_chromium
 FAINT = Path(__file__).with_name("contrast.js").read_text("utf-8")

@@ -17,15 +17,15 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, expect
 
 from benchmark.fault import Fault
-from reports.compare import compare
+from reports.gate.compare import compare
+from reports.kept.past import PastRun
+from reports.kept.record import Loudness, RatedStep, Record, Shown, Spent
+from reports.kept.report import Report
 from reports.page.bundle import packed, shard
 from reports.page.compare_page import write_compare_page
 from reports.page.run_page import Contents, linked_to, write_run_page
-from reports.past import PastRun
-from reports.record import Loudness, RatedStep, Record, Shown, Spent
-from reports.report import Report
 from tests.browser import needs_chromium, watched
-from tests.reports.kept import kept, record
+from tests.reports.made_runs import kept, record
 
 ATTACKS = (
     "<script>window.harmed = 1</script>",

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmark.cache import Cache
-from benchmark.clip import Clip, ClipReader, script_of
+from benchmark.clip import Clip
+from benchmark.clips.reader import ClipReader, script_of
 from benchmark.errors import RunError
+from benchmark.storage.cache import Cache
+from reports.kept.record import Record, Shown
 from reports.page.media import bring_along, clip_name, left_out_of, place_clips, place_frames
-from reports.record import Record, Shown
-from tests.benchmark.clips import make_clip
-from tests.reports.kept import record
+from tests.benchmark.made_clips import make_clip
+from tests.reports.made_runs import record
 
 
 def seen(number: int, key: str) -> Record:

@@ -1,0 +1,1 @@
+"""What providers allow and charge: limits, retries, prices, budgets."""

@@ -1,0 +1,370 @@
+"""How hard a provider may be asked: requests in flight, pauses, and what is sent again.
+
+Each server with its key is an account. Its window of requests in flight opens by a tenth with every round of replies
+without a refusal and closes by a quarter with the first refusal of a round, as TCP's congestion control does (D. Chiu
+and R. Jain, 1989, "Analysis of the increase and decrease algorithms for congestion avoidance in computer networks").
+"""
+
+import asyncio
+import math
+import random
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from benchmark.accounts.breaker import Breaker
+from benchmark.accounts.money import Budget
+from benchmark.errors import RunError
+
+ATTEMPTS = 8
+PATIENCE_SECONDS = 900
+"""How long one request is sent again and again, and how long a pause a server may ask for."""
+
+LONGEST_BACKOFF_SECONDS = 60
+OFFLINE_WINDOW = 16
+"""Samples at once where nobody is asked over a network."""
+CUT, GROWTH = 0.75, 1.1
+
+
+class Passing(Exception):
+    """A failure that may heal: the request is sent again.
+
+    Attributes:
+        refused: whether the server said that it is asked too much; only patience limits how often.
+        after: seconds that it wants to be left alone.
+        attempts: how often a request may fail in this way.
+        strikes: how much it speaks against the server.
+        unreached: whether the server has not even been reached.
+    """
+
+    def __init__(
+        self,
+        said: str,
+        *,
+        refused: bool = False,
+        after: float | None = None,
+        attempts: int = ATTEMPTS,
+        strikes: int = 0,
+        unreached: bool = False,
+    ) -> None:
+        super().__init__(said)
+        self.refused, self.after, self.attempts = refused, after, sys.maxsize if refused else attempts
+        self.strikes, self.unreached = strikes, unreached
+
+
+class Dismissed(Exception):
+    """The request has not been sent: another server may be the better place."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Traffic:
+    """What goes on between this process and the servers, as progress shows it.
+
+    Attributes:
+        in_flight: requests that wait for their reply.
+        requests: sent so far, retries among them.
+        retries: sent again.
+        refusals: replies that said it was too much: 429 and 503.
+        cost_usd: what replies have cost, as far as prices are known.
+        unpriced: replies whose price is not known.
+        endpoints: servers, each with its key, outside this process.
+        out: those of them that are not asked because they fail.
+    """
+
+    in_flight: int = 0
+    requests: int = 0
+    retries: int = 0
+    refusals: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    endpoints: int = 0
+    out: int = 0
+
+
+class Account:
+    """One server with one key: all roles that ask there share its window. Belongs to one running loop.
+
+    Attributes:
+        breaker: whether it is asked at all, where there are others.
+        ceiling: requests in flight at most.
+        in_flight: requests that have a place now.
+        allowed: how many may have one by now.
+        answered_at: when it last gave a reply, by the monotonic clock.
+    """
+
+    def __init__(self, ceiling: int, gate: asyncio.Semaphore, traffic: Traffic, backoff: float = 0.5) -> None:
+        """Starts with the whole window open; `gate` is for all accounts together, `backoff` is seconds.
+
+        A request's first wait before it is sent again is `backoff`, each later one twice the one before. A server that
+        is taken out rests twice as long.
+        """
+        self.breaker = Breaker(2 * backoff, self._turned)
+        self.ceiling, self.in_flight = ceiling, 0
+        self.allowed = float(ceiling)
+        self._gate, self._traffic, self._backoff = gate, traffic, backoff
+        self._waiting: tuple[deque[asyncio.Future[bool]], ...] = (deque(), deque())
+        self.answered_at = -math.inf
+        self._resume_at = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._round = self._clean = 0
+        # what may be sent again: a good deal at once, and in the long run not more than what succeeds
+        self._spare = self._most_spare = _most_spare(ceiling)
+
+    def widen(self, ceiling: int) -> None:
+        """Raises the ceiling to that, at any time, and lets in those who wait; a lower one changes nothing.
+
+        A window that refusals have narrowed opens by the same proportion: there is so much more to ask.
+        """
+        if ceiling > self.ceiling:
+            self.allowed, self.ceiling = self.allowed * ceiling / self.ceiling, ceiling
+            self._most_spare = _most_spare(ceiling)
+            self._admit()
+
+    @property
+    def load(self) -> float:
+        """How full the window is; more than 1 where requests wait."""
+        return (self.in_flight + sum(map(len, self._waiting))) / self.allowed
+
+    @property
+    def paused(self) -> bool:
+        """Whether the server wants to be left alone for now."""
+        return time.monotonic() < self._resume_at
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a request would be sent at once."""
+        return self._open() and not any(self._waiting)
+
+    @property
+    def due(self) -> bool:
+        """Whether a request is to try the server again."""
+        return self.breaker.due and self.has_room
+
+    @asynccontextmanager
+    async def slot(self, *, urgent: bool = False) -> AsyncIterator[int]:
+        """A place in the window, held as long as the context lasts; gives the number of the round.
+
+        An urgent request goes before those that are not: what brings samples to their end, before what begins others.
+
+        Raises:
+            Dismissed: the request is to look for its place anew; where it waited, the server has gone out.
+        """
+        opened = self.breaker.opened
+        if not self.has_room:
+            await self._wait(self._waiting[not urgent])
+        else:
+            self.in_flight += 1
+        try:
+            async with self._gate:
+                if self.breaker.opened != opened:
+                    raise Dismissed
+                self._traffic.in_flight += 1
+                self._traffic.requests += 1
+                try:
+                    yield self._round
+                finally:
+                    self._traffic.in_flight -= 1
+        finally:
+            self.in_flight -= 1
+            self._admit()
+
+    def succeeded(self) -> None:
+        """Counts a reply; a round of them without a refusal widens the window."""
+        self.answered_at = time.monotonic()
+        self._spare = min(self._spare + 1, self._most_spare)
+        self._clean += 1
+        if self._clean >= self.allowed:
+            self._clean = 0
+            self.allowed = min(float(self.ceiling), max(self.allowed + 1, self.allowed * GROWTH))
+            self._admit()
+
+    def refused(self, asked_in: int, after: float | None) -> None:
+        """Narrows the window, once for all requests of one round, and leaves the server alone as long as it asks."""
+        self._traffic.refusals += 1
+        self._clean = 0
+        if asked_in == self._round:
+            self._round += 1
+            self.allowed = max(1.0, self.allowed * CUT)
+        if after is not None:
+            self.pause(after)
+
+    def moved(self) -> None:
+        """Counts a request that is sent again, elsewhere."""
+        self._traffic.retries += 1
+
+    def dismiss(self) -> None:
+        """Sends away those who wait, to look for their place anew."""
+        for line in self._waiting:
+            while line:
+                if not (place := line.popleft()).done():
+                    place.set_result(False)
+
+    def pause(self, seconds: float) -> None:
+        """Sends nothing for so long."""
+        self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, PATIENCE_SECONDS))
+
+    def wait_before(self, attempt: int, failure: Passing, since: float, *, free: bool) -> float | None:
+        """Seconds to wait after this failed attempt; None where there is to be no other.
+
+        One that is `free` takes nothing from what may be sent again in all.
+        """
+        wait = min(LONGEST_BACKOFF_SECONDS, self._backoff * 2 ** min(attempt - 1, 60)) * random.uniform(0.5, 1)  # noqa: S311
+        wait = max(float(wait), failure.after or 0)
+        out_of_patience = time.monotonic() + wait - since > PATIENCE_SECONDS
+        if out_of_patience or (self._spare < 1 and not free):
+            return None
+        self._spare -= not free
+        self._traffic.retries += 1
+        return wait
+
+    def _open(self) -> bool:
+        return self.in_flight < int(self.allowed) and not self.paused
+
+    async def _wait(self, line: deque[asyncio.Future[bool]]) -> None:
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        line.append(place)
+        self._admit()
+        try:
+            admitted = await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled() and place.result():  # let in and called off in the same moment
+                self.in_flight -= 1
+                self._admit()
+            raise
+        if not admitted:
+            raise Dismissed
+
+    def _admit(self) -> None:
+        """Lets in those who wait, the urgent before the others, else first come first served."""
+        for line in self._waiting:
+            while line and self._open():
+                place = line.popleft()
+                if not place.done():
+                    self.in_flight += 1
+                    place.set_result(True)
+        pause = self._resume_at - time.monotonic()
+        if any(self._waiting) and pause > 0 and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(pause, self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        self._admit()
+
+    def _turned(self) -> None:
+        self._traffic.out += 1 if self.breaker.out else -1
+        if self.breaker.out:
+            self.dismiss()
+
+
+@dataclass(slots=True, kw_only=True)
+class Bill:
+    """What one request costs in USD: what it may, until a reply tells; None if its price is unknown."""
+
+    cost_usd: float | None
+
+
+class Limits:
+    """The accounts of a run, shared by all who are asked there.
+
+    Attributes:
+        halted: why no other request is sent; None while there is no reason.
+        notices: what the user is to be told before the first request, a sentence or two each.
+    """
+
+    def __init__(
+        self,
+        ceiling: int | None = None,
+        *,
+        share: int = 1,
+        timeout: float = 300,
+        backoff: float = 0.5,
+        budget: Budget | None = None,
+        out: Collection[str] = (),
+    ) -> None:
+        """Sets what holds for every account.
+
+        `ceiling` is of requests in flight, None for the provider's default; a process that has company gets the
+        `share`-th part of it. `timeout` and `backoff` are seconds: for one request, and before it is sent again.
+        Accounts whose names are in `out` begin as taken out.
+        """
+        self.timeout, self.traffic, self.budget = timeout, Traffic(), budget
+        self.halted: str | None = None
+        self.notices: list[str] = []
+        self._ceiling, self._share, self._backoff = ceiling, share, backoff
+        self._out = frozenset(out)
+        self._accounts: dict[str, Account] = {}
+        self._own: list[Account] = []
+        self._gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
+
+    def elsewhere(self) -> "Limits":
+        """The same limits for another event loop, with accounts of their own."""
+        budget = self.budget.elsewhere() if self.budget else None
+        return Limits(
+            self._ceiling,
+            share=self._share,
+            timeout=self.timeout,
+            backoff=self._backoff,
+            budget=budget,
+            out=self.out(),
+        )
+
+    def out(self) -> list[str]:
+        """Names of the accounts that are taken out."""
+        return [name for name, account in self._accounts.items() if account.breaker.out]
+
+    def account(self, name: str, usual: int, *, own: bool = False) -> Account:
+        """The account of that name, made where it is new; `usual` is the provider's default ceiling.
+
+        A process has its `own` where whoever is asked is in it, and not elsewhere for all to share.
+        """
+        if name not in self._accounts:
+            ceiling = usual if own and not self._ceiling else self._part(self._ceiling or usual)
+            account = self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff)
+            self._own += [account] if own else []
+            self.traffic.endpoints += not own
+            if name in self._out:
+                account.breaker.open()
+        return self._accounts[name]
+
+    def leave_out(self, account: Account, why: str) -> None:
+        """Takes an account out before anything is sent there; the user is told why, once for all who would ask it."""
+        if not account.breaker.out:
+            account.breaker.open()
+        if why not in self.notices:
+            self.notices.append(why)
+
+    def window(self, processes: int = 1) -> int:
+        """How many requests there may be in flight together, in so many processes that share these limits."""
+        asked = sum(account.ceiling for account in self._accounts.values())
+        asked += (processes - 1) * sum(account.ceiling for account in self._own)
+        return self._part(self._ceiling) if self._ceiling else asked or self._part(OFFLINE_WINDOW)
+
+    @asynccontextmanager
+    async def afford(self, most: float) -> AsyncIterator[Bill]:
+        """A bill for a request that may cost `most` USD; it is paid at the end, whatever happened.
+
+        Raises:
+            RunError: the budget does not hold so much, or the run has been halted.
+        """
+        if self.halted is not None:
+            raise RunError(self.halted)
+        bill = Bill(cost_usd=most)
+        if self.budget is not None:
+            await self.budget.set_aside(most)
+        try:
+            yield bill
+        finally:
+            self.traffic.cost_usd += bill.cost_usd or 0.0
+            self.traffic.unpriced += bill.cost_usd is None
+            if self.budget is not None:
+                self.budget.settle(most, bill.cost_usd or 0.0)
+
+    def _part(self, whole: int) -> int:
+        return max(1, -(-whole // self._share))
+
+
+def _most_spare(ceiling: int) -> int:
+    return max(200, 10 * ceiling)

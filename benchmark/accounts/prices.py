@@ -1,0 +1,115 @@
+"""What tokens cost, by the package `genai-prices` (https://github.com/pydantic/genai-prices) or as the user says."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from typing_extensions import Protocol
+
+from benchmark.accounts.snapshots import is_same_model
+from benchmark.usage import Usage
+
+PRICES = "genai-prices"
+OWN_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  compared with, not bound to
+TIERS = frozenset({"flex", "priority", "batch"})
+"""Service tiers that have prices of their own."""
+
+
+class Price(Protocol):
+    """What a model's tokens cost."""
+
+    def usd(self, usage: Usage, answered: str | None = None, tier: str | None = None) -> float | None:
+        """USD for the tokens of one request; None if the tokens or the price are unknown.
+
+        `answered` is the model that gave the reply and `tier` the service tier of it, where the reply tells.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class StatedPrice:
+    """A price as the user states it: USD for a million input and for a million output tokens, whoever answers."""
+
+    input_usd: float
+    output_usd: float
+
+    def usd(self, usage: Usage, answered: str | None = None, tier: str | None = None) -> float | None:  # noqa: ARG002
+        """As for a `Price`."""
+        if usage.input_tokens is None or usage.output_tokens is None:
+            return None
+        return (usage.input_tokens * self.input_usd + usage.output_tokens * self.output_usd) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPrice:
+    """The price of a model at the provider whose URL it is, with its steps by length, for sound and what is cached."""
+
+    model: str
+    url: str
+    asked_tier: str | None = None
+
+    def usd(self, usage: Usage, answered: str | None = None, tier: str | None = None) -> float | None:
+        """As for a `Price`; a model that answers in place of another is billed as what it is."""
+        if usage.input_tokens is None or usage.output_tokens is None:
+            return None
+        billed = answered if answered and not is_same_model(self.model, answered) else self.model
+        if (found := _found(billed, self.url)) is None:
+            return None
+        tier = tier or self.asked_tier
+        context = {"service_tier": tier} if tier in TIERS else None
+        for counted in _counts(usage):
+            try:
+                return float(_price(found, counted, context))
+            except ValueError:  # details that contradict each other: then the sums alone are billed
+                continue
+        return None
+
+
+def find_price(
+    model: str, url: str, stated: Iterable[tuple[float, float] | None] = (), tier: str | None = None
+) -> Price | None:
+    """The first price that is stated, else the published one; None if unknown.
+
+    Args:
+        model: the name at the provider.
+        url: where it is asked.
+        stated: the user's prices under the names that the model has.
+        tier: the service tier that is asked for.
+    """
+    for price in stated:
+        if price is not None:
+            return StatedPrice(*price)
+    return PublishedPrice(model, url, tier) if _found(model, url) is not None else None
+
+
+def _found(model: str, url: str) -> Any:
+    """The package's row of the model at that URL, with its provider; None without."""
+    if urlsplit(url).hostname in OWN_HOSTS:
+        return None
+    from genai_prices.data_snapshot import get_snapshot  # takes a fifth of a second
+
+    try:
+        return get_snapshot().find_provider_model(model, None, None, url)
+    except LookupError:
+        return None
+
+
+def _price(found: Any, counted: dict[str, int], context: dict[str, str] | None) -> Any:
+    from datetime import UTC, datetime
+
+    from genai_prices import Usage as Counted
+
+    provider, row = found
+    usage = Counted(**counted)
+    now = datetime.now(tz=UTC)
+    return row.calc_price(usage, provider, genai_request_timestamp=now, price_context=context).total_price
+
+
+def _counts(usage: Usage) -> Iterable[dict[str, int]]:
+    """The tokens as the package names them, with their details and without."""
+    sums = {"input_tokens": usage.input_tokens or 0, "output_tokens": usage.output_tokens or 0}
+    details = {"cache_read_tokens": usage.cached_tokens or 0, "input_audio_tokens": usage.audio_tokens or 0}
+    if any(details.values()):
+        # nobody tells how much of the sound was in the cache
+        yield {**sums, **details, "cache_audio_read_tokens": 0}
+    yield sums

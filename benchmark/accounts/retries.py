@@ -1,0 +1,116 @@
+"""Which of several servers is asked, and what is sent again, where and when."""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence, Set
+from functools import partial
+from typing import TypeVar
+
+from benchmark.accounts.breaker import STRIKES, UNWATCHED, Attempt
+from benchmark.accounts.limits import LONGEST_BACKOFF_SECONDS, PATIENCE_SECONDS, Account, Dismissed, Passing
+from benchmark.errors import KEPT, ModelError, RunError
+
+T = TypeVar("T")
+
+
+async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[T]], *, urgent: bool = False) -> T:
+    """What `once` returns, called at the account with most room, and again as long as its failure may pass.
+
+    Where its server has died or wants to be left alone, the request goes on to another at once, and that is none of its
+    attempts. While no server answers anybody, requests wait for one, and that is none either.
+
+    Raises:
+        Passing: the last failure, where there is to be no other attempt.
+        RunError: no server has answered for as long as there is patience.
+    """
+    since, tries, failures, left = time.monotonic(), 0, Counter[int](), set[Account]()
+    silent_since = math.inf  # nobody has been answered from then on
+    while True:
+        account = min(accounts, key=partial(_rank, left=left))
+        try:
+            return await _ask(accounts, account, once, urgent=urgent)
+        except Dismissed:
+            continue
+        except Passing as failure:
+            last = failure
+        # each server is left once: a request that brings down whoever is asked must not go round and round
+        left.add(account)
+        if _moves_on([other for other in accounts if other not in left], account, last, since):
+            account.moved()
+            continue
+        left.clear()
+        silent = time.monotonic() > silent_since > max(one.answered_at for one in accounts)
+        silent_since = silent_since if silent else time.monotonic()
+        outage = silent and (last.unreached or last.refused)
+        tries += 1
+        failures[last.attempts] += not outage
+        given_up = failures[last.attempts] >= last.attempts
+        wait = None if given_up else account.wait_before(tries, last, since, free=outage)
+        if wait is None:
+            if outage and time.monotonic() - since > PATIENCE_SECONDS - LONGEST_BACKOFF_SECONDS:
+                raise RunError(f"{last} Nobody was answered for {PATIENCE_SECONDS / 60:.0f} minutes. {KEPT}")
+            raise last
+        await asyncio.sleep(wait)
+
+
+def _rank(account: Account, *, left: Set[Account]) -> tuple[bool, bool, bool, bool, bool, float]:
+    """The less, the sooner an account is asked: one that is due for a trial; a live one; one with room.
+
+    A request that has just `left` a server neither goes back there nor tries another that is out.
+    """
+    due = not left and account.due
+    return not due, account in left, account.breaker.out, account.paused, not account.has_room, account.load
+
+
+def _moves_on(others: Sequence[Account], asked: Account, failure: Passing, since: float) -> bool:
+    """Whether the server is the reason why the request failed, and there is time and another to send it to."""
+    if time.monotonic() - since > PATIENCE_SECONDS:
+        return False
+    live = [account for account in others if not account.breaker.out]
+    if failure.strikes >= STRIKES or (failure.strikes > 0 and asked.breaker.out):
+        return bool(live)
+    return failure.refused and not all(account.paused for account in live)
+
+
+async def _ask(
+    accounts: Sequence[Account], account: Account, once: Callable[[Account], Awaitable[T]], *, urgent: bool
+) -> T:
+    """What `once` returns, called in the account's window; who waits elsewhere may come where a server is back.
+
+    Raises:
+        Passing: as `once` does.
+        Dismissed: the server went out before its turn came.
+    """
+    breaker = account.breaker
+    was_out = breaker.out
+    attempt = breaker.begin(trial=account.due) if len(accounts) > 1 else UNWATCHED
+    try:
+        async with account.slot(urgent=urgent) as asked_in:
+            return await _heard(account, once, attempt, asked_in)
+    finally:
+        breaker.drop(attempt)
+        others = [other for other in accounts if other is not account]
+        if was_out and not breaker.out:
+            for other in others:
+                other.dismiss()
+        if account.paused and not all(other.breaker.out or other.paused for other in others):
+            account.dismiss()
+
+
+async def _heard(account: Account, once: Callable[[Account], Awaitable[T]], attempt: Attempt, asked_in: int) -> T:
+    """What `once` returns; the account hears how it went before it lets in the next."""
+    try:
+        reply = await once(account)
+    except Passing as failure:
+        account.breaker.failed(attempt, failure.strikes)
+        if failure.refused:
+            account.refused(asked_in, failure.after)
+        raise
+    except ModelError:
+        account.breaker.failed(attempt, 0)
+        raise
+    account.breaker.succeeded(attempt)
+    account.succeeded()
+    return reply

@@ -1,0 +1,150 @@
+"""What a clip's file holds: frames as JPEG, sound as samples, the whole as mp4.
+
+PyAV decodes; decord may decode the frames in its place; the ffmpeg program is the last resort for what they refuse.
+"""
+
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from numpy.typing import NDArray
+
+from benchmark.clips.container import REFUSALS, OpenClip, Source, exact, opened, refuse_disguise, with_room
+from benchmark.clips.frames import Taken, frames_by_decord, frames_by_pyav
+from benchmark.clips.limits import RAISE, USUAL, ClipLimits
+from benchmark.clips.pace import Pace
+from benchmark.clips.rescue import PICTURES, SOUND, reason, rescued
+from benchmark.errors import DataError
+
+Decoder = Literal["pyav", "decord"]
+
+VERSION = "2"
+"""Part of every cache key: to be raised whenever this module would make something else of the same file."""
+
+
+def read_frames(path: Path, decoder: Decoder, pace: Pace, limits: ClipLimits = USUAL) -> tuple[str, Taken]:
+    """What decoded the frames (`pyav`, `decord` or `ffmpeg`), and the frames.
+
+    Raises:
+        DataError: the clip has no picture, nothing can decode it, or it takes more than the limits allow.
+    """
+    by_library = frames_by_decord if decoder == "decord" else frames_by_pyav
+    try:
+        return decoder, with_room(lambda source: by_library(source, pace), Source(path, limits))
+    except REFUSALS as refusal:
+        span = () if pace.last is None else ("-t", f"{float(pace.last) + 1}")
+        with rescued(path, refusal, [*PICTURES, *span], limits) as file:
+            return "ffmpeg", with_room(lambda source: frames_by_pyav(source, pace), Source(file, limits))
+
+
+def read_sound(path: Path, rate: int, limits: ClipLimits = USUAL) -> NDArray[np.int16] | None:
+    """Mono 16-bit samples, shape (time,), or None where the clip has no sound; one more than the limit where it is cut.
+
+    Where the sound starts later than the picture, silence fills the gap, so that its time 0 is the first frame's. Sound
+    that starts earlier is kept whole: lost speech is worse than a shift.
+
+    Raises:
+        DataError: nothing can decode it.
+    """
+    try:
+        return with_room(lambda source: _sound(source, rate), Source(path, limits, looks=False))
+    except REFUSALS as refusal:
+        with rescued(path, refusal, [*SOUND, "-t", f"{limits.sound_seconds + 1}"], limits) as file:
+            return with_room(lambda source: _sound(source, rate), Source(file, limits, looks=False))
+
+
+def read_length(path: Path, limits: ClipLimits = USUAL) -> float | None:
+    """How many seconds the clip lasts, by what its file says; None where it says nothing, or cannot be read."""
+    try:
+        return with_room(_length, Source(path, limits, looks=False))
+    except REFUSALS:
+        return None
+
+
+def read_video(path: Path, *, sound: bool, limits: ClipLimits = USUAL) -> bytes:
+    """The clip as mp4: the same encoded picture, and sound if wanted, without any of the file's metadata.
+
+    Raises:
+        DataError: the clip has no picture, is damaged, is encoded in a way that mp4 has no place for, or is too large.
+    """
+    try:
+        return with_room(lambda source: _remuxed(source, sound=sound), Source(path, limits))
+    except REFUSALS as refusal:
+        refuse_disguise(path)
+        raise DataError(
+            f"The clip {path} cannot be put into an mp4 file as it is ({reason(refusal)});"
+            " convert it, or choose a model that takes frames."
+        ) from refusal
+
+
+def _length(source: Source) -> float | None:
+    with opened(source) as clip:
+        return clip.length
+
+
+def _sound(source: Source, rate: int) -> NDArray[np.int16] | None:
+    with opened(source) as clip:
+        stream = clip.sound()
+        if stream is None:
+            return None
+        resampler = av.AudioResampler("s16", "mono", rate)
+        decoded = _decoded(clip, stream)
+        first = next(decoded, None)
+        if first is None:
+            return None
+        most = round(source.limits.sound_seconds * rate) + 1
+        parts = [np.zeros(min(most, round(_lateness(first, clip) * rate)), np.int16)]
+        left = most - len(parts[0])
+        for frame in chain([first], decoded, [None]):
+            if left <= 0:
+                break
+            for part in resampler.resample(frame):
+                parts.append(part.to_ndarray()[0])
+                left -= part.samples
+        return np.concatenate(parts)[:most]
+
+
+def _decoded(clip: OpenClip, stream: AudioStream) -> Iterator[AudioFrame]:
+    for packet in clip.packets(stream):
+        yield from stream.decode(packet)
+
+
+def _lateness(first: AudioFrame, clip: OpenClip) -> float:
+    """How many seconds after the picture the sound starts; 0 where that is not known, or more than the whole clip."""
+    picture = next(iter(clip.container.streams.video), None)
+    if picture is None or picture.start_time is None or first.time is None or clip.length is None:
+        return 0
+    late = first.time - float(picture.start_time * (exact(picture.time_base) or 1))
+    return late if 0 < late < clip.length else 0
+
+
+def _remuxed(source: Source, *, sound: bool) -> bytes:
+    buffer, size = BytesIO(), 0
+    # bitexact: the muxer does not sign its work
+    with opened(source) as clip, av.open(buffer, "w", "mp4", options={"fflags": "+bitexact"}) as target:
+        heard = clip.first_sound if sound else None
+        kept = [clip.picture(), *([heard] if heard else ())]
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in kept}
+        for packet in clip.packets(*kept):
+            if packet.size:
+                size += packet.size
+                if size > source.limits.video_bytes:
+                    raise _too_large(source)
+                packet.stream = streams[packet.stream_index]
+                target.mux_one(packet)
+    if not (content := buffer.getvalue()):
+        raise ValueError("there is nothing in it")
+    return content
+
+
+def _too_large(source: Source) -> DataError:
+    return DataError(
+        f"The clip {source.path} takes more than {source.limits.video_bytes / 1e6:g} MB, too much for one request;"
+        f" cut it, choose a model that takes frames, or {RAISE}request_mb=N."
+    )

@@ -1,0 +1,1 @@
+"""Models of `hf:` on several machines, placed by Ray."""

@@ -1,0 +1,99 @@
+"""What is looked at before a zip file is unpacked: it may claim anything, and grow a million times."""
+
+import io
+import os
+import stat
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+from zipfile import ZipInfo
+
+from benchmark.data.rows import leaves_folder, slashed
+from benchmark.errors import DataError
+
+DIRECTORY_BYTES = 8 * 2**20
+"""Of a zip file's list of members: some 80,000; the benchmark has 6,500 clips."""
+
+MOST_GROWTH = 100
+"""How many times its size a zip file may take when unpacked; clips are compressed already and hardly grow."""
+
+_SMALL_BYTES = 100 * 2**20
+"""What a file may take however much it grows; text does."""
+
+_ENCRYPTED = 1
+
+
+class Directory(io.FileIO):
+    """A zip file whose list of members is read only where it has a sane size: all of it goes into memory."""
+
+    limited = True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes.
+
+        Raises:
+            DataError: too many are asked for at once.
+        """
+        size = -1 if size is None else size
+        asked = size if size >= 0 else os.fstat(self.fileno()).st_size - self.tell()
+        if self.limited and asked > DIRECTORY_BYTES:
+            raise DataError(f"is refused as a whole: its list of members takes more than {DIRECTORY_BYTES:,} bytes")
+        return super().read(size) or b""
+
+
+def open_archive(path: Path) -> Directory:
+    """The zip file, to be read by Python's own library.
+
+    Raises:
+        OSError: it cannot be read.
+        DataError: it is no regular file.
+    """
+    if not path.is_file():
+        raise DataError("is no regular file")
+    return Directory(path)
+
+
+def check_members(members: Sequence[ZipInfo], file: BinaryIO, free: int) -> None:
+    """Refuses what is no archive of clips; `free` is how many bytes the disk has left.
+
+    Raises:
+        DataError: says why, without the file's name.
+    """
+    for member in members:
+        if flaw := _flaw(member):
+            raise DataError(f"is refused as a whole: its member {member.filename} {flaw}")
+    names = Counter(slashed(member.filename) for member in members)
+    if twice := next((name for name, count in names.items() if count > 1), None):
+        raise DataError(f"is refused as a whole: it has two members of the name {twice}")
+    size, needed = file.seek(0, io.SEEK_END), sum(member.file_size for member in members)
+    if needed > free:
+        raise DataError(f"cannot be unpacked: it takes {needed:,} bytes and the disk has {free:,} left")
+    if needed > max(MOST_GROWTH * size, _SMALL_BYTES):
+        raise DataError(
+            f"is refused as a whole: its {size:,} bytes would become {needed:,}, more than {MOST_GROWTH} times as many"
+        )
+    _refuse_overlaps(members, size)
+
+
+def _flaw(member: ZipInfo) -> str:
+    """What is wrong with a member; empty where nothing is."""
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if leaves_folder(member.filename) or kind == stat.S_IFLNK:
+        return "could write outside its folder"
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is no file"
+    if member.flag_bits & _ENCRYPTED:
+        return "is encrypted with a password; unpack it by hand"
+    return "is a zip file itself; unpack it by hand" if member.filename.lower().endswith(".zip") else ""
+
+
+def _refuse_overlaps(members: Sequence[ZipInfo], size: int) -> None:
+    """Refuses members that share their bytes: so each may be a bomb and the whole stay small."""
+    end, last = 0, ""
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < end:
+            raise DataError(f"is refused as a whole: its members {last} and {member.filename} overlap")
+        end, last = member.header_offset + member.compress_size + 30, member.filename
+    if end > size:
+        raise DataError(f"is refused as a whole: its member {last} ends beyond the file")

@@ -1,0 +1,223 @@
+"""An MME-Emotion folder: its questions, its audio clues and its clips, in either layout.
+
+ER-Lab/question/ER_Lab.json   ER-Lab/audio_clue/*.json   ER-Lab/IEMOCAP/video/x.mp4     the official one
+ER_Lab.json                   ER_Lab*clue*.json          ER_Lab.zip or ER_Lab/x.mp4     the hub's
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from benchmark.data.clip_finder import Found, Wanted, find_clips, list_files, task_around
+from benchmark.data.recording import recording_of
+from benchmark.data.rows import (
+    Gathered,
+    Label,
+    Labels,
+    Row,
+    leading_task,
+    leaves_folder,
+    mistakes,
+    read_list,
+    slashed,
+    source_of,
+    targets_of,
+    task_named,
+)
+from benchmark.errors import DataError
+from benchmark.task import TASKS, Task
+from benchmark.text import NOT_REGULAR
+
+
+def _inside(video_id: str) -> str:
+    if leaves_folder(video_id):
+        raise ValueError("leaves the folder")
+    return slashed(video_id)
+
+
+VideoId = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
+
+
+class Question(BaseModel):
+    """A row of a question file; it may carry its clue along."""
+
+    video_id: VideoId
+    label: Label
+    label_set: Labels
+    audio_clue: str | None = None
+
+
+class Clue(BaseModel):
+    """A row of an audio-clue file; null is what a request left that failed."""
+
+    video_id: VideoId
+    audio_clue: str | None
+    ground_truth: Label | None = None
+
+
+R = TypeVar("R", Question, Clue)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file of questions or of clues, and the task it is about."""
+
+    file: str
+    task: Task
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stated(Generic[R]):
+    """A row and the file that states it."""
+
+    table: Table
+    row: R
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is about: the task's name and the `video_id`."""
+        return self.table.task.name, self.row.video_id
+
+    @property
+    def name_key(self) -> tuple[str, str]:
+        """The task's name and the clip's file name, which alone is unique within a task."""
+        return self.table.task.name, self.row.video_id.rpartition("/")[2]
+
+    def problem(self, text: str) -> str:
+        """A line about it."""
+        return f"{self.table.file}: {self.row.video_id}: {text}"
+
+
+Pair = tuple[Stated[Question], Stated[Clue] | None]
+
+
+def read_folder(root: Path) -> Gathered | None:
+    """Every question below the folder with its clip and its clue; None where there is no question file.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    root = root.resolve()
+    files = list_files(root)
+    problems: list[str] = []
+    readable = sorted(file for file, size in files.items() if size != NOT_REGULAR)
+    tables = [table for file in readable if (table := _table(root, file, problems))]
+    if not any(table.asks for table in tables) and not problems:
+        return None
+    asked = [stated for table in tables if table.asks for stated in _read(root, table, Question, problems)]
+    heard = [stated for table in tables if not table.asks for stated in _read(root, table, Clue, problems)]
+    pairs = _pair(asked, heard, problems)
+    clips = find_clips(root, [_wanted(question) for question in asked], files, problems)
+    rows = tuple(_row(pair, clip) for pair, clip in zip(pairs, clips, strict=True))
+    return Gathered(rows=rows, problems=(*problems, *_asked_twice(rows)))
+
+
+def _table(root: Path, file: str, problems: list[str]) -> Table | None:
+    """What a file is, told by its name and those of its folders; None where it holds neither questions nor clues."""
+    if not file.lower().endswith(".json"):
+        return None
+    path = f"{root.name}/{file}"  # the root may be a task's own folder
+    *_, folder, name = ("", *file.split("/"))
+    stem = name[: -len(".json")]
+    if "clue" in stem.lower() or "clue" in folder.lower():
+        task = leading_task(stem) or task_around(path)
+        return Table(file, task, asks=False) if task else None
+    task = task_named(stem)
+    if folder == "question":
+        task = task_around(path) or task
+        if task is None:
+            problems.append(f"{file}: its folder has the name of no task; the tasks are {', '.join(TASKS)}")
+    return Table(file, task, asks=True) if task else None
+
+
+def _read(root: Path, table: Table, model: type[R], problems: list[str]) -> Iterator[Stated[R]]:
+    try:
+        rows = read_list(root / table.file)
+    except DataError as error:
+        problems.append(f"{table.file}: {error}")
+        return
+    for number, row in enumerate(rows, 1):
+        try:
+            stated = Stated(table, model.model_validate(row))
+        except ValidationError as error:
+            named = row.get("video_id") if isinstance(row, dict) else None
+            problems.append(f"{table.file}: {named or f'row {number}'}: {mistakes(error)}")
+        else:
+            yield stated
+
+
+def _wanted(question: Stated[Question]) -> Wanted:
+    """The clip, below the folder of the question file or, where questions have a folder of their own, the one above."""
+    home, _, folder = question.table.file.rpartition("/")[0].rpartition("/")
+    place = f"{home}/{question.row.video_id}" if folder == "question" else f"{home}/{folder}/{question.row.video_id}"
+    return Wanted(question.table.task, question.row.video_id, place.lstrip("/"))
+
+
+def _row(pair: Pair, clip: Found) -> Row:
+    stated, clue = pair
+    task, question = stated.table.task, stated.row
+    source = source_of(task, question.video_id, question.label_set)
+    return Row(
+        place=stated.table.file,
+        task=task,
+        video_id=question.video_id,
+        label_set=question.label_set,
+        targets=targets_of(task, question.label),
+        source=source,
+        recording=recording_of(source, question.video_id),
+        clip=clip.path,
+        flaw=clip.flaw,
+        audio_clue=(clue and clue.row.audio_clue) or question.audio_clue or None,
+    )
+
+
+def _asked_twice(rows: Sequence[Row]) -> Iterator[str]:
+    """One line for each two files that ask about the same clips under other ids: both layouts lie in one folder."""
+    first: dict[tuple[str, str, str], Row] = {}
+    files: set[tuple[str, str]] = set()
+    for row in rows:
+        other = first.setdefault((row.task.name, row.source, row.video_id.rpartition("/")[2]), row)
+        if other.place != row.place and other.video_id != row.video_id:
+            files.add((other.place, row.place))
+    return (f"{one}: asks about the same clips as {other}; keep one of the two" for one, other in sorted(files))
+
+
+def _pair(asked: Sequence[Stated[Question]], heard: Sequence[Stated[Clue]], problems: list[str]) -> Sequence[Pair]:
+    """Each question with the clue of its id, else with the only clue of its file name that no question's id claims."""
+    clues: dict[tuple[str, str], Stated[Clue]] = {}
+    problems += [clue.problem("duplicate id") for clue in heard if clues.setdefault(clue.key, clue) is not clue]
+    unclaimed: dict[tuple[str, str], list[Stated[Clue]]] = defaultdict(list)
+    for key in clues.keys() - {question.key for question in asked}:
+        unclaimed[clues[key].name_key].append(clues[key])
+    only = {name: found[0] for name, found in unclaimed.items() if len(found) == 1}
+    pairs = [(question, clues.get(question.key) or only.get(question.name_key)) for question in asked]
+    problems += _disagreements(pairs)
+    problems += _strays(pairs, clues)
+    return pairs
+
+
+def _disagreements(pairs: Iterable[Pair]) -> Iterator[str]:
+    for question, clue in pairs:
+        if clue and clue.row.ground_truth:
+            label, truth = (targets_of(clue.table.task, given) for given in (question.row.label, clue.row.ground_truth))
+            if label != truth:
+                yield clue.problem(f"ground_truth `{', '.join(truth)}` is not the label, `{', '.join(label)}`")
+
+
+def _strays(pairs: Sequence[Pair], clues: Mapping[tuple[str, str], Stated[Clue]]) -> Iterator[str]:
+    """One line for each clue without a question, where the task's questions are not an extract.
+
+    They are one where each has its clue and yet most clues are left over: somebody has cut them down for a trial.
+    """
+    used = {clue.key for _, clue in pairs if clue}
+    unused = [clue for key, clue in clues.items() if key not in used]
+    asked = Counter(question.key[0] for question, _ in pairs)
+    answered = Counter(question.key[0] for question, clue in pairs if clue)
+    left = Counter(clue.key[0] for clue in unused)
+    extracts = {task for task in left if answered[task] == asked[task] < left[task]}
+    return (clue.problem("audio clue without a question") for clue in unused if clue.key[0] not in extracts)

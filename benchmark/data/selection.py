@@ -1,0 +1,111 @@
+"""Which of the samples a run takes."""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from benchmark.data.rows import task_named
+from benchmark.errors import RunError
+from benchmark.task import TASKS, Sample, Task
+
+SEED = "mme-emotion"
+"""Another seed makes another choice. Hashes stand in for a random generator: no Python version changes them."""
+
+_ORDER = tuple(TASKS)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`"2/5"` as (2, 5): the second of five equal parts.
+
+    Raises:
+        RunError: it is not K/N with K from 1 to N.
+    """
+    parts = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text.strip())
+    if parts is None or not 1 <= int(parts[1]) <= int(parts[2]):
+        raise RunError(f"--shard={text} is malformed: give K/N with K from 1 to N, for example 2/5.")
+    return int(parts[1]), int(parts[2])
+
+
+def select(
+    samples: Sequence[Sample],
+    tasks: Sequence[str] = (),
+    limit: int | None = None,
+    shard: tuple[int, int] | None = None,
+) -> tuple[Sample, ...]:
+    """The samples of the tasks, at most `limit` of them, and of these every N-th for shard K/N; in the data's order.
+
+    The limit takes from each task in proportion to its size, and within a task from each label. It takes the same
+    samples every time, whatever their order, and those of a smaller limit are among those of a larger one.
+
+    Raises:
+        RunError: a task is unknown or has no sample, the limit is below 1, or nothing is left.
+    """
+    chosen = _of_tasks(samples, tasks)
+    if limit is not None:
+        if limit < 1:
+            raise RunError(f"--limit={limit} selects no sample: give 1 or more.")
+        chosen = _limited(chosen, limit)
+    if shard is not None:
+        part, parts = shard
+        if len(chosen) < part:
+            raise RunError(f"--shard={part}/{parts} selects no sample: there are {len(chosen)} to share out.")
+        chosen = chosen[part - 1 :: parts]
+    return chosen
+
+
+def _of_tasks(samples: Sequence[Sample], names: Sequence[str]) -> tuple[Sample, ...]:
+    wanted = {_task(name) for name in names}
+    for task in wanted - {sample.task for sample in samples}:
+        raise RunError(f"--tasks={task.name} selects no sample: the data has none of that task.")
+    return tuple(sample for sample in samples if not wanted or sample.task in wanted)
+
+
+def _task(name: str) -> Task:
+    task = task_named(name)
+    if task is None:
+        raise RunError(f"--tasks={name} names no task; the tasks are {', '.join(TASKS)}.")
+    return task
+
+
+def _limited(samples: Sequence[Sample], limit: int) -> tuple[Sample, ...]:
+    kept = {sample.id for sample in spread_out(samples)[:limit]}
+    return tuple(sample for sample in samples if sample.id in kept)
+
+
+def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
+    """The samples in a random order, settled by the seed, of which every beginning stands for the whole.
+
+    It holds the tasks, and within them the labels, in about their proportions.
+    """
+    by_task: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_task[sample.task.name].append(sample)
+    keyed = [
+        (rank / len(members), _ORDER.index(name), sample.id, sample)
+        for name, members in by_task.items()
+        for rank, sample in enumerate(_spread(members, seed))
+    ]
+    return [sample for *_, sample in sorted(keyed, key=lambda place: place[:3])]
+
+
+def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:
+    """One task's samples in an order of which every beginning holds the labels in about their proportions.
+
+    Each label's samples are shuffled and laid out evenly over [0, 1), each label from a start of its own.
+    """
+    by_label: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_label[sample.targets].append(sample)
+    placed: list[tuple[float, str, Sample]] = []
+    for targets, members in by_label.items():
+        start = _fraction("\n".join((members[0].task.name, *targets)), seed)
+        members.sort(key=lambda sample: (_fraction(sample.id, seed), sample.id))
+        placed += (((index + start) / len(members), sample.id, sample) for index, sample in enumerate(members))
+    return [sample for _, _, sample in sorted(placed, key=lambda place: place[:2])]
+
+
+def _fraction(text: str, seed: str) -> float:
+    """A number in [0, 1), settled by the text and the seed."""
+    digest = hashlib.sha256(f"{seed}\n{text}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48

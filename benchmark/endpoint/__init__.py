@@ -1,0 +1,1 @@
+"""Models behind an HTTP endpoint that speaks OpenAI's protocol."""

@@ -1,0 +1,180 @@
+"""What a server says where it does not answer: in whose words, for how long, and whether it will ever."""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.endpoint.headers import span_of
+from benchmark.text import one_line
+
+LONGEST = 300
+"""Characters of a server's own words that are quoted."""
+
+_DEPTH, _MOST = 6, 200
+_WORDS = ("error", "message", "detail", "msg", "error_msg", "error_message", "errors", "title", "reason", "description")
+"""Where bodies have their words, in the order in which they are looked for."""
+
+_CODES = ("code", "type", "status", "reason", "quotaId", "error_code")
+_SPENT_CODES = frozenset(
+    {"insufficient_quota", "exceeded_current_quota_error", "billing_hard_limit_reached", "billing_not_active",
+     "budget_exceeded", "insufficient_balance", "insufficient_credits", "arrearage", "credit_balance_too_low"}
+)  # fmt: skip
+_SPENT_WORDS = re.compile(
+    r"\binsufficient[ _](?:quota|balance|credits?|funds)\b|\bcredit balance is too low\b|\bbudget has been exceeded\b"
+    r"|\b(?:balance|credits?|funds) (?:is|are) (?:insufficient|exhausted|used up)\b|\bfree tier\b.*\bexhausted\b"
+    r"|\b(?:daily|weekly|monthly|per[ -]day|per[ -]month)\b.*\b(?:limit|quota)\b"
+    r"|\b(?:limit|quota)\b.*\b(?:per[ -]day|per[ -]month|daily|weekly|monthly|TPD|RPD)\b|余额不足|额度已",
+    re.IGNORECASE,
+)
+_A_DAY = re.compile(r"per_?day", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"must be reduced in order to run|request too large", re.IGNORECASE)
+_REFUSED_CODES = frozenset(
+    {"unsupported_parameter", "unsupported_value", "unknown_parameter", "extra_forbidden", "unrecognized_parameter"}
+)
+_REFUSED_WORDS = re.compile(
+    r"\bunsupported\b|\bnot (?:be )?(?:supported|allowed|permitted|available|recogni[sz]ed|accepted|compatible)\b"
+    r"|\b(?:does|do)(?: not|n't) support\b|\bunknown\b|\bunrecogni[sz]ed\b|\bunexpected\b|\bdeprecated\b"
+    r"|\b(?:not permitted|only the default)\b|\bcannot be (?:used|set|specified)\b|\bis fixed\b"
+    r"|\binvalid (?:param|arg|field|key|value)|\bis not possible\b|\bonly [\d.]+ is allowed\b|\b(?:may|can) only be\b"
+    r"|\bmust be (?:set to )?[\d.]+ (?:for|when|with|on)\b|不支持|不允许|无效",
+    re.IGNORECASE,
+)
+_PAUSES = ("retryDelay", "retry_delay", "retry_after", "retryAfter", "retry_after_seconds")
+_AGAIN_IN = re.compile(
+    r"\b(?:try again|retry|retrying) (?:in|after) ((?:[0-9.]+ ?(?:ms|s|m|h|d)(?![a-z]))+)", re.IGNORECASE
+)
+_AGAIN_IN_WORDS = re.compile(r"\b(?:try again|retry) (?:in|after) ([0-9.]+) ?(second|minute|hour)", re.IGNORECASE)
+_LONG_UNITS = {"second": 1, "minute": 60, "hour": 3600}
+_TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
+_LONGEST_HEAD = 2**14
+"""Characters of what a server says, or of its page's head, that are looked at."""
+
+_PAGE = re.compile(r"\s*(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """A server's words of an error, and what follows from them.
+
+    Attributes:
+        words: what it says, on one line of at most `LONGEST` characters; empty where it says nothing.
+        param: the parameter that it names as the reason.
+        refuses: whether it speaks of a parameter that it does not take.
+        pause: seconds that the body asks to wait.
+        spent: whether a quota or a budget is used up for long, so that waiting does not help.
+        too_large: whether this request is larger than any that the account may send.
+    """
+
+    words: str
+    param: str | None = None
+    refuses: bool = False
+    pause: float | None = None
+    spent: bool = False
+    too_large: bool = False
+
+    def refused(self, sent: Collection[str]) -> str | None:
+        """Which of the parameters that were sent it does not take; None where it is none of them."""
+        if not self.refuses:
+            return None
+        last = _plain(re.split(r"[.\[/]", self.param or "")[-1])
+        if by_param := next((name for name in sent if _plain(name) == last), None):
+            return by_param
+        words = ((match.start(), _plain(match[0])) for match in _NAME.finditer(self.words))
+        named = ((place, name) for place, word in words for name in sent if word == _plain(name))
+        return min(named, default=(0, None))[1]
+
+
+def parse_complaint(body: object, redact: Callable[[str], str] = str) -> Complaint:
+    """What the body of an error says, whatever its shape: JSON as text or parsed, words, a page for browsers.
+
+    `redact` takes off what must not be told, before anything is cut.
+    """
+    told = _loaded(body)
+    words = one_line(redact(_words(told)[:_LONGEST_HEAD]), LONGEST).rstrip(" .")
+    values = list(_values(told))
+    codes = {str(value).lower() for name, value in values if name in _CODES}
+    a_day = any(_A_DAY.search(value) for name, value in values if name in _CODES and isinstance(value, str))
+    param = next((value for name, value in values if name == "param" and isinstance(value, str) and value), None)
+    return Complaint(
+        words=words,
+        param=param,
+        refuses=bool(codes & _REFUSED_CODES) or _REFUSED_WORDS.search(words) is not None,
+        pause=_pause(values, words),
+        spent=a_day or bool(codes & _SPENT_CODES) or _SPENT_WORDS.search(words) is not None,
+        too_large=_TOO_LARGE.search(words) is not None,
+    )
+
+
+def _plain(name: str) -> str:
+    """A parameter's name as any language writes it: `max_tokens`, `maxTokens`."""
+    return name.replace("_", "").lower()
+
+
+def _loaded(body: object) -> object:
+    if not isinstance(body, str):
+        return body
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+
+
+def _words(told: object, depth: int = 0) -> str:
+    if isinstance(told, str):
+        return _page_title(told) if _PAGE.match(told) else told
+    if depth > _DEPTH:
+        return ""
+    if isinstance(told, list):
+        return "; ".join(filter(None, (_words(part, depth + 1) for part in told[:3])))
+    if not isinstance(told, dict):
+        return "" if told is None or isinstance(told, bool) else str(told)
+    said = next((words for name in _WORDS if (words := _words(told.get(name), depth + 1))), "")
+    if isinstance(place := told.get("loc"), list) and said:  # of pydantic, by way of FastAPI
+        said = f"{'.'.join(map(str, place))}: {said}"
+    if isinstance(more := told.get("metadata"), dict) and (raw := _words(_loaded(more.get("raw")), depth + 1)):
+        said = f"{said}: {raw}" if said else raw  # of OpenRouter: what its provider has said
+    return said
+
+
+def _page_title(page: str) -> str:
+    """What a page for browsers is called; empty where it has no title."""
+    title = _TITLE.search(page[:_LONGEST_HEAD])
+    name = one_line(title[2], 20 * LONGEST) if title else ""
+    return f"a web page, “{name}”" if name else ""
+
+
+def _values(told: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """All values of a body with the names of their fields, outer ones first, as deep as is looked."""
+    if depth > _DEPTH:
+        return
+    if isinstance(told, list):
+        for part in told[:_MOST]:
+            yield from _values(part, depth + 1)
+    elif isinstance(told, dict):
+        yield from told.items()
+        for part in list(told.values())[:_MOST]:
+            yield from _values(_loaded(part) if isinstance(part, str) and part.startswith("{") else part, depth + 1)
+
+
+def _pause(values: list[tuple[str, Any]], words: str) -> float | None:
+    for name, value in values:
+        if name in _PAUSES and (seconds := _seconds(value)) is not None:
+            return seconds
+    if match := _AGAIN_IN.search(words):
+        return span_of(match[1].replace(" ", ""))
+    if match := _AGAIN_IN_WORDS.search(words):
+        number = span_of(match[1])
+        return None if number is None else number * _LONG_UNITS[match[2].lower()]
+    return None
+
+
+def _seconds(value: object) -> float | None:
+    """A duration as Google's JSON has it, `"2s"` or `{"seconds": 2}`, or a number of seconds."""
+    if isinstance(value, Mapping):
+        value = value.get("seconds")
+    return None if value is None or isinstance(value, bool) else span_of(str(value))

@@ -1,0 +1,1 @@
+"""The run's loop: what is asked when, and which process takes which case."""

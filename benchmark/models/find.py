@@ -1,0 +1,207 @@
+"""What an option names turned into a model: the one place that knows all of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from benchmark.accounts.catalogue import (
+    BUILT_IN,
+    HUB,
+    USUAL_PARAMETERS,
+    find_catalogued,
+    most_request_mb,
+    provider_at,
+    read_catalogue,
+    refuse_ended,
+    row_at,
+)
+from benchmark.accounts.limits import Limits
+from benchmark.accounts.prices import find_price
+from benchmark.errors import RunError
+from benchmark.local.checkpoint import find_checkpoint
+from benchmark.local.settings import parse_settings
+from benchmark.models.answers import read_answers
+from benchmark.models.floors import RandomGuess, majority_of
+from benchmark.models.python import imported
+from benchmark.task import Sample
+
+if TYPE_CHECKING:
+    from benchmark.endpoint.model import EndpointModel
+    from benchmark.local.run import LocalRun
+from benchmark.model import Model, Respondent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """What options say of a model besides its name.
+
+    Attributes:
+        base_urls: endpoints of `openai:` that share the load.
+        api_key_env: environment variable with their key.
+        parameters: of each request, over those of the catalogue.
+        modalities: what an endpoint takes that the catalogue does not know; video alone if nobody says.
+        prices: of models by name, in USD per million input and output tokens, over those that are published.
+        request_mb: the largest request that is sent, in MB; None for what the server is known to take.
+        limits: the accounts of the run.
+        urgent: whether its requests go before those that are not: what ends samples, before what begins others.
+        local: where models of `hf:` are loaded; None where none can be.
+        asks: whether anything will be asked; else no key is needed.
+    """
+
+    base_urls: tuple[str, ...] = ()
+    api_key_env: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    modalities: tuple[str, ...] = ()
+    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    request_mb: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    urgent: bool = False
+    local: "LocalRun | None" = None
+    asks: bool = True
+
+
+def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> object:
+    """Whatever a spec names: `NAME` of the catalogue or of an entry point, or `SCHEME:REST`.
+
+    Raises:
+        RunError: there is no such thing, or it cannot be used; says what there is.
+    """
+    scheme, colon, rest = spec.partition(":")
+    if colon and scheme in BUILT_IN:
+        raise RunError(f"{spec} names nothing: {scheme} stands alone.")
+    if scheme in _SCHEMES:
+        return _SCHEMES[scheme](rest, options, samples)
+    for group in ("mme_emotion.models", "mme_emotion.judges"):
+        for point in entry_points(group=group, name=spec):
+            return imported(f"{point.module}:{point.attr}")
+    return _catalogued(spec, options)
+
+
+def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample]) -> Model | Respondent:
+    """The model under test.
+
+    Raises:
+        RunError: as for `find`, or what is found neither generates nor answers.
+    """
+    found = find(spec, options, samples)
+    if isinstance(found, (Model, Respondent)):
+        return found
+    roles = {"Model": ("name", "identity", "modalities", "generate"), "Respondent": ("name", "answer")}
+    lacks = (
+        f"no {', '.join(member for member in members if not hasattr(found, member))} for a {role}"
+        for role, members in roles.items()
+    )
+    raise RunError(f"--model={spec} is no model: it has {', and '.join(lacks)}; see benchmark/model.py.")
+
+
+def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointModel":
+    """OpenAI itself, or wherever the options say.
+
+    The key of OPENAI_API_KEY goes to OpenAI alone, and elsewhere only where the options name that variable.
+    """
+    from benchmark.endpoint.connection import OPENAI_URL
+    from benchmark.endpoint.model import OPENAI_KEY
+
+    if not name:
+        raise RunError("openai: names no model; give openai:NAME.")
+    url = (options.base_urls or (OPENAI_URL,))[0]
+    row, provider = row_at(url, name), provider_at(url)
+    return _endpoint(
+        options,
+        name,
+        USUAL_PARAMETERS,
+        [options.prices.get(name)],
+        urls=options.base_urls or (url,),
+        key_env=options.api_key_env or (None if options.base_urls else OPENAI_KEY),
+        modalities=frozenset(options.modalities or ("video",)),
+        audio_form=read_catalogue().providers[provider].audio_form if provider else "base64",
+        ends=row.ends if row else None,
+        successor=row.successor if row else None,
+    )
+
+
+def _catalogued(name: str, options: ModelOptions) -> "EndpointModel":
+    """A model of the catalogue, at its provider; a local one at the base URLs given."""
+    row = find_catalogued(name)
+    provider = read_catalogue().providers[row.provider]
+    elsewhere = bool(options.base_urls)
+    if not elsewhere:
+        refuse_ended(name, row)
+        if row.provider == HUB:
+            raise RunError(f"{name} is served by no common server: load it with --model=hf:{row.id}.")
+    return _endpoint(
+        options,
+        row.id,
+        row.parameters,
+        [options.prices.get(name), options.prices.get(row.id)],
+        urls=options.base_urls or (provider.url,),
+        key_env=options.api_key_env or (None if elsewhere else provider.key),
+        modalities=row.modalities,
+        concurrency=provider.concurrency,
+        audio_form=provider.audio_form,
+        ends=None if elsewhere else row.ends,
+        successor=row.successor,
+    )
+
+
+def _endpoint(
+    options: ModelOptions,
+    name: str,
+    usual: Mapping[str, Any],
+    prices: Sequence[tuple[float, float] | None],
+    **known: Any,
+) -> "EndpointModel":
+    """A model behind an endpoint; the user's parameters go over the usual ones, and one that is null is not sent."""
+    from benchmark.endpoint.model import Endpoint, EndpointModel
+
+    url = known["urls"][0]
+    parameters = {key: value for key, value in {**usual, **options.parameters}.items() if value is not None}
+    return EndpointModel(
+        Endpoint(
+            model=name,
+            parameters=parameters,
+            price=find_price(name, url, prices, parameters.get("service_tier")),
+            limits=options.limits,
+            urgent=options.urgent,
+            asks=options.asks,
+            request_mb=options.request_mb or most_request_mb(url),
+            **known,
+        )
+    )
+
+
+def _hf(name: str, options: ModelOptions, _: Sequence[Sample]) -> object:
+    """A checkpoint loaded here, with the options that `parse_settings` knows."""
+    from benchmark.models.local import LocalModel
+
+    if not name:
+        raise RunError("hf: names no model; give hf:FOLDER, or hf:OWNER/NAME of the Hugging Face hub.")
+    if options.local is None:
+        raise RunError(f"hf:{name} can be loaded in a run alone.")
+    settings = parse_settings(options.parameters)
+    checkpoint = find_checkpoint(name, settings, offline=options.local.site.replaceable)
+    if not checkpoint.modalities:
+        raise RunError(f"hf:{name} takes neither frames nor sound ({checkpoint.architecture}); name another model.")
+    return LocalModel(checkpoint, settings, options.local, options.limits, urgent=options.urgent)
+
+
+def _signal(_: str, __: ModelOptions, ___: Sequence[Sample]) -> object:
+    from benchmark.models.signal import SignalModel  # draws on Pillow and a table of words
+
+    return SignalModel()
+
+
+_SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] = MappingProxyType(
+    {
+        "openai": _openai,
+        "hf": _hf,
+        "answers": lambda rest, _, samples: read_answers(rest, samples),
+        "signal": _signal,
+        "random": lambda *_: RandomGuess(),
+        "majority": lambda _, __, samples: majority_of(samples),
+        "python": lambda rest, *_: imported(rest),
+    }
+)
+"""Makes what a spec names: given the part behind the colon, the options and the samples that will be asked."""

@@ -1,0 +1,1 @@
+"""What is kept on disk: cache, digests of files, temporary folders, rights."""

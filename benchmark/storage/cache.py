@@ -1,0 +1,279 @@
+"""What has been decoded and answered before, by the hash of all that determines it.
+
+Replies and other small things lie in one SQLite file and stay; frames and waveforms lie in files beside it, and the
+least recently used go where they outgrow a limit.
+"""
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from benchmark.errors import NotKept, RunError
+from benchmark.storage.files import make_folder, opener, put
+
+LIMIT = 20 * 10**9
+"""Bytes of frames and waveforms that are kept."""
+
+OPENING_ATTEMPTS, OPENING_PAUSE_SECONDS = 100, 0.05
+
+KINDS = ("reply", "clip", "wave", "file")
+"""How keys begin: replies of models, what a decoded clip holds, its waveform, the hash of a file's content."""
+
+
+class Cache:
+    """Bytes by key, in a folder that several processes and threads may share."""
+
+    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
+        """Opens the folder, made where it is absent; `limit` is for `media`, in bytes.
+
+        Raises:
+            RunError: the folder cannot be written, or its file is no database.
+        """
+        self.path = folder / "cache.sqlite"
+        # a reader never waits for whoever is writing, so the two have a connection each
+        self._reading, self._writing = threading.Lock(), threading.Lock()
+        self._pool = ThreadPoolExecutor(1, "mme-emotion cache")
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._batch = _Batch()
+        try:
+            make_folder(folder)
+            with open(self.path, "ab", opener=opener):  # as which SQLite makes what lies beside it
+                pass
+            self._writer = self._connect()
+            self._use_wal()
+            # WITHOUT ROWID, which older files have, gives a reply of more than 1 kB pages of its own: twice the disk
+            self._writer.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
+            self._reader = self._connect()
+            self.media = Media(folder / "media", limit)
+        except (OSError, sqlite3.Error) as error:
+            raise RunError(f"The cache {self.path} cannot be used ({error}); choose another --cache DIR.") from error
+
+    def get(self, key: str) -> bytes | None:
+        """What is kept under the key, or None.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        with self._reading, self._told("read"):
+            row = self._reader.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keeps the value, at once and for good: a process that is killed right after has not lost it.
+
+        Raises:
+            RunError: the file cannot be written, e.g. the disk is full.
+        """
+        self._write(_Batch([(key, value)]))
+
+    async def keep(self, key: str, value: bytes) -> None:
+        """As `put`, without blocking the running loop; what comes while something is written is then written together.
+
+        Raises:
+            RunError: as for `put`.
+        """
+        batch = self._batch
+        batch.rows.append((key, value))
+        async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            if batch is self._batch:
+                self._batch = _Batch()
+                # shielded: who is called off must not call off the writing, which is many's
+                await asyncio.shield(asyncio.wrap_future(self._pool.submit(self._write, batch)))
+        if batch.failure is not None:
+            raise batch.failure
+
+    def values(self, kind: str) -> Iterator[bytes]:
+        """What is kept of that kind, in no order.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        found = "SELECT value FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
+        with self._reading, self._told("read"):
+            yield from (bytes(value) for (value,) in self._reader.execute(found, (kind, kind)))
+
+    def counts(self) -> Mapping[str, int]:
+        """How many entries there are of each kind.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        counted = "SELECT count(*) FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
+        with self._reading, self._told("read"):
+            return {kind: self._reader.execute(counted, (kind, kind)).fetchone()[0] for kind in KINDS}
+
+    def clear(self) -> None:
+        """Forgets everything.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        self.media.prune(0)
+        with self._writing, self._told("written"):
+            self._writer.execute("DELETE FROM kept")
+            self._writer.execute("VACUUM")
+
+    def flush(self) -> None:
+        """Writes what is still to be kept, also for those who were called off while they waited for it.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        if not self._batch.rows:
+            return
+        batch, self._batch = self._batch, _Batch()
+        self._pool.submit(self._write, batch).result()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self.flush()
+        self._pool.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+    def _write(self, batch: "_Batch") -> None:
+        try:
+            with self._writing, self._told("written"):
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", batch.rows)
+                self._writer.execute("COMMIT")
+        except RunError as failure:
+            batch.failure = failure
+            with suppress(sqlite3.Error):
+                self._writer.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            kind = NotKept if what == "written" else RunError
+            raise kind(f"The cache {self.path} cannot be {what} ({error}).") from error
+
+    def _use_wal(self) -> None:
+        """Tries again where another process opens the same new file this moment: here SQLite does not wait itself."""
+        for attempt in range(1, OPENING_ATTEMPTS + 1):
+            try:
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == OPENING_ATTEMPTS:
+                    raise
+            time.sleep(OPENING_PAUSE_SECONDS)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """What is written in one go, and why it was not."""
+
+    rows: list[tuple[str, bytes]] = field(default_factory=list)
+    failure: RunError | None = None
+
+
+class Media:
+    """Decoded pictures and sound: a file each, in a folder of limited size."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        """Counts what is there."""
+        self._folder, self._limit = folder, limit
+        self._lock = threading.Lock()
+        make_folder(folder)
+        self._size = sum(size for _, size, _ in self._files())
+
+    def read(self, key: str) -> bytes | None:
+        """What is kept under the key, now the most recently used; or None."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+            os.utime(path)
+        except FileNotFoundError:  # another process may have made room this moment
+            return None
+        except OSError as error:
+            raise RunError(f"The cache {path} cannot be read ({error.strerror}).") from error
+        return content
+
+    def find(self, key: str) -> Path | None:
+        """The file with what is kept under the key, for whoever links it; None where there is none."""
+        path = self._path(key)
+        return path if path.exists() else None
+
+    def write(self, key: str, content: bytes) -> None:
+        """Keeps the content; what was used least recently goes where the limit is passed.
+
+        Raises:
+            RunError: the folder cannot be written, e.g. the disk is full.
+        """
+        path = self._path(key)
+        try:
+            make_folder(path.parent)
+            put(path, content)
+        except OSError as error:
+            raise NotKept(f"The cache {path} cannot be written ({error.strerror}).") from error
+        with self._lock:
+            self._size += len(content)
+            full = self._size > self._limit
+        if full:
+            self.prune(self._limit * 9 // 10)  # a tenth at once, so that not every clip from here on has to prune
+
+    def size(self) -> tuple[int, int]:
+        """How many files there are, and how many bytes."""
+        sizes = [size for _, size, _ in self._files()]
+        return len(sizes), sum(sizes)
+
+    def prune(self, limit: int) -> int:
+        """Removes what was used least recently, until `limit` bytes are left; returns how many bytes went.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        with self._lock:
+            files = sorted(self._files())
+            before = self._size = sum(size for _, size, _ in files)
+            for _, size, path in files:
+                if self._size <= limit:
+                    break
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise RunError(f"The cache {path} cannot be removed ({error.strerror}).") from error
+                self._size -= size
+            return before - self._size
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / key
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """Each file's time of last use, size and path; also one that a killed process left half written."""
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    state = path.stat()
+                except FileNotFoundError:
+                    continue
+                yield state.st_mtime, state.st_size, path
+
+
+def key_of(*parts: str | bytes) -> str:
+    """What stands for the parts: SHA-256 over them, each with its length so that none runs into the next."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.hexdigest()

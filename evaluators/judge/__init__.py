@@ -1,0 +1,1 @@
+"""An answer cut into steps, and each step rated."""

@@ -1,0 +1,108 @@
+"""The judge: rates each step of an answer."""
+
+from dataclasses import dataclass
+from functools import partial
+from string import Template
+
+from typing_extensions import Protocol, runtime_checkable
+
+from benchmark.clip import as_frames
+from benchmark.clips.pace import Pace
+from benchmark.errors import JudgeError
+from benchmark.model import Model
+from benchmark.prompt import Prompt
+from evaluators.judge.agent import Reply, ask
+from evaluators.judge.evidence import Evidence
+from evaluators.judge.fence import fenced, listed, request
+from evaluators.judge.rating import Ratings, parse_ratings
+from evaluators.judge.steps import Steps
+
+TEXTS = frozenset({"clue", "targets", "labels", "steps"})
+"""The placeholders for what others have written."""
+
+NO_CLUE = "(Nobody has described the sound of this clip.)"
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Rates each step of an answer against what is known of the clip."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    def identity(self) -> str:
+        """All that determines its ratings besides steps and evidence."""
+
+    @property
+    def sees(self) -> bool:
+        """Whether it looks at frames; they are not decoded for one that does not."""
+
+    async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
+        """One rating a step.
+
+        Raises:
+            JudgeError: nothing that it said parses.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PromptedJudge:
+    """A multimodal language model as judge (MME-Emotion, arXiv 2508.09210, uses gpt-4o-2024-11-20 at temperature 0)."""
+
+    model: Model
+    template: Template
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.model.name
+
+    @property
+    def identity(self) -> str:
+        """The model's, with the wording of the request."""
+        return f"{self.model.identity}\n{fenced(self.template.template, TEXTS)}"
+
+    @property
+    def sees(self) -> bool:
+        """Always: the protocol shows the judge one frame a second."""
+        return True
+
+    async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
+        """The ratings, asked for again where the reply does not parse or does not fit the steps."""
+        prompt = Prompt(text=self._request(steps, evidence), frames=evidence.frames, repeat=evidence.repeat)
+        parse = partial(parse_ratings, steps=len(steps), labels=len(evidence.targets))
+        return await ask(self.model, prompt, parse, JudgeError)
+
+    def _request(self, steps: Steps, evidence: Evidence) -> str:
+        count, question = len(evidence.targets), evidence.question
+        texts = {
+            "clue": evidence.audio_clue or NO_CLUE,
+            "targets": listed(evidence.targets),
+            "labels": listed(question.label_set),
+            "steps": steps.numbered(),
+        }
+        return _pace_of(evidence) + request(
+            self.template,
+            texts,
+            subject=question.subject,
+            rule=_rule(count),
+            count=len(steps),
+            example=f"1/{count}",
+        )
+
+
+def _pace_of(evidence: Evidence) -> str:
+    """When the frames were taken, where that is not one a second."""
+    seconds = as_frames(evidence.frames).seconds if evidence.spread else ()
+    if not seconds or seconds[-1] <= Pace().shown:
+        return ""
+    times = ", ".join(f"{at:.1f}" for at in seconds)
+    return f"The frames are taken evenly from the whole clip, at these seconds: {times}.\n\n"
+
+
+def _rule(count: int) -> str:
+    if count == 1:
+        return "1/1 if it names the true label, in whatever form of the word, and no other label; otherwise 0/1."
+    return f"C/{count}, where C is how many of the {count} true labels it names, in whatever form of the word."

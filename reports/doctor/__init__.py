@@ -1,0 +1,1 @@
+"""Whether this machine and this endpoint can do a run."""

@@ -1,0 +1,91 @@
+"""The figures of a run, computed from its records."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmark.task import TASKS
+from benchmark.usage import TOKENS
+from evaluators.lookup import RULES
+from reports.figures.length import cut_sounds, longer_than_shown
+from reports.figures.scores import aggregate, grouped, macro, macro_intervals
+from reports.figures.second_opinion import agreed_of, variance_of
+from reports.kept.answered import ROLES, endings_of, substitutes_of, with_answered
+from reports.kept.record import Record, Spent
+from reports.kept.report import CHECK, TOTAL, Background, Health, Report
+from reports.stats.inference import ERROR
+
+
+def report_of(records: Sequence[Record], background: Background, error: float = ERROR) -> Report:
+    """The report on these records; intervals miss the true score with probability `error`."""
+    by_task = {name: [record for record in records if record.task == name] for name in TASKS}
+    present = {name: members for name, members in by_task.items() if members}
+    tasks = {name: aggregate(members, error) for name, members in present.items()}
+    return Report(
+        **{**dict(background), **_identified(records, background)},
+        endings=endings_of(records),
+        longer=longer_than_shown(records, background.provenance),
+        sound_cut=cut_sounds(records, background.provenance),
+        overall=aggregate(records, error),
+        macro=macro(tasks.values()),
+        macro_intervals=macro_intervals(records, error),
+        tasks=tasks,
+        sources={name: grouped(members, lambda record: [record.source], error) for name, members in present.items()},
+        labels={name: grouped(members, lambda record: record.targets, error) for name, members in present.items()},
+        agreement=None if _judge(background) == RULES else agreed_of(records),
+        variance=variance_of(records),
+        unrepeated=sum(record.repeats is not None and record.repeats.error is not None for record in records),
+        gate=None,
+        usage=usage_of(records, background.judge_check),
+    )
+
+
+def recomputed(report: Report, records: Sequence[Record]) -> Report:
+    """A report that was read, with its figures as its records make them.
+
+    One with a gate stays as it is: its intervals depend on how often the run was looked at, and its scores may be
+    corrected for that.
+    """
+    if report.gate is not None or not records:
+        return report
+    background = Background(**{name: getattr(report, name) for name in Background.model_fields})
+    return report_of(records, background).model_copy(update={"run": report.run})
+
+
+def _identified(records: Sequence[Record], background: Background) -> Mapping[str, Any]:
+    """What the report says otherwise once it is known who has answered."""
+    found = {role: tuple(substitutes_of(background.provenance, records, role)) for role in ROLES}
+    told = [reason for reasons in found.values() for reason in reasons]
+    return {
+        "provenance": with_answered(background.provenance, records),
+        "substitutes": found["model"],
+        "incomparable": tuple(dict.fromkeys((*background.incomparable, *told))),
+        "published": {} if found["model"] else background.published,
+    }
+
+
+def _judge(background: Background) -> str | None:
+    name: str | None = background.provenance.get("judge", {}).get("name")
+    return name
+
+
+def usage_of(records: Iterable[Record], check: Health | None) -> Mapping[str, Spent]:
+    """What each role took for these samples and the check of the judge, and all together."""
+    records = list(records)
+    roles = dict.fromkeys(role for record in records for role in record.usage)
+    spent = {role: total_of([record.usage[role] for record in records if role in record.usage]) for role in roles}
+    if check is not None:
+        spent[CHECK] = check.usage
+    # a role that has sent nothing knows its cost, nothing, whatever its tokens
+    sent = [part for part in spent.values() if part.requests]
+    return {**spent, TOTAL: total_of(sent).model_copy(update={"model": None})} if sent else spent
+
+
+def total_of(parts: Sequence[Spent]) -> Spent:
+    """What was spent in all; a figure that one part does not know is unknown."""
+    sums: dict[str, Any] = {}
+    for name in ("requests", *TOKENS, "seconds", "cost_usd"):
+        values = [getattr(part, name) for part in parts]
+        sums[name] = None if None in values else sum(values)
+    models = {part.model for part in parts}
+    left_out = tuple(dict.fromkeys(name for part in parts for name in part.left_out))
+    return Spent(model=models.pop() if len(models) == 1 else None, left_out=left_out, **sums)

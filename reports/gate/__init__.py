@@ -1,0 +1,1 @@
+"""A gate: its limits, its verdict, and runs compared or merged."""

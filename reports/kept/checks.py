@@ -1,0 +1,69 @@
+"""The checks of judges that are kept in the cache folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmark.errors import RunError
+from benchmark.storage.files import make_folder, opener
+from reports.kept.report import Health
+
+CHECKS = "judge-checks.jsonl"
+"""The file in the cache folder where the results of all checks are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastChecks:
+    """A judge's earlier checks.
+
+    Attributes:
+        checks: oldest first.
+        strange: how many lines could not be read, as those of another version; whose they are nobody knows.
+    """
+
+    checks: tuple[Health, ...] = ()
+    strange: int = 0
+
+    def like(self, health: Health) -> Health | None:
+        """The one to compare with: the last of the same length, else the last."""
+        alike = [check for check in self.checks if check.short == health.short] or self.checks
+        return alike[-1] if alike else None
+
+
+def read_checks(folder: Path, judge: str) -> PastChecks:
+    """What is kept in the cache folder.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    try:
+        lines = (folder / CHECKS).read_text("utf-8").split("\n")  # a name may hold other ends of lines
+    except FileNotFoundError:
+        return PastChecks()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder / CHECKS} cannot be read ({error}); move it away.") from error
+    found = [_check(line) for line in lines if line.strip()]
+    checks = [check for check in found if check is not None]
+    return PastChecks(checks=tuple(check for check in checks if check.judge == judge), strange=len(found) - len(checks))
+
+
+def _check(line: str) -> Health | None:
+    try:
+        return Health.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def keep_check(folder: Path, health: Health) -> None:
+    """Adds a check to those kept.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    try:
+        make_folder(folder)
+        with open(folder / CHECKS, "a", encoding="utf-8", opener=opener) as kept:
+            kept.write(health.model_dump_json() + "\n")
+    except OSError as error:
+        raise RunError(f"{folder / CHECKS} cannot be written ({error.strerror}).") from error

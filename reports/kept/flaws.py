@@ -1,0 +1,234 @@
+"""What cannot be true of a record or of a report, whoever wrote it.
+
+A run writes only what agrees with itself, so the first disagreement tells of a file that was changed, damaged or
+made up; a reader says which and goes no further.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from math import fsum
+from typing import Any
+
+from benchmark.data.dataset import fingerprint_of
+from benchmark.task import TASKS
+from benchmark.text import one_line
+from benchmark.usage import TOKENS
+from reports.kept.record import Record, Spent
+from reports.kept.report import ASPECTS, NAMES, Health, Report, Scores
+from reports.stats.inference import mean
+
+LONGEST_ID = 1000
+"""Characters of a sample's id."""
+MOST_PARTS = 100_000
+"""Labels of a question, frames and repeats of a sample."""
+MOST = 10**15
+"""Tokens, requests, samples, seconds, USD: nothing that is counted here comes near."""
+CLOSE = 1e-9
+"""By how much a score may differ from what its ratings make: files hold decimals."""
+
+_COUNTED = ("requests", *TOKENS, "seconds", "cost_usd")
+_LEAVING = re.compile(r"^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
+_KEY = re.compile("[0-9a-f]{64}")
+_PEAKS = re.compile("(?:[0-9a-f]{2})*")
+_QUOTIENT = re.compile("([0-9]{1,9})/([1-9][0-9]{0,8})")
+
+
+@lru_cache(4096)
+def rating_of(written: str) -> float | None:
+    """The rating, 0 to 1; None where it is none."""
+    found = _QUOTIENT.fullmatch(written)
+    value = int(found[1]) / int(found[2]) if found else None
+    return value if value is not None and value <= 1 else None
+
+
+def record_flaws(record: Record) -> Iterator[str]:
+    """What cannot be in one sample's record."""
+    if not record.id or one_line(record.id, LONGEST_ID) != record.id:
+        yield "its id is no name on one line"
+    if record.task not in TASKS:
+        yield f"task `{one_line(record.task, 60)}` is none of {', '.join(TASKS)}"
+        return
+    if not record.targets:
+        yield "it has no true label"
+    if max(map(len, (record.label_set, record.targets, record.predicted))) > MOST_PARTS:
+        yield f"it has more than {MOST_PARTS:,} labels"
+        return
+    yield from _without_score(record) if record.outcome == "error" else _score_flaws(record)
+    yield from _repeat_flaws(record)
+    yield from _media_flaws(record)
+    for role, spent in record.usage.items():
+        yield from (f"usage of {one_line(role, 60)}: {flaw}" for flaw in _spent_flaws(spent))
+
+
+def _without_score(record: Record) -> Iterator[str]:
+    scores = (record.recognition, record.reasoning, record.cot, record.precision, record.f1)
+    if record.prediction or record.steps or any(score is not None for score in scores):
+        yield "its outcome is error, and yet it has ratings or scores"
+
+
+def _score_flaws(record: Record) -> Iterator[str]:
+    """Where the scores are not what the ratings make."""
+    if record.prediction is None or "model" not in record.usage:
+        yield f"its outcome is {record.outcome}, and yet it has no rated prediction or no usage of the model"
+        return
+    steps = (*record.steps, record.prediction)
+    ratings = [rating_of(step.rating) for step in steps]
+    written = [*(vote for step in steps for vote in step.votes.values()), record.by_rules or "0/1"]
+    if None in ratings or None in map(rating_of, written):
+        yield "a rating is no fraction from 0 to 1, such as 2/3"
+        return
+    if any(step.votes.keys() != record.prediction.votes.keys() for step in steps):
+        yield "its steps are not rated by the same judges"
+    known = [rating for rating in ratings if rating is not None]
+    for name, value in _scores_of(record, known).items():
+        told = getattr(record, name)
+        if (told is None) != (value is None) or (value is not None and not abs(told - value) <= CLOSE):
+            yield f"{name} is {told}, and its ratings make {value}"
+    if (record.outcome == "passed") != (known[-1] == 1):
+        yield f"its outcome is {record.outcome}, and its last rating {record.prediction.rating}"
+
+
+def _scores_of(record: Record, ratings: Sequence[float]) -> Mapping[str, float | None]:
+    """As `evaluators.score.Score` computes them."""
+    recognition, others = ratings[-1], ratings[:-1]
+    reasoning = fsum(others) / len(others) if others else 0.0
+    found: dict[str, float | None] = {
+        "recognition": recognition,
+        "reasoning": reasoning,
+        "cot": (recognition + reasoning) / 2,
+    }
+    if not TASKS[record.task].several:
+        return {**found, "precision": None, "f1": None}
+    right = recognition * len(record.targets)
+    named = max(len(record.predicted), right)
+    precision = right / named if named else 0.0
+    both = precision + recognition
+    return {**found, "precision": precision, "f1": 2 * precision * recognition / both if both else 0.0}
+
+
+def _repeat_flaws(record: Record) -> Iterator[str]:
+    if (repeats := record.repeats) is None:
+        return
+    marks = (*repeats.answers, *repeats.judgements)
+    if not all(0 <= getattr(one, name) <= 1 for one in marks for name in NAMES):
+        yield "a score of its repeats is not from 0 to 1"
+    count = len(repeats.answers)
+    if repeats.error is None and not (
+        2 <= count == len(repeats.judgements) <= MOST_PARTS and repeats.answers[0] == repeats.judgements[0]
+    ):
+        yield "its repeats are not as many answers as judgements, two or more, the first the same in both"
+
+
+def _media_flaws(record: Record) -> Iterator[str]:
+    if record.clip is not None and _LEAVING.search(record.clip):
+        yield f"clip `{one_line(record.clip, 60)}` leaves the data folder"
+    if (frames := record.frames) is not None:
+        if not _KEY.fullmatch(frames.key):
+            yield f"the key of its frames, `{one_line(frames.key, 60)}`, is none"
+        if len(frames.seconds) > MOST_PARTS or not all(-MOST <= at <= MOST for at in frames.seconds):
+            yield "a frame's time is no number of seconds"
+    if (heard := record.waveform) is not None and not (_PEAKS.fullmatch(heard.peaks) and 0 <= heard.seconds <= MOST):
+        yield "its waveform is none"
+
+
+def _spent_flaws(spent: Spent) -> Iterator[str]:
+    for name in _COUNTED:
+        value = getattr(spent, name)
+        if value is not None and not 0 <= value <= MOST:
+            yield f"{name} is not from 0 to {MOST:.0e}"
+
+
+def uneven(records: Iterable[Record]) -> str:
+    """In what records cannot be of one run: other judges' votes, or another number of repeats; empty where they can."""
+    judges = {frozenset(record.prediction.votes) for record in records if record.prediction is not None}
+    if len(judges) > 1:
+        return "several sets of judges have rated them"
+    counts = {len(record.repeats.answers) for record in records if record.repeats and record.repeats.error is None}
+    return f"they were repeated {' and '.join(map(str, sorted(counts)))} times" if len(counts) > 1 else ""
+
+
+def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
+    """What cannot be in a report on these records."""
+    yield from _range_flaws(report)
+    yield from data_flaws(report.provenance, records)
+    judge = (report.provenance.get("judge") or {}).get("name")
+    if report.judge_check is not None and report.judge_check.judge != judge:
+        yield f"judge_check: it is of {one_line(report.judge_check.judge, 60)}, and {one_line(str(judge), 60)} judged"
+    if not len(records) <= report.selected <= MOST:
+        yield f"selected is {report.selected}, and there are {len(records)} records"
+    stopping = report.gate.stopping if report.gate else None
+    if stopping is not None:  # scores are of some records, and corrected for having stopped
+        if not 1 <= stopping.look <= len(stopping.looks):
+            yield f"gate: look {stopping.look} is none of {len(stopping.looks)}"
+        if (stopping.samples, stopping.samples + stopping.beyond) != (report.overall.samples, len(records)):
+            yield f"it counts {stopping.samples} samples and {stopping.beyond} beyond, and there are {len(records)}"
+        return
+    yield from _figure_flaws("overall", report.overall, records)
+    by_task: dict[str, list[Record]] = {name: [] for name in report.tasks}
+    for record in records:
+        by_task.setdefault(record.task, []).append(record)
+    for name, members in by_task.items():
+        if name not in report.tasks:
+            yield f"it has no scores of {name}, of which there are {len(members)} records"
+        else:
+            yield from _figure_flaws(name, report.tasks[name], members)
+
+
+def data_flaws(provenance: Mapping[str, Any], records: Sequence[Record]) -> Iterator[str]:
+    """Where the records cannot be of the data that they are said to be of; what a part leaves open passes."""
+    data = provenance.get("data") or {}
+    sizes: Mapping[str, int] = data.get("samples") or {}  # which older versions do not tell
+    counts = Counter(record.task for record in records) if sizes else Counter()
+    for name, count in counts.items():
+        if count > sizes.get(name, 0):
+            yield f"its data has {sizes.get(name, 0)} samples of {name}, and there are {count} records"
+    if counts and counts == Counter(sizes) and fingerprint_of(records) != data.get("fingerprint"):
+        yield "ids, labels or true labels of the records are not those of its data"
+
+
+def _figure_flaws(place: str, scores: Scores, records: Sequence[Record]) -> Iterator[str]:
+    scored = [record for record in records if record.outcome != "error"]
+    counts = {"samples": len(records), "scored": len(scored), "unscored": len(records) - len(scored)}
+    means = {name: mean(getattr(record, name) for record in scored) for name in NAMES}
+    for name, value in (counts | means).items():
+        told = getattr(scores, name)
+        if told != value and not (told is not None and value is not None and abs(told - value) <= CLOSE):
+            yield f"{place}: {name} is {told}, and the records make {value}"
+
+
+def _range_flaws(report: Report) -> Iterator[str]:
+    shares = [
+        *(("floors", name, value) for name, value in report.floors.items()),
+        *(("published", name, value) for name, value in report.published.items()),
+        *(("overall", name, getattr(report.overall, name)) for name in NAMES),
+        *((task, name, getattr(scores, name)) for task, scores in report.tasks.items() for name in NAMES),
+    ]
+    for place, name, value in shares:
+        if value is not None and not 0 <= value <= 1:
+            yield f"{place}: {one_line(name, 60)} is not from 0 to 1"
+    for name in NAMES:
+        if name not in report.macro or name not in report.overall.bounds:
+            yield f"macro or overall.bounds lacks {name}"
+    for role, spent in report.usage.items():
+        yield from (f"usage of {one_line(role, 60)}: {flaw}" for flaw in _spent_flaws(spent))
+    for name in chain(report.floors, report.published, report.tasks):
+        if name not in TASKS and name != "overall":
+            yield f"`{one_line(name, 60)}` is none of {', '.join(TASKS)}"
+    if not (0 <= report.retries <= MOST and 0 <= report.seconds <= MOST):
+        yield "retries or seconds are below 0"
+    yield from _check_flaws(report.judge_check)
+
+
+def _check_flaws(check: Health | None) -> Iterator[str]:
+    if check is None:
+        return
+    for name in ASPECTS:
+        if getattr(check, name).of < 1:  # a share of nothing falls short of no limit
+            yield f"judge_check: {name} is of no anchor"
+    for name, rate in [*((name, getattr(check, name)) for name in ASPECTS), *check.kinds.items()]:
+        if not (0 <= rate.right <= rate.of <= MOST and -CLOSE <= rate.low <= rate.high <= 1 + CLOSE):
+            yield f"judge_check: {one_line(name, 60)} is no share"
+    yield from (f"judge_check: {flaw}" for flaw in _spent_flaws(check.usage))

@@ -1,0 +1,216 @@
+"""A run directory's files, as anybody may have handed them over: read within limits, and refused where they contradict.
+
+report.json     {"run": "5f0c…", "schema_version": 2, "model": …}
+samples.jsonl   {"run": "5f0c…", "id": …}, a line each; files of older versions do not tell their run
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.data.rows import task_named
+from benchmark.data.selection import parse_shard
+from benchmark.errors import DataError, RunError
+from benchmark.storage.given import read_lines, read_whole
+from benchmark.task import TASKS
+from benchmark.text import one_line, parse_json
+from reports.kept.flaws import MOST, record_flaws, report_flaws, uneven
+from reports.kept.folder import REPORT, SAMPLES
+from reports.kept.record import Record
+from reports.kept.report import Report
+
+LARGEST_REPORT = 256 * 10**6
+"""Bytes."""
+LONGEST_ARGUMENTS = 10_000
+"""Characters."""
+DEEPEST = 32
+"""Lists and objects within one another, in a report."""
+
+_STAMP = re.compile(rb'\{"run":"([0-9a-f]{32})",')
+"""As `reports.kept.folder.RunFolder` begins each line."""
+
+
+def _shard(written: str) -> str:
+    try:
+        parse_shard(written)
+    except RunError as error:
+        raise ValueError("is no shard such as 1/4") from error
+    return written
+
+
+def _known(name: str) -> str:
+    if task_named(name) is None:
+        raise ValueError(f"is none of {', '.join(TASKS)}")
+    return name
+
+
+Count = Annotated[int, Field(ge=0, le=MOST)]
+
+
+class _Told(BaseModel):
+    """Whatever else a version tells is left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class _Agent(_Told):
+    name: str
+    identity: str | None = None
+
+
+class _Data(_Told):
+    name: str | None = None
+    fingerprint: str | None = None
+    folder: str | None = None
+    samples: Mapping[str, Count] | None = None
+
+
+class _Settings(_Told):
+    frames: Count | None = None
+    fps: Annotated[float, Field(ge=0, le=MOST)] | None = None
+    modalities: tuple[str, ...] | None = None
+    decoder: str | None = None
+    tasks: tuple[Annotated[str, AfterValidator(_known)], ...] | None = None
+    limit: Count | None = None
+    shard: Annotated[str, AfterValidator(_shard)] | None = None
+    thoughts: str | None = None
+
+
+class _Provenance(_Told):
+    """As far as anything here makes use of it."""
+
+    started: str | None = None
+    commit: str | None = None
+    versions: Mapping[str, str] | None = None
+    model: Mapping[str, object] | None = None
+    extractor: _Agent
+    judge: _Agent
+    listener: str | None = None
+    data: _Data
+    prompts: Mapping[str, str] | None = None
+    settings: _Settings | None = None
+    arguments: str | None = None
+    parts: tuple[str, ...] | None = None
+
+
+class _Kept(BaseModel):
+    provenance: _Provenance
+
+
+def read_run(folder: Path) -> tuple[Report, Mapping[str, Record]]:
+    """The report and the records, by id, of the run in a folder.
+
+    Raises:
+        RunError: it holds no run, parts of two, or something that no run writes; says where and what.
+    """
+    report = _report(folder)
+    begun = report.overall.samples > 0 or (folder / SAMPLES).exists()  # else the judge has failed its check before
+    records = _records(folder, report.run) if begun else {}
+    for flaw in report_flaws(report, list(records.values())):
+        raise RunError(f"{folder / REPORT} contradicts itself or {SAMPLES}: {flaw}. Ask for the run as it was written.")
+    return report, records
+
+
+def _report(folder: Path) -> Report:
+    file = folder / REPORT
+    try:
+        told = parse_json(read_whole(file, LARGEST_REPORT, linked=False).decode("utf-8-sig"))
+        _refuse_unbounded(told)
+        report = Report.model_validate(told)
+        _Kept.model_validate({"provenance": report.provenance})
+    except (DataError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder} holds no finished run: {REPORT} {_why(error)}.") from error
+    except ValidationError as error:
+        raise RunError(f"{file} is not what this version of the suite writes: {_first(error)}.") from error
+    arguments = _quoted(report.provenance.get("arguments"))
+    return report.model_copy(update={"provenance": {**report.provenance, "arguments": arguments}})
+
+
+def _refuse_unbounded(value: object, depth: int = 0) -> None:
+    """Says no to numbers and depths with which nothing can be computed.
+
+    Raises:
+        DataError: there is one.
+    """
+    if depth > DEEPEST:
+        raise DataError(f"holds lists or objects more than {DEEPEST} deep")
+    if isinstance(value, int | float) and not -MOST <= value <= MOST:
+        raise DataError(f"holds a number beyond {MOST:.0e}")
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            _refuse_unbounded(part, depth + 1)
+
+
+def _quoted(arguments: str | None) -> str:
+    """The arguments such that a shell takes each as it stands: a page shows them as a command to copy."""
+    try:
+        return shlex.join(shlex.split((arguments or "")[:LONGEST_ARGUMENTS]))
+    except ValueError:
+        return ""
+
+
+def _records(folder: Path, run: str | None) -> Mapping[str, Record]:
+    file = folder / SAMPLES
+    records: dict[str, Record] = {}
+    places: dict[str, int] = {}
+    try:
+        for number, line in read_lines(file, linked=False):
+            record = _record(line, f"{file}, line {number},", run)
+            if record.id in places:
+                raise RunError(f"{file}, line {number}: {record.id} is in line {places[record.id]} already.")
+            records[record.id], places[record.id] = record, number
+    except DataError as error:
+        raise RunError(f"{folder} holds no run: {SAMPLES} {_why(error)}.") from error
+    if why := uneven(records.values()):
+        raise RunError(f"{file} holds records of more than one run: {why}.")
+    return records
+
+
+def _record(line: bytes, where: str, run: str | None) -> Record:
+    try:
+        line.decode()  # pydantic would not say what is wrong
+        record, own = parse_line(line)
+    except (DataError, UnicodeDecodeError) as error:
+        raise RunError(f"{where} {_why(error)}.") from error
+    except ValidationError as error:
+        raise RunError(f"{where} is no record: {_first(error)}.") from error
+    if own != run:
+        raise RunError(
+            f"{where} is of another run than {REPORT} beside it: take both of one run, and give each run a"
+            " directory of its own."
+        )
+    for flaw in record_flaws(record):
+        raise RunError(f"{where} is no record of a run: {flaw}.")
+    return record
+
+
+def parse_line(line: bytes) -> tuple[Record, str | None]:
+    """The record on a line of `samples.jsonl`, and which run it is of; None where the line does not tell.
+
+    Raises:
+        ValidationError: it is no record.
+        DataError: it is no JSON.
+    """
+    if found := _STAMP.match(line):
+        return Record.model_validate_json(b"{" + line[found.end() :]), found[1].decode()
+    try:
+        return Record.model_validate_json(line), None
+    except ValidationError as error:
+        if not any(flaw["loc"] == ("run",) for flaw in error.errors(include_input=False)):
+            raise
+    told = parse_json(line.decode())  # written anew by another program, which puts keys in an order of its own
+    own = told.pop("run") if isinstance(told, dict) else None
+    return Record.model_validate(told), None if own is None else str(own)
+
+
+def _why(error: DataError | UnicodeDecodeError) -> str:
+    return "cannot be read (it is not UTF-8)" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors(include_input=False, include_url=False)[0]
+    return f"{one_line('.'.join(map(str, found['loc'])), 100) or 'it'}: {one_line(found['msg'], 200)}"

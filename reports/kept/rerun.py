@@ -1,0 +1,83 @@
+"""The command that runs cases of a run again, free of keys and of paths that are nobody's business."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from benchmark.clips.limits import ClipLimits
+from benchmark.endpoint.redaction import redacted
+from benchmark.options import declared, flag_of
+from benchmark.run_setup import Bench
+from evaluators.agents import EvaluatorOptions
+
+CASE = "benchmark/test_mme_emotion.py::test_sample"
+
+LEFT_OUT = frozenset(
+    {"data", "tasks", "limit", "shard", "estimate", "max_cost", "concurrency", "cache", "cache_limit", "no_cache"}
+)
+"""What selects among cases, or has no bearing on a score."""
+
+
+def rerun_of(bench: Bench, options: EvaluatorOptions) -> str:
+    """The arguments that settle a case's score, as a shell takes them; the case itself is to be put before them.
+
+    Paths are written from the working folder, as names alone where they lie elsewhere; those of data and of checkpoints
+    are written whole.
+    """
+    parts = [f"--data={_data(bench)}", *_written(bench.options), *_written(options)]
+    return " ".join(shlex.quote(part) for part in parts)
+
+
+def _data(bench: Bench) -> str:
+    given = bench.options.data or "demo"
+    return str(Path(given).expanduser().absolute()) if Path(given).expanduser().exists() else given
+
+
+def _written(options: object) -> Iterator[str]:
+    for field in declared(type(options)):
+        value = getattr(options, field.name)
+        if field.name in LEFT_OUT or value == field.default:
+            continue
+        if value is True:
+            yield flag_of(field.name)
+        else:
+            for one in value if field.metadata["repeated"] else (value,):
+                yield f"{flag_of(field.name)}={_spelt(field.name, one)}"
+
+
+def _spelt(name: str, value: Any) -> str:
+    if name.endswith("base_url"):
+        return ",".join(map(_public, value))
+    if name == "price":
+        return ",".join(f"{model}={given:g}/{back:g}" for model, (given, back) in value)
+    if name.endswith("_option"):
+        return ",".join(f"{key}={_plain(one)}" for key, one in redacted(dict(value)).items())
+    if isinstance(value, ClipLimits):
+        return value.stated
+    if isinstance(value, tuple):
+        return ",".join(value)
+    scheme, colon, rest = str(value).partition(":")
+    if scheme == "answers" and colon:
+        return f"answers:{_near(Path(rest))}"
+    if scheme == "hf" and Path(rest).expanduser().exists():
+        return f"hf:{Path(rest).expanduser().absolute()}"
+    return _near(value) if isinstance(value, Path) else str(value)
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value) if not isinstance(value, str) else value
+
+
+def _near(path: Path) -> str:
+    """The path from the working folder, or its name where it leads elsewhere."""
+    path = path.expanduser().absolute()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
+
+
+def _public(url: str) -> str:
+    """The URL without user, password and query, which may be keys."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

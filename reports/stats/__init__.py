@@ -1,0 +1,1 @@
+"""Statistics of columns of numbers; knows nothing of runs."""

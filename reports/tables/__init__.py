@@ -1,0 +1,1 @@
+"""Figures in words and rows, for the terminal, summaries and JUnit."""

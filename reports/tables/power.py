@@ -1,0 +1,34 @@
+"""What a margin takes, in words."""
+
+from functools import partial
+
+from reports.gate.power import CHANGED, POWER, SHARES, Pilot, margin_shown, samples_needed
+from reports.gate.trial import Trial
+
+
+def power_rows(margin: float, pilot: Pilot | None, *, error: float, power: float) -> list[tuple[str, ...]]:
+    """A table: headings, then a row for each assumption, or one for what two runs show."""
+    needed = partial(samples_needed, margin, error=error, power=power)
+    if pilot is not None:
+        alone, clustered = needed(pilot.variance), needed(pilot.variance, effect=pilot.effect)
+        head = ("Measured on", "Variance", "Design effect", "Samples", "Clustered")
+        return [
+            head,
+            (f"{pilot.samples} samples", f"{pilot.variance:.3f}", f"{pilot.effect:.2f}", f"{alone}", f"{clustered}"),
+        ]
+    rows = [(f"{share:.0%}", f"{needed(share)}") for share in SHARES]
+    return [("Answers that change", "Samples"), *rows]
+
+
+def forecasts(trial: Trial) -> list[str]:
+    """What a reader must know of a gate that is likely not to decide, a sentence for each such criterion."""
+    error, lines = trial.gate.error_rate, []
+    for criterion in trial.criteria:
+        count = len(trial.members(criterion))
+        if criterion.kind == "drop" and margin_shown(count, CHANGED, error=error) > -criterion.limit:
+            needed = samples_needed(-criterion.limit, CHANGED, error=error)
+            lines.append(
+                f'likely INCONCLUSIVE: {count} samples are few to show "{criterion}"; where nothing has changed, and '
+                f"one answer in five differs, {needed} show it with a probability of {POWER:.0%}"
+            )
+    return lines

@@ -1,0 +1,77 @@
+"""What is left when a run is over: files in its folder, lines in the terminal."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmark.errors import RunError
+from reports.kept.folder import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
+from reports.kept.record import Record
+from reports.kept.report import Report
+from reports.tables.health import health_rows
+from reports.tables.report import counts_of, faults_of, notes_of, score_rows
+from reports.tables.second_opinion import disagreements_of
+from reports.tables.summary import summary_of
+from reports.tables.table import as_text
+from reports.tables.verdict import verdict_notes, verdict_rows
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The environment variable by which GitHub names the file whose Markdown it shows with a job."""
+
+
+def write_results(folder: RunFolder, report: Report, records: Sequence[Record]) -> None:
+    """Writes the figures: for scripts, for people, and what people should look at.
+
+    Raises:
+        NotKept: the folder cannot be written.
+    """
+    write_report(folder, report)
+    write_summary(folder, report, records)
+
+
+def write_report(folder: RunFolder, report: Report) -> None:
+    """Writes the figures for scripts.
+
+    Raises:
+        NotKept: the folder cannot be written.
+    """
+    folder.write(REPORT, report.model_copy(update={"run": folder.run}).model_dump_json(indent=1) + "\n")
+
+
+def write_summary(folder: RunFolder, report: Report, records: Sequence[Record]) -> None:
+    """Writes what people read: the tables, and the samples they should look at.
+
+    Raises:
+        NotKept: the folder cannot be written.
+    """
+    folder.write(SUMMARY, summary_of(report, records))
+    if report.agreement is not None and report.agreement.differing:
+        folder.write(DISAGREEMENTS, "\n".join(disagreements_of(records)) + "\n")
+
+
+def tell_github(report: Report, records: Sequence[Record]) -> None:
+    """Adds the summary to the job's, where GitHub runs it.
+
+    Raises:
+        RunError: its file cannot be written.
+    """
+    if name := os.environ.get(STEP_SUMMARY):
+        try:
+            with Path(name).open("a", encoding="utf-8") as summary:
+                summary.write(summary_of(report, records) + "\n")
+        except OSError as error:
+            raise RunError(f"{STEP_SUMMARY} names {name}, which cannot be written ({error.strerror}).") from error
+
+
+def score_lines(report: Report, records: Sequence[Record]) -> list[str]:
+    """The scores and what must be known beside them, for a terminal."""
+    return [*as_text(score_rows(report)), "", *notes_of(report), *faults_of(records), f"{counts_of(records)}."]
+
+
+def gate_lines(report: Report, drift: Sequence[str] = ()) -> Iterator[str]:
+    """The gate's verdict and the check of its judge, for a terminal; `drift` is how that differs from the last one."""
+    if report.gate is None:
+        return
+    if report.judge_check is not None:
+        yield from (*as_text(health_rows(report.judge_check, whole=False)), *drift, "")
+    yield from (*as_text(verdict_rows(report.gate)), "", *verdict_notes(report.gate))

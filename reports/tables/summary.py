@@ -1,0 +1,56 @@
+"""`summary.md`: the table and what must be known beside it, for a job summary or a pull request."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from benchmark.printed import as_inline_markdown
+from reports.kept.record import Record
+from reports.kept.report import Report
+from reports.tables.health import health_rows
+from reports.tables.report import counts_of, faults_of, notes_of, score_rows
+from reports.tables.table import as_markdown
+from reports.tables.verdict import verdict_notes, verdict_rows
+
+
+def summary_of(report: Report, records: Sequence[Record]) -> str:
+    """The summary in GitHub's Markdown."""
+    return "\n".join(
+        [
+            f"## MME-Emotion: {as_inline_markdown(report.model)}",
+            "",
+            *_verdict(report),
+            f"{counts_of(records)}; scores in percent.",
+            "",
+            *as_markdown(score_rows(report)),
+            "",
+            *(f"- {as_inline_markdown(note)}" for note in [*notes_of(report), *faults_of(records)]),
+            "",
+        ]
+    )
+
+
+def _verdict(report: Report) -> list[str]:
+    if (verdict := report.gate) is None:
+        return []
+    notes = [f"- {as_inline_markdown(note)}" for note in verdict_notes(verdict)]
+    check = [*as_markdown(health_rows(report.judge_check, whole=False)), ""] if report.judge_check else []
+    return [f"### Gate: {verdict.word}", "", *as_markdown(verdict_rows(verdict)), "", *notes, "", *check]
+
+
+def as_html(report: Report) -> Iterator[str]:
+    """The verdict, the scores and what must be known beside them, for the head of pytest-html's page."""
+    if (verdict := report.gate) is not None:
+        yield f"<h2>Gate: {verdict.word}</h2>"
+        yield from (f"<p>{escape(note)}</p>" for note in verdict_notes(verdict))
+        yield _table(verdict_rows(verdict))
+        yield _table(health_rows(report.judge_check, whole=False)) if report.judge_check else ""
+    yield "<h2>Scores in percent</h2>"
+    yield _table(score_rows(report))
+    yield from (f"<p>{escape(note)}</p>" for note in notes_of(report))
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    cells = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
+    head = "".join(cells[:1]).replace("td>", "th>")
+    style = "border-spacing: 1em 0.2em; border-collapse: separate; color: #222; text-align: left; margin-bottom: 1em"
+    return f'<table style="{style}">{head}{"".join(cells[1:])}</table>'

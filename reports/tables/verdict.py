@@ -1,0 +1,52 @@
+"""A verdict in words."""
+
+from reports.kept.report import Kind, Tested, Verdict
+from reports.wording import percent
+
+
+def verdict_rows(verdict: Verdict) -> list[tuple[str, ...]]:
+    """The gate's criteria as a table: headings, then a row each, in percent."""
+    head = ("Criterion", "Samples", "Unscored", "Baseline", "Value", "Between", "Shown")
+    return [head, *(_row(one) for one in verdict.criteria)] if verdict.criteria else []
+
+
+def _row(one: Tested) -> tuple[str, ...]:
+    between = f"{signed(one.low, one.kind)} – {signed(one.high, one.kind)}"
+    value, shown = signed(one.value, one.kind), {"met": "holds", "missed": "does not hold", "open": "open"}
+    baseline = "" if one.baseline is None else percent(one.baseline)
+    return (one.text, str(one.samples), str(one.unscored), baseline, value, between, shown[one.status])
+
+
+def properties_of(verdict: Verdict) -> list[tuple[str, str]]:
+    """The verdict for `junit.xml`: a property for the word, and one for each criterion."""
+    rows = [(text, f"{shown}: {value} ({between})") for text, *_, value, between, shown in verdict_rows(verdict)[1:]]
+    return [("gate", verdict.word), *rows]
+
+
+def signed(fraction: float | None, kind: Kind) -> str:
+    """A score in percent, or a difference in points with its sign."""
+    if fraction is None or kind not in ("drop", "gain"):
+        return percent(fraction)
+    return f"{100 * fraction:+.1f}"
+
+
+def verdict_notes(verdict: Verdict) -> list[str]:
+    """What must be known beside the table, in sentences; the reasons come first."""
+    notes = list(verdict.reasons)
+    unpaired = max((one.unpaired for one in verdict.criteria), default=0)
+    if unpaired:
+        notes.append(f"{unpaired} samples are not in the baseline and were not compared.")
+    if verdict.differs:
+        notes.append(f"The runs differ in {', '.join(verdict.differs)}, as allowed.")
+    if (stopping := verdict.stopping) is not None:
+        fair = (
+            "overall and by task corrected for that, elsewhere as measured"
+            if stopping.unbiased
+            else "as measured: too few other orders would have stopped here"
+        )
+        notes.append(
+            f"Stopped early, after {stopping.samples} of {stopping.looks[-1]} samples (look {stopping.look} of "
+            f"{len(stopping.looks)}); scores are {fair}, bounds hold however often one looks."
+            + (f" {stopping.beyond} more were done, are recorded and do not count." if stopping.beyond else "")
+        )
+    return notes
