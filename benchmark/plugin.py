@@ -32,7 +32,8 @@ from benchmark.run_setup import Bench, BenchmarkOptions, prepare
 from benchmark.storage.cache import Cache
 from benchmark.storage.digests import Contents
 from benchmark.storage.passing import passing_folder, sweep
-from benchmark.task import TASKS, Sample
+from benchmark.suite import find_suite
+from benchmark.task import Sample
 
 T = TypeVar("T")
 
@@ -228,7 +229,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # NumPy tells a library's developers, of each batch anew
     warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
     config.stash[OPTIONS] = replace(options, data=options.data or os.environ.get("MME_EMOTION_DATA"))
-    for task in TASKS.values():
+    with usage_errors():
+        tasks = find_suite(options.suite).task
+    for task in tasks:
         config.addinivalue_line("markers", f"{task.name}: {task.title}")
     if is_worker(config):
         sign_up(common_folder(config), config.workerinput["workerid"])  # type: ignore[attr-defined]

@@ -15,9 +15,10 @@ from benchmark.errors import RunError
 from benchmark.local.run import LocalRun
 from benchmark.model import Model, Respondent
 from benchmark.models.find import ModelOptions, find_respondent
-from benchmark.models.templates import PROMPTS, read_templates
+from benchmark.models.templates import read_templates
 from benchmark.options import Listed, Parameters, Prices, option, split
-from benchmark.task import TASKS, Sample
+from benchmark.suite import DEFAULT, Suite, find_suite
+from benchmark.task import Sample
 
 Modalities = Annotated[tuple[Literal["video", "audio"], ...], BeforeValidator(split)]
 
@@ -43,12 +44,13 @@ class BenchmarkOptions:
     engine: str | None = option(
         None, "ray[:ADDRESS]", "where models of hf: are loaded: on a Ray cluster, else on this machine"
     )
+    suite: str = option(DEFAULT, "NAME", f"which benchmark (default: {DEFAULT})")
     data: str | None = option(
         None,
         "WHERE",
         "samples: a folder, hf:ID, demo, or a JSONL, JSON, CSV or TSV file (default: $MME_EMOTION_DATA, else demo)",
     )
-    tasks: Listed = option((), "NAMES", f"only these tasks, comma-separated: {', '.join(TASKS)}")
+    tasks: Listed = option((), "NAMES", f"only these tasks, comma-separated: {', '.join(find_suite().tasks)}")
     limit: Annotated[int, Field(ge=1)] | None = option(
         None, "N", "only N samples, stratified over task and label, the same ones every time"
     )
@@ -100,6 +102,7 @@ class Bench:
     """The questions of this run and who answers them, ready to start; `asks` is whether anybody will be asked."""
 
     options: BenchmarkOptions
+    suite: Suite
     dataset: Dataset
     samples: tuple[Sample, ...]
     respondent: Model | Respondent
@@ -125,9 +128,10 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
         RunError: the samples, the selection or the model are not to be had, or the model takes nothing of what it is to
             be sent.
     """
-    dataset = read_samples(options.data or "demo")
+    suite = find_suite(options.suite)
+    dataset = read_samples(options.data or "demo", suite)
     shard = parse_shard(options.shard) if options.shard else None
-    samples = select(dataset.samples, tasks=options.tasks, limit=options.limit, shard=shard)
+    samples = select(dataset.samples, tasks=options.tasks, limit=options.limit, shard=shard, suite=suite)
     settings = ModelOptions(
         base_urls=options.base_url,
         api_key_env=options.api_key_env,
@@ -142,9 +146,10 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
     respondent = find_respondent(options.model, settings, dataset.samples)
     if options.modalities and isinstance(respondent, Model):
         _check_modalities(options, respondent)
-    template = read_templates(PROMPTS, options.prompts)["question"]
+    template = read_templates(suite.home, options.prompts)["question"]
     return Bench(
         options=options,
+        suite=suite,
         dataset=dataset,
         samples=samples,
         respondent=respondent,

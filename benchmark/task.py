@@ -1,106 +1,96 @@
-"""The eight tasks as a table, and one question about one clip.
+"""A task of a benchmark, and one question of it."""
 
-A row of the published data, from which a `Sample` is made:
-
-    {"video_id": "MAFW/video/03419.mp4", "label": "anger,disgust", "label_set": ["disappointment", "fear", …]}
-"""
-
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from benchmark.clip import Clip
-
-Subject = Literal["emotion", "sentiment", "intent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One of the benchmark's tasks (MME-Emotion, arXiv 2508.09210).
+    """A task of a suite.
 
     Attributes:
-        name: as published, e.g. `ER-Wild`.
+        name: as published.
         title: the name spelled out.
-        subject: what is asked for, as a noun.
+        subject: what is asked for, as a noun: emotion, sentiment, intent.
         question: the wording of the question.
-        separator: what stands between several labels in the data, or None where there is one label only.
+        metric: how answers are scored: a module of `evaluators.metrics`, or `python:MODULE:ATTR`.
+        separator: what stands between several labels in the data, or None where there is only one label.
+        place: its position in the suite.
     """
 
     name: str
     title: str
-    subject: Subject
+    subject: str
     question: str
+    metric: str
     separator: str | None = None
+    place: int = 0
 
     @property
     def several(self) -> bool:
-        """Whether a clip may carry several labels."""
+        """Whether a sample may have several labels."""
         return self.separator is not None
 
     def targets(self, label: str) -> tuple[str, ...]:
-        """The labels in the data's `label`, in its order: `"anger,disgust"` is two for ML-ER and one elsewhere."""
+        """The labels in the data's `label`, in its order: `"anger,disgust"` is two only where a comma separates."""
         parts = label.split(self.separator) if self.separator else [label]
         return tuple(part.strip() for part in parts)
 
+    def is_named(self, text: str) -> bool:
+        """Whether the text is its name, in any spelling: `ER-Lab`, `ER_Lab`, `er-lab`."""
+        return spelling(text) == spelling(self.name)
 
-def _table(*tasks: Task) -> Mapping[str, Task]:
-    return MappingProxyType({task.name: task for task in tasks})
+
+def spelling(name: str) -> str:
+    """The name as all its spellings are compared."""
+    return name.strip().lower().replace("_", "-")
 
 
-_EMOTION = "Which emotion does the person at the centre of the clip show most clearly?"
-_EMOTIONS = "Which emotion or emotions does the person at the centre of the clip show? There may be one or several."
+def task_named(name: str, tasks: Iterable[Task]) -> Task | None:
+    """The task of that name, in any spelling."""
+    return next((task for task in tasks if task.is_named(name)), None)
 
-TASKS: Mapping[str, Task] = _table(
-    Task(name="ER-Lab", title="emotion recognition, in the laboratory", subject="emotion", question=_EMOTION),
-    Task(name="ER-Wild", title="emotion recognition, in the wild", subject="emotion", question=_EMOTION),
-    Task(name="Noise-ER", title="emotion recognition under noise", subject="emotion", question=_EMOTION),
-    Task(name="FG-ER", title="fine-grained emotion recognition", subject="emotion", question=_EMOTIONS, separator=";"),
-    Task(name="ML-ER", title="multi-label emotion recognition", subject="emotion", question=_EMOTIONS, separator=","),
-    Task(
-        name="SA",
-        title="sentiment analysis",
-        subject="sentiment",
-        question="Which sentiment does the speaker express?",
-    ),
-    Task(
-        name="FG-SA",
-        title="fine-grained sentiment analysis",
-        subject="sentiment",
-        question="Which sentiment does the speaker express, and how strongly?",
-    ),
-    Task(
-        name="IR",
-        title="intent recognition",
-        subject="intent",
-        question="What does the speaker intend with what is said?",
-    ),
-)
-"""The published tasks by name, in the paper's order."""
+
+def leading_task(stem: str, tasks: Iterable[Task]) -> Task | None:
+    """The task with whose name a file's name begins: `ER_Lab_qwen2_audio_clues`."""
+    words = f"{spelling(stem)}-"
+    return next((task for task in tasks if words.startswith(f"{spelling(task.name)}-")), None)
+
+
+class Turn(NamedTuple):
+    """What one speaker says: `user`, `assistant` (whoever is under test) or `system`."""
+
+    speaker: Literal["user", "assistant", "system"]
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One question about one clip: one pytest case.
+    """One question: one pytest case.
 
     Attributes:
-        id: short, unique in the data set and the same on every machine, e.g. `ER-Wild/MELD/test_dia100_utt0`.
-        task: which of the tasks.
-        clip: the recording; its file need not exist, and the case is then an error.
-        label_set: the candidates, in the order in which they are shown.
-        targets: the true label(s), each one of `label_set`.
-        source: the corpus the clip comes from, e.g. `MELD`; "unknown" where the data does not tell.
+        id: short, unique in the data set and the same on every machine, e.g. `SA/MELD/test_dia100_utt0`.
+        task: the task that it belongs to.
+        clip: the recording; its file need not exist, and the case is then an error. None where there is only text.
+        turns: what is said before the question: a dialogue, a scenario; empty where there is only a clip.
+        label_set: the candidates, in the order in which they are shown; empty where any answer may be given.
+        targets: the true label(s).
+        source: the corpus, e.g. `MELD`; "unknown" where the data does not say.
         recording: what the clip was cut from; samples that share it are not independent of each other.
         video_id: the id that the data file gives, by which answers produced elsewhere are found.
-        audio_clue: what is heard, for the judge alone; None where nobody has said.
+        audio_clue: what is heard, for the judge only; None where nobody has said.
     """
 
     id: str
     task: Task
-    clip: Clip
+    clip: Clip | None
     label_set: tuple[str, ...]
     targets: tuple[str, ...]
     source: str
     recording: str
     video_id: str
     audio_clue: str | None = None
+    turns: tuple[Turn, ...] = ()

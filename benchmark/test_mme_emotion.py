@@ -1,9 +1,9 @@
 """One sample is one case."""
 
 from benchmark.task import Sample
-from evaluators.score import Score
+from evaluators.outcome import Score
 
 
 def test_sample(sample: Sample, score: Score) -> None:
     """The model names every true label of the clip, and no other where one is asked for."""
-    assert score.recognition == 1, score.explain(sample)
+    assert score.right, score.explain(sample)

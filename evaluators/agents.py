@@ -15,7 +15,6 @@ from benchmark.accounts.snapshots import is_same_model
 from benchmark.errors import RunError
 from benchmark.model import Model
 from benchmark.models.find import ModelOptions
-from benchmark.models.templates import PROMPTS as QUESTION_PROMPTS
 from benchmark.models.templates import check_replacements, read_templates
 from benchmark.options import Listed, Parameters, option
 from benchmark.run_setup import Bench
@@ -27,6 +26,7 @@ from evaluators.judge.judge import TEXTS as JUDGED
 from evaluators.judge.judge import Judge, PromptedJudge
 from evaluators.judge.panel import Panel
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
+from evaluators.metrics.measures import measures_of
 from evaluators.scorer import Thoughts
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -85,14 +85,15 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
         RunError: one is not to be had, there is nobody to judge, one model would judge twice, or a prompt of the user's
             does not enclose what it should.
     """
+    demo = bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME
     chosen = partial(
         agent_spec,
-        offline=bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME,
+        offline=demo or not measures_of(bench.suite).roles,
         key_is_set=not bench.asks or bool(os.environ.get("OPENAI_API_KEY")),
     )
     settings = partial(_settings, options=options, bench=bench)
     judges = options.judge or (chosen(None, PAPER_JUDGE),)
-    check_replacements(bench.options.prompts, [*QUESTION_PROMPTS.glob("*.txt"), *PROMPTS.glob("*.txt")])
+    check_replacements(bench.options.prompts, [*bench.suite.home.glob("*.txt"), *PROMPTS.glob("*.txt")])
     extractor, clue_model = chosen(options.extractor, PAPER_EXTRACTOR), options.clue_model
     found = tuple(find_judge(judge, settings("judge", judge, ("video",))) for judge in judges)
     _refuse_twins(found)

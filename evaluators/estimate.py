@@ -222,7 +222,8 @@ def known_and_not(
     others: list[Sample] = []
     for sample in samples:
         with suppress(DataError):
-            is_known = reader.knows(sample.clip, fps=fps, most=most) and reader.knows(sample.clip)
+            clip = sample.clip
+            is_known = clip is None or (reader.knows(clip, fps=fps, most=most) and reader.knows(clip))
             (known if is_known else others).append(sample)
     step = max(1.0, len(others) / REHEARSED)
     chosen = [others[int(step * place)] for place in range(min(REHEARSED, len(others)))]

@@ -37,8 +37,9 @@ from evaluators.estimate import Expected, Looking, Nothing, Rehearsal, Understud
 from evaluators.judge.check import Checked, check_judge
 from evaluators.judge.clue import Listener
 from evaluators.judge.extractor import PromptedExtractor
-from evaluators.score import Score
-from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, unforeseen, with_waveform
+from evaluators.metrics.metric import find_metric
+from evaluators.outcome import Score, Scored, Unscored
+from evaluators.scorer import Scorer, answer_and_score, unforeseen, with_waveform
 
 pytest_plugins = ["benchmark.plugin"]
 
@@ -380,10 +381,10 @@ def score(request: pytest.FixtureRequest, sample: Sample, engine: Engine[Scored 
     if isinstance(outcome, Unscored):
         request.node.user_properties.append(("unscored", outcome.stage))
         pytest.fail(f"{sample.id} has no score ({outcome.stage}): {outcome.error}", pytrace=False)
+    marks, metric = outcome.score.marks(sample), find_metric(sample.task.metric)
+    told = {measure.name for measure in metric.measures}
     request.node.user_properties += [
-        ("recognition", float(outcome.score.recognition)),
-        ("reasoning", float(outcome.score.reasoning)),
-        ("cot", float(outcome.score.cot())),
+        (name, float(mark)) for name, mark in marks.items() if mark is not None and name in told
     ]
     return outcome.score
 

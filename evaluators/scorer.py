@@ -1,141 +1,22 @@
 """The flow, written once: a sample and a model in, a score out."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from benchmark.clip import Frames, as_frames
 from benchmark.clips.reader import ClipReader
-from benchmark.clips.waveform import Waveform
-from benchmark.errors import DataError, EmotionError, ExtractorError, JudgeError, ModelError, RunError, boundary
+from benchmark.errors import DataError, EmotionError, ModelError, RunError, boundary
 from benchmark.fault import Fault, fault_of, without_folders
 from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
-from evaluators.judge.agent import Reply
 from evaluators.judge.clue import Listener
-from evaluators.judge.evidence import Evidence, Question
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
-from evaluators.judge.labels import named_labels
-from evaluators.judge.rating import Rating
-from evaluators.judge.refusal import is_refusal, without_credit
-from evaluators.judge.rules import recognised
-from evaluators.score import Score
+from evaluators.metrics.metric import find_metric
+from evaluators.outcome import AGAIN, Repeated, Score, Scored, Trace, Unscored
 
 Thoughts = Literal["rated", "ignored"]
 """What becomes of what a model shows of its thinking, wherever its server puts it."""
-
-
-AGAIN = "repeated"
-"""Before a role: of who took it when it was asked again, where that was another model."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """What an agent took to give its part.
-
-    Attributes:
-        model: who spoke; None if unknown.
-        usage: all its attempts together.
-        rejected: its replies that did not parse, oldest first.
-        left_out: parameters of its requests that the server has refused.
-    """
-
-    model: str | None
-    usage: Usage = field(default_factory=Usage)
-    rejected: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """The frames that the judge looked at.
-
-    Attributes:
-        seconds: when each is shown.
-        decoder: what decoded them.
-        key: under which the cache keeps them.
-    """
-
-    seconds: tuple[float, ...]
-    decoder: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """A sample that has a score.
-
-    Attributes:
-        sample: the question.
-        score: the answer, its steps, their ratings.
-        audio_clue: what the judge was told of the sound.
-        seen: the frames that the judge looked at; None where it looked at none.
-        traces: by role: extractor, judge, and listener where one was asked.
-        by_rules: what a list of words makes of the last step, beside the judge's rating.
-        refused: whether the answer refuses the question.
-        repeats: what came of asking again; None where that was not done.
-        waveform: of the clip's sound, for whoever reads the report; None where nobody has looked, or there is none.
-        length: of the clip in seconds, by what its file says; None where nobody has looked, or it says nothing.
-        fault: of the suite's or a package's, in what no score hangs on.
-    """
-
-    sample: Sample
-    score: Score
-    audio_clue: str | None
-    seen: Seen | None
-    traces: Mapping[str, Trace]
-    by_rules: Rating
-    refused: bool = False
-    repeats: "Repeated | None" = None
-    waveform: Waveform | None = None
-    length: float | None = None
-    fault: Fault | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeated:
-    """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both.
-
-    Attributes:
-        answers: of answer 1 to K.
-        judgements: of judgement 1 to K.
-        error: why there are none of either; None where there are.
-    """
-
-    answers: tuple[Score, ...] = ()
-    judgements: tuple[Score, ...] = ()
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unscored:
-    """A sample that could not be scored: neither a zero nor a gap.
-
-    Attributes:
-        sample: the question.
-        stage: where it ended: data, model, extractor or judge; run where a worker process died over it, or the suite's
-            own code failed between these.
-        error: why, in a sentence.
-        answer: the model's, where it came so far.
-        replies: those of the agent that was given up, oldest first.
-        usage: what was spent on it besides the answer.
-        waveform: as for `Scored`, and so `length`.
-        fault: the exception behind it, where that is of a kind that nobody foresaw.
-    """
-
-    sample: Sample
-    stage: str
-    error: str
-    answer: Answer | None = None
-    replies: tuple[str, ...] = ()
-    usage: Usage = field(default_factory=Usage)
-    waveform: Waveform | None = None
-    length: float | None = None
-    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +39,7 @@ class Scorer:
     thoughts: Thoughts = "rated"
 
     async def score(self, sample: Sample, answer: Answer, repeat: int = 0) -> Scored:
-        """Steps, then ratings, then the score; `repeat` counts how often the sample has been judged before.
+        """The sample's score by its task's metric; `repeat` counts how often the sample has been judged before.
 
         Raises:
             DataError: the clip cannot be read.
@@ -166,76 +47,20 @@ class Scorer:
             ExtractorError: the extractor gave up.
             JudgeError: the judge or the listener gave up.
         """
-        question = Question(subject=sample.task.subject, label_set=sample.label_set, several=sample.task.several)
-        rated = self._rated(answer)
-        with boundary(ExtractorError):
-            steps = await self.extractor.extract(rated, question)
-        traces = {"extractor": _trace(steps)}
-        with _spent(traces), boundary(JudgeError):
-            frames = await self.reader.frames_soon(sample.clip) if self.judge.sees else as_frames(())
-            clue = await self._clue(sample, traces)
-            evidence = Evidence(
-                question=question,
-                targets=sample.targets,
-                audio_clue=clue,
-                frames=frames,
-                spread=self.reader.spread,
-                repeat=repeat,
-            )
-            ratings = await self.judge.rate(steps.value, evidence)
-        traces["judge"] = _trace(ratings)
-        with _spent(traces), boundary(EmotionError):
-            predicted = named_labels(steps.value.prediction, sample.label_set)
-            refused = is_refusal(steps.value, rated)
-            given = without_credit(ratings.value) if refused else ratings.value
-            return Scored(
-                sample=sample,
-                score=Score(answer=answer, steps=steps.value, ratings=given, predicted=predicted),
-                audio_clue=clue,
-                seen=_seen(frames),
-                traces=traces,
-                by_rules=recognised(steps.value, evidence),
-                refused=refused,
-            )
+        return await find_metric(sample.task.metric).score(sample, answer, self, repeat)
 
-    def _rated(self, answer: Answer) -> Answer:
-        """The answer as it is rated."""
+    def rated(self, answer: Answer) -> Answer:
+        """The answer as it is scored, with or without its thoughts.
+
+        Raises:
+            ModelError: it has nothing but thoughts, and these are ignored.
+        """
         if self.thoughts == "rated":
             return answer
         if not answer.text.strip():
             why = "its tokens ran out; raise max_tokens" if answer.ending == "cut off" else "it said no more"
             raise ModelError(f"The reply is nothing but thoughts, which --thoughts=ignored leaves out ({why}).")
         return replace(answer, thoughts=None)
-
-    async def _clue(self, sample: Sample, traces: dict[str, Trace]) -> str | None:
-        if sample.audio_clue or self.listener is None:
-            return sample.audio_clue
-        sound = await self.reader.soon(partial(self.reader.sound, sample.clip))
-        if sound is None:
-            return "The clip has no sound."
-        described = await self.listener.describe(sound, sample.task)
-        traces["listener"] = _trace(described)
-        return described.value
-
-
-def _trace(reply: Reply[Any]) -> Trace:
-    return Trace(model=reply.model, usage=reply.usage, rejected=reply.rejected, left_out=reply.left_out)
-
-
-def _seen(frames: Frames) -> Seen | None:
-    """What is told of frames: they themselves would stay in memory until the sample's case is run."""
-    source = frames.source
-    return Seen(seconds=frames.seconds, decoder=source.decoder, key=source.key) if source else None
-
-
-@contextmanager
-def _spent(traces: Mapping[str, Trace]) -> Iterator[None]:
-    """Adds to an error what earlier agents took: money is on record though the sample ends unscored."""
-    try:
-        yield
-    except EmotionError as error:
-        error.usage = sum((trace.usage for trace in traces.values()), error.usage)
-        raise
 
 
 async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, repeats: int = 1) -> Scored | Unscored:
@@ -275,6 +100,8 @@ def unforeseen(sample: Sample, error: BaseException) -> Unscored:
 
 def _public(text: str, sample: Sample) -> str:
     """The text without where the clip lies: that is not for reports that people hand on."""
+    if sample.clip is None:
+        return text
     whole, told = str(sample.clip.path.absolute()), str(sample.clip.path)
     for path in (whole, told, without_folders(whole), without_folders(told)):
         text = text.replace(path, sample.id)
@@ -289,10 +116,13 @@ def _public_fault(error: EmotionError, sample: Sample) -> Fault | None:
 
 async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Scored | Unscored:
     """The same with the clip's length and the waveform of its sound; no score hangs on them, so there may be none."""
+    clip = outcome.sample.clip
+    if clip is None:
+        return outcome
     try:
         with boundary(DataError):
-            outcome = replace(outcome, length=await reader.length_soon(outcome.sample.clip))
-            waveform = await reader.waveform_soon(outcome.sample.clip)
+            outcome = replace(outcome, length=await reader.length_soon(clip))
+            waveform = await reader.waveform_soon(clip)
     except DataError as error:
         return replace(outcome, fault=outcome.fault or _public_fault(error, outcome.sample))
     return replace(outcome, waveform=waveform)

@@ -22,6 +22,7 @@ from benchmark.plugin import (
     usage_errors,
 )
 from evaluators.estimate import ends_of, lines_of
+from evaluators.metrics.measures import measures_of
 from evaluators.plugin import (
     EVALUATOR_OPTIONS,
     OUTCOME,
@@ -143,14 +144,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             if (gate := _gate(config)) is not None:
                 _put_to(gate, background, config)
             folder = RunFolder(config.stash[RUN_PATH])
-        shown = Shown(config, Progress(background.selected))
+        shown = Shown(config, Progress(background.selected, bench_of(config).suite))
         recorder = config.stash[RECORDER] = Recorder(session, folder, background, shown)
         config.pluginmanager.register(recorder, "mme-emotion-recorder")
         # after the recorder, and so before it in turn: what is amiss is said before the judge is checked
         config.pluginmanager.register(shown, "mme-emotion-progress")
         page = path_between(Path(config.getoption("htmlpath", None) or PAGE).absolute(), folder.path)
         whole = config.stash[REPORT_OPTIONS].html_all
-        rows = HtmlRows(recorder.records, lambda: recorder.report, page, shown.failures, whole=whole)
+        rows = HtmlRows(
+            recorder.records,
+            measures_of(bench_of(config).suite),
+            lambda: recorder.report,
+            page,
+            shown.failures,
+            whole=whole,
+        )
         config.pluginmanager.register(rows, "mme-emotion-html")
 
 
@@ -170,7 +178,13 @@ def _gate(config: pytest.Config) -> Gate | None:
         raise RunError("--until-decided needs all samples in one run: leave --shard away.")
     if options.until_decided and not (options.gate or options.baseline):
         raise RunError("--until-decided stops when a gate is settled: add --gate=FILE.toml or --baseline=RUN.")
-    return read_gate(options.gate, options.baseline, options.baseline_allow, allow_substitute=options.allow_substitute)
+    return read_gate(
+        options.gate,
+        options.baseline,
+        options.baseline_allow,
+        allow_substitute=options.allow_substitute,
+        suite=bench_of(config).suite,
+    )
 
 
 @pytest.hookimpl(trylast=True)

@@ -21,6 +21,7 @@ from benchmark.plugin import (
 )
 from benchmark.storage.files import keep
 from benchmark.text import SEATS
+from evaluators.outcome import Scored, Unscored
 from evaluators.plugin import (
     ENGINE,
     UNKEPT,
@@ -28,7 +29,6 @@ from evaluators.plugin import (
     check_judges,
     end_workers,
 )
-from evaluators.scorer import Scored, Unscored
 from reports.ending import ENDED_EARLY, Ending, exit_code
 from reports.failures import Failures
 from reports.figures.health import cost_of, health_of, shortfalls
@@ -232,7 +232,7 @@ class Recorder:
         """Puts frames beside the page, and clips where that was asked for; says where clips are."""
         config, linked, place = self._session.config, linked_to(report), self._folder.path / PAGE_FOLDER
         if config.stash[REPORT_OPTIONS].report_media:
-            clips = {sample.id: sample.clip for sample in self._samples}
+            clips = {sample.id: sample.clip for sample in self._samples if sample.clip is not None}
             linked = replace(linked, urls=place_clips(records, place, clips, reader_of(config)))
         place_frames(records, place, cache_of(config).media.find)
         return linked
@@ -369,4 +369,5 @@ def _id_of(case: str) -> str:
 
 def record_line(outcome: Scored | Unscored, config: pytest.Config) -> tuple[str, str | None]:
     """The record of a sample as JSON, and where it could not be made whole, why."""
-    return line_of(outcome, bench_of(config).dataset.place_of(outcome.sample.clip))
+    clip = outcome.sample.clip
+    return line_of(outcome, None if clip is None else bench_of(config).dataset.place_of(clip))

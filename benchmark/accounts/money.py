@@ -46,7 +46,7 @@ def input_usage(prompt: Prompt) -> tuple[Usage, Usage]:
     low, high = (
         Usage(
             input_tokens=round(
-                len(prompt.text) / CHARACTERS_A_TOKEN[1 - end]
+                (len(prompt.text) + sum(len(turn.text) for turn in prompt.turns)) / CHARACTERS_A_TOKEN[1 - end]
                 + pictures * TOKENS_A_PICTURE[end]
                 + seconds * TOKENS_A_SECOND_OF_SOUND[end]
                 + clips * TOKENS_A_CLIP[end]

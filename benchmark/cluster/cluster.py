@@ -309,6 +309,7 @@ class Fleet:
             file, key = self._cluster.cache().media.find(frames.source.key), frames.source.key
         parcel = Parcel(
             text=request.prompt.text,
+            turns=request.prompt.turns,
             model=request.model,
             generation=request.generation,
             urgent=request.urgent,

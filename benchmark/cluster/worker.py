@@ -21,6 +21,7 @@ from benchmark.local.network import TransformersNetwork
 from benchmark.local.placement import one_at_a_time
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
+from benchmark.task import Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Parcel:
     """
 
     text: str
+    turns: tuple[Turn, ...]
     model: str
     generation: Generation
     urgent: bool
@@ -149,4 +151,4 @@ def _unpacked(parcel: Parcel, material: Material) -> Prompt:
         if len(encoded) != len(material.seconds):
             raise FileNotFoundError(f"{parcel.file} is not whole")
     frames = Frames(material.seconds, material.digest, lambda: encoded, None, encoded)
-    return Prompt(text=parcel.text, frames=frames, sound=material.sound)
+    return Prompt(text=parcel.text, turns=parcel.turns, frames=frames, sound=material.sound)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.data.download import unpack
-from benchmark.data.rows import inner_id, leading_task, slashed, task_named
+from benchmark.data.rows import inner_id, slashed
 from benchmark.errors import DataError
+from benchmark.suite import Suite
 from benchmark.task import Task
 from benchmark.text import NOT_REGULAR, clip_flaw, size_of
 
@@ -68,25 +69,26 @@ def _is_new(link: str, followed: set[str]) -> bool:
     return len(followed) > before
 
 
-def task_around(path: str) -> Task | None:
-    """The task that the innermost folder named after one is about."""
-    return next((task for folder in reversed(path.split("/")[:-1]) if (task := task_named(folder))), None)
-
-
-def find_clips(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int], problems: list[str]) -> Sequence[Found]:
+def find_clips(
+    root: Path, wanted: Sequence[Wanted], files: Mapping[str, int], suite: Suite, problems: list[str]
+) -> Sequence[Found]:
     """Where each clip is; zip files of tasks that lack some are unpacked first, their faults added to the problems."""
-    found = _find(root, wanted, files)
+    found = _find(root, wanted, files, suite)
     lacking = {clip.task for clip, place in zip(wanted, found, strict=True) if place.flaw}
-    if lacking and _unpack(root, files, lacking, problems):
-        found = _find(root, wanted, list_files(root))
+    if lacking and _unpack(root, files, lacking, suite, problems):
+        found = _find(root, wanted, list_files(root), suite)
     return found
 
 
-def _find(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int]) -> list[Found]:
+def _find(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int], suite: Suite) -> list[Found]:
     by_name: dict[str, list[str]] = defaultdict(list)
     for path in files:
         by_name[_spelt(path).rpartition("/")[2]].append(path)
-    return [_locate(root, clip, files, by_name.get(_spelt(clip.name), ())) for clip in wanted]
+    found = []
+    for clip in wanted:
+        distances = {namesake: _distance(clip, namesake, suite) for namesake in by_name.get(_spelt(clip.name), ())}
+        found.append(_locate(root, clip, files, distances))
+    return found
 
 
 def _spelt(path: str) -> str:
@@ -95,10 +97,9 @@ def _spelt(path: str) -> str:
     return f"{stem}{dot}{suffix.lower()}" if dot and "/" not in suffix else slashed(path)
 
 
-def _locate(root: Path, clip: Wanted, files: Mapping[str, int], namesakes: Sequence[str]) -> Found:
+def _locate(root: Path, clip: Wanted, files: Mapping[str, int], distances: Mapping[str, tuple[int, bool]]) -> Found:
     path = clip.place
     if path not in files:
-        distances = {namesake: _distance(clip, namesake) for namesake in namesakes}
         nearest = min(distances.values(), default=_ELSEWHERE)
         near = sorted(namesake for namesake, distance in distances.items() if distance == nearest < _ELSEWHERE)
         if len(near) != 1:
@@ -113,14 +114,14 @@ def _locate(root: Path, clip: Wanted, files: Mapping[str, int], namesakes: Seque
 _ELSEWHERE = (4, False)
 
 
-def _distance(clip: Wanted, namesake: str) -> tuple[int, bool]:
+def _distance(clip: Wanted, namesake: str, suite: Suite) -> tuple[int, bool]:
     """How far from its place a file of the clip's name lies, and whether its name is spelt otherwise.
 
     It is 0 and 1 within the clip's task, and `_ELSEWHERE` within another's.
     """
     inner, path = _spelt(inner_id(clip.task, clip.video_id)), _spelt(namesake)
     ends, otherwise = f"/{path}".endswith(f"/{inner}"), not namesake.endswith(clip.name)
-    task = task_around(path)
+    task = suite.task_around(path)
     if task == clip.task:
         return 0 if ends else 1, otherwise
     if ends and "/" in inner:  # its corpus's folder vouches for it, whichever task that belongs to
@@ -128,11 +129,11 @@ def _distance(clip: Wanted, namesake: str) -> tuple[int, bool]:
     return (3, otherwise) if task is None else _ELSEWHERE
 
 
-def _unpack(root: Path, files: Mapping[str, int], lacking: Set[Task], problems: list[str]) -> bool:
+def _unpack(root: Path, files: Mapping[str, int], lacking: Set[Task], suite: Suite, problems: list[str]) -> bool:
     """Unpacks the zip files that may hold clips of the tasks; says whether there is anything new."""
     unpacked = False
     for archive in (file for file in files if file.lower().endswith(".zip") and files[file] != NOT_REGULAR):
-        task = leading_task(_stem(archive).rpartition("/")[2]) or task_around(archive)
+        task = suite.leading_task(_stem(archive).rpartition("/")[2]) or suite.task_around(archive)
         target = _target(archive, files)
         if target is None or (root / target).exists() or not (task is None or task in lacking):
             continue

@@ -2,26 +2,22 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from benchmark.clip import Clip
 from benchmark.data.download import fetch, read_table
-from benchmark.data.folder import read_folder
 from benchmark.data.own import FORMATS, Origin, gather, read_own
 from benchmark.data.rows import Gathered, Row, case_ids, duplicates, flaws
 from benchmark.errors import DataError
 from benchmark.storage.cache import key_of
-from benchmark.task import TASKS, Sample
+from benchmark.suite import Suite, find_suite
+from benchmark.task import Sample
 from benchmark.text import storable
 
-DEMO = Path(__file__).parents[1] / "demo" / "clips"
-LAYOUT = (
-    "expected are TASK/question/*.json with clips at TASK/<video_id>, or TASK.json with TASK.zip as on the hub; "
-    f"the tasks are {', '.join(TASKS)}"
-)
 MOST_PROBLEMS = 50
 """How many problems one message lists."""
 
@@ -50,20 +46,26 @@ class Dataset:
         return Path(path.removeprefix(folder)).as_posix() if path.startswith(folder) else None
 
 
-def read_samples(where: str) -> Dataset:
-    """The samples of an MME-Emotion folder, a hub id (`hf:ID`, `hf:ID@REVISION`), the `demo`, or a user's own file.
+def read_samples(where: str, suite: Suite | None = None) -> Dataset:
+    """The samples of a suite's folder, a hub id (`hf:ID`, `hf:ID@REVISION`), the `demo`, or a user's own file.
+
+    Without a suite they are MME-Emotion's. A folder is read by the suite's `reader`: given the folder and the suite, it
+    returns the rows that it has gathered, or None where there is no question.
 
     Raises:
         DataError: there is no such place, or something in it is wrong; all that is then listed, one line each.
         RunError: a package that the hub needs is not installed.
     """
+    suite = suite or find_suite()
     if where.startswith("hf:"):
-        return _dataset(where, *_gather_hub(where.removeprefix("hf:")))
-    path = DEMO if where == "demo" else Path(where).expanduser()
+        return _dataset(where, *_gather_hub(where.removeprefix("hf:"), suite))
+    path = (suite.demo_folder if where == "demo" else None) or Path(where).expanduser()
     if path.is_dir():
-        return _dataset(where if where == "demo" else path.resolve().name, _gather_folder(path), path.resolve())
+        return _dataset(where if where == "demo" else path.resolve().name, _gather_folder(path, suite), path.resolve())
     if path.is_file() and path.suffix.lower() in FORMATS:
-        return _dataset(path.name, read_own(path), path.parent.absolute())
+        return _dataset(path.name, read_own(path, suite), path.parent.absolute())
+    if where == "demo":
+        raise DataError(f"{suite.title} has no demo: name its data with --data.")
     raise DataError(
         f"There is no data at {where}: give a folder, hf:ID, demo, or a file of your own clips ({', '.join(FORMATS)})."
     )
@@ -128,20 +130,39 @@ def _sample(row: Row, case_id: str) -> Sample:
     )
 
 
-def _gather_folder(path: Path) -> Gathered:
-    gathered = read_folder(path)
+def _gather_folder(path: Path, suite: Suite) -> Gathered:
+    gathered = _reader(suite)(path, suite)
     if gathered is None:
-        raise DataError(f"{path} holds no MME-Emotion questions: {LAYOUT}.")
+        raise DataError(f"{path} holds no {suite.title} questions: {_layout(suite)}.")
     return gathered
 
 
-def _gather_hub(name: str) -> tuple[Gathered, Path]:
+def _gather_hub(name: str, suite: Suite) -> tuple[Gathered, Path]:
     folder = fetch(name)
-    if (gathered := read_folder(folder)) is not None:
+    if (gathered := _reader(suite)(folder, suite)) is not None:
         return gathered, folder.resolve()
     source = name.partition("@")[0].rpartition("/")[2]
     try:
         placed = [(f"row {number}", row) for number, row in enumerate(read_table(folder), 1)]
     except DataError as error:
-        raise DataError(f"hf:{name} holds no MME-Emotion questions ({LAYOUT}) and no table: {error}") from error
-    return gather(placed, Origin(folder=folder, source=source, confined=True)), folder.absolute()
+        raise DataError(
+            f"hf:{name} holds no {suite.title} questions ({_layout(suite)}) and no table: {error}"
+        ) from error
+    return gather(placed, Origin(suite=suite, folder=folder, source=source, confined=True)), folder.absolute()
+
+
+def _layout(suite: Suite) -> str:
+    expected = f"expected are {suite.layout}; " if suite.layout else ""
+    return f"{expected}the tasks are {', '.join(suite.tasks)}"
+
+
+Reader = Callable[[Path, Suite], Gathered | None]
+
+
+def _reader(suite: Suite) -> Reader:
+    """What reads a folder of the suite's own layout; without one no folder holds questions."""
+    if not suite.reader:
+        return lambda *_: None
+    module, _, name = suite.reader.partition(":")
+    reader: Reader = getattr(import_module(module), name)
+    return reader

@@ -9,17 +9,17 @@ or tabs between its columns, whichever part those of its first line; the labels 
 """
 
 import csv
+import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
 
-from benchmark.data.recording import own_recording
 from benchmark.data.rows import (
     Gathered,
     Label,
@@ -27,21 +27,24 @@ from benchmark.data.rows import (
     Row,
     leaves_folder,
     mistakes,
+    plain,
     read_list,
     slashed,
     source_name,
+    stem,
     targets_of,
-    task_named,
 )
 from benchmark.errors import DataError
-from benchmark.task import TASKS, Task
+from benchmark.suite import Suite
+from benchmark.task import Task
 from benchmark.text import clip_flaw, parse_json, read_text, size_of
 
 
-def _task(name: object) -> Task:
-    task = task_named(name) if isinstance(name, str) else None
+def _task(name: object, info: ValidationInfo) -> Task:
+    suite = cast("Suite", info.context)
+    task = suite.task_named(name) if isinstance(name, str) else None
     if task is None:
-        raise ValueError(f"`{name}` is none of {', '.join(TASKS)}")
+        raise ValueError(f"`{name}` is none of {', '.join(suite.tasks)}")
     return task
 
 
@@ -78,23 +81,25 @@ class Origin:
     """Where rows come from.
 
     Attributes:
+        suite: whose tasks they name.
         folder: where the paths of clips start.
         source: of the rows that name none; empty for the name of the folder that a clip lies in.
         confined: whether paths must stay below the folder, as those of a stranger's table must.
     """
 
+    suite: Suite
     folder: Path
     source: str = ""
     confined: bool = False
 
 
-def read_own(path: Path) -> Gathered:
+def read_own(path: Path, suite: Suite) -> Gathered:
     """The clips of a JSONL, JSON or CSV file."""
     try:
         placed = [(f"{path.name} {place}", record) for place, record in _READERS[path.suffix.lower()](path)]
     except DataError as error:
         return Gathered(rows=(), problems=(f"{path.name}: {error}",))
-    return gather(placed, Origin(folder=path.parent))
+    return gather(placed, Origin(suite=suite, folder=path.parent))
 
 
 def gather(placed: Iterable[Placed], origin: Origin) -> Gathered:
@@ -118,7 +123,7 @@ def _naming(record: object) -> str:
 def _parse(place: str, record: object, origin: Origin) -> Row:
     if isinstance(record, DataError):
         raise record
-    stated = OwnClip.model_validate(record)
+    stated = OwnClip.model_validate(record, context=origin.suite)
     if origin.confined and leaves_folder(stated.video):
         raise DataError("its path leaves the folder")
     video = _video(stated.video, origin.folder)
@@ -130,12 +135,18 @@ def _parse(place: str, record: object, origin: Origin) -> Row:
         label_set=stated.label_set,
         targets=targets_of(stated.task, stated.label),
         source=source,
-        recording=own_recording(source, video, stated.recording),
+        recording=_recording(source, video, stated.recording),
         clip=origin.folder / video,
         flaw=_flaw(origin.folder / video, video),
         audio_clue=stated.audio_clue,
         case=stated.id,
     )
+
+
+def _recording(source: str, video: str, stated: str | None) -> str:
+    """What the row states, else the clip itself, told apart by its whole path."""
+    digest = hashlib.sha256(video.encode()).hexdigest()[:8]
+    return plain(f"{source}/{stated}" if stated else f"{source}/{stem(video)}-{digest}")
 
 
 def _video(stated: str, folder: Path) -> str:

@@ -9,18 +9,16 @@ The parts of a row's `video_id` by their usual layouts:
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from benchmark.errors import DataError
-from benchmark.task import TASKS, Task
+from benchmark.task import Task
 from benchmark.text import parse_json, read_text
 
 
@@ -86,21 +84,6 @@ class Gathered:
     problems: tuple[str, ...]
 
 
-_SPELLINGS: Mapping[str, Task] = MappingProxyType({name.lower(): task for name, task in TASKS.items()})
-
-
-@cache
-def task_named(name: str) -> Task | None:
-    """The task of that name, however it is spelt: `ER-Lab`, `ER_Lab`, `er-lab`."""
-    return _SPELLINGS.get(name.strip().lower().replace("_", "-"))
-
-
-def leading_task(stem: str) -> Task | None:
-    """The task that a file's name begins with: `ER_Lab_qwen2_audio_clues`."""
-    words = stem.lower().replace("_", "-") + "-"
-    return next((task for name, task in TASKS.items() if words.startswith(f"{name.lower()}-")), None)
-
-
 def targets_of(task: Task, label: Sequence[str]) -> tuple[str, ...]:
     """The true labels, given one by one or as one string."""
     return tuple(target for part in label for target in task.targets(part))
@@ -135,7 +118,7 @@ def slashed(path: str) -> str:
 def inner_id(task: Task, video_id: str) -> str:
     """The `video_id` without the folder that only repeats the task."""
     head, slash, rest = video_id.partition("/")
-    return rest if slash and task_named(head) == task else video_id
+    return rest if slash and task.is_named(head) else video_id
 
 
 def flaws(row: Row) -> Iterator[str]:
@@ -180,50 +163,6 @@ def _mistake(found: ErrorDetails) -> str:
     if found["type"] == _BARE:
         return f"{field} {found['msg']}"
     return f"{field}: {found['msg'].removeprefix('Value error, ')}".replace("valid tuple", "list")
-
-
-@dataclass(frozen=True, slots=True)
-class _Corpus:
-    """How to tell a corpus by a file's name and its row's first candidate label; the pattern spans the whole stem."""
-
-    name: str
-    tasks: str
-    pattern: str
-    first_label: str = ""
-
-    def owns(self, task: str, stem: str, first_label: str) -> bool:
-        return (
-            task in self.tasks.split()
-            and self.first_label in ("", first_label)
-            and re.fullmatch(self.pattern, stem) is not None
-        )
-
-
-# Counted over the published annotations; the first that fits is the corpus.
-_CORPORA = (
-    _Corpus("IEMOCAP", "ER-Lab", r"Ses\d\d[FM]_(impro|script)\w+"),
-    _Corpus("MER2024", "Noise-ER", r"samplenew\d_\d+"),
-    _Corpus("BOLD", "FG-ER", r".+_\d{4}_\d+"),
-    _Corpus("MC-EIU", "ER-Wild IR", r"dia_\d+_utt_\d+_ch"),
-    _Corpus("MELD", "ER-Wild SA", r"test_dia\d+_utt\d+"),
-    _Corpus("CAER", "ER-Wild", r"test_[A-Z][a-z]+_\d+"),
-    _Corpus("E3", "ER-Wild", r"\d+_\d+_\d+"),
-    _Corpus("MAFW", "ER-Wild ML-ER", r"\d{5}", "disappointment"),
-    _Corpus("DFEW", "ER-Wild", r"\d+"),
-    _Corpus("CH-SIMS_v2_s", "SA", r"(video|aqgy\d+|csbgs\d+|test\d+)_\w+"),
-    _Corpus("CMU-MOSI", "SA", r".+_\d+", "neutral"),
-    _Corpus("CMU-MOSI", "FG-SA", r".+_\d+"),
-    _Corpus("CMU-MOSEI", "SA ML-ER", r".+_\d+"),
-)
-_PLAIN_FOLDERS = frozenset({"video", "videos", "clip", "clips"})
-
-
-def source_of(task: Task, video_id: str, label_set: Sequence[str]) -> str:
-    """The corpus a clip comes from: the first folder of its id, else told by its name; "unknown" where neither says."""
-    *folders, name = inner_id(task, video_id).split("/")
-    if folders and folders[0].lower() not in _PLAIN_FOLDERS:
-        return source_name(folders[0])
-    return next((corpus.name for corpus in _CORPORA if corpus.owns(task.name, stem(name), label_set[0])), "unknown")
 
 
 def source_name(text: str) -> str:

@@ -5,14 +5,12 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from benchmark.data.rows import task_named
 from benchmark.errors import RunError
-from benchmark.task import TASKS, Sample, Task
+from benchmark.suite import Suite, find_suite
+from benchmark.task import Sample, Task
 
 SEED = "mme-emotion"
 """Another seed makes another choice. Hashes stand in for a random generator: no Python version changes them."""
-
-_ORDER = tuple(TASKS)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -32,6 +30,7 @@ def select(
     tasks: Sequence[str] = (),
     limit: int | None = None,
     shard: tuple[int, int] | None = None,
+    suite: Suite | None = None,
 ) -> tuple[Sample, ...]:
     """The samples of the tasks, at most `limit` of them, and of these every N-th for shard K/N; in the data's order.
 
@@ -41,7 +40,7 @@ def select(
     Raises:
         RunError: a task is unknown or has no sample, the limit is below 1, or nothing is left.
     """
-    chosen = _of_tasks(samples, tasks)
+    chosen = _of_tasks(samples, tasks, suite or find_suite())
     if limit is not None:
         if limit < 1:
             raise RunError(f"--limit={limit} selects no sample: give 1 or more.")
@@ -54,17 +53,17 @@ def select(
     return chosen
 
 
-def _of_tasks(samples: Sequence[Sample], names: Sequence[str]) -> tuple[Sample, ...]:
-    wanted = {_task(name) for name in names}
+def _of_tasks(samples: Sequence[Sample], names: Sequence[str], suite: Suite) -> tuple[Sample, ...]:
+    wanted = {_task(name, suite) for name in names}
     for task in wanted - {sample.task for sample in samples}:
         raise RunError(f"--tasks={task.name} selects no sample: the data has none of that task.")
     return tuple(sample for sample in samples if not wanted or sample.task in wanted)
 
 
-def _task(name: str) -> Task:
-    task = task_named(name)
+def _task(name: str, suite: Suite) -> Task:
+    task = suite.task_named(name)
     if task is None:
-        raise RunError(f"--tasks={name} names no task; the tasks are {', '.join(TASKS)}.")
+        raise RunError(f"--tasks={name} names no task; the tasks are {', '.join(suite.tasks)}.")
     return task
 
 
@@ -82,7 +81,7 @@ def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
     for sample in samples:
         by_task[sample.task.name].append(sample)
     keyed = [
-        (rank / len(members), _ORDER.index(name), sample.id, sample)
+        (rank / len(members), sample.task.place, sample.id, sample)
         for name, members in by_task.items()
         for rank, sample in enumerate(_spread(members, seed))
     ]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmark.clips.jpeg import reformatted
 from benchmark.demo.face import SIZE, Expression, Person, draw_face
 from benchmark.demo.script import CLIPS, FEELINGS, LABEL_SETS, PERSONS, Feeling, Planned
-from benchmark.task import TASKS
+from benchmark.suite import find_suite
 
 FPS = 15
 RATE = 22_050
@@ -113,7 +113,7 @@ def write_task(name: str, plans: Sequence[Planned], out: Path) -> None:
         path = out / name / video_id
         path.parent.mkdir(parents=True, exist_ok=True)
         make_clip(plan, 8 * index + len(name), path)
-        label = (TASKS[name].separator or ",").join(plan.labels)
+        label = (find_suite().tasks[name].separator or ",").join(plan.labels)
         questions.append({"video_id": video_id, "label": label, "label_set": LABEL_SETS[name]})
         clues.append({"video_id": video_id, "ground_truth": label, "audio_clue": clue_of(plan)})
     for folder, file, rows in (("question", spelt, questions), ("audio_clue", f"{spelt}_audio_clues", clues)):

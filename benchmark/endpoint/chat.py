@@ -18,8 +18,9 @@ STREAM = "stream"
 def body_of(model: str, parameters: Mapping[str, Any], prompt: Prompt, audio_form: AudioForm = "base64") -> bytes:
     """The request's body; pictures were encoded beforehand, and are only put in their place."""
     head = json.dumps({"model": model, **parameters}, allow_nan=False)[:-1]
-    content = content_of(prompt, audio_form)
-    return b"".join([head.encode(), b', "messages": [{"role": "user", "content": [', content, b"]}]}"])
+    before = "".join(f"{json.dumps({'role': turn.speaker, 'content': turn.text})}, " for turn in prompt.turns)
+    opening = f'{head}, "messages": [{before}{{"role": "user", "content": ['
+    return b"".join([opening.encode(), content_of(prompt, audio_form), b"]}]}"])
 
 
 def refuse_large(body: bytes, most_mb: float) -> None:

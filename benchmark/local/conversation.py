@@ -13,6 +13,7 @@ from PIL import Image
 
 from benchmark.clip import Frame, Sound, as_frames
 from benchmark.prompt import Prompt
+from benchmark.task import Turn
 
 EXACT_FRAMES = MappingProxyType({"video_llava": 8})
 """Video-LLaVA's projector was trained on eight frames, whose place in the clip it does not learn (arXiv 2311.10122)."""
@@ -68,6 +69,7 @@ class Material:
         sound: mono, float32 in [-1, 1], shape (time,); None without.
     """
 
+    turns: tuple[Turn, ...]
     text: str
     pictures: tuple[NDArray[np.uint8], ...]
     fps: float
@@ -82,7 +84,8 @@ def weight_of(prompt: Prompt) -> float:
     """
     pictures = sum(map(len, as_frames(prompt.frames).encoded())) if prompt.frames else 0
     seconds = len(prompt.sound.samples) / prompt.sound.rate if prompt.sound else 0.0
-    return 1 + len(prompt.text) / 3 + pictures / 280 + 25 * seconds
+    letters = len(prompt.text) + sum(len(turn.text) for turn in prompt.turns)
+    return 1 + letters / 3 + pictures / 280 + 25 * seconds
 
 
 def material_of(prompt: Prompt, abilities: Abilities) -> Material:
@@ -104,6 +107,7 @@ def material_of(prompt: Prompt, abilities: Abilities) -> Material:
         sound = _rounded_up(sound, abilities)
     frames = _suited(prompt.frames, abilities) if prompt.frames else []
     return Material(
+        turns=prompt.turns,
         text=prompt.text,
         pictures=tuple(_pixels(frame.jpeg) for frame in frames),
         fps=pace_of(prompt.frames),
@@ -112,13 +116,14 @@ def material_of(prompt: Prompt, abilities: Abilities) -> Material:
 
 
 def conversation_of(material: Material, abilities: Abilities, *, woven: bool) -> list[dict[str, Any]]:
-    """The one turn of the user, as chat templates take it; sound woven into the video has no place of its own."""
+    """The dialogue, as chat templates take it; sound woven into the video has no place of its own."""
     parts: list[dict[str, Any]] = []
     if material.pictures:
         parts += [{"type": "video"}] if abilities.frames == "video" else [{"type": "image"}] * len(material.pictures)
     if material.sound is not None and not (woven and material.pictures):
         parts.append({"type": "audio"})
-    return [{"role": "user", "content": [*parts, {"type": "text", "text": material.text}]}]
+    before = [{"role": turn.speaker, "content": [{"type": "text", "text": turn.text}]} for turn in material.turns]
+    return [*before, {"role": "user", "content": [*parts, {"type": "text", "text": material.text}]}]
 
 
 def without_control(text: str, tokens: Iterable[str]) -> str:

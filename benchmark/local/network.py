@@ -183,7 +183,11 @@ class TransformersNetwork:
         return arguments
 
     def _text(self, material: Material, *, woven: bool) -> str:
-        harmless = replace(material, text=without_control(material.text, self._control))
+        harmless = replace(
+            material,
+            text=without_control(material.text, self._control),
+            turns=tuple(turn._replace(text=without_control(turn.text, self._control)) for turn in material.turns),
+        )
         conversation = conversation_of(harmless, self.abilities, woven=woven)
         return self._renderer.text(conversation)
 
@@ -193,7 +197,7 @@ class TransformersNetwork:
         sound = np.zeros(1, np.float32) if self.abilities.hears else None
         with suppress(ValueError):  # what it refuses, the first sample will tell
             try:
-                self._text(Material(text="Which?", pictures=shown, fps=1.0, sound=sound), woven=False)
+                self._text(Material(turns=(), text="Which?", pictures=shown, fps=1.0, sound=sound), woven=False)
             except Stopped as error:
                 raise RunError(f"hf:{checkpoint.name} cannot be asked: {error}. Use another checkpoint.") from None
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from benchmark.data.rows import leading_task, slashed, task_named
+from benchmark.data.rows import slashed
 from benchmark.errors import DataError, ModelError, RunError
 from benchmark.model import Answer
-from benchmark.task import Sample
+from benchmark.task import Sample, Task, leading_task, task_named
 from benchmark.text import QUOTED, one_line, parse_json, read_text
 
 SHOWN = 10
@@ -71,7 +71,8 @@ def read_answers(rest: str, samples: Sequence[Sample]) -> AnswersFile:
         RunError: a file cannot be used, a sample has two answers, an id fits several samples, or none fits any.
     """
     paths = [path for name in rest.split(",") for path in _files(Path(name.strip()).expanduser())]
-    rows = [row for path in paths for row in _read(path)]
+    tasks = tuple(dict.fromkeys(sample.task for sample in samples))
+    rows = [row for path in paths for row in _read(path, tasks)]
     found, unknown = _matched(rows, samples, rest)
     if not found:
         first = one_line(rows[0].video_id, QUOTED)
@@ -94,17 +95,15 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _read(path: Path) -> list[GivenAnswer]:
+def _read(path: Path, tasks: Sequence[Task]) -> list[GivenAnswer]:
     try:
         rows = list(_rows(read_text(path)))
     except DataError as error:
         raise RunError(f"answers:{path} {error}.") from error
     if not rows:
         raise RunError(f"answers:{path} holds no answer.")
-    named = leading_task(path.stem) or task_named(path.parent.name)
-    return [
-        _row(row, f"{path.name}, row {number}", named.name if named else None) for number, row in enumerate(rows, 1)
-    ]
+    named = leading_task(path.stem, tasks) or task_named(path.parent.name, tasks)
+    return [_row(row, f"{path.name}, row {number}", named, tasks) for number, row in enumerate(rows, 1)]
 
 
 def _rows(text: str) -> Iterator[object]:
@@ -125,7 +124,7 @@ def _rows(text: str) -> Iterator[object]:
             raise DataError(f"has a line, {number}, that {error}; {wanted}") from error
 
 
-def _row(row: object, place: str, task: str | None) -> GivenAnswer:
+def _row(row: object, place: str, named: Task | None, tasks: Sequence[Task]) -> GivenAnswer:
     if not isinstance(row, dict):
         raise RunError(f"answers: {place} is not an object with video_id and model_response.")
     if "model_response" not in row:
@@ -133,8 +132,8 @@ def _row(row: object, place: str, task: str | None) -> GivenAnswer:
     name, text = _id(row, place), row["model_response"]
     if not isinstance(text, str | None):
         raise RunError(f"answers: `model_response` of {place} is not text; write it between quotes.")
-    told = task_named(str(row["task"])) if "task" in row else None
-    return GivenAnswer(video_id=name, text=text or "", task=told.name if told else task, place=place)
+    task = (task_named(str(row["task"]), tasks) if "task" in row else None) or named
+    return GivenAnswer(video_id=name, text=text or "", task=task.name if task else None, place=place)
 
 
 def _id(row: Mapping[str, object], place: str) -> str:

@@ -42,21 +42,25 @@ class Prompter:
         """
         wanted = takes & self.modalities
         frames, sound, video = await self._material(sample, takes, wanted)
-        if not frames and sound is None and video is None:
+        if sample.clip is not None and not frames and sound is None and video is None:
             raise DataError(f"Nothing of {sample.id} can be sent: the model takes {_listed(takes)}, the clip has none.")
         text = self.template.substitute(
             subject=sample.task.subject,
-            material=_described(frames, hears=sound is not None, whole=video is not None),
+            material=""
+            if sample.clip is None
+            else _described(frames, hears=sound is not None, whole=video is not None),
             question=sample.task.question,
             labels="; ".join(sample.label_set),
             how_many="Name one label or several." if sample.task.several else "Name one label.",
         )
-        return Prompt(text=text, frames=frames, sound=sound, video=video)
+        return Prompt(text=text, frames=frames, sound=sound, video=video, turns=sample.turns)
 
     async def _material(
         self, sample: Sample, takes: frozenset[Modality], wanted: frozenset[Modality]
     ) -> tuple[Sequence[Frame], Sound | None, bytes | None]:
         reader, clip, hears = self.reader, sample.clip, "audio" in wanted
+        if clip is None:
+            return (), None, None
         if "clip" in takes and "video" in wanted:
             return (), None, await reader.soon(partial(reader.video, clip, sound=hears))
         frames = await reader.frames_soon(clip, fps=self.fps, most=self.most) if "video" in wanted else ()

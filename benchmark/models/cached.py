@@ -104,7 +104,9 @@ def recall_terms(model: Model, cache: Replies) -> str | None:
 def _parts(prompt: Prompt) -> tuple[str | bytes, ...]:
     sound = (b"",) if prompt.sound is None else (prompt.sound.samples.tobytes(), str(prompt.sound.rate))
     repeat = (f"repeat {prompt.repeat}",) if prompt.repeat else ()
-    return (prompt.text, as_frames(prompt.frames).digest, "sound", *sound, "video", prompt.video or b"", *repeat)
+    turns = ("turns", *(part for turn in prompt.turns for part in turn)) if prompt.turns else ()
+    media = (as_frames(prompt.frames).digest, "sound", *sound, "video", prompt.video or b"")
+    return (prompt.text, *media, *repeat, *turns)
 
 
 def _packed(answer: Answer, prompt: Prompt, asked: str, role: str) -> bytes:

@@ -7,8 +7,6 @@ from string import Template
 from benchmark.errors import RunError
 from benchmark.text import storable
 
-PROMPTS = Path(__file__).parents[1] / "prompts"
-
 
 def read_templates(home: Path, replacements: Path | None = None) -> Mapping[str, Template]:
     """The templates of a folder by name, each replaced by the file of that name in the user's folder, if there is one.

@@ -165,7 +165,7 @@ async def check_judge(judge: Judge, reader: ClipReader, *, short: bool) -> tuple
 async def _checked(anchor: Anchor, judge: Judge, reader: ClipReader) -> Checked:
     sample = anchor.sample
     question = Question(subject=sample.task.subject, label_set=sample.label_set, several=sample.task.several)
-    frames = await reader.frames_soon(sample.clip) if judge.sees else as_frames(())
+    frames = await reader.frames_soon(sample.clip) if judge.sees and sample.clip else as_frames(())
     evidence = Evidence(question=question, targets=sample.targets, audio_clue=sample.audio_clue, frames=frames)
     try:
         with boundary(JudgeError):

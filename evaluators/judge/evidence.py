@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.clip import Frame
-from benchmark.task import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +16,7 @@ class Question:
         several: whether it may name several.
     """
 
-    subject: Subject
+    subject: str
     label_set: tuple[str, ...]
     several: bool
 

@@ -10,8 +10,9 @@ from platformdirs import user_cache_path
 
 from benchmark.errors import RunError
 from benchmark.storage.cache import LIMIT, Cache
-from benchmark.task import TASKS
-from evaluators.official import Counts, Rescored, read_evaluations, rescore_official, rescore_strict
+from benchmark.suite import find_suite
+from evaluators.metrics.official import Counts, Rescored, read_evaluations, rescore_official, rescore_strict
+from evaluators.metrics.steps import METRIC
 from reports.commands.compare import add_comparisons
 from reports.commands.doctor import add_doctor
 from reports.commands.judge import add_judge
@@ -27,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     rescore = commands.add_parser("rescore", help="turn evaluation files of the official scripts into scores")
     rescore.add_argument("files", nargs="+", type=Path, metavar="EVAL.json")
-    rescore.add_argument("--task", help=f"whose files they are, where their names do not tell: {', '.join(TASKS)}")
+    rescore.add_argument(
+        "--task", help=f"whose files they are, where their names do not tell: {', '.join(find_suite().tasks)}"
+    )
     rescore.add_argument(
         "--official", action="store_true", help="count as the official scripts do, leniencies included"
     )
@@ -99,11 +102,11 @@ def _rescore(asked: argparse.Namespace) -> None:
 
 
 def _rows(counted: Rescored) -> list[tuple[str, ...]]:
-    head = ("Task", "Rows", "Left out", "Recognition", "Reasoning", "CoT", "Steps")
+    head = ("Task", "Rows", "Left out", *(measure.title for measure in METRIC.measures), "Steps")
     return [head, *(_row(name, counts) for name, counts in counted.tasks.items()), _row("overall", counted.overall)]
 
 
 def _row(name: str, counts: Counts) -> tuple[str, ...]:
     steps = "–" if counts.avg_steps is None else f"{counts.avg_steps:.1f}"
-    scores = (percent(score) for score in (counts.recognition, counts.reasoning, counts.cot))
+    scores = (percent(getattr(counts, measure.name)) for measure in METRIC.measures)
     return (name, str(counts.samples), str(counts.samples - counts.scored), *scores, steps)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
+from benchmark.suite import suite_of
+from evaluators.metrics.measures import measures_of
+from evaluators.metrics.metric import Measure
 from reports.gate.compare import compare
 from reports.gate.power import CHANGED, POWER, Pilot, pilot_of
-from reports.kept.past import COMPARED, read_past, refuse_unlike
+from reports.kept.past import COMPARED, PastRun, read_past, refuse_unlike
 from reports.page.compare_page import write_compare_page
 from reports.say import say
 from reports.tables.compare import difference_rows
@@ -28,7 +31,7 @@ def add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         "--drop", type=_share, required=True, metavar="D", help="what the gate allows, 0.02 is two points"
     )
     power.add_argument("--runs", type=Path, nargs=2, metavar="RUN", help="two runs that show how much answers change")
-    power.add_argument("--score", choices=("recognition", "reasoning", "cot"), default="recognition")
+    power.add_argument("--score", metavar="NAME", help="which score of the runs (default: the first in their tables)")
     power.add_argument("--error-rate", type=_share, default=0.05, metavar="E", help="the gate's (default: 0.05)")
     power.add_argument("--power", type=_share, default=POWER, metavar="P", help=f"wanted (default: {POWER})")
     power.set_defaults(run=_power)
@@ -42,6 +45,13 @@ def _share(text: str) -> float:
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
+
+
+def _measure(run: PastRun, name: str | None) -> Measure:
+    measures = measures_of(suite_of(run.report.provenance))
+    if name is not None and name not in measures.by_name:
+        raise RunError(f"--score={name} is no score of {run.path}; it has {', '.join(measures.names)}.")
+    return measures.by_name[name] if name else measures.headline
 
 
 def _compare(asked: argparse.Namespace) -> None:
@@ -62,7 +72,7 @@ def _power(asked: argparse.Namespace) -> None:
     pilot: Pilot | None = None
     if asked.runs:
         first, second = map(read_past, asked.runs)
-        pilot = pilot_of(first, second, asked.score)
+        pilot = pilot_of(first, second, _measure(first, asked.score))
     say(
         f"To show, with a probability of {asked.power:.0%} and an error rate of {asked.error_rate:.0%}, that a score "
         f"is not below the baseline's by more than {100 * asked.drop:.1f} points, where in truth nothing has changed:"

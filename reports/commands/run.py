@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
+from benchmark.suite import suite_of
 from reports.ending import UNKEPT
 from reports.figures.report import recomputed
 from reports.gate.gate import SAMPLES, read_gate
@@ -74,7 +75,7 @@ def _show(asked: argparse.Namespace) -> None:
     run = read_past(asked.run_dir)
     records = [run.records[name] for name in sorted(run.records)]
     report = recomputed(run.report, records)
-    say(f"MME-Emotion: {report.model} (scores in percent)")
+    say(f"{suite_of(report.provenance).title}: {report.model} (scores in percent)")
     if records:
         say(*score_lines(report, records))
     if report.gate is not None:
@@ -82,12 +83,16 @@ def _show(asked: argparse.Namespace) -> None:
 
 
 def _merge(asked: argparse.Namespace) -> int:
-    gate = read_gate(
-        asked.gate, asked.baseline, parts_of(asked.baseline_allow), allow_substitute=asked.allow_substitute
-    )
     if asked.run_dir and os.path.realpath(asked.run_dir) in map(os.path.realpath, asked.runs):
         raise RunError(f"--run-dir={asked.run_dir} is one of the runs to merge: choose another.")
     runs = [read_past(path) for path in asked.runs]
+    gate = read_gate(
+        asked.gate,
+        asked.baseline,
+        parts_of(asked.baseline_allow),
+        allow_substitute=asked.allow_substitute,
+        suite=suite_of(runs[0].report.provenance),
+    )
     report, records = merge(runs, gate, partial=asked.partial)
     folder = RunFolder(asked.run_dir or usual_place(report.model))
     try:

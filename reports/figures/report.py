@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmark.task import TASKS
+from benchmark.suite import suite_of
 from benchmark.usage import TOKENS
 from evaluators.lookup import RULES
+from evaluators.metrics.measures import measures_of
 from reports.figures.length import cut_sounds, longer_than_shown
 from reports.figures.scores import aggregate, grouped, macro, macro_intervals
 from reports.figures.second_opinion import agreed_of, variance_of
@@ -17,22 +18,28 @@ from reports.stats.inference import ERROR
 
 def report_of(records: Sequence[Record], background: Background, error: float = ERROR) -> Report:
     """The report on these records; intervals miss the true score with probability `error`."""
-    by_task = {name: [record for record in records if record.task == name] for name in TASKS}
+    suite = suite_of(background.provenance)
+    measures = measures_of(suite)
+    by_task = {name: [record for record in records if record.task == name] for name in suite.tasks}
     present = {name: members for name, members in by_task.items() if members}
-    tasks = {name: aggregate(members, error) for name, members in present.items()}
+    tasks = {name: aggregate(members, measures, error) for name, members in present.items()}
     return Report(
         **{**dict(background), **_identified(records, background)},
         endings=endings_of(records),
         longer=longer_than_shown(records, background.provenance),
         sound_cut=cut_sounds(records, background.provenance),
-        overall=aggregate(records, error),
-        macro=macro(tasks.values()),
-        macro_intervals=macro_intervals(records, error),
+        overall=aggregate(records, measures, error),
+        macro=macro(tasks.values(), measures),
+        macro_intervals=macro_intervals(records, measures, error),
         tasks=tasks,
-        sources={name: grouped(members, lambda record: [record.source], error) for name, members in present.items()},
-        labels={name: grouped(members, lambda record: record.targets, error) for name, members in present.items()},
-        agreement=None if _judge(background) == RULES else agreed_of(records),
-        variance=variance_of(records),
+        sources={
+            name: grouped(members, lambda record: [record.source], measures, error) for name, members in present.items()
+        },
+        labels={
+            name: grouped(members, lambda record: record.targets, measures, error) for name, members in present.items()
+        },
+        agreement=agreed_of(records) if "judge" in measures.roles and _judge(background) != RULES else None,
+        variance=variance_of(records, measures.names),
         unrepeated=sum(record.repeats is not None and record.repeats.error is not None for record in records),
         gate=None,
         usage=usage_of(records, background.judge_check),

@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from reports.kept.record import RatedStep, Record
-from reports.kept.report import NAMES, Agreed
+from reports.kept.report import Agreed
 from reports.stats.agreement import Repeats, Variances, alpha, kappa, split_variance
 
 
@@ -34,19 +34,20 @@ def _votes(names: Sequence[str], steps: Sequence[RatedStep]) -> list[list[float 
     return [[float(Fraction(step.votes[name])) for step in steps] for name in names]
 
 
-def variance_of(records: Iterable[Record]) -> Mapping[str, Variances]:
+def variance_of(records: Iterable[Record], names: Iterable[str]) -> Mapping[str, Variances]:
     """What each score's variance is made up of; empty without `--repeats`."""
     repeated = [record.repeats for record in records if record.repeats is not None and record.repeats.error is None]
     split = {
         name: split_variance(
             [
                 Repeats(
-                    answers=tuple(getattr(marks, name) for marks in one.answers),
-                    judgements=tuple(getattr(marks, name) for marks in one.judgements),
+                    answers=tuple(marks[name] for marks in one.answers),
+                    judgements=tuple(marks[name] for marks in one.judgements),
                 )
                 for one in repeated
             ]
         )
-        for name in NAMES
+        for name in names
+        if all(name in marks for one in repeated for marks in one.answers)
     }
     return {name: variances for name, variances in split.items() if variances is not None}

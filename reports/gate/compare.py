@@ -6,12 +6,13 @@ from itertools import accumulate
 
 import numpy as np
 
-from benchmark.task import TASKS
-from reports.gate.gate import OVERALL, Criterion
+from benchmark.suite import OVERALL, suite_of
+from evaluators.metrics.measures import measures_of
+from evaluators.metrics.metric import Measure
+from reports.gate.gate import Criterion
 from reports.gate.verdict import Tally, tally
 from reports.kept.past import PastRun
 from reports.kept.record import Record
-from reports.kept.report import SCORE_NAMES, ScoreName
 from reports.stats.inference import ERROR, Interval, difference_interval, difference_test
 
 
@@ -21,7 +22,7 @@ class Difference:
 
     Attributes:
         place: `overall` or a task.
-        score: which score.
+        measure: which score.
         first: the earlier run's.
         second: the later run's.
         interval: where the true difference lies, 95 %, paired by sample and clustered by recording.
@@ -31,7 +32,7 @@ class Difference:
     """
 
     place: str
-    score: ScoreName
+    measure: Measure
     first: float
     second: float
     interval: Interval
@@ -43,18 +44,25 @@ class Difference:
 def compare(first: PastRun, second: PastRun) -> list[Difference]:
     """All differences that there are, by score, overall and then by task."""
     present = {record.task for run in (first, second) for record in run.records.values()}
-    places = [OVERALL, *(name for name in TASKS if name in present)]
+    measures = measures_of(suite_of(first.report.provenance))
+    places = [OVERALL, *(name for name in measures.metrics if name in present)]
     return [
         difference
-        for score in SCORE_NAMES
-        for difference in _adjusted([_between(place, score, first.records, second.records) for place in places])
+        for measure in measures.by_name.values()
+        for difference in _adjusted(
+            [
+                _between(place, measure, first.records, second.records)
+                for place in places
+                if measures.has(place, measure.name)
+            ]
+        )
     ]
 
 
 def _between(
-    place: str, score: ScoreName, first: Mapping[str, Record], second: Mapping[str, Record]
+    place: str, measure: Measure, first: Mapping[str, Record], second: Mapping[str, Record]
 ) -> Difference | None:
-    criterion = Criterion(kind="gain", place=place, score=score, limit=0.0)
+    criterion = Criterion(kind="gain", place=place, measure=measure, limit=0.0)
     ours = tally(criterion, list(second.values()), first)
     at = _scored(ours)
     if not len(at):
@@ -64,7 +72,7 @@ def _between(
     either = {name for run in (first, second) for name, one in run.items() if place in (OVERALL, one.task)}
     return Difference(
         place=place,
-        score=score,
+        measure=measure,
         first=float(ours.other[at].mean()),
         second=float((ours.other[at] + values).mean()),
         interval=difference_interval(values, clusters, ERROR),

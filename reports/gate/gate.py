@@ -15,28 +15,38 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
 from benchmark.errors import DataError, RunError
 from benchmark.options import split
 from benchmark.storage.given import read_whole
-from benchmark.task import TASKS
+from benchmark.suite import OVERALL, Suite, find_suite
+from evaluators.metrics.measures import Measures, measures_of
+from evaluators.metrics.metric import Measure
 from reports.kept.past import COMPARED
-from reports.kept.report import POINT, SCORE_NAMES, SHOWN, JudgeHealth, Kind, ScoreName, Share, Stated
+from reports.kept.report import POINT, JudgeHealth, Kind, Share, Stated
 
 LARGEST_FILE = 10**6
 """Bytes of a gate file."""
-OVERALL, EACH = "overall", "each"
+EACH = "each"
 
 SAMPLES = "samples"
 """What else must be nearly the same: the samples that both runs ask."""
 
 
-def _place(name: str) -> str:
-    if name not in (OVERALL, EACH, *TASKS):
-        raise ValueError(f"`{name}` is neither overall nor each nor a task ({', '.join(TASKS)})")
+def _place(name: str, info: ValidationInfo) -> str:
+    suite = cast("Suite", info.context or find_suite())
+    if name not in (OVERALL, EACH, *suite.tasks):
+        raise ValueError(f"`{name}` is neither overall nor each nor a task ({', '.join(suite.tasks)})")
+    return name
+
+
+def _measure(name: str, info: ValidationInfo) -> str:
+    names = measures_of(cast("Suite", info.context or find_suite())).names
+    if name not in names:
+        raise ValueError(f"`{name}` is none of {', '.join(names)}")
     return name
 
 
@@ -51,8 +61,9 @@ Aspects = Annotated[tuple[Annotated[str, AfterValidator(_aspect)], ...], BeforeV
 
 
 Place = Annotated[str, AfterValidator(_place)]
+MeasureName = Annotated[str, AfterValidator(_measure)]
 Within = Annotated[float, Field(gt=0, lt=1)]
-Limits = Mapping[Place, Annotated[Mapping[ScoreName, Within], Field(min_length=1)]]
+Limits = Mapping[Place, Annotated[Mapping[MeasureName, Within], Field(min_length=1)]]
 
 
 class Gate(Stated):
@@ -77,7 +88,7 @@ class Gate(Stated):
     min: Limits = Field(default_factory=dict)
     max_drop: Limits = Field(default_factory=dict)
     min_gain: Mapping[
-        Place, Annotated[Mapping[ScoreName, Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1)]
+        Place, Annotated[Mapping[MeasureName, Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1)]
     ] = Field(default_factory=dict)
     above: Literal["majority"] | None = None
     coverage: Share = 0.99
@@ -96,13 +107,13 @@ class Criterion:
     Attributes:
         kind: at least a score, above a floor, not below the baseline by more, or above the baseline by at least.
         place: `overall` or a task.
-        score: which score.
+        measure: which score.
         limit: the true score, or its difference from the baseline's, must be greater; -0.01 for a drop of a point.
     """
 
     kind: Kind
     place: str
-    score: ScoreName
+    measure: Measure
     limit: float
 
     @property
@@ -112,7 +123,7 @@ class Criterion:
 
     def __str__(self) -> str:
         """As the reports name it, in percent."""
-        what, limit = f"{self.place} {SHOWN[self.score]}", 100 * self.limit
+        what, limit = f"{self.place} {self.measure.title}", 100 * self.limit
         if self.kind == "min":
             return f"{what} at least {limit:.1f}"
         if self.kind == "floor":
@@ -123,7 +134,12 @@ class Criterion:
 
 
 def read_gate(
-    path: Path | None, baseline: Path | None, allow: Sequence[str] = (), *, allow_substitute: bool = False
+    path: Path | None,
+    baseline: Path | None,
+    allow: Sequence[str] = (),
+    *,
+    allow_substitute: bool = False,
+    suite: Suite | None = None,
 ) -> Gate | None:
     """The gate of a file, against the baseline named with it; a baseline alone must not be undercut by over a point.
 
@@ -136,7 +152,8 @@ def read_gate(
     """
     if path is None and baseline is None:
         return None
-    gate = _read(path) if path else Gate()
+    suite = suite or find_suite()
+    gate = _read(path, suite) if path else Gate()
     substitute = gate.allow_substitute or allow_substitute
     gate = gate.model_copy(update={"allow": (*gate.allow, *allow), "allow_substitute": substitute})
     if gate.baseline is not None and path is not None:
@@ -144,7 +161,7 @@ def read_gate(
     if baseline is not None:
         gate = gate.model_copy(update={"baseline": baseline})
     if gate.baseline is not None and not (gate.max_drop or gate.min_gain):
-        gate = gate.model_copy(update={"max_drop": {OVERALL: dict.fromkeys(SCORE_NAMES, POINT)}})
+        gate = gate.model_copy(update={"max_drop": {OVERALL: dict.fromkeys(measures_of(suite).names, POINT)}})
     if gate.baseline is None and (gate.max_drop or gate.min_gain):
         raise RunError(
             f"--gate: {path} limits drops or gains, and there is no run to compare with: add --baseline=RUN."
@@ -160,12 +177,12 @@ def read_limits(path: Path) -> JudgeHealth:
     Raises:
         RunError: as for `read_gate`.
     """
-    return _read(path).judge
+    return _read(path, find_suite()).judge
 
 
-def _read(path: Path) -> Gate:
+def _read(path: Path, suite: Suite) -> Gate:
     try:
-        return Gate.model_validate(tomllib.loads(read_whole(path, LARGEST_FILE).decode()))
+        return Gate.model_validate(tomllib.loads(read_whole(path, LARGEST_FILE).decode()), context=suite)
     except (DataError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise RunError(f"--gate: {path} cannot be used ({error}).") from error
     except ValidationError as error:
@@ -177,7 +194,9 @@ def _read(path: Path) -> Gate:
         raise RunError(f"--gate: `{where}` in {path} is malformed: {said}") from error
 
 
-def criteria_of(gate: Gate, tasks: Sequence[str], floors: Mapping[str, float]) -> tuple[Criterion, ...]:
+def criteria_of(
+    gate: Gate, tasks: Sequence[str], floors: Mapping[str, float], measures: Measures
+) -> tuple[Criterion, ...]:
     """What the gate demands of a run with these tasks.
 
     Raises:
@@ -188,18 +207,24 @@ def criteria_of(gate: Gate, tasks: Sequence[str], floors: Mapping[str, float]) -
         ("drop", gate.max_drop, -1),
         ("gain", gate.min_gain, 1),
     )
-    found = [criterion for kind, table, sign in limits for criterion in _spelt_out(kind, table, sign, tasks)]
+    found = [criterion for kind, table, sign in limits for criterion in _spelt_out(kind, table, sign, tasks, measures)]
     if gate.above:
-        found += (Criterion(kind="floor", place=task, score="recognition", limit=floors[task]) for task in tasks)
+        found += (
+            Criterion(kind="floor", place=task, measure=measures.metrics[task].floor, limit=floors[task])
+            for task in tasks
+        )
     return tuple(found)
 
 
-def _spelt_out(kind: Kind, table: Limits, sign: int, tasks: Sequence[str]) -> Iterator[Criterion]:
+def _spelt_out(kind: Kind, table: Limits, sign: int, tasks: Sequence[str], measures: Measures) -> Iterator[Criterion]:
     own = {(place, score) for place in table for score in table[place] if place != EACH}
     for place, scores in table.items():
         if place not in (OVERALL, EACH, *tasks):
             raise RunError(f"The gate limits {place}, and no sample of that task is asked: mend --tasks or the gate.")
         for score, limit in scores.items():
             for name in tasks if place == EACH else (place,):
-                if place != EACH or (name, score) not in own:  # what is said of a task itself wins over each
-                    yield Criterion(kind=kind, place=name, score=score, limit=sign * limit)
+                if place == EACH and ((name, score) in own or not measures.has(name, score)):
+                    continue  # what is said of a task itself wins over each
+                if not measures.has(name, score):
+                    raise RunError(f"The gate limits {score} of {name}, a task that has no such score.")
+                yield Criterion(kind=kind, place=name, measure=measures.by_name[score], limit=sign * limit)

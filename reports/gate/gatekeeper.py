@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.metrics.measures import Measures
 from reports.figures.report import usage_of
 from reports.figures.scores import macro
 from reports.gate.trial import Trial
@@ -15,7 +16,7 @@ from reports.gate.verdict import Circumstances, Level, Tally, decide, settled, t
 from reports.kept.answered import substitutes_of, with_answered
 from reports.kept.past import judged_otherwise
 from reports.kept.record import Record
-from reports.kept.report import NAMES, Report, Scores, Stopping, Verdict
+from reports.kept.report import Report, Scores, Stopping, Verdict
 from reports.stats.inference import ERROR, Interval
 from reports.stats.sequential import Order, levels_of, looks_of, unbiased
 
@@ -113,7 +114,10 @@ class Gatekeeper:
         seen = replace(seen, doubts=(*gaps, *self._doubts(list(self._records.values()))))
         if self._decided:
             fair = self._fair(records)
-            report, seen = _replaced(report, fair), replace(seen, stopping=self._stopping(fair is not None))
+            report, seen = (
+                _replaced(report, fair, self._trial.measures),
+                replace(seen, stopping=self._stopping(fair is not None)),
+            )
         verdict = self._judged(records, seen, self._level(look))
         return report.model_copy(
             update={"gate": verdict, "usage": usage_of(self._records.values(), report.judge_check)}
@@ -148,10 +152,8 @@ class Gatekeeper:
         tallies, looks = self._tallies(records), self._looks[: self._look]
         groups = {"overall": np.ones(len(records), dtype=bool)}
         groups |= {name: np.array([record.task == name for record in records]) for name in {r.task for r in records}}
-        columns = [
-            np.array([nan if (value := getattr(record, name)) is None else value for record in records])
-            for name in NAMES
-        ]
+        measures = self._trial.measures
+        columns = [measure.column(records) for measure in measures.by_name.values()]
 
         def ends(order: Order, look: int) -> bool:
             return settled(tallies, order, self._level(look))
@@ -160,8 +162,11 @@ class Gatekeeper:
         found = unbiased(strata, looks, ends, partial(_means, list(groups.values()), columns))
         if found is None:
             return None
-        table = found.reshape(len(groups), len(NAMES))
-        return {group: dict(zip(NAMES, map(float, row), strict=True)) for group, row in zip(groups, table, strict=True)}
+        table = found.reshape(len(groups), len(measures.names))
+        return {
+            group: dict(zip(measures.names, map(float, row), strict=True))
+            for group, row in zip(groups, table, strict=True)
+        }
 
 
 def _means(
@@ -177,22 +182,24 @@ def _means(
     return np.array(means)
 
 
-def _replaced(report: Report, fair: Mapping[str, Mapping[str, float]] | None) -> Report:
+def _replaced(report: Report, fair: Mapping[str, Mapping[str, float]] | None, measures: Measures) -> Report:
     if fair is None:
         return report
     tasks = {name: _with(scores, fair[name]) for name, scores in report.tasks.items()}
     overall = _with(report.overall, fair["overall"])
-    return report.model_copy(update={"overall": overall, "tasks": tasks, "macro": macro(tasks.values())})
+    return report.model_copy(update={"overall": overall, "tasks": tasks, "macro": macro(tasks.values(), measures)})
 
 
 def _with(scores: Scores, fair: Mapping[str, float]) -> Scores:
     """The scores, and the bounds that unscored samples imply, moved by what is corrected; nan corrects nothing."""
     moved = {name: value for name, value in fair.items() if value == value}
     bounds = {
-        name: _shifted(bounds, moved[name] - getattr(scores, name)) if name in moved else bounds
+        name: _shifted(bounds, moved[name] - told)
+        if name in moved and (told := scores.scores[name]) is not None
+        else bounds
         for name, bounds in scores.bounds.items()
     }
-    return scores.model_copy(update={**moved, "bounds": bounds})
+    return scores.model_copy(update={"scores": {**scores.scores, **moved}, "bounds": bounds})
 
 
 def _shifted(bounds: Interval, by: float) -> Interval:

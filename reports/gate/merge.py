@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.clip import Clip
-from benchmark.data.rows import task_named
 from benchmark.errors import RunError
-from benchmark.task import TASKS, Sample
+from benchmark.suite import Suite, suite_of
+from benchmark.task import Sample, Task
 from benchmark.text import SEATS
 from reports.figures.health import cost_of, shortfalls
 from reports.figures.report import report_of, total_of
@@ -60,8 +60,8 @@ def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = 
 
 
 def _judged(report: Report, records: Sequence[Record], gate: Gate, background: Background) -> Report:
-    check = background.judge_check
-    trial = trial_of(gate, [_sample(record) for record in records], background, early=False)
+    check, tasks = background.judge_check, suite_of(background.provenance).tasks
+    trial = trial_of(gate, [_sample(record, tasks) for record in records], background, early=False)
     keeper = Gatekeeper(trial, cost_of(check), report.selected)
     for record in records:
         keeper.hear(record)
@@ -86,11 +86,11 @@ def _left_out(report: Report) -> str:
     )
 
 
-def _sample(record: Record) -> Sample:
+def _sample(record: Record, tasks: Mapping[str, Task]) -> Sample:
     """The question as far as a gate asks for it."""
     return Sample(
         id=record.id,
-        task=TASKS[record.task],
+        task=tasks[record.task],
         clip=Clip(Path(record.clip or record.id)),
         label_set=record.label_set,
         targets=record.targets,
@@ -151,7 +151,7 @@ def _selections(runs: Sequence[PastRun]) -> list[_Selection]:
         settings = run.report.provenance.get("settings") or {}
         if settings.get("shard"):
             parts = settings["shard"].partition("/")[2]
-            groups[parts, _tasks_in(settings), settings.get("limit")].append(run)
+            groups[parts, _tasks_in(settings, suite_of(run.report.provenance)), settings.get("limit")].append(run)
     return [
         _Selection(
             parts=int(parts),
@@ -163,9 +163,9 @@ def _selections(runs: Sequence[PastRun]) -> list[_Selection]:
     ]
 
 
-def _tasks_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _tasks_in(settings: Mapping[str, Any], suite: Suite) -> tuple[str, ...]:
     """The tasks that were asked for by name, however these were spelt."""
-    return tuple(task.name for name in settings.get("tasks") or () if (task := task_named(name)))
+    return tuple(task.name for name in settings.get("tasks") or () if (task := suite.task_named(name)))
 
 
 def _whole(run: PastRun, tasks: Sequence[str], limit: int | None) -> int:
@@ -183,7 +183,9 @@ def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Healt
     return Background(
         model=reports[0].model,
         provenance=_provenance(runs),
-        incomparable=tuple(incomparable(data.get("name") or "", counts, provenance["extractor"]["name"], judges)),
+        incomparable=tuple(
+            incomparable(suite_of(provenance), data.get("name") or "", counts, provenance["extractor"]["name"], judges)
+        ),
         selected=sum(report.selected for report in reports),
         floors=_floors(reports, data.get("samples") or {}),
         published={name: score for report in reports for name, score in report.published.items()},
@@ -197,7 +199,8 @@ def _provenance(runs: Sequence[PastRun]) -> Mapping[str, Any]:
     """The first run's, and what the parts were."""
     first = runs[0].report.provenance
     settings = [run.report.provenance.get("settings") or {} for run in runs]
-    tasks = sorted({name for one in settings for name in _tasks_in(one)}, key=list(TASKS).index)
+    suite = suite_of(first)
+    tasks = sorted({name for one in settings for name in _tasks_in(one, suite)}, key=list(suite.tasks).index)
     whole = {**settings[0], "shard": None, "tasks": tasks if all(one.get("tasks") for one in settings) else []}
     started = min(str(run.report.provenance.get("started")) for run in runs)
     return {**first, "started": started, "settings": whole, "parts": list(_parts(runs))}
@@ -211,7 +214,12 @@ def _parts(runs: Sequence[PastRun]) -> Iterator[str]:
 
 def _floors(reports: Sequence[Report], sizes: Mapping[str, int]) -> Mapping[str, float]:
     """By task as the parts have them; overall their mean, each task weighing by its size in the whole data."""
-    floors = {name: report.floors[name] for report in reports for name in TASKS if name in report.floors}
+    floors = {
+        name: report.floors[name]
+        for report in reports
+        for name in suite_of(report.provenance).tasks
+        if name in report.floors
+    }
     total = sum(sizes.get(name, 0) for name in floors)
     if total:
         floors["overall"] = sum(floor * sizes.get(name, 0) for name, floor in floors.items()) / total

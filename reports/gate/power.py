@@ -6,10 +6,11 @@ from math import ceil, sqrt
 import numpy as np
 
 from benchmark.errors import RunError
-from reports.gate.gate import OVERALL, Criterion
+from benchmark.suite import OVERALL
+from evaluators.metrics.metric import Measure
+from reports.gate.gate import Criterion
 from reports.gate.verdict import tally
 from reports.kept.past import PastRun
-from reports.kept.report import ScoreName
 from reports.stats.inference import estimate
 
 CHANGED = 0.2
@@ -55,13 +56,13 @@ class Pilot:
     effect: float
 
 
-def pilot_of(first: PastRun, second: PastRun, score: ScoreName) -> Pilot:
+def pilot_of(first: PastRun, second: PastRun, measure: Measure) -> Pilot:
     """What the runs show.
 
     Raises:
         RunError: they have fewer than two recordings in common.
     """
-    criterion = Criterion(kind="gain", place=OVERALL, score=score, limit=0.0)
+    criterion = Criterion(kind="gain", place=OVERALL, measure=measure, limit=0.0)
     ours = tally(criterion, list(second.records.values()), first.records)
     at = np.flatnonzero(ours.member & ~np.isnan(ours.value))
     known = estimate(ours.value[at], ours.clusters[at]) if len(at) else None

@@ -8,7 +8,9 @@ import numpy as np
 
 from benchmark.data.selection import SEED, spread_out
 from benchmark.errors import RunError
-from benchmark.task import TASKS, Sample
+from benchmark.suite import suite_of
+from benchmark.task import Sample
+from evaluators.metrics.measures import Measures, measures_of
 from reports.gate.gate import SAMPLES, Criterion, Gate, criteria_of
 from reports.kept.past import PastRun, differences, read_past, refuse_unlike
 from reports.kept.report import Background
@@ -42,6 +44,11 @@ class Trial:
     order: tuple[Sample, ...]
     early: bool
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def measures(self) -> Measures:
+        """What sums up the scores of the suite."""
+        return measures_of(suite_of(self.provenance))
 
     def members(self, criterion: Criterion) -> list[Sample]:
         """The samples that bear on a criterion."""
@@ -107,8 +114,8 @@ def narrowed(trial: Trial, ids: Set[str]) -> Trial:
         RunError: a task is not asked, the baseline has asked too few of them, or nothing could ever pass.
     """
     order = tuple(sample for sample in trial.order if sample.id in ids)
-    tasks = [name for name in TASKS if any(sample.task.name == name for sample in order)]
-    trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors))
+    tasks = [name for name in trial.measures.metrics if any(sample.task.name == name for sample in order)]
+    trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors, trial.measures))
     if trial.past is not None:
         _refuse_thin(trial.past, trial)
         _refuse_changed(trial.past, trial)

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.suite import OVERALL
 from reports.gate.gate import Criterion, Gate
 from reports.kept.record import Record
 from reports.kept.report import Status, Stopping, Tested, Verdict, Word
 from reports.stats.inference import (
     Clusters,
+    Interval,
     Tails,
     Values,
     cluster_codes,
     difference_interval,
     difference_test,
+    mean_interval,
+    mean_test,
     score_bounds,
     score_test,
 )
@@ -57,7 +61,7 @@ class Tally:
         at = self.chosen(samples)
         if not len(at):
             return Tails(above=1.0, below=1.0)
-        test, clusters = difference_test if self.criterion.compares else score_test, self.clusters[at]
+        test, clusters = _test_of(self.criterion), self.clusters[at]
         worst, best = self.worst[at], self.best[at]
         above = test(worst, clusters, self.criterion.limit)
         return Tails(
@@ -73,7 +77,7 @@ class Tally:
             text=str(self.criterion),
             kind=self.criterion.kind,
             place=self.criterion.place,
-            score=self.criterion.score,
+            score=self.criterion.measure.name,
             limit=self.criterion.limit,
             status=status,
             value=_mean(self.value[at][scored]),
@@ -90,14 +94,22 @@ class Tally:
     def _bounds(self, at: Chosen, level: float) -> tuple[float, float]:
         if not len(at):
             return (-1.0 if self.criterion.compares else 0.0, 1.0)
-        clusters, compares = self.clusters[at], self.criterion.compares
-        worst, best = (
-            difference_interval(values[at], clusters, 2 * level)
-            if compares
-            else score_bounds(values[at], clusters, level)
-            for values in (self.worst, self.best)
-        )
+        clusters = self.clusters[at]
+        worst, best = (self._interval(values[at], clusters, level) for values in (self.worst, self.best))
         return worst[0], best[1]
+
+    def _interval(self, values: Values, clusters: Clusters, level: float) -> Interval:
+        if self.criterion.compares:
+            return difference_interval(values, clusters, 2 * level)
+        if self.criterion.measure.bounded:
+            return score_bounds(values, clusters, level)
+        return mean_interval(values, clusters, 2 * level)
+
+
+def _test_of(criterion: Criterion) -> Callable[[Values, Clusters, float], Tails]:
+    if criterion.compares:
+        return difference_test
+    return score_test if criterion.measure.bounded else mean_test
 
 
 def _mean(values: Values) -> float | None:
@@ -106,39 +118,37 @@ def _mean(values: Values) -> float | None:
 
 def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str, Record]) -> Tally:
     """A criterion's numbers; `records` in the order asked, `baseline` by id."""
-    ours = np.array([_measured(record, criterion) for record in records])
-    clusters = cluster_codes(record.recording for record in records)
-    inside = np.array([criterion.place in ("overall", record.task) for record in records], dtype=bool)
-    if not criterion.compares:
-        worst, best = _filled(ours, 0.0), _filled(ours, 1.0)
-        same = {"value": ours, "worst": worst, "best": best, "other": ours}
-        return Tally(criterion=criterion, member=inside, clusters=clusters, unpaired=0, **same)
+    measure = criterion.measure
+    inside = np.array([criterion.place in (OVERALL, record.task) for record in records], dtype=bool)
     paired = np.array([record.id in baseline for record in records], dtype=bool)
-    theirs = np.array([_measured(baseline.get(record.id), criterion) for record in records])
+    member = inside & paired if criterion.compares else inside
+    at = np.flatnonzero(member)
+    ours = [records[place] for place in at.tolist()]
+    value, worst, best = (np.full(len(records), np.nan) for _ in range(3))
+    value[at] = other = measure.column(ours)
+    worst[at], best[at] = measure.filled(ours, right=False), measure.filled(ours, right=True)
+    if criterion.compares:
+        theirs = [baseline[record.id] for record in ours]
+        other = measure.column(theirs)
+        value[at] -= other
+        worst[at] -= measure.filled(theirs, right=True)
+        best[at] -= measure.filled(theirs, right=False)
     return Tally(
         criterion=criterion,
-        member=inside & paired,
-        value=ours - theirs,
-        worst=_filled(ours, 0.0) - _filled(theirs, 1.0),
-        best=_filled(ours, 1.0) - _filled(theirs, 0.0),
-        clusters=clusters,
-        other=theirs,
-        unpaired=int((inside & ~paired).sum()),
+        member=member,
+        value=value,
+        worst=worst,
+        best=best,
+        clusters=cluster_codes(record.recording for record in records),
+        other=_placed(other, at, len(records)),
+        unpaired=int((inside & ~paired).sum()) if criterion.compares else 0,
     )
 
 
-def _measured(record: Record | None, criterion: Criterion) -> float:
-    """The score; for the constant guess, which is right or not, whether exactly the true labels are named."""
-    if record is None or record.recognition is None:
-        return np.nan
-    if criterion.kind == "floor":
-        return float(record.recognition == 1 and record.precision in (None, 1))
-    score: float = getattr(record, criterion.score)
-    return score
-
-
-def _filled(values: Values, replacement: float) -> Values:
-    return np.where(np.isnan(values), replacement, values)
+def _placed(values: Values, at: Chosen, count: int) -> Values:
+    placed = np.full(count, np.nan)
+    placed[at] = values
+    return placed
 
 
 def statuses(tails: Sequence[Tails], level: Level) -> list[Status]:

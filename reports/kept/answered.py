@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.accounts.snapshots import is_same_model, one_for_each
 from benchmark.errors import DataError
 from benchmark.text import SEATS, parse_json
-from evaluators.scorer import AGAIN
+from evaluators.outcome import AGAIN
 from reports.kept.record import Record
 
 ROLES = ("model", "extractor", "judge")

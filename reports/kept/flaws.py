@@ -7,18 +7,19 @@ made up; a reader says which and goes no further.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import chain
-from math import fsum
 from typing import Any
 
 from benchmark.data.dataset import fingerprint_of
-from benchmark.task import TASKS
+from benchmark.suite import OVERALL, Suite, suite_of
+from benchmark.task import Task
 from benchmark.text import one_line
 from benchmark.usage import TOKENS
+from evaluators.metrics.measures import Measures, measures_of
+from evaluators.metrics.metric import find_metric
+from evaluators.metrics.steps import rating_of
 from reports.kept.record import Record, Spent
-from reports.kept.report import ASPECTS, NAMES, Health, Report, Scores
-from reports.stats.inference import mean
+from reports.kept.report import ASPECTS, Health, Report, Scores
 
 LONGEST_ID = 1000
 """Characters of a sample's id."""
@@ -33,30 +34,22 @@ _COUNTED = ("requests", *TOKENS, "seconds", "cost_usd")
 _LEAVING = re.compile(r"^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 _KEY = re.compile("[0-9a-f]{64}")
 _PEAKS = re.compile("(?:[0-9a-f]{2})*")
-_QUOTIENT = re.compile("([0-9]{1,9})/([1-9][0-9]{0,8})")
 
 
-@lru_cache(4096)
-def rating_of(written: str) -> float | None:
-    """The rating, 0 to 1; None where it is none."""
-    found = _QUOTIENT.fullmatch(written)
-    value = int(found[1]) / int(found[2]) if found else None
-    return value if value is not None and value <= 1 else None
-
-
-def record_flaws(record: Record) -> Iterator[str]:
-    """What cannot be in one sample's record."""
+def record_flaws(record: Record, suite: Suite) -> Iterator[str]:
+    """What cannot be in one sample's record of a run of that suite."""
     if not record.id or one_line(record.id, LONGEST_ID) != record.id:
         yield "its id is no name on one line"
-    if record.task not in TASKS:
-        yield f"task `{one_line(record.task, 60)}` is none of {', '.join(TASKS)}"
+    task = suite.tasks.get(record.task)
+    if task is None:
+        yield f"task `{one_line(record.task, 60)}` is none of {', '.join(suite.tasks)}"
         return
     if not record.targets:
         yield "it has no true label"
     if max(map(len, (record.label_set, record.targets, record.predicted))) > MOST_PARTS:
         yield f"it has more than {MOST_PARTS:,} labels"
         return
-    yield from _without_score(record) if record.outcome == "error" else _score_flaws(record)
+    yield from _without_score(record) if record.outcome == "error" else _score_flaws(record, task)
     yield from _repeat_flaws(record)
     yield from _media_flaws(record)
     for role, spent in record.usage.items():
@@ -64,56 +57,40 @@ def record_flaws(record: Record) -> Iterator[str]:
 
 
 def _without_score(record: Record) -> Iterator[str]:
-    scores = (record.recognition, record.reasoning, record.cot, record.precision, record.f1)
-    if record.prediction or record.steps or any(score is not None for score in scores):
+    if record.prediction or record.steps or any(score is not None for score in record.scores.values()):
         yield "its outcome is error, and yet it has ratings or scores"
 
 
-def _score_flaws(record: Record) -> Iterator[str]:
-    """Where the scores are not what the ratings make."""
-    if record.prediction is None or "model" not in record.usage:
-        yield f"its outcome is {record.outcome}, and yet it has no rated prediction or no usage of the model"
+def _score_flaws(record: Record, task: Task) -> Iterator[str]:
+    """Where the scores are not what the rest of the record makes."""
+    if "model" not in record.usage:
+        yield f"its outcome is {record.outcome}, and yet it has no usage of the model"
         return
-    steps = (*record.steps, record.prediction)
-    ratings = [rating_of(step.rating) for step in steps]
-    written = [*(vote for step in steps for vote in step.votes.values()), record.by_rules or "0/1"]
-    if None in ratings or None in map(rating_of, written):
+    metric = find_metric(task.metric)
+    if record.by_rules is not None and rating_of(record.by_rules) is None:
         yield "a rating is no fraction from 0 to 1, such as 2/3"
         return
-    if any(step.votes.keys() != record.prediction.votes.keys() for step in steps):
-        yield "its steps are not rated by the same judges"
-    known = [rating for rating in ratings if rating is not None]
-    for name, value in _scores_of(record, known).items():
-        told = getattr(record, name)
-        if (told is None) != (value is None) or (value is not None and not abs(told - value) <= CLOSE):
-            yield f"{name} is {told}, and its ratings make {value}"
-    if (record.outcome == "passed") != (known[-1] == 1):
-        yield f"its outcome is {record.outcome}, and its last rating {record.prediction.rating}"
-
-
-def _scores_of(record: Record, ratings: Sequence[float]) -> Mapping[str, float | None]:
-    """As `evaluators.score.Score` computes them."""
-    recognition, others = ratings[-1], ratings[:-1]
-    reasoning = fsum(others) / len(others) if others else 0.0
-    found: dict[str, float | None] = {
-        "recognition": recognition,
-        "reasoning": reasoning,
-        "cot": (recognition + reasoning) / 2,
-    }
-    if not TASKS[record.task].several:
-        return {**found, "precision": None, "f1": None}
-    right = recognition * len(record.targets)
-    named = max(len(record.predicted), right)
-    precision = right / named if named else 0.0
-    both = precision + recognition
-    return {**found, "precision": precision, "f1": 2 * precision * recognition / both if both else 0.0}
+    try:
+        made = metric.remade(record, several=task.several)
+    except ValueError as error:
+        yield str(error)
+        return
+    if strange := record.scores.keys() - made.keys():
+        yield f"`{one_line(min(strange), 60)}` is no score of {task.name}"
+    for name, value in made.items():
+        told = record.scores.get(name)
+        exact = None if value is None else float(value)
+        if (told is None) != (exact is None) or not abs((told or 0.0) - (exact or 0.0)) <= CLOSE:
+            yield f"{name} is {told}, and its ratings make {exact}"
+    if (record.outcome == "passed") != metric.is_right(made):
+        yield f"its outcome is {record.outcome}, and its {'ratings' if record.prediction else 'labels'} say otherwise"
 
 
 def _repeat_flaws(record: Record) -> Iterator[str]:
     if (repeats := record.repeats) is None:
         return
     marks = (*repeats.answers, *repeats.judgements)
-    if not all(0 <= getattr(one, name) <= 1 for one in marks for name in NAMES):
+    if not all(0 <= value <= 1 for one in marks for value in one.values()):
         yield "a score of its repeats is not from 0 to 1"
     count = len(repeats.answers)
     if repeats.error is None and not (
@@ -166,7 +143,8 @@ def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
         if (stopping.samples, stopping.samples + stopping.beyond) != (report.overall.samples, len(records)):
             yield f"it counts {stopping.samples} samples and {stopping.beyond} beyond, and there are {len(records)}"
         return
-    yield from _figure_flaws("overall", report.overall, records)
+    measures = measures_of(suite_of(report.provenance))
+    yield from _figure_flaws(OVERALL, report.overall, records, measures)
     by_task: dict[str, list[Record]] = {name: [] for name in report.tasks}
     for record in records:
         by_task.setdefault(record.task, []).append(record)
@@ -174,7 +152,7 @@ def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
         if name not in report.tasks:
             yield f"it has no scores of {name}, of which there are {len(members)} records"
         else:
-            yield from _figure_flaws(name, report.tasks[name], members)
+            yield from _figure_flaws(name, report.tasks[name], members, measures)
 
 
 def data_flaws(provenance: Mapping[str, Any], records: Sequence[Record]) -> Iterator[str]:
@@ -189,12 +167,13 @@ def data_flaws(provenance: Mapping[str, Any], records: Sequence[Record]) -> Iter
         yield "ids, labels or true labels of the records are not those of its data"
 
 
-def _figure_flaws(place: str, scores: Scores, records: Sequence[Record]) -> Iterator[str]:
+def _figure_flaws(place: str, scores: Scores, records: Sequence[Record], measures: Measures) -> Iterator[str]:
     scored = [record for record in records if record.outcome != "error"]
     counts = {"samples": len(records), "scored": len(scored), "unscored": len(records) - len(scored)}
-    means = {name: mean(getattr(record, name) for record in scored) for name in NAMES}
-    for name, value in (counts | means).items():
-        told = getattr(scores, name)
+    told_of: dict[str, float | None] = {**scores.scores, **{name: getattr(scores, name) for name in counts}}
+    found = {name: measure.value(scored) for name, measure in measures.by_name.items()}
+    for name, value in (counts | found).items():
+        told = told_of.get(name)
         if told != value and not (told is not None and value is not None and abs(told - value) <= CLOSE):
             yield f"{place}: {name} is {told}, and the records make {value}"
 
@@ -203,20 +182,24 @@ def _range_flaws(report: Report) -> Iterator[str]:
     shares = [
         *(("floors", name, value) for name, value in report.floors.items()),
         *(("published", name, value) for name, value in report.published.items()),
-        *(("overall", name, getattr(report.overall, name)) for name in NAMES),
-        *((task, name, getattr(scores, name)) for task, scores in report.tasks.items() for name in NAMES),
+        *(("overall", name, value) for name, value in report.overall.scores.items()),
+        *((task, name, value) for task, scores in report.tasks.items() for name, value in scores.scores.items()),
     ]
+    known = measures_of(suite_of(report.provenance))
     for place, name, value in shares:
+        if place in (OVERALL, *report.tasks) and name not in known.by_name and name not in known.details:
+            yield f"{place}: `{one_line(name, 60)}` is no score of the suite"
         if value is not None and not 0 <= value <= 1:
             yield f"{place}: {one_line(name, 60)} is not from 0 to 1"
-    for name in NAMES:
+    suite = suite_of(report.provenance)
+    for name in measures_of(suite).names:
         if name not in report.macro or name not in report.overall.bounds:
             yield f"macro or overall.bounds lacks {name}"
     for role, spent in report.usage.items():
         yield from (f"usage of {one_line(role, 60)}: {flaw}" for flaw in _spent_flaws(spent))
     for name in chain(report.floors, report.published, report.tasks):
-        if name not in TASKS and name != "overall":
-            yield f"`{one_line(name, 60)}` is none of {', '.join(TASKS)}"
+        if name not in suite.tasks and name != OVERALL:
+            yield f"`{one_line(name, 60)}` is none of {', '.join(suite.tasks)}"
     if not (0 <= report.retries <= MOST and 0 <= report.seconds <= MOST):
         yield "retries or seconds are below 0"
     yield from _check_flaws(report.judge_check)

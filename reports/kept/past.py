@@ -8,13 +8,16 @@ from typing import Any
 
 from benchmark.clips.limits import USUAL
 from benchmark.errors import RunError
+from benchmark.suite import DEFAULT
 from benchmark.text import SEATS
 from reports.kept.answered import is_alike, substitutes_of, with_answered
 from reports.kept.reading import read_run
 from reports.kept.record import Record
 from reports.kept.report import Report
 
-BEFORE = MappingProxyType({"thoughts": "rated", "spread": False, "sound_seconds": USUAL.sound_seconds})
+BEFORE = MappingProxyType(
+    {"suite": DEFAULT, "thoughts": "rated", "spread": False, "sound_seconds": USUAL.sound_seconds}
+)
 """Settings as versions had them that knew no other way."""
 
 
@@ -119,6 +122,7 @@ def refuse_unlike(past: PastRun, provenance: Mapping[str, Any], allowed: Collect
 
 COMPARED = MappingProxyType(
     {
+        "suite": ("suite",),
         "data": ("data", "fingerprint"),
         "extractor": ("extractor", "identity"),
         "judge": ("judge", "identity"),

@@ -16,10 +16,11 @@ from benchmark.accounts.catalogue import published_row
 from benchmark.model import Model
 from benchmark.models.floors import label_counts
 from benchmark.run_setup import Bench
-from benchmark.task import TASKS, Sample
+from benchmark.suite import OVERALL, Suite
+from benchmark.task import Sample
 from evaluators.agents import DEMO_NAME, Agents, EvaluatorOptions
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
-from reports.kept.published import published_recognition, read_published
+from evaluators.metrics.measures import measures_of
 from reports.kept.report import Background
 from reports.kept.rerun import rerun_of
 
@@ -73,8 +74,10 @@ def digest_of(templates: Mapping[str, Template]) -> Mapping[str, str]:
 def floors_of(bench: Bench, asked: Iterable[Sample]) -> Mapping[str, float]:
     """By task and overall, of the whole data: of the selection a constant guess would profit from hindsight."""
     tasks = {sample.task.name for sample in asked}
-    samples = {name: [s for s in bench.dataset.samples if s.task.name == name] for name in TASKS if name in tasks}
-    samples["overall"] = [sample for members in samples.values() for sample in members]
+    samples = {
+        name: [s for s in bench.dataset.samples if s.task.name == name] for name in bench.suite.tasks if name in tasks
+    }
+    samples[OVERALL] = [sample for members in samples.values() for sample in members]
     return {name: float(floor) for name, members in samples.items() if (floor := majority_floor(members)) is not None}
 
 
@@ -89,6 +92,7 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
     """All that determined the figures, and how to get them again; `root` is the suite's checkout."""
     options = bench.options
     return {
+        "suite": bench.suite.name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "commit": commit_of(root),
         "versions": versions(),
@@ -122,10 +126,11 @@ def _sound_seconds(bench: Bench, agents: Agents) -> float | None:
     return bench.options.clip_limits.sound_seconds if hears or agents.listener else None
 
 
-def incomparable(data: str, counts: Counter[str], extractor: str, judges: Iterable[str]) -> Iterator[str]:
+def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, judges: Iterable[str]) -> Iterator[str]:
     """Why scores do not compare with published ones, a reason each.
 
     Args:
+        suite: what the run asks of.
         data: the data's name.
         counts: how many samples of each task are asked.
         extractor: the extractor's name.
@@ -133,12 +138,15 @@ def incomparable(data: str, counts: Counter[str], extractor: str, judges: Iterab
     """
     if data == DEMO_NAME:
         yield "the clips are drawn and the voices synthetic; they test the path and measure nothing"
-    elif counts != read_published()["samples"]:
-        yield f"the run asks {counts.total()} samples, not the benchmark's {sum(read_published()['samples'].values())}"
+    elif (sizes := suite.read_published()["samples"]) and counts != sizes:
+        yield f"the run asks {counts.total()} samples, not the benchmark's {sum(sizes.values())}"
+    roles = measures_of(suite).roles
     for role, name, paper in (
         ("extractor", extractor, PAPER_EXTRACTOR),
         *(("judge", judge, PAPER_JUDGE) for judge in judges),
     ):
+        if role not in roles:
+            continue
         if name == RULES:
             yield f"the {role} is rules, a list of words"
         elif name != paper:
@@ -151,7 +159,7 @@ def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[s
     judges = [judge.name for judge in agents.judges]
     return {
         "selected": len(asked),
-        "incomparable": tuple(incomparable(bench.dataset.name, counts, agents.extractor.name, judges)),
+        "incomparable": tuple(incomparable(bench.suite, bench.dataset.name, counts, agents.extractor.name, judges)),
         "floors": floors_of(bench, asked),
     }
 
@@ -163,19 +171,25 @@ def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
         model=bench.respondent.name,
         provenance=provenance_of(bench, agents, asked, root),
         **facts_of(bench, agents, bench.samples),
-        published={
-            name: recognition
-            for name in (*TASKS, "overall")
-            if published and (recognition := published_recognition(published, name)) is not None
-        },
+        published=_published(bench.suite, published),
     )
+
+
+def _published(suite: Suite, model: str | None) -> Mapping[str, float]:
+    """A published model's headline score by task and overall; empty where there is no such row."""
+    row = suite.read_published()["models"].get(model)
+    if row is None:
+        return {}
+    headline = measures_of(suite).headline.name
+    places = {OVERALL: row["overall"], **row["tasks"]}
+    return {name: float(places[name][headline]) for name in (*suite.tasks, OVERALL) if name in places}
 
 
 def introduction(bench: Bench, agents: Agents) -> list[str]:
     """Who is asked what, who judges, and what is missing, a line each."""
     lines = [
-        f"MME-Emotion: {bench.respondent.name} answers {len(bench.samples)} of {len(bench.dataset.samples)} samples"
-        f" of {bench.dataset.name}; extractor {agents.extractor.name}, judge {agents.judge_name}"
+        f"{bench.suite.title}: {bench.respondent.name} answers {len(bench.samples)} of {len(bench.dataset.samples)}"
+        f" samples of {bench.dataset.name}; extractor {agents.extractor.name}, judge {agents.judge_name}"
     ]
     if bench.dataset.name == DEMO_NAME:
         lines.append(

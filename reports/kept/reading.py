@@ -8,15 +8,14 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from benchmark.data.rows import task_named
 from benchmark.data.selection import parse_shard
 from benchmark.errors import DataError, RunError
 from benchmark.storage.given import read_lines, read_whole
-from benchmark.task import TASKS
+from benchmark.suite import DEFAULT, Suite, find_suite, suite_of
 from benchmark.text import one_line, parse_json
 from reports.kept.flaws import MOST, record_flaws, report_flaws, uneven
 from reports.kept.folder import REPORT, SAMPLES
@@ -40,12 +39,6 @@ def _shard(written: str) -> str:
     except RunError as error:
         raise ValueError("is no shard such as 1/4") from error
     return written
-
-
-def _known(name: str) -> str:
-    if task_named(name) is None:
-        raise ValueError(f"is none of {', '.join(TASKS)}")
-    return name
 
 
 Count = Annotated[int, Field(ge=0, le=MOST)]
@@ -74,7 +67,7 @@ class _Settings(_Told):
     fps: Annotated[float, Field(ge=0, le=MOST)] | None = None
     modalities: tuple[str, ...] | None = None
     decoder: str | None = None
-    tasks: tuple[Annotated[str, AfterValidator(_known)], ...] | None = None
+    tasks: tuple[str, ...] | None = None
     limit: Count | None = None
     shard: Annotated[str, AfterValidator(_shard)] | None = None
     thoughts: str | None = None
@@ -95,6 +88,19 @@ class _Provenance(_Told):
     settings: _Settings | None = None
     arguments: str | None = None
     parts: tuple[str, ...] | None = None
+    suite: str | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        """Refuses a suite that is not here, and tasks that it has not."""
+        try:
+            suite = find_suite(self.suite or DEFAULT)
+        except RunError as error:
+            raise ValueError(str(error)) from error
+        for name in (self.settings.tasks or ()) if self.settings else ():
+            if suite.task_named(name) is None:
+                raise ValueError(f"`{name}` is none of {', '.join(suite.tasks)}")
+        return self
 
 
 class _Kept(BaseModel):
@@ -109,7 +115,7 @@ def read_run(folder: Path) -> tuple[Report, Mapping[str, Record]]:
     """
     report = _report(folder)
     begun = report.overall.samples > 0 or (folder / SAMPLES).exists()  # else the judge has failed its check before
-    records = _records(folder, report.run) if begun else {}
+    records = _records(folder, report.run, suite_of(report.provenance)) if begun else {}
     for flaw in report_flaws(report, list(records.values())):
         raise RunError(f"{folder / REPORT} contradicts itself or {SAMPLES}: {flaw}. Ask for the run as it was written.")
     return report, records
@@ -153,13 +159,13 @@ def _quoted(arguments: str | None) -> str:
         return ""
 
 
-def _records(folder: Path, run: str | None) -> Mapping[str, Record]:
+def _records(folder: Path, run: str | None, suite: Suite) -> Mapping[str, Record]:
     file = folder / SAMPLES
     records: dict[str, Record] = {}
     places: dict[str, int] = {}
     try:
         for number, line in read_lines(file, linked=False):
-            record = _record(line, f"{file}, line {number},", run)
+            record = _record(line, f"{file}, line {number},", run, suite)
             if record.id in places:
                 raise RunError(f"{file}, line {number}: {record.id} is in line {places[record.id]} already.")
             records[record.id], places[record.id] = record, number
@@ -170,7 +176,7 @@ def _records(folder: Path, run: str | None) -> Mapping[str, Record]:
     return records
 
 
-def _record(line: bytes, where: str, run: str | None) -> Record:
+def _record(line: bytes, where: str, run: str | None, suite: Suite) -> Record:
     try:
         line.decode()  # pydantic would not say what is wrong
         record, own = parse_line(line)
@@ -183,7 +189,7 @@ def _record(line: bytes, where: str, run: str | None) -> Record:
             f"{where} is of another run than {REPORT} beside it: take both of one run, and give each run a"
             " directory of its own."
         )
-    for flaw in record_flaws(record):
+    for flaw in record_flaws(record, suite):
         raise RunError(f"{where} is no record of a run: {flaw}.")
     return record
 

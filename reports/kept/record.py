@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.errors import EmotionError, boundary
 from benchmark.fault import Fault
 from benchmark.model import Answer, Ending
+from benchmark.task import Sample
 from benchmark.usage import TOKENS, Usage
 from evaluators.judge.rating import Rating
-from evaluators.score import Score
-from evaluators.scorer import Repeated, Scored, Trace, Unscored
+from evaluators.metrics.metric import find_metric
+from evaluators.metrics.steps import StepScore
+from evaluators.outcome import Repeated, Score, Scored, Trace, Unscored
 
 MOST_STEPS = 100_000
 """Of one answer."""
@@ -22,6 +24,40 @@ Outcome = Literal["passed", "failed", "error"]
 
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WithScores(_Kept):
+    """What has `scores` by name, which files keep among its own keys."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: _let_in_scores(schema))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, told: object) -> object:
+        """Takes numbers under names that are no fields for scores."""
+        if not isinstance(told, dict) or "scores" in told:
+            return told
+        known = cls.model_fields
+        scores = {name: value for name, value in told.items() if name not in known and _is_score(value)}
+        return {name: value for name, value in told.items() if name not in scores} | {"scores": scores}
+
+    @model_serializer(mode="wrap")
+    def _spread(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for name, value in handler(self).items():
+            kept |= value if name == "scores" else {name: value}
+        return kept
+
+
+def _is_score(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _let_in_scores(schema: dict[str, Any]) -> None:
+    """Says in a JSON schema that scores stand among the other keys."""
+    schema["properties"].pop("scores", None)
+    schema["required"] = [name for name in schema.get("required", ()) if name != "scores"]
+    schema["additionalProperties"] = {"anyOf": [{"type": "number"}, {"type": "null"}]}
 
 
 class RatedStep(_Kept):
@@ -89,26 +125,18 @@ class Loudness(_Kept):
     seconds: float
 
 
-class Marks(_Kept):
-    """The scores of one answer, judged once."""
-
-    recognition: float
-    reasoning: float
-    cot: float
-
-
 class Repeats(_Kept):
     """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both.
 
     Where asking again failed there are none, and `error` says why.
     """
 
-    answers: tuple[Marks, ...]
-    judgements: tuple[Marks, ...]
+    answers: tuple[Mapping[str, float], ...]
+    judgements: tuple[Mapping[str, float], ...]
     error: str | None = None
 
 
-class Record(_Kept):
+class Record(WithScores):
     """All that is known of one sample after the run.
 
     Attributes:
@@ -120,8 +148,8 @@ class Record(_Kept):
         steps: of the reasoning, in order.
         prediction: the last step; None where there is no score.
         predicted: labels of the label set that the prediction names.
-        recognition: 0 to 1; None where there is no score, and so for the other scores.
-        precision: for tasks with several labels, and so F1.
+        scores: by name, 0 to 1, among the record's own keys in files; None where there is no score, or where one does
+            not apply to the task.
         by_rules: what a list of words makes of the last step, beside the judge's rating.
         repeats: what came of asking again, with `--repeats`.
         clip: where the clip lies, as a path from the data folder; None where it lies elsewhere.
@@ -152,11 +180,7 @@ class Record(_Kept):
     steps: Annotated[tuple[RatedStep, ...], Field(max_length=MOST_STEPS)] = ()
     prediction: RatedStep | None = None
     predicted: tuple[str, ...] = ()
-    recognition: float | None = None
-    reasoning: float | None = None
-    cot: float | None = None
-    precision: float | None = None
-    f1: float | None = None
+    scores: Mapping[str, float | None] = {}
     by_rules: str | None = None
     repeats: Repeats | None = None
     audio_clue: str | None = None
@@ -205,6 +229,7 @@ def _lost(outcome: Scored | Unscored, error: EmotionError) -> Record:
         label_set=sample.label_set,
         targets=sample.targets,
         outcome="error",
+        scores=_no_scores(sample),
         **_given(answer),
         stage=error.stage,
         error=str(error),
@@ -215,23 +240,17 @@ def _lost(outcome: Scored | Unscored, error: EmotionError) -> Record:
 
 def _scored(outcome: Scored, clip: str | None) -> Record:
     sample, score = outcome.sample, outcome.score
-    several = sample.task.several
     return _asked(
         outcome,
         clip,
-        outcome="passed" if score.recognition == 1 else "failed",
+        outcome="passed" if score.right else "failed",
         **_given(score.answer),
+        **_cut(score),
         refused=outcome.refused,
-        steps=tuple(map(_rated, score.steps.reasoning, score.ratings.reasoning)),
-        prediction=_rated(score.steps.prediction, score.ratings.recognition),
         predicted=score.predicted,
-        recognition=float(score.recognition),
-        reasoning=float(score.reasoning),
-        cot=float(score.cot()),
-        precision=float(score.precision(sample.targets)) if several else None,
-        f1=float(score.f1(sample.targets)) if several else None,
-        by_rules=_fraction(outcome.by_rules.value),
-        repeats=_again(outcome.repeats) if outcome.repeats else None,
+        scores={name: None if mark is None else float(mark) for name, mark in score.marks(sample).items()},
+        by_rules=outcome.by_rules and _fraction(outcome.by_rules.value),
+        repeats=_again(outcome.repeats, sample) if outcome.repeats else None,
         audio_clue=outcome.audio_clue,
         frames=outcome.seen and Shown(seconds=outcome.seen.seconds, key=outcome.seen.key),
         decoder=outcome.seen and outcome.seen.decoder,
@@ -240,12 +259,23 @@ def _scored(outcome: Scored, clip: str | None) -> Record:
     )
 
 
+def _cut(score: Score) -> dict[str, Any]:
+    """The rated steps, where the metric cuts answers into such."""
+    if not isinstance(score, StepScore):
+        return {}
+    return {
+        "steps": tuple(map(_rated, score.steps.reasoning, score.ratings.reasoning)),
+        "prediction": _rated(score.steps.prediction, score.ratings.recognition),
+    }
+
+
 def _unscored(outcome: Unscored, clip: str | None) -> Record:
     usage = {"unscored": spent_of(None, outcome.usage)} if outcome.usage != Usage() else {}
     return _asked(
         outcome,
         clip,
         outcome="error",
+        scores=_no_scores(outcome.sample),
         **_given(outcome.answer),
         refused=outcome.answer.refusal if outcome.answer else None,
         audio_clue=outcome.sample.audio_clue,
@@ -281,13 +311,20 @@ def _rated(text: str, rating: Rating) -> RatedStep:
     return RatedStep(text=text, rating=_fraction(rating.value), reason=rating.reason, votes=votes)
 
 
-def _again(repeated: Repeated) -> Repeats:
-    answers, judgements = (tuple(map(_marks, scores)) for scores in (repeated.answers, repeated.judgements))
+def _no_scores(sample: Sample) -> dict[str, None]:
+    return dict.fromkeys(find_metric(sample.task.metric).marks)
+
+
+def _again(repeated: Repeated, sample: Sample) -> Repeats:
+    told = {measure.name for measure in find_metric(sample.task.metric).measures}
+    answers, judgements = (
+        tuple(
+            {name: float(mark) for name, mark in score.marks(sample).items() if mark is not None and name in told}
+            for score in scores
+        )
+        for scores in (repeated.answers, repeated.judgements)
+    )
     return Repeats(answers=answers, judgements=judgements, error=repeated.error)
-
-
-def _marks(score: Score) -> Marks:
-    return Marks(recognition=float(score.recognition), reasoning=float(score.reasoning), cot=float(score.cot()))
 
 
 def _fraction(value: Fraction) -> str:

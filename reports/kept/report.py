@@ -6,15 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from reports.kept.record import Spent
+from reports.kept.record import Spent, WithScores
 from reports.stats.agreement import Variances
 from reports.stats.inference import Interval
 
 POINT = 0.01
 Kind = Literal["min", "floor", "drop", "gain"]
-ScoreName = Literal["recognition", "reasoning", "cot"]
-SCORE_NAMES: tuple[ScoreName, ...] = ("recognition", "reasoning", "cot")
-SHOWN = MappingProxyType({"recognition": "Recognition", "reasoning": "Reasoning", "cot": "CoT"})
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -93,41 +90,29 @@ class Health(BaseModel):
 ASPECTS = ("sensitivity", "specificity", "labels", "resistance")
 SPELT = MappingProxyType({"labels": "agreement on labels", "resistance": "resistance to attacks"})
 
-NAMES = ("recognition", "reasoning", "cot")
 
-
-class Scores(BaseModel):
+class Scores(WithScores):
     """The SCORES of `report.json`; fractions 0 to 1, None where no sample has one.
 
     Attributes:
         samples: how many were asked.
         scored: how many of them have a score.
         unscored: how many have none; they enter no mean.
-        recognition: mean over the scored samples; so the following.
-        reasoning: as Recognition.
-        cot: as Recognition, alpha = 1/2.
+        scores: by measure, among the other keys in files; over the scored samples.
         avg_steps: steps of an answer, the prediction included.
         avg_tokens: output tokens of an answer; None where one of them is unknown.
         intervals: by score, where the true mean lies with a confidence of 95 %, clustered by recording.
         bounds: each score if all unscored samples were wrong, and if all were right.
-        precision: for tasks with several labels alone.
-        f1: as precision.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     samples: int
     scored: int
     unscored: int
-    recognition: float | None
-    reasoning: float | None
-    cot: float | None
+    scores: Mapping[str, float | None]
     avg_steps: float | None
     avg_tokens: float | None
     intervals: Mapping[str, Interval]
     bounds: Mapping[str, Interval]
-    precision: float | None = None
-    f1: float | None = None
 
 
 class Agreed(BaseModel):
@@ -179,7 +164,7 @@ class Tested(BaseModel):
     text: str
     kind: Kind
     place: str
-    score: ScoreName
+    score: str
     limit: float
     status: Status
     value: float | None

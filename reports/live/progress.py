@@ -8,6 +8,8 @@ from dataclasses import fields
 from typing import IO, TYPE_CHECKING
 
 from benchmark.accounts.limits import Traffic
+from benchmark.suite import Suite
+from evaluators.metrics.measures import measures_of
 from reports.kept.record import Record
 from reports.wording import percent
 
@@ -27,14 +29,14 @@ RECENT = 200
 class Progress:
     """What is known while the run goes on."""
 
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, total: int, suite: Suite, clock: Callable[[], float] = time.monotonic) -> None:
         """Expects so many samples; `clock` gives seconds."""
-        self._total, self._clock = total, clock
+        self._total, self._suite, self._clock = total, suite, clock
+        self._measure = measures_of(suite).headline
         self._started = self._told = clock()
         self._finished: deque[float] = deque([clock()], maxlen=RECENT)
         self._outcomes: Counter[str] = Counter()
-        self._scored: Counter[str] = Counter()
-        self._recognition: defaultdict[str, float] = defaultdict(float)
+        self._scored: defaultdict[str, list[Record]] = defaultdict(list)
         self._traffic: dict[str, Traffic] = {}
         self._spent: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
@@ -45,9 +47,8 @@ class Progress:
         for role, spent in record.usage.items():
             for name in SPENT:
                 self._spent[role][name] += getattr(spent, name) or 0
-        if record.recognition is not None:
-            self._scored[record.task] += 1
-            self._recognition[record.task] += record.recognition
+        if record.outcome != "error":
+            self._scored[record.task].append(record)
 
     @property
     def retries(self) -> int:
@@ -72,9 +73,8 @@ class Progress:
 
     def line(self) -> str:
         """All in one line."""
-        scored = sum(self._scored.values())
-        mean = sum(self._recognition.values()) / scored if scored else None
-        return f"{', '.join(self._facts())}, Recognition {percent(mean)}"
+        value = self._measure.value([record for records in self._scored.values() for record in records])
+        return f"{', '.join(self._facts())}, {self._measure.title} {percent(value)}"
 
     def panel(self) -> "Group":
         """All in a few lines."""
@@ -82,16 +82,16 @@ class Progress:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table("Recognition so far", box=None, header_style="dim")
+        table = Table(f"{self._measure.title} so far", box=None, header_style="dim")
         for task in self._scored:
             table.add_column(task, justify="right")
-        table.add_row("in percent", *(percent(self._recognition[task] / n) for task, n in self._scored.items()))
+        table.add_row("in percent", *(percent(self._measure.value(records)) for records in self._scored.values()))
         roles = Table("Role", "Requests", "Tokens in", "Tokens out", "USD", box=None, header_style="dim")
         for role, spent in self._spent.items():
             if spent["requests"]:
                 tokens = (f"{spent[name]:,}" for name in SPENT[:3])
                 roles.add_row(role, *tokens, f"{spent['cost_usd']:.2f}" if spent["cost_usd"] else "–")
-        return Group(Text(f"MME-Emotion: {', '.join(self._facts())}", style="bold"), table, roles)
+        return Group(Text(f"{self._suite.title}: {', '.join(self._facts())}", style="bold"), table, roles)
 
     def _facts(self) -> list[str]:
         done, traffic = sum(self._outcomes.values()), _sum(self._traffic.values())

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmark.task import TASKS
+from benchmark.suite import suite_of
 from reports.gate.compare import Difference
 from reports.kept.folder import PAGE_FOLDER, write_whole
 from reports.kept.past import PastRun, differences
@@ -52,7 +52,7 @@ def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mappi
         "banners": list(_banners(first, second)),
         "differences": [asdict(one) for one in found],
         "difference_rows": difference_rows(found),
-        "places": [name for name in TASKS if name in asked],
+        "places": [name for name in suite_of(first.report.provenance).tasks if name in asked],
     }
 
 

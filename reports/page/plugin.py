@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from evaluators.metrics.measures import Measures
 from reports.failures import Failures
 from reports.kept.folder import PAGE
 from reports.kept.record import Record
@@ -15,7 +16,7 @@ from reports.kept.report import Report
 from reports.tables.summary import as_html
 from reports.wording import percent
 
-COLUMNS = ("Task", "Label", "Prediction", "Recognition", "Reasoning", "CoT")
+COLUMNS = ("Task", "Label", "Prediction")
 PLACE = 2
 """Where they go: behind the result and the case's name."""
 
@@ -26,6 +27,7 @@ class HtmlRows:
     def __init__(
         self,
         records: Mapping[str, Record],
+        measures: Measures,
         report: Callable[[], Report | None],
         page: str,
         failures: Failures,
@@ -37,13 +39,14 @@ class HtmlRows:
         What cannot be shown is noted among the failures.
         """
         self._records, self._report, self._page, self._whole = records, report, page, whole
+        self._titles = {name: measure.title for name, measure in measures.by_name.items()}
         self._failures = failures
         self._left_out: set[str] = set()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: MutableSequence[str]) -> None:
         """Adds the columns."""
-        for at, name in enumerate(COLUMNS):
+        for at, name in enumerate((*COLUMNS, *self._titles.values())):
             cells.insert(PLACE + at, f'<th class="sortable" data-column-type="{name.lower()}">{name}</th>')
 
     @pytest.hookimpl(optionalhook=True)
@@ -58,11 +61,18 @@ class HtmlRows:
             self._left_out.add(record.id)
             cells.clear()
             return
-        for at, (name, text) in enumerate(zip(COLUMNS, _cells(record), strict=True)):
+        for at, (name, text) in enumerate(zip((*COLUMNS, *self._titles.values()), self._cells(record), strict=True)):
             cells.insert(PLACE + at, f'<td class="col-{name.lower()}">{escape(text)}</td>')
         if record is not None:
             link = f'<a href="{escape(self._page)}#sample={quote(record.id, safe="")}">frames, steps, ratings</a>'
             cells[-1] = cells[-1].replace("</td>", f"{link}</td>")
+
+    def _cells(self, record: Record | None) -> tuple[str, ...]:
+        if record is None:
+            return ("",) * (len(COLUMNS) + len(self._titles))
+        said = record.prediction.text if record.prediction else ""
+        scores = (percent(record.scores.get(name)) for name in self._titles)
+        return (record.task, ", ".join(record.targets), ", ".join(record.predicted) or said, *scores)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str], session: pytest.Session) -> None:
@@ -77,14 +87,6 @@ class HtmlRows:
         if self._left_out:
             prefix.append(f"<p>{len(self._left_out)} right answers are not listed; --html-all lists them.</p>")
             _count_passed(config, len(self._left_out))
-
-
-def _cells(record: Record | None) -> tuple[str, ...]:
-    if record is None:
-        return ("",) * len(COLUMNS)
-    said = record.prediction.text if record.prediction else ""
-    scores = (percent(score) for score in (record.recognition, record.reasoning, record.cot))
-    return (record.task, ", ".join(record.targets), ", ".join(record.predicted) or said, *scores)
 
 
 def _count_passed(config: pytest.Config, number: int) -> None:

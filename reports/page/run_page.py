@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmark.accounts.snapshots import is_same_model
-from benchmark.task import TASKS
+from benchmark.suite import suite_of
 from reports.kept.answered import UNKNOWN, asked_of
 from reports.kept.folder import PAGE, PAGE_FOLDER, write_whole
-from reports.kept.published import read_published
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.kept.rerun import CASE
@@ -91,6 +90,7 @@ def linked_to(report: Report) -> Linked:
 
 def _data(contents: Contents) -> Mapping[str, Any]:
     report, records, linked = contents.report, contents.records, contents.linked
+    suite = suite_of(report.provenance)
     provenance, gate, check = report.provenance, report.gate, report.judge_check
     judge = provenance.get("judge", {}).get("name", "the judge")
     return {
@@ -106,8 +106,10 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         "check_rows": health_rows(check, whole=False) if check else [],
         "alpha_steps": ALPHA_STEPS,
         "cot_intervals": cot_intervals(contents.counted, contents.error),
-        "published": read_published(),
-        "tasks": {name: {"title": t.title, "question": t.question, "several": t.several} for name, t in TASKS.items()},
+        "published": suite.read_published(),
+        "tasks": {
+            name: {"title": t.title, "question": t.question, "several": t.several} for name, t in suite.tasks.items()
+        },
         "index": index_of(records, {record.id for record in contents.counted}),
         "shards": {"folder": PAGE_FOLDER, "name": "records", "size": SHARD, "records": len(records)},
         "clips": {"base": linked.base, "urls": linked.urls},
@@ -148,10 +150,11 @@ def answering_of(report: Report, records: Iterable[Record]) -> Mapping[str, Any]
 
 def length_note(records: Iterable[Record]) -> str:
     """How far scores follow the length of answers, in a sentence."""
-    scored = [record for record in records if record.recognition is not None and record.reasoning is not None]
+    scored = [record for record in records if record.outcome != "error"]
     lengths = [float(len(record.answer or "")) for record in scored]
     figures = {
-        name: spearman([getattr(record, name) for record in scored], lengths) for name in ("reasoning", "recognition")
+        name: spearman([record.scores.get(name) or 0.0 for record in scored], lengths)
+        for name in ("reasoning", "recognition")
     }
     said = [f"{name} {figure:+.2f}" for name, figure in figures.items() if figure is not None]
     if not said:
@@ -183,8 +186,8 @@ def index_of(records: Sequence[Record], counted: Set[str]) -> Mapping[str, Any]:
         "counted": [int(record.id in counted) for record in records],
         "targets": named[:count],
         "predicted": named[count:],
-        "recognition": [short(record.recognition) for record in records],
-        "reasoning": [short(record.reasoning) for record in records],
+        "recognition": [short(record.scores.get("recognition")) for record in records],
+        "reasoning": [short(record.scores.get("reasoning")) for record in records],
         "steps": [len(record.steps) + 1 if record.prediction else None for record in records],
         "tokens": [record.usage["model"].output_tokens if "model" in record.usage else None for record in records],
         "signs": [None if record.answer is None else len(record.answer) for record in records],
@@ -237,7 +240,7 @@ def _places_of(record: Record) -> Iterator[tuple[str, ...]]:
 def _intervals(members: Sequence[Record], error: float, tasks: Clusters | None = None) -> Sequence[Interval]:
     clusters = cluster_codes(record.recording for record in members)
     recognition, reasoning = (
-        np.array([getattr(record, name) for record in members], dtype=float) for name in ("recognition", "reasoning")
+        np.array([record.scores[name] for record in members], dtype=float) for name in ("recognition", "reasoning")
     )
     mixed = (alpha * recognition + (1 - alpha) * reasoning for alpha in ALPHAS)
     if tasks is None:

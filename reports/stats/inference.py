@@ -117,6 +117,21 @@ def _wilson(known: Estimate, error: float) -> Interval:
     return (max(0.0, centre - half), min(1.0, centre + half))
 
 
+def mean_interval(values: Values, clusters: Clusters, error: float = ERROR) -> Interval:
+    """Where the true mean of values that need not lie between 0 and 1 lies, by Student's t; cut at 0 and 1."""
+    known = estimate(values, clusters)
+    if not known.df:
+        return (0.0, 1.0)
+    half = _quantile(known.df, 1 - error / 2) * sqrt(known.variance)
+    return (max(0.0, known.mean - half), min(1.0, known.mean + half))
+
+
+def mean_test(values: Values, clusters: Clusters, limit: float) -> Tails:
+    """Whether such a mean is above or below the limit, by the test that `mean_interval` inverts."""
+    known = estimate(values, clusters)
+    return _tails(known.mean - limit, sqrt(known.variance), known.df)
+
+
 def score_bounds(values: Values, clusters: Clusters, level: float) -> Interval:
     """Bounds of which each holds except with probability `level`, also for few samples and scores near 0 or 1.
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from reports.gate.compare import Difference
-from reports.kept.report import SHOWN
 from reports.wording import percent
 
 
@@ -16,7 +15,7 @@ def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
 def _row(one: Difference) -> tuple[str, ...]:
     low, high = (f"{100 * bound:+.1f}" for bound in one.interval)
     return (
-        SHOWN[one.score],
+        one.measure.title,
         one.place,
         str(one.samples),
         str(one.left_out),

@@ -5,31 +5,34 @@ from typing import Any
 
 from benchmark.accounts.prices import PRICES
 from benchmark.fault import Fault
+from benchmark.suite import OVERALL, suite_of
+from evaluators.metrics.measures import measures_of
 from reports.figures.length import seconds_shown, settings_in
 from reports.kept.answered import endings_in_words
 from reports.kept.record import Record
-from reports.kept.report import NAMES, TOTAL, Report, Scores
+from reports.kept.report import TOTAL, Report, Scores
 from reports.tables.second_opinion import notes_on
 from reports.wording import percent, within
 
 
 def score_rows(report: Report) -> list[tuple[str, ...]]:
     """The score table: headings, a row for each task, the overall and the macro mean."""
-    head = ("Task", "Samples", "Unscored", "Recognition", "Reasoning", "CoT", "Floor")
-    rows = [_row(name, scores, report) for name, scores in report.tasks.items()]
-    rows.append(_row("overall", report.overall, report))
-    means = (within(report.macro[name], report.macro_intervals.get(name)) for name in NAMES)
+    measures = measures_of(suite_of(report.provenance))
+    head = ("Task", "Samples", "Unscored", *(one.title for one in measures.by_name.values()), "Floor")
+    rows = [_row(name, scores, report, measures.names) for name, scores in report.tasks.items()]
+    rows.append(_row(OVERALL, report.overall, report, measures.names))
+    means = (within(report.macro[name], report.macro_intervals.get(name)) for name in measures.names)
     rows.append(("mean of tasks", "", "", *means, "", *([""] if report.published else [])))
     return [(*head, "Published") if report.published else head, *rows]
 
 
-def _row(name: str, scores: Scores, report: Report) -> tuple[str, ...]:
+def _row(name: str, scores: Scores, report: Report, names: Iterable[str]) -> tuple[str, ...]:
     published = (percent(report.published.get(name)),) if report.published else ()
     return (
         name,
         str(scores.samples),
         str(scores.unscored),
-        *(within(getattr(scores, name), scores.intervals.get(name)) for name in NAMES),
+        *(within(scores.scores.get(name), scores.intervals.get(name)) for name in names),
         percent(report.floors.get(name)),
         *published,
     )
@@ -53,9 +56,11 @@ def doubts_of(report: Report) -> list[str]:
             f"The run ended early: {report.selected - overall.samples} of {report.selected} samples not asked."
         )
     if overall.unscored:
-        low, high = overall.bounds["recognition"]
+        headline = measures_of(suite_of(report.provenance)).headline
+        low, high = overall.bounds[headline.name]
         notes.append(
-            f"{overall.unscored} have no score; with them Recognition lies between {percent(low)} and {percent(high)}."
+            f"{overall.unscored} have no score; with them {headline.title} lies between {percent(low)} and"
+            f" {percent(high)}."
         )
     return notes
 
@@ -63,11 +68,15 @@ def doubts_of(report: Report) -> list[str]:
 def remarks_on(report: Report) -> list[str]:
     """What else there is to know, a sentence each."""
     notes = list(lengths_in_words(report.longer, report.sound_cut, report.provenance))
+    details = measures_of(suite_of(report.provenance)).details
     several = [
-        f"{name} {percent(s.precision)} / {percent(s.f1)}" for name, s in report.tasks.items() if s.f1 is not None
+        f"{task} {' / '.join(percent(scores.scores[name]) for name in details)}"
+        for task, scores in report.tasks.items()
+        if details and all(scores.scores.get(name) is not None for name in details)
     ]
     if several:
-        notes.append(f"Precision / F1 where several labels may be named: {', '.join(several)}.")
+        titles = " / ".join(measure.title for measure in details.values())
+        notes.append(f"{titles} where several labels may be named: {', '.join(several)}.")
     if report.unrepeated:
         notes.append(f"{report.unrepeated} samples have a score and could not be asked again; their records say why.")
     for role, spent in report.usage.items():

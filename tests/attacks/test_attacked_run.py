@@ -4,11 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from benchmark.data.dataset import DEMO
 from tests.attacks.stubs import LABELS, RIGHT, SIGHT, SOUND, WRONG, Stub, Temper
 from tests.attacks.table import ATTACKS, Attack
 from tests.endpoint import Endpoint, Received, Said
 from tests.integration.runs import agents, run
+from tests.tasks import DEMO
 
 CHOSEN = ("full-width", "Cyrillic", "entities", "a block", "made-up mark", "plain", "ChatML", "dollar")
 PLANTED = tuple(row for row in ATTACKS if row.name in CHOSEN and row.place in {"answer", "clue", "label", "label set"})

@@ -9,13 +9,12 @@ import pytest
 
 from benchmark.clip import Clip
 from benchmark.clips.reader import ClipReader
-from benchmark.data.dataset import DEMO
 from benchmark.errors import ModelError
 from benchmark.model import Answer
 from benchmark.models.templates import read_templates
 from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import Cache
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
 from evaluators.agents import PROMPTS
 from evaluators.judge.agent import RejectedReply, Reply
 from evaluators.judge.clue import Listener
@@ -25,9 +24,11 @@ from evaluators.judge.judge import PromptedJudge
 from evaluators.judge.rating import parse_ratings
 from evaluators.judge.rules import RulesExtractor, RulesJudge
 from evaluators.judge.steps import Steps
-from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score
+from evaluators.outcome import Scored, Unscored
+from evaluators.scorer import Scorer, answer_and_score
 from tests.attacks.stubs import LABELS, RIGHT, SIGHT, SOUND, WRONG, Stub, Temper
 from tests.attacks.table import ATTACKS, PLACES, Attack
+from tests.tasks import DEMO, TASKS, steps_of
 
 TEMPLATES = read_templates(PROMPTS)
 CLIP = Clip(DEMO / "ER-Lab/Drawn/video/ER_Lab_01.mp4")
@@ -132,8 +133,8 @@ class Scene:
         if isinstance(outcome, Unscored):
             if self.attack.place != "server error" or self.temper == "literal":
                 yield f"it ends unscored: {outcome.error}"
-        elif outcome.score.recognition or (outcome.score.reasoning and self.temper != "literal"):
-            yield f"it is rated {outcome.score.recognition} and {outcome.score.reasoning}"
+        elif steps_of(outcome).recognition or (steps_of(outcome).reasoning and self.temper != "literal"):
+            yield f"it is rated {steps_of(outcome).recognition} and {steps_of(outcome).reasoning}"
 
 
 def _is_verdict(reply: str) -> bool:

@@ -9,12 +9,13 @@ from PIL import Image
 
 from benchmark.clip import Clip, Frame, Sound
 from benchmark.clips.reader import ClipReader
-from benchmark.data.dataset import DEMO, read_samples
+from benchmark.data.dataset import read_samples
 from benchmark.demo.make_clips import make_clip, write_task
 from benchmark.demo.script import CLIPS, LABEL_SETS
 from benchmark.storage.cache import Cache
 from benchmark.task import Sample
 from evaluators.judge.labels import named_labels
+from tests.tasks import DEMO, clip_of
 
 SAMPLES = read_samples("demo").samples
 NEEDS_ESPEAK = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="the espeak-ng program is not installed")
@@ -48,10 +49,10 @@ def test_the_questions_ask_what_the_script_plans() -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
 def test_a_clip_is_short_and_can_be_seen_and_heard(sample: Sample, tmp_path: Path) -> None:
     reader = ClipReader(Cache(tmp_path))
-    sound = heard(reader, sample.clip.path)
+    sound = heard(reader, clip_of(sample).path)
 
     assert 2.5 <= len(sound.samples) / sound.rate <= 10
-    assert 3 <= len(reader.frames(sample.clip)) <= 10
+    assert 3 <= len(reader.frames(clip_of(sample))) <= 10
 
 
 def test_no_file_name_tells_a_label() -> None:

@@ -27,7 +27,7 @@ from benchmark.models.templates import read_templates
 from benchmark.prompt import Modality, Prompt
 from benchmark.run_setup import BenchmarkOptions, prepare
 from benchmark.storage.cache import Cache
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.agents import PROMPTS, EvaluatorOptions, find_agents
 from evaluators.judge.agent import RejectedReply, Reply, ask
@@ -40,7 +40,9 @@ from evaluators.judge.refusal import NOTHING_REASONED
 from evaluators.judge.rules import RulesExtractor, RulesJudge
 from evaluators.judge.steps import Steps, parse_steps
 from evaluators.lookup import PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
-from evaluators.scorer import Scored, Scorer, Unscored, answer_and_score, unforeseen, with_waveform
+from evaluators.outcome import Scored, Unscored
+from evaluators.scorer import Scorer, answer_and_score, unforeseen, with_waveform
+from tests.tasks import TASKS, clip_of, steps_of
 
 TEMPLATES = read_templates(PROMPTS)
 QUESTION = Question(subject="emotion", label_set=("joy", "anger"), several=False)
@@ -213,7 +215,7 @@ def flow(said: str | Exception, scorer: Scorer, sample: Sample | None = None) ->
 def test_the_flow_ends_in_a_score(tmp_path: Path) -> None:
     outcome = flow("The voice is loud. Answer: joy", scorer_of(RulesExtractor(), RulesJudge(), tmp_path))
     assert isinstance(outcome, Scored)
-    assert (outcome.score.recognition, outcome.score.cot()) == (Fraction(1), Fraction(1))
+    assert [outcome.score.marks(outcome.sample)[name] for name in ("recognition", "cot")] == [Fraction(1), Fraction(1)]
 
 
 @dataclass
@@ -250,7 +252,7 @@ def test_repeats_are_answers_judged_once_and_one_answer_judged_as_often(tmp_path
     assert found.repeats is not None
     assert [one.answer.text for one in found.repeats.answers] == ["joy", "fear", "anger"]
     assert [one.answer.text for one in found.repeats.judgements] == ["joy"] * 3
-    assert [one.recognition for one in (*found.repeats.answers, *found.repeats.judgements)] == [1, 0, 0, 1, 0, 0]
+    assert [one.right for one in (*found.repeats.answers, *found.repeats.judgements)] == [True, False, False] * 2
     assert (found.score, found.repeats.error) == (found.repeats.answers[0], None)
     assert found.traces["repeats"].usage == sum([SPENT] * 8, Usage()), (
         "two answers and two judgements more, of two each"
@@ -269,7 +271,7 @@ def test_what_a_seeing_judge_saw_and_what_is_heard_is_on_record(tmp_path: Path) 
     assert isinstance(found, Scored)
     assert (found.audio_clue, found.traces["listener"].usage) == ("A low voice.", SPENT)
     assert found.seen is not None
-    assert (len(found.seen.seconds), found.seen.decoder) == (len(scorer.reader.frames(drawn.clip)), "pyav")
+    assert (len(found.seen.seconds), found.seen.decoder) == (len(scorer.reader.frames(clip_of(drawn))), "pyav")
     assert found.waveform is None
     heard = asyncio.run(with_waveform(found, scorer.reader))
     assert heard.waveform is not None
@@ -289,7 +291,7 @@ def test_where_asking_again_fails_the_score_stands(tmp_path: Path) -> None:
     found = asyncio.run(answer_and_score(sample_of(), model, scorer_of(RulesExtractor(), RulesJudge(), tmp_path), 3))
 
     assert isinstance(found, Scored)
-    assert found.score.recognition == 1
+    assert steps_of(found).recognition == 1
     assert found.repeats is not None
     assert (found.repeats.answers, found.repeats.judgements) == ((), ())
     assert found.repeats.error == "ER-Wild/x/1 is down", "and where the clip lies is not for reports"
@@ -489,8 +491,8 @@ def test_thoughts_count_alike_wherever_a_server_puts_them(answer: Answer, tmp_pa
 
     assert isinstance(rated, Scored)
     assert isinstance(ignored, Scored)
-    assert rated.score.steps == Steps(reasoning=("The brows are drawn.", "The voice is loud."), prediction="joy")
-    assert ignored.score.steps == Steps(reasoning=(), prediction="joy")
+    assert steps_of(rated).steps == Steps(reasoning=("The brows are drawn.", "The voice is loud."), prediction="joy")
+    assert steps_of(ignored).steps == Steps(reasoning=(), prediction="joy")
     assert rated.score.answer.thoughts == ignored.score.answer.thoughts == THOUGHT, "they are on record either way"
 
 
@@ -534,8 +536,8 @@ def test_a_refusal_has_reasoned_nothing(answer: Answer, tmp_path: Path) -> None:
 
     assert isinstance(outcome, Scored)
     assert outcome.refused
-    assert outcome.score.reasoning == 0
-    assert outcome.score.ratings.reasoning[0].reason == NOTHING_REASONED
+    assert steps_of(outcome).reasoning == 0
+    assert steps_of(outcome).ratings.reasoning[0].reason == NOTHING_REASONED
 
 
 @dataclass

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from benchmark.clip import Clip
 from benchmark.model import Answer
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
 from evaluators.judge.rating import Rating, Ratings
 from evaluators.judge.steps import Steps
-from evaluators.score import Score, mean
+from evaluators.metrics.steps import StepScore, mean
+from tests.tasks import TASKS
 
 VALUES = st.sampled_from([Fraction(0), Fraction(1)])
 TEXTS = st.text(max_size=400) | st.text(" \n\r\v\u2028\x1b[m微x", max_size=3000) | st.just("word " * 2000)
@@ -19,8 +20,8 @@ TEXTS = st.text(max_size=400) | st.text(" \n\r\v\u2028\x1b[m微x", max_size=3000
 
 def score_of(
     reasoning: list[Fraction], recognition: Fraction = Fraction(0), predicted: tuple[str, ...] = (), text: str = "joy"
-) -> Score:
-    return Score(
+) -> StepScore:
+    return StepScore(
         answer=Answer(text=text, model="m"),
         steps=Steps(reasoning=(text,) * len(reasoning), prediction=text),
         ratings=Ratings(
@@ -44,23 +45,21 @@ def sample_of(*targets: str) -> Sample:
     )
 
 
-@given(st.lists(VALUES), st.fractions(0, 1), st.fractions(0, 1))
-def test_scores_are_exact_and_lie_between_their_parts(
-    reasoning: list[Fraction], recognition: Fraction, alpha: Fraction
-) -> None:
+@given(st.lists(VALUES), st.fractions(0, 1))
+def test_scores_are_exact_and_lie_between_their_parts(reasoning: list[Fraction], recognition: Fraction) -> None:
     score = score_of(reasoning, recognition)
 
     assert score.recognition == recognition
     assert score.reasoning * len(reasoning) == sum(reasoning)
-    assert min(score.recognition, score.reasoning) <= score.cot(alpha) <= max(score.recognition, score.reasoning)
-    assert (score.cot(Fraction(1)), score.cot(Fraction(0))) == (score.recognition, score.reasoning)
-    assert 2 * score.cot() == score.recognition + score.reasoning
+    marks = score.marks(sample_of("anger"))
+    assert [marks["recognition"], marks["reasoning"]] == [score.recognition, score.reasoning]
+    assert marks["cot"] == (score.recognition + score.reasoning) / 2
 
 
 def test_an_answer_without_reasoning_has_none() -> None:
     score = score_of([], Fraction(1))
 
-    assert [score.recognition, score.reasoning, score.cot()] == [Fraction(1), Fraction(0), Fraction(1, 2)]
+    assert list(score.marks(sample_of("anger")).values())[:3] == [Fraction(1), Fraction(0), Fraction(1, 2)]
     assert mean([]) is None
 
 
@@ -78,26 +77,28 @@ def test_an_answer_without_reasoning_has_none() -> None:
 def test_precision_and_f1(right: int, named: int, precision: Fraction, f1: Fraction) -> None:
     score = score_of([], Fraction(right, 2), tuple("abcdefgh"[:named]))
 
-    assert score.precision(("a", "b")) == precision
-    assert score.f1(("a", "b")) == f1
+    marks = score.marks(sample_of("anger", "fear"))
+    assert (marks["precision"], marks["f1"]) == (precision, f1)
 
 
 @given(st.integers(1, 5), st.integers(0, 9), st.data())
 def test_precision_and_f1_are_scores(labels: int, named: int, data: st.DataObject) -> None:
     right = data.draw(st.integers(0, labels))
     score = score_of([], Fraction(right, labels), tuple(map(str, range(named))))
-    targets = tuple(map(str, range(labels)))
+    marks = score.marks(sample_of(*map(str, range(labels))))
+    precision, f1 = marks["precision"], marks["f1"]
 
-    assert 0 <= score.precision(targets) <= 1
-    assert min(score.precision(targets), score.recognition) <= score.f1(targets)
-    assert score.f1(targets) <= max(score.precision(targets), score.recognition)
+    assert precision is not None
+    assert f1 is not None
+    assert 0 <= precision <= 1
+    assert min(precision, score.recognition) <= f1 <= max(precision, score.recognition)
 
 
 def test_ratings_must_fit_the_steps() -> None:
     score = score_of([Fraction(1)])
 
     with pytest.raises(ValueError, match="1 ratings for 2 steps"):
-        Score(
+        StepScore(
             answer=score.answer,
             steps=score.steps,
             ratings=Ratings(reasoning=(), recognition=score.ratings.recognition),
@@ -106,7 +107,7 @@ def test_ratings_must_fit_the_steps() -> None:
 
 
 def test_a_wrong_answer_is_explained() -> None:
-    score = Score(
+    score = StepScore(
         answer=Answer(text="He smiles.\nSo it is joy.", model="m-1"),
         steps=Steps(reasoning=("He smiles.", "He is loud."), prediction="joy"),
         ratings=Ratings(
@@ -159,4 +160,4 @@ def test_what_is_left_out_is_counted() -> None:
 
 
 def test_a_case_shows_a_score_on_one_short_line() -> None:
-    assert repr(score_of([Fraction(1)], Fraction(2, 3), text="x" * 9999)) == "Score(recognition=2/3, reasoning=1)"
+    assert repr(score_of([Fraction(1)], Fraction(2, 3), text="x" * 9999)) == "StepScore(recognition=2/3, reasoning=1)"

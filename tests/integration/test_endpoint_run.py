@@ -10,6 +10,7 @@ import pytest
 from benchmark.data.dataset import read_samples
 from tests.endpoint import Endpoint, Received, Said, plausible
 from tests.integration.runs import Finished, run
+from tests.tasks import clip_of
 
 KEY = "sk-very-secret-0123456789"
 RULES = ("--extractor=rules", "--judge=rules")
@@ -52,7 +53,13 @@ def _proves_no_name(received: Received) -> None:
         + b"".join(base64.b64decode(part["url"].partition(",")[2]) for part in received.parts("image_url"))
     )
     for sample in read_samples("demo").samples:
-        for secret in (sample.id, sample.video_id, sample.clip.path.name, sample.clip.path.stem, str(sample.clip.path)):
+        for secret in (
+            sample.id,
+            sample.video_id,
+            clip_of(sample).path.name,
+            clip_of(sample).path.stem,
+            str(clip_of(sample).path),
+        ):
             assert secret.encode() not in raw
         if received.body["model"] == "model":
             assert json.dumps(sample.audio_clue)[1:-1].encode() not in raw

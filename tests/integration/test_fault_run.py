@@ -149,6 +149,7 @@ def test_nothing_is_estimated_where_the_estimate_fails(tmp_path: Path) -> None:
 
 OWN = """
 from benchmark.model import Answer
+from tests.tasks import clip_of
 
 class Model:
     name = identity = "mine"
@@ -159,7 +160,7 @@ class LooksUp(Model):
 
 class Reads(Model):
     async def answer(self, sample):
-        open(str(sample.clip.path) + ".txt")
+        open(str(clip_of(sample).path) + ".txt")
 
 class Exits(Model):
     async def answer(self, sample):

@@ -16,8 +16,9 @@ from reports.kept.checks import CHECKS
 from tests.endpoint import Endpoint, Received, Said, plausible
 from tests.integration.oracle import knowing
 from tests.integration.runs import ROOT, Finished, environment, run
+from tests.tasks import clip_of
 
-CLIP = read_samples("demo").samples[0].clip.path
+CLIP = clip_of(read_samples("demo").samples[0]).path
 COUNT = 600
 ANY_JUDGE = "[judge]\nsensitivity = 0\nspecificity = 0\nlabels = 0\nresistance = 0\n"
 SHORT = sum(anchor.short for anchor in read_anchors())

@@ -14,8 +14,9 @@ import pytest
 from benchmark.data.dataset import read_samples
 from tests.endpoint import Endpoint, Received, Said, plausible_text
 from tests.integration.runs import agents, make_samples, run
+from tests.tasks import clip_of
 
-CLIPS = [sample.clip.path for sample in read_samples("demo").samples]
+CLIPS = [clip_of(sample).path for sample in read_samples("demo").samples]
 PASSWORD, VALUE, KEY, PARAMETER = "pass-w0rd/+?\u00fc", "query-value-&<01", "sk-judge-0123456789", "sk-parameter-0123"
 
 

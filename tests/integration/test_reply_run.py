@@ -10,8 +10,9 @@ import pytest
 from benchmark.data.dataset import read_samples
 from tests.endpoint import Endpoint, Received, Said, plausible
 from tests.integration.runs import Finished, agents, make_samples, run
+from tests.tasks import clip_of
 
-CLIPS = [sample.clip.path for sample in read_samples("demo").samples]
+CLIPS = [clip_of(sample).path for sample in read_samples("demo").samples]
 ANY_JUDGE = "[judge]\nsensitivity = 0\nspecificity = 0\nlabels = 0\nresistance = 0\n"
 MIN = "[min.overall]\nrecognition = 0.5\n"
 QUIET = ("-q", "--tb=no")

@@ -15,13 +15,13 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Page
 
-from benchmark.task import TASKS
 from reports.kept.past import read_past
 from reports.kept.record import Loudness, RatedStep, Record
 from reports.page.run_page import Contents, linked_to, write_run_page
 from tests.browser import browsing, watched
 from tests.performance.harness import process
 from tests.reports.made_runs import kept, record
+from tests.tasks import TASKS
 
 SAMPLES = 6500
 WORDS = [f"{head}{tail}" for head in ("bro", "li", "ga", "sne", "tor", "mi", "pal", "ru") for tail in

@@ -312,7 +312,7 @@ def _background(report: Mapping[str, Any]) -> Background:
 def gate(samples: int, folder: Path) -> Taken:
     """`--until-decided`: looks at a run as it grows, and the correction for having stopped."""
     past = read_past(folder / "whole")
-    right = sum(record.recognition == 1 for record in past.records.values()) / samples
+    right = sum(record.scores["recognition"] == 1 for record in past.records.values()) / samples
     asked = Gate(min={"overall": {"recognition": right - 1.5 / samples**0.5}}, coverage=0.9)
     order = in_order(samples_of(list(past.records.values())), asked)
     keeper = Gatekeeper(trial_of(asked, order, _background(past.report.model_dump()), early=True))

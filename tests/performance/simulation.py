@@ -19,14 +19,15 @@ from scipy.special import betaincinv
 
 from benchmark.data.dataset import read_samples
 from benchmark.data.selection import spread_out
+from benchmark.suite import find_suite
 from benchmark.task import Sample
 from reports.gate.gate import Criterion
 from reports.gate.verdict import Level, Tally, statuses
-from reports.kept.published import read_published
 from reports.kept.report import Kind
 from reports.stats.inference import cluster_codes, difference_interval, score_interval
 from reports.stats.sequential import levels_of, looks_of, unbiased
 from tests.reports.figures.test_scores import ANNOTATIONS
+from tests.tasks import MEASURE
 
 Row = tuple[str, ...]
 Floats = NDArray[np.float64]
@@ -132,7 +133,7 @@ class Truth:
 
 def _tallies(bench: Bench, truth: Truth, draw: np.random.Generator) -> tuple[list[Tally], Floats]:
     """The criteria on one made-up run, and its scores or differences."""
-    published = read_published()["models"][truth.model]["tasks"]
+    published = find_suite().read_published()["models"][truth.model]["tasks"]
     levels = np.array([published[task]["recognition"] for task in bench.tasks])
     if truth.kind == "min":
         values = right(chances(levels, bench.recordings, WITHIN, draw), draw)
@@ -142,7 +143,7 @@ def _tallies(bench: Bench, truth: Truth, draw: np.random.Generator) -> tuple[lis
     for place in truth.places:
         member = np.full(len(levels), fill_value=True) if place == "overall" else bench.tasks == place
         limit = float(levels[member].mean()) - truth.margin if truth.kind == "min" else -0.01
-        criterion = Criterion(kind=truth.kind, place=place, score="recognition", limit=limit)
+        criterion = Criterion(kind=truth.kind, place=place, measure=MEASURE["recognition"], limit=limit)
         tallies.append(
             Tally(
                 criterion=criterion,
@@ -177,7 +178,7 @@ TRUTHS = tuple(
         (
             ("Gemini-2.5-Pro", "min", ("overall",)),
             ("AffectGPT", "min", ("overall",)),
-            ("GPT-4o", "min", tuple(read_published()["samples"])),
+            ("GPT-4o", "min", tuple(find_suite().read_published()["samples"])),
             ("GPT-4o", "drop", ("overall",)),
         ),
         (0.0, 0.01, 0.02, 0.05, 0.1, -0.02, -0.05, -0.1),
@@ -227,7 +228,7 @@ def optimism(bench: Bench, runs: int = 300) -> Iterator[Row]:
     orders, looks = _orders(bench), looks_of(len(bench.samples))
     for truth in (one for one in TRUTHS if one.model == "Gemini-2.5-Pro" and abs(one.margin) <= 0.05):
         draw, measured, fair, early, none = np.random.default_rng(4), [], [], 0, 0
-        levels = read_published()["models"][truth.model]["tasks"]
+        levels = find_suite().read_published()["models"][truth.model]["tasks"]
         level = float(np.mean([levels[task]["recognition"] for task in bench.tasks]))
         for number in range(runs):
             ordered = orders[number % ORDERS]

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.clip import Clip
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
 from reports.figures.report import report_of
-from reports.kept.record import Marks, RatedStep, Record, Repeats, Spent
+from reports.kept.record import RatedStep, Record, Repeats, Spent
 from reports.kept.report import Background
+from tests.tasks import TASKS
 
 PROVENANCE: Mapping[str, Any] = {
     "data": {"name": "data", "fingerprint": "f"},
@@ -100,8 +101,8 @@ def samples_of(records: Sequence[Record]) -> tuple[Sample, ...]:
 
 
 def repeated(answers: Sequence[float], judgements: Sequence[float]) -> Repeats:
-    def marks(scores: Sequence[float]) -> tuple[Marks, ...]:
-        return tuple(Marks(recognition=score, reasoning=score, cot=score) for score in scores)
+    def marks(scores: Sequence[float]) -> tuple[Mapping[str, float], ...]:
+        return tuple(dict.fromkeys(("recognition", "reasoning", "cot"), score) for score in scores)
 
     return Repeats(answers=marks(answers), judgements=marks(judgements))
 

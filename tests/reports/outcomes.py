@@ -5,12 +5,13 @@ from pathlib import Path
 
 from benchmark.clip import Clip
 from benchmark.model import Answer
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.judge.rating import Rating, Ratings
 from evaluators.judge.steps import Steps
-from evaluators.score import Score
-from evaluators.scorer import Scored, Seen, Trace, Unscored
+from evaluators.metrics.steps import StepScore
+from evaluators.outcome import Scored, Seen, Trace, Unscored
+from tests.tasks import TASKS
 
 LABELS = ("joy", "anger", "fear")
 KNOWN = Usage(requests=1, input_tokens=10, output_tokens=4, seconds=0.5, cost_usd=0.25)
@@ -44,7 +45,7 @@ def scored(
         reasoning=tuple(Rating(value=value) for value in reasoning),
         recognition=Rating(value=recognition, reason="As said."),
     )
-    score = Score(
+    score = StepScore(
         answer=Answer(text=text, model="m-2026", usage=KNOWN), steps=steps, ratings=ratings, predicted=("joy", "fear")
     )
     traces = {"extractor": Trace(model="e"), "judge": Trace(model="j", usage=judge, rejected=("What?",))}

@@ -4,7 +4,8 @@ from fractions import Fraction
 from rich.console import Console
 
 from benchmark.accounts.limits import Traffic
-from evaluators.scorer import Unscored
+from benchmark.suite import find_suite
+from evaluators.outcome import Unscored
 from reports.kept.record import record_of
 from reports.live.progress import Progress
 from tests.reports.outcomes import sample, scored
@@ -22,7 +23,7 @@ class Clock:
 
 def begun(total: int = 100) -> tuple[Progress, Clock]:
     clock = Clock()
-    return Progress(total, clock), clock
+    return Progress(total, find_suite(), clock), clock
 
 
 def test_a_line_tells_pace_rest_and_result() -> None:

@@ -10,8 +10,8 @@ from benchmark.errors import RunError
 from benchmark.model import Answer, Model, Respondent
 from benchmark.models.find import ModelOptions, find, find_respondent
 from benchmark.prompt import Modality, Prompt
+from benchmark.suite import find_suite
 from benchmark.task import Sample
-from reports.kept.published import read_published
 
 CATALOGUE = read_catalogue()
 OPTIONS = ModelOptions()
@@ -58,7 +58,7 @@ HELD = Own()
 def test_all_20_published_models_are_reachable_and_no_other_is_claimed() -> None:
     claimed = {row.published for row in CATALOGUE.models.values() if row.published} | set(CATALOGUE.own_code.values())
 
-    assert claimed == set(read_published()["models"])
+    assert claimed == set(find_suite().read_published()["models"])
     assert len(claimed) == 20
 
 

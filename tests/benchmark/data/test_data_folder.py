@@ -11,6 +11,7 @@ import pytest
 from benchmark.data.clip_finder import list_files
 from benchmark.data.dataset import read_samples
 from benchmark.errors import DataError
+from tests.tasks import clip_of
 
 LABELS = ["anger", "joy", "neutral"]
 CLIP = b"a clip"
@@ -57,7 +58,7 @@ def test_the_official_layout(tmp_path: Path) -> None:
     assert (sample.task.name, sample.source, sample.video_id) == ("ML-ER", "MAFW", "MAFW/video/03419.mp4")
     assert (sample.targets, sample.label_set) == (("joy", "anger"), tuple(LABELS))
     assert sample.audio_clue == "a bright voice"
-    assert sample.clip.path.read_bytes() == CLIP
+    assert clip_of(sample).path.read_bytes() == CLIP
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_the_hubs_layout(tmp_path: Path, clues: Mapping[str, Rows]) -> None:
 
     assert not dataset.missing
     assert (sample.id, sample.source) == ("ER-Lab/IEMOCAP/Ses05M_impro07_F008", "IEMOCAP")
-    assert sample.clip.path.read_bytes() == CLIP
+    assert clip_of(sample).path.read_bytes() == CLIP
     assert sample.audio_clue == ("a bright voice" if clues else None)
 
 
@@ -106,7 +107,7 @@ def test_clips_are_found_wherever_they_are_nested(tmp_path: Path, place: str) ->
     dataset = read_samples(str(tmp_path))
 
     assert not dataset.missing
-    assert dataset.samples[0].clip.path == tmp_path / place
+    assert clip_of(dataset.samples[0]).path == tmp_path / place
 
 
 def test_the_nearest_of_several_clips_is_taken(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_the_nearest_of_several_clips_is_taken(tmp_path: Path) -> None:
     for place in places:  # each nearer than those before
         write(tmp_path, {place: CLIP})
 
-        assert read_samples(str(tmp_path)).samples[0].clip.path == tmp_path / place
+        assert clip_of(read_samples(str(tmp_path)).samples[0]).path == tmp_path / place
 
 
 def test_missing_clips_stop_nothing_and_are_reported(tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_zip_files_are_unpacked_only_where_clips_are_lacking(tmp_path: Path) -> 
     dataset = read_samples(str(tmp_path))
 
     assert not dataset.missing
-    assert [str(sample.clip.path.relative_to(tmp_path)) for sample in dataset.samples] == [
+    assert [str(clip_of(sample).path.relative_to(tmp_path)) for sample in dataset.samples] == [
         "ER-Lab/S/video/a.mp4",
         "SA/clips/T/video/b.mp4",
         "SA/U/video/c.mp4",
@@ -357,14 +358,14 @@ def test_names_in_capitals_are_found(tmp_path: Path) -> None:
     dataset = read_samples(str(tmp_path))
 
     assert not dataset.missing
-    assert [sample.clip.path.name for sample in dataset.samples] == ["a.MP4", "b.mkv", "c.AVI"]
+    assert [clip_of(sample).path.name for sample in dataset.samples] == ["a.MP4", "b.mkv", "c.AVI"]
     assert all(sample.audio_clue for sample in dataset.samples)
 
 
 def test_of_two_names_that_differ_in_capitals_the_very_one_is_taken(tmp_path: Path) -> None:
     write(tmp_path, {"SA.json": [question("SA/x_1.mp4")], "SA/deep/x_1.MP4": CLIP, "SA/else/x_1.mp4": CLIP})
 
-    assert read_samples(str(tmp_path)).samples[0].clip.path == tmp_path / "SA/else/x_1.mp4"
+    assert clip_of(read_samples(str(tmp_path)).samples[0]).path == tmp_path / "SA/else/x_1.mp4"
 
 
 def test_backslashes_are_slashes_in_ids_and_in_names_of_files(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.data.dataset import Dataset, read_samples
 from benchmark.errors import DataError
-from benchmark.task import TASKS
+from tests.tasks import TASKS
 
 ANNOTATIONS = Path(__file__).parents[3].parent / "shared" / "mme_emotion"
 needs_annotations = pytest.mark.skipif(

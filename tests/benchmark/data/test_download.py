@@ -235,11 +235,12 @@ ASK = """
 import json, sys
 from benchmark.data.dataset import read_samples
 from benchmark.errors import EmotionError
+from tests.tasks import clip_of
 
 for name in sys.argv[1:]:
     try:
         dataset = read_samples(f"hf:{name}")
-        told = [[one.id, one.source, one.clip.path.read_bytes().decode()] for one in dataset.samples]
+        told = [[one.id, one.source, clip_of(one).path.read_bytes().decode()] for one in dataset.samples]
     except EmotionError as error:
         told = [type(error).__name__, str(error)]
     print(json.dumps(told))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from benchmark.data.dataset import Dataset, read_samples
 from benchmark.data.own import Origin, gather
 from benchmark.errors import DataError
+from tests.tasks import SUITE, clip_of
 
 LABELS = ["anger", "joy", "neutral"]
 ROW = {"video": "clips/door.mp4", "label": "anger", "label_set": LABELS, "task": "ER-Wild"}
@@ -38,7 +39,7 @@ def test_jsonl_json_and_csv_say_the_same(tmp_path: Path) -> None:
     assert {dataset.fingerprint for dataset in datasets} == {datasets[0].fingerprint}
     assert [dataset.name for dataset in datasets] == ["own.jsonl", "own.json", "own.csv"]
     assert (first.id, first.source, first.video_id) == ("ER-Wild/clips/door", "clips", "clips/door.mp4")
-    assert first.clip.path.read_bytes() == b"a clip"
+    assert clip_of(first).path.read_bytes() == b"a clip"
     assert (first.label_set, first.targets, first.audio_clue) == (tuple(LABELS), ("anger",), None)
     assert (second.id, second.targets) == ("ML-ER/My_films/door", ("joy", "anger"))
     assert second.audio_clue == 'a "shout", loud'
@@ -59,7 +60,7 @@ def test_a_users_own_paths_may_lead_anywhere(tmp_path: Path) -> None:
 
 def test_a_strangers_table_may_not(tmp_path: Path) -> None:
     rows = [("row 1", ROW | {"video": str(tmp_path)}), ("row 2", ROW | {"video": "../a.mp4", "id": "a"})]
-    gathered = gather(rows, Origin(folder=tmp_path, confined=True))
+    gathered = gather(rows, Origin(suite=SUITE, folder=tmp_path, confined=True))
 
     assert gathered.problems == (
         f"row 1: {tmp_path}: its path leaves the folder",
@@ -176,7 +177,7 @@ def test_half_characters_are_replaced_in_every_field(tmp_path: Path) -> None:
     half = {"video": "\ud83d.mp4", "audio_clue": "loud \ude00", "id": "a\ud83d", "source": "b", "recording": "\ud83d"}
     (sample,) = read_samples(str(written(tmp_path / "own.jsonl", ROW | half))).samples
 
-    assert (sample.audio_clue, sample.clip.path.name) == ("loud \ufffd", "\ufffd.mp4")
+    assert (sample.audio_clue, clip_of(sample).path.name) == ("loud \ufffd", "\ufffd.mp4")
     assert "`bl\ufffd` is not in its label set" in refusal(written(tmp_path / "own.jsonl", ROW | {"label": "bl\ud83d"}))
 
 
@@ -236,15 +237,15 @@ def test_backslashes_are_slashes_unless_a_file_is_called_that(tmp_path: Path) ->
     sample = one_clip(tmp_path, "clips\\a.mp4").samples[0]
 
     assert sample == one_clip(tmp_path, "clips/a.mp4").samples[0]
-    assert sample.clip.path == tmp_path / "clips" / "a.mp4"
+    assert clip_of(sample).path == tmp_path / "clips" / "a.mp4"
     (tmp_path / "clips\\a.mp4").write_bytes(b"another")
-    assert one_clip(tmp_path, "clips\\a.mp4").samples[0].clip.path == tmp_path / "clips\\a.mp4"
+    assert clip_of(one_clip(tmp_path, "clips\\a.mp4").samples[0]).path == tmp_path / "clips\\a.mp4"
     assert one_clip(tmp_path, "a\\" * 5000).missing
 
 
 @pytest.mark.parametrize("video", ["..\\a.mp4", "clips\\..\\..\\a.mp4", "\\a.mp4", "C:\\a.mp4"])
 def test_a_strangers_backslashes_lead_nowhere_either(tmp_path: Path, video: str) -> None:
-    gathered = gather([("row 1", ROW | {"video": video})], Origin(folder=tmp_path, confined=True))
+    gathered = gather([("row 1", ROW | {"video": video})], Origin(suite=SUITE, folder=tmp_path, confined=True))
 
     assert gathered.problems == (f"row 1: {video}: its path leaves the folder",)
 
@@ -263,3 +264,12 @@ def test_a_list_that_is_a_pointer_is_called_that(tmp_path: Path, name: str) -> N
     (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
 
     assert f"{name}: is a Git LFS pointer, not a data file: run `git lfs pull`" in refusal(tmp_path / name)
+
+
+def test_clips_are_recordings_of_their_own_unless_stated(tmp_path: Path) -> None:
+    def recording(video: str, **stated: str) -> str:
+        return one_clip(tmp_path, video, source="own", **stated).samples[0].recording
+
+    assert recording("a/1.mp4", recording="film one") == "own/film_one"
+    assert recording("a/1.mp4") != recording("b/1.mp4")
+    assert "home" not in recording("/home/me/1.mp4")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data.dataset import read_samples
-from benchmark.data.recording import own_recording, recording_of
+from benchmark.suites.mme_emotion.corpora import recording_of
 from tests.reports.figures.test_scores import ANNOTATIONS
 
 RECORDINGS = {
@@ -50,12 +50,6 @@ def test_the_published_recordings_are_as_many_as_documented() -> None:
 
     assert {source: len(found[source]) for source in RECORDINGS} == RECORDINGS
     assert sum(map(len, found.values())) == 3235
-
-
-def test_own_clips_are_recordings_of_their_own_unless_stated() -> None:
-    assert own_recording("own", "a/1.mp4", "film one") == "own/film_one"
-    assert own_recording("own", "a/1.mp4", None) != own_recording("own", "b/1.mp4", None)
-    assert "home" not in own_recording("own", "/home/me/1.mp4", None)
 
 
 @given(st.sampled_from([*RECORDINGS, "CAER", "unknown"]), st.text(max_size=30))

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from benchmark.data.rows import Row, case_ids, duplicates, leaves_folder, source_name, source_of, task_named
-from benchmark.task import TASKS
+from benchmark.data.rows import Row, case_ids, duplicates, leaves_folder, source_name
+from benchmark.suites.mme_emotion.corpora import source_of
+from tests.tasks import SUITE, TASKS
 
 
 def row(video_id: str, source: str = "S", case: str | None = None) -> Row:
@@ -128,5 +129,5 @@ def test_a_source_can_be_a_marker(text: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ER-Lab", "ER_Lab", "er-lab", " er_LAB "])
 def test_a_task_is_known_however_it_is_spelt(name: str) -> None:
-    assert task_named(name) is TASKS["ER-Lab"]
-    assert task_named(name + "s") is None
+    assert SUITE.task_named(name) is TASKS["ER-Lab"]
+    assert SUITE.task_named(name + "s") is None

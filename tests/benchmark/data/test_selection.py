@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from benchmark.clip import Clip
 from benchmark.data.selection import parse_shard, select, spread_out
 from benchmark.errors import RunError
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
+from tests.tasks import TASKS
 
 LABELS = ("joy", "anger", "fear")
 

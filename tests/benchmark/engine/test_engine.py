@@ -9,7 +9,8 @@ import pytest
 from benchmark.clip import Clip
 from benchmark.engine.engine import BACKLOG, Engine
 from benchmark.errors import RunError
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
+from tests.tasks import TASKS
 
 
 def sample(name: str) -> Sample:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from benchmark.clip import Clip
 from benchmark.errors import ModelError, RunError
 from benchmark.models.answers import AnswersFile, read_answers
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
+from tests.tasks import TASKS
 
 
 def sample(task: str, source: str, stem: str) -> Sample:

@@ -13,14 +13,16 @@ from benchmark.clips.reader import ClipReader
 from benchmark.data.dataset import read_samples
 from benchmark.errors import DataError, RunError
 from benchmark.models.asking import Prompter
-from benchmark.models.templates import PROMPTS, check_replacements, read_templates
+from benchmark.models.templates import check_replacements, read_templates
 from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import Cache
+from benchmark.suite import find_suite
 from benchmark.task import Sample
+from tests.tasks import clip_of
 
 SAMPLES = read_samples("demo").samples
 SAMPLE = SAMPLES[0]
-QUESTION = read_templates(PROMPTS)["question"]
+QUESTION = read_templates(find_suite().home)["question"]
 BOTH: frozenset[Modality] = frozenset({"video", "audio"})
 PICTURES: frozenset[Modality] = frozenset({"video"})
 SOUND: frozenset[Modality] = frozenset({"audio"})
@@ -38,7 +40,7 @@ def sent(prompter: Prompter, sample: Sample = SAMPLE, takes: frozenset[Modality]
 
 def replaced(folder: Path, text: str) -> Template:
     (folder / "question.txt").write_text(text, "utf-8")
-    return read_templates(PROMPTS, folder)["question"]
+    return read_templates(find_suite().home, folder)["question"]
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
@@ -49,7 +51,7 @@ def test_the_text_holds_every_label_and_nothing_that_would_give_the_answer_away(
 
     assert "; ".join(sample.label_set) in text
     assert sample.task.question in text
-    for secret in (sample.id, sample.video_id, Path(sample.video_id).stem, str(sample.clip.path), sample.source):
+    for secret in (sample.id, sample.video_id, Path(sample.video_id).stem, str(clip_of(sample).path), sample.source):
         assert secret not in text
     assert sample.audio_clue is None or sample.audio_clue not in text
 
@@ -110,7 +112,7 @@ def test_a_question_comes_through_as_it_is(prompter: Prompter, question: str) ->
 
 
 def test_a_replacement_takes_the_templates_place_and_others_stay(tmp_path: Path) -> None:
-    assert read_templates(PROMPTS, tmp_path)["question"].template == QUESTION.template
+    assert read_templates(find_suite().home, tmp_path)["question"].template == QUESTION.template
     wording = "Costs $$5. $subject $material $question $labels ${how_many}é"
     assert replaced(tmp_path, wording).template == wording
 
@@ -123,7 +125,7 @@ def test_wrong_placeholders_are_refused(tmp_path: Path, change: tuple[str, str])
 
 
 def test_replacements_that_nobody_would_read_are_refused(tmp_path: Path) -> None:
-    known = list(PROMPTS.glob("*.txt"))
+    known = list(find_suite().home.glob("*.txt"))
     check_replacements(None, known)
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(RunError, match=r"holds no template; it may replace .*question\.txt"):
@@ -131,7 +133,7 @@ def test_replacements_that_nobody_would_read_are_refused(tmp_path: Path) -> None
     (tmp_path / "question.txt").write_bytes(b"\xff")
     check_replacements(tmp_path, known)
     with pytest.raises(RunError, match=r"question\.txt cannot be read"):
-        read_templates(PROMPTS, tmp_path)
+        read_templates(find_suite().home, tmp_path)
     (tmp_path / "qestion.txt").write_text("", "utf-8")
     with pytest.raises(RunError, match=r"holds qestion\.txt, question\.txt; it may replace"):
         check_replacements(tmp_path, known)
@@ -141,4 +143,4 @@ def test_a_replacement_may_come_from_any_editor(tmp_path: Path) -> None:
     text = f"{QUESTION.template} \ud83d".encode("utf-8", "surrogatepass")
     (tmp_path / "question.txt").write_bytes(b"\xef\xbb\xbf" + text)
 
-    assert read_templates(PROMPTS, tmp_path)["question"].template == f"{QUESTION.template} \ufffd"
+    assert read_templates(find_suite().home, tmp_path)["question"].template == f"{QUESTION.template} \ufffd"

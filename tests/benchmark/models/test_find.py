@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,13 @@ from benchmark.models.answers import AnswersFile
 from benchmark.models.cached import CachedModel
 from benchmark.models.find import ModelOptions, find, find_respondent
 from benchmark.models.floors import RandomGuess, majority_of
-from benchmark.models.templates import PROMPTS, check_replacements, read_templates
+from benchmark.models.templates import check_replacements, read_templates
 from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import Cache
-from benchmark.task import TASKS, Sample
+from benchmark.suite import find_suite
+from benchmark.task import Sample
 from benchmark.usage import Usage
+from tests.tasks import TASKS
 
 LABELS = ("joy", "anger", "fear")
 
@@ -111,7 +112,7 @@ def test_the_floors_guess() -> None:
 
 
 def test_every_published_model_can_be_asked_for() -> None:
-    published = json.loads(files("reports.kept").joinpath("published_scores.json").read_text("utf-8"))["models"]
+    published = find_suite().read_published()["models"]
     catalogue = read_catalogue()
     assert {published_row(name) for name in [*catalogue.models, *catalogue.own_code]} - {None} == set(published)
     assert {row.provider for row in catalogue.models.values()} <= set(catalogue.providers)
@@ -177,15 +178,15 @@ def test_a_cache_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 
 
 def test_wording_may_be_replaced_by_name_with_the_same_placeholders(tmp_path: Path) -> None:
-    names = " ".join(f"${name}" for name in read_templates(PROMPTS)["question"].get_identifiers())
+    names = " ".join(f"${name}" for name in read_templates(find_suite().home)["question"].get_identifiers())
     (tmp_path / "question.txt").write_text(f"Mine: {names}")
-    assert read_templates(PROMPTS, tmp_path)["question"].template.startswith("Mine: ")
+    assert read_templates(find_suite().home, tmp_path)["question"].template.startswith("Mine: ")
     (tmp_path / "question.txt").write_text("Mine: $labels")
     with pytest.raises(RunError, match=r"must use each of these placeholders and no other: \$how_many"):
-        read_templates(PROMPTS, tmp_path)
+        read_templates(find_suite().home, tmp_path)
     (tmp_path / "qestion.txt").write_text("never read")
     with pytest.raises(RunError, match=r"it may replace question\.txt"):
-        check_replacements(tmp_path, PROMPTS.glob("*.txt"))
+        check_replacements(tmp_path, find_suite().home.glob("*.txt"))
 
 
 def test_the_models_found_are_the_ones_named() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from benchmark.clip import Clip
 from benchmark.model import Answer, Respondent
 from benchmark.models.floors import RandomGuess, label_counts, majority_of
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
+from tests.tasks import TASKS
 
 LABELS = ("joy", "anger", "fear")
 

@@ -16,9 +16,10 @@ from benchmark.demo.script import PERSONS
 from benchmark.errors import ModelError
 from benchmark.models.asking import Prompter
 from benchmark.models.signal import FaceMeasure, SignalModel, VoiceMeasure, measure_face, measure_voice
-from benchmark.models.templates import PROMPTS, read_templates
+from benchmark.models.templates import read_templates
 from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import Cache
+from benchmark.suite import find_suite
 from evaluators.judge.labels import named_labels
 
 RATE = 16_000
@@ -49,7 +50,7 @@ def face(expression: Expression, person: int = 0) -> FaceMeasure:
 def last_lines(folder: Path, modalities: frozenset[Modality]) -> list[str]:
     """The model's conclusion on each demo clip."""
     prompter = Prompter(
-        reader=ClipReader(Cache(folder)), template=read_templates(PROMPTS)["question"], modalities=modalities
+        reader=ClipReader(Cache(folder)), template=read_templates(find_suite().home)["question"], modalities=modalities
     )
 
     async def ask() -> list[str]:

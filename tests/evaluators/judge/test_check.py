@@ -15,7 +15,6 @@ from benchmark.model import Model
 from benchmark.models.find import ModelOptions, find
 from benchmark.models.templates import read_templates
 from benchmark.storage.cache import Cache
-from benchmark.task import TASKS
 from benchmark.usage import Usage
 from evaluators.agents import PROMPTS
 from evaluators.judge.agent import Reply
@@ -31,6 +30,7 @@ from reports.kept.report import ASPECTS, JudgeHealth
 from reports.tables.health import health_notes, health_rows
 from tests.endpoint import Endpoint
 from tests.integration.oracle import knowing
+from tests.tasks import TASKS
 
 ANCHORS = read_anchors()
 STRICTEST = JudgeHealth(sensitivity=1, specificity=1, labels=1, resistance=1)

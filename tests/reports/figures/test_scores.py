@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data.dataset import read_samples
-from benchmark.task import TASKS, Sample
+from benchmark.task import Sample
 from reports.figures.scores import aggregate, grouped, macro, macro_intervals
 from reports.kept.provenance import majority_floor
 from reports.kept.record import RatedStep, Record, Spent
 from reports.stats.inference import macro_interval, score_interval
 from tests.reports.outcomes import sample
+from tests.tasks import MEASURES, TASKS
 
 ANNOTATIONS = Path(__file__).parents[3].parent / "shared" / "mme_emotion"
 # percent: what a constant guess of each source's commonest label scores on the published annotations
@@ -62,11 +63,13 @@ def record(marks: Marks | None, task: str = "SA", source: str = "MELD", targets:
             "stage": None,
             "steps": (step,) * (marks.steps - 1),
             "prediction": step,
-            "recognition": marks.recognition,
-            "reasoning": marks.reasoning,
-            "cot": (marks.recognition + marks.reasoning) / 2,
-            "precision": marks.precision,
-            "f1": marks.precision,
+            "scores": {
+                "recognition": marks.recognition,
+                "reasoning": marks.reasoning,
+                "cot": (marks.recognition + marks.reasoning) / 2,
+                "precision": marks.precision,
+                "f1": marks.precision,
+            },
             "usage": {"model": spent},
         }
     )
@@ -86,27 +89,28 @@ def test_scores_worked_out_by_hand() -> None:
             record(Marks(recognition=0, reasoning=0, steps=1, tokens=20)),
             record(Marks(recognition=0.5, reasoning=1, steps=2, tokens=30)),
             record(None),
-        ]
+        ],
+        MEASURES,
     )
 
     assert (scores.samples, scores.scored, scores.unscored) == (4, 3, 1)
-    assert (scores.recognition, scores.reasoning, scores.cot) == (0.5, 0.5, 0.5)
+    assert (scores.scores["recognition"], scores.scores["reasoning"], scores.scores["cot"]) == (0.5, 0.5, 0.5)
     assert (scores.avg_steps, scores.avg_tokens) == (2, 50)
     assert scores.bounds["recognition"] == (1.5 / 4, 2.5 / 4)
-    assert (scores.precision, scores.f1) == (None, None)
+    assert (scores.scores["precision"], scores.scores["f1"]) == (None, None)
 
 
 @given(RECORDS)
 def test_scores_are_direct_means_of_what_is_scored(records: list[Record]) -> None:
-    scores = aggregate(records)
-    scored = [one for one in records if one.recognition is not None]
+    scores = aggregate(records, MEASURES)
+    scored = [one for one in records if one.outcome != "error"]
 
     assert (scores.samples, scores.scored) == (len(records), len(scored))
     for name in ("recognition", "reasoning", "cot"):
-        values = [getattr(one, name) for one in scored]
-        assert getattr(scores, name) == (pytest.approx(sum(values) / len(values)) if values else None)
+        values = [one.scores[name] or 0.0 for one in scored]
+        assert scores.scores[name] == (pytest.approx(sum(values) / len(values)) if values else None)
         low, high = scores.bounds[name]
-        mean = getattr(scores, name)
+        mean = scores.scores[name]
         assert 0 <= low <= (high if mean is None else mean) <= high <= 1
         assert high - low == pytest.approx(scores.unscored / len(records))
 
@@ -114,55 +118,57 @@ def test_scores_are_direct_means_of_what_is_scored(records: list[Record]) -> Non
 @given(st.lists(MARKS, min_size=1, max_size=12), st.data())
 def test_the_bounds_contain_what_the_unscored_would_have_brought(all_marks: list[Marks], data: st.DataObject) -> None:
     lost = data.draw(st.sets(st.integers(0, len(all_marks) - 1)))
-    truth = aggregate([record(marks) for marks in all_marks])
-    seen = aggregate([record(None if number in lost else marks) for number, marks in enumerate(all_marks)])
+    truth = aggregate([record(marks) for marks in all_marks], MEASURES)
+    seen = aggregate([record(None if number in lost else marks) for number, marks in enumerate(all_marks)], MEASURES)
 
     for name, (low, high) in seen.bounds.items():
-        assert low <= getattr(truth, name) <= high
+        assert low <= (truth.scores[name] or 0.0) <= high
 
 
 def test_where_nothing_is_scored_there_is_no_score() -> None:
     for records in ([record(None)], []):
-        scores = aggregate(records)
-        assert (scores.recognition, scores.reasoning, scores.cot, scores.avg_steps) == (None,) * 4
+        scores = aggregate(records, MEASURES)
+        assert (scores.scores["recognition"], scores.scores["reasoning"], scores.scores["cot"], scores.avg_steps) == (
+            None,
+        ) * 4
         assert set(scores.bounds.values()) == {(0.0, 1.0)}
 
 
 def test_tokens_are_unknown_where_one_answer_does_not_tell() -> None:
     known, unknown = (record(Marks(recognition=1, reasoning=1, tokens=tokens)) for tokens in (7, None))
 
-    assert aggregate([known]).avg_tokens == 7
-    assert aggregate([known, unknown]).avg_tokens is None
+    assert aggregate([known], MEASURES).avg_tokens == 7
+    assert aggregate([known, unknown], MEASURES).avg_tokens is None
 
 
 def test_several_labels_have_a_precision() -> None:
     marks = [Marks(recognition=1, reasoning=1, precision=precision) for precision in (0.25, 0.75)]
 
-    found = aggregate([record(one, "ML-ER") for one in marks])
-    assert (found.precision, found.f1) == (0.5, 0.5)
-    with pytest.raises(ValueError, match="recall"):
-        type(found).model_validate({**found.model_dump(), "recall": 1.0})
+    found = aggregate([record(one, "ML-ER") for one in marks], MEASURES)
+    assert (found.scores["precision"], found.scores["f1"]) == (0.5, 0.5)
 
 
 def test_groups_may_share_a_sample() -> None:
     right, wrong = Marks(recognition=1, reasoning=1), Marks(recognition=0, reasoning=1)
-    groups = grouped([record(right, targets=("joy", "fear")), record(wrong), record(None)], lambda one: one.targets)
+    groups = grouped(
+        [record(right, targets=("joy", "fear")), record(wrong), record(None)], lambda one: one.targets, MEASURES
+    )
 
     assert list(groups) == ["joy", "fear"]
-    assert (groups["joy"].samples, groups["joy"].recognition) == (3, 0.5)
-    assert (groups["fear"].samples, groups["fear"].recognition) == (1, 1)
+    assert (groups["joy"].samples, groups["joy"].scores["recognition"]) == (3, 0.5)
+    assert (groups["fear"].samples, groups["fear"].scores["recognition"]) == (1, 1)
 
 
 @given(RECORDS)
 def test_tasks_weigh_by_their_size_overall_and_the_same_in_the_macro_mean(records: list[Record]) -> None:
-    tasks = grouped(records, lambda one: [one.task]).values()
+    tasks = grouped(records, lambda one: [one.task], MEASURES).values()
     scored = [task for task in tasks if task.scored]
-    means = [task.recognition for task in scored if task.recognition is not None]
+    means = [mean for task in scored if (mean := task.scores["recognition"]) is not None]
 
     weighed = sum(mean * task.scored for mean, task in zip(means, scored, strict=True))
-    overall = aggregate(records).recognition
+    overall = aggregate(records, MEASURES).scores["recognition"]
     assert overall == (pytest.approx(weighed / sum(task.scored for task in scored)) if scored else None)
-    assert macro(tasks)["recognition"] == (pytest.approx(sum(means) / len(means)) if means else None)
+    assert macro(tasks, MEASURES)["recognition"] == (pytest.approx(sum(means) / len(means)) if means else None)
 
 
 def test_intervals_are_those_of_95_percent_unless_others_are_asked_for() -> None:
@@ -174,17 +180,17 @@ def test_intervals_are_those_of_95_percent_unless_others_are_asked_for() -> None
 
     for given_error, error in (((), 0.05), ((0.2,), 0.2)):
         alone = pytest.approx(score_interval(values, np.arange(40), error))
-        assert aggregate(records, *given_error).intervals["recognition"] == alone
-        assert grouped(records, lambda _: ["all"], *given_error)["all"].intervals["recognition"] == alone
+        assert aggregate(records, MEASURES, *given_error).intervals["recognition"] == alone
+        assert grouped(records, lambda _: ["all"], MEASURES, *given_error)["all"].intervals["recognition"] == alone
         each = macro_interval(values, np.arange(40), tasks, error)
-        assert macro_intervals(records, *given_error)["recognition"] == pytest.approx(each)
+        assert macro_intervals(records, MEASURES, *given_error)["recognition"] == pytest.approx(each)
 
 
 @given(RECORDS)
 def test_what_has_no_score_changes_no_interval_of_the_macro_mean(records: list[Record]) -> None:
     scored = [one for one in records if one.outcome != "error"]
-    assert macro_intervals(records) == macro_intervals(scored)
-    assert macro_intervals([record(None)] * len(records)) == {}
+    assert macro_intervals(records, MEASURES) == macro_intervals(scored, MEASURES)
+    assert macro_intervals([record(None)] * len(records), MEASURES) == {}
 
 
 def test_the_floor_is_the_share_of_each_source_s_commonest_labels() -> None:

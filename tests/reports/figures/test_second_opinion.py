@@ -4,6 +4,7 @@ from reports.figures.second_opinion import agreed_of, variance_of
 from reports.kept.record import RatedStep, Record
 from reports.tables.second_opinion import disagreements_of, notes_on
 from tests.reports.made_runs import record, repeated
+from tests.tasks import MEASURES
 
 ONE, NONE = "1/1", "0/1"
 
@@ -55,12 +56,12 @@ def test_repeats_split_the_variance() -> None:
         record(1, 0.0, repeats=repeated((0.0, 0.5), (0.0, 0.0))),
         record(2, None),
     ]
-    split = variance_of(records)
+    split = variance_of(records, MEASURES.names)
 
     assert set(split) == {"recognition", "reasoning", "cot"}
     assert (split["cot"].judge, split["cot"].model, split["cot"].samples, split["cot"].repeats) == (0, 0.125, 2, 2)
     assert notes_on(None, split)[0].startswith("Variance of recognition over 2 repeats: sample ")
-    assert variance_of([record(0, 1.0)]) == {}
+    assert variance_of([record(0, 1.0)], MEASURES.names) == {}
 
 
 def test_of_nothing_nothing_is_said() -> None:

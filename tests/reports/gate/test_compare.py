@@ -20,7 +20,9 @@ from tests.reports.made_runs import kept, record, run_of
 def better(records: Sequence[Record], every: int) -> list[Record]:
     """The same with every n-th sample right."""
     return [
-        record(int(one.id.rpartition("/")[2]), 1.0, one.task) if number % every == 0 and one.recognition == 0 else one
+        record(int(one.id.rpartition("/")[2]), 1.0, one.task)
+        if number % every == 0 and one.scores["recognition"] == 0
+        else one
         for number, one in enumerate(records)
     ]
 
@@ -32,7 +34,7 @@ def two(folder: Path) -> tuple[Path, Path]:
 
 def test_differences_are_paired_and_by_task(tmp_path: Path) -> None:
     one, other = two(tmp_path)
-    found = {(each.place, each.score): each for each in compare(read_past(one), read_past(other))}
+    found = {(each.place, each.measure.name): each for each in compare(read_past(one), read_past(other))}
 
     assert set(found) == {(p, s) for p in ("overall", "SA", "IR") for s in ("recognition", "reasoning", "cot")}
     sa, ir = found["SA", "recognition"], found["IR", "recognition"]

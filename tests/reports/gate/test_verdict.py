@@ -28,6 +28,7 @@ from reports.stats.inference import Tails, score_bounds
 from reports.tables.power import forecasts
 from reports.tables.verdict import properties_of, signed, verdict_notes, verdict_rows
 from tests.reports.made_runs import PROVENANCE, kept, record, run_of, samples_of
+from tests.tasks import MEASURE
 
 
 def background(selected: int) -> Background:
@@ -98,9 +99,10 @@ def test_the_p_value_of_a_least_score_is_the_larger_of_wilson_s_and_the_exact_on
 def test_a_drop_below_the_baseline(tmp_path: Path, changed: int, word: str) -> None:
     """Answers get worse, or better, one by one; 2,000 samples show that none or few did."""
     before = run_of(1000, 1000)
-    flips = [one for one in before if one.recognition == float(changed < 0)][: abs(changed)]
+    flips = [one for one in before if one.scores["recognition"] == float(changed < 0)][: abs(changed)]
     now = [
-        record(int(one.id.rpartition("/")[2]), 1 - (one.recognition or 0)) if one in flips else one for one in before
+        record(int(one.id.rpartition("/")[2]), 1 - (one.scores["recognition"] or 0)) if one in flips else one
+        for one in before
     ]
     found = verdict(now, baseline=kept(tmp_path / "last", before), max_drop={"overall": {"recognition": 0.01}})
     (one,) = found.criteria
@@ -248,7 +250,7 @@ def test_a_run_is_passed_at_the_full_level_each(p_values: list[tuple[float, floa
 )  # fmt: skip
 def test_it_is_settled_once_all_is_met_or_one_is_missed(limits: tuple[float, ...], whether: bool) -> None:  # noqa: FBT001
     records = run_of(100, 100)
-    criteria = (Criterion(kind="min", place="overall", score="cot", limit=limit) for limit in limits)
+    criteria = (Criterion(kind="min", place="overall", measure=MEASURE["cot"], limit=limit) for limit in limits)
     tallies = [tally(criterion, records, {}) for criterion in criteria]
     assert settled(tallies, np.arange(200), lambda among: 0.05 / among) == whether
 
@@ -256,7 +258,7 @@ def test_it_is_settled_once_all_is_met_or_one_is_missed(limits: tuple[float, ...
 def test_samples_of_one_recording_tell_less() -> None:
     alone = run_of(235, 265)
     together = [one.model_copy(update={"recording": f"film {number // 50}"}) for number, one in enumerate(
-        sorted(alone, key=lambda one: one.recognition or 0))]  # fmt: skip
+        sorted(alone, key=lambda one: one.scores["recognition"] or 0))]  # fmt: skip
 
     assert verdict(alone, min=MIN).word == "PASS"
     assert verdict(together, min=MIN).word == "INCONCLUSIVE"
@@ -296,7 +298,9 @@ def test_what_is_done_out_of_order_does_not_count_before_the_rest_is_there() -> 
     records = shuffled(1000, 1000)
     put = trial(records, early=True, min=MIN)
     keeper, by_id = Gatekeeper(put), {one.id: one for one in records}
-    quick = [sample for sample in put.order if by_id[sample.id].recognition == 1 and sample is not put.order[0]]
+    quick = [
+        sample for sample in put.order if by_id[sample.id].scores["recognition"] == 1 and sample is not put.order[0]
+    ]
 
     assert [keeper.hear(by_id[sample.id]) for sample in quick] == [None] * len(quick)
 
@@ -332,10 +336,14 @@ def test_a_run_that_stopped_late_reports_less_than_it_measured() -> None:
             measured = report.gate.criteria[0].value
             assert report.gate.stopping.unbiased
             assert measured is not None
-            assert report.overall.recognition is not None
-            assert report.overall.recognition < measured
-            assert report.tasks["SA"].recognition == report.overall.recognition == report.macro["recognition"]
-            alone = (report.overall.recognition, report.overall.recognition)
+            assert report.overall.scores["recognition"] is not None
+            assert report.overall.scores["recognition"] < measured
+            assert (
+                report.tasks["SA"].scores["recognition"]
+                == report.overall.scores["recognition"]
+                == report.macro["recognition"]
+            )
+            alone = (report.overall.scores["recognition"], report.overall.scores["recognition"])
             assert report.overall.bounds["recognition"] == pytest.approx(alone), "all have a score"
             return
     pytest.fail("none of the runs stopped late")

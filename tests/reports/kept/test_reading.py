@@ -69,10 +69,10 @@ RECORDS: dict[str, tuple[Callable[[Line], object], str]] = {
     "above 1": (put("recognition", value=7.0), "recognition is 7.0, and its ratings make"),
     "not a number": (put("reasoning", value=float("nan")), "reasoning is nan, and its ratings make"),
     "infinite": (put("cot", value=float("-inf")), "cot is -inf, and its ratings make"),
-    "failed for passed": (put("outcome", value="failed"), "its outcome is failed, and its last rating 1/1"),
+    "failed for passed": (put("outcome", value="failed"), "its outcome is failed, and its ratings say otherwise"),
     "error with a score": (put("outcome", value="error"), "its outcome is error, and yet it has ratings or scores"),
-    "no prediction": (put("prediction", value=None), "and yet it has no rated prediction"),
-    "no usage": (put("usage", value={}), "or no usage of the model"),
+    "no prediction": (put("prediction", value=None), "it has no rated prediction"),
+    "no usage": (put("usage", value={}), "and yet it has no usage of the model"),
     "precision of one label": (put("precision", value=0.5), "precision is 0.5, and its ratings make None"),
     "rating over zero": (put("steps", 0, "rating", value="1/0"), "a rating is no fraction from 0 to 1, such as 2/3"),
     "rating above 1": (put("steps", 0, "rating", value="5/1"), "a rating is no fraction"),
@@ -111,8 +111,8 @@ RECORDS: dict[str, tuple[Callable[[Line], object], str]] = {
         put("repeats", value=repeated([0.0, 3.0], [0.0, 0.0]).model_dump(mode="json")),
         "a score of its repeats is not from 0 to 1",
     ),
-    "another field": (put("surprise", value=1), "surprise: Extra inputs are not permitted"),
-    "text for a number": (put("recognition", value={"a": 1}), "recognition: Input should be a valid number"),
+    "another field": (put("surprise", value=1), "`surprise` is no score of SA"),
+    "text for a number": (put("recognition", value={"a": 1}), "recognition: Extra inputs are not permitted"),
 }
 
 
@@ -160,7 +160,7 @@ REPORTS: dict[str, tuple[Callable[[Line], object], str]] = {
     "no bounds": (put("overall", "bounds", value={}), "macro or overall.bounds lacks recognition"),
     "shard": (put("provenance", "settings", "shard", value="1/0"), "provenance.settings.shard: "),
     "shard beyond": (put("provenance", "settings", "shard", value="3/2"), "is no shard such as 1/4"),
-    "tasks": (put("provenance", "settings", "tasks", value=["x"]), "provenance.settings.tasks.0: "),
+    "tasks": (put("provenance", "settings", "tasks", value=["x"]), "`x` is none of ER-Lab, "),
     "samples": (put("provenance", "data", "samples", value={"SA": -5}), "provenance.data.samples.SA: "),
     "judge": (put("provenance", "judge", value="j"), "provenance.judge: "),
     "versions": (put("provenance", "versions", value=[1]), "provenance.versions: "),

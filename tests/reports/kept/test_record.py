@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from benchmark.usage import Usage
-from evaluators.scorer import Unscored
+from evaluators.outcome import Unscored
 from reports.kept.record import RatedStep, Record, record_of
 from tests.reports.outcomes import KNOWN, UNPRICED, sample, scored, unscored
 
@@ -20,8 +20,12 @@ def test_a_scored_sample_worked_out_by_hand() -> None:
     record = record_of(SEVERAL)
 
     assert (record.outcome, record.stage, record.error) == ("failed", None, None)
-    assert (record.recognition, record.reasoning, record.cot) == (1 / 2, float(Fraction(2, 3)), float(Fraction(7, 12)))
-    assert (record.precision, record.f1) == (1 / 2, 1 / 2)
+    assert (record.scores["recognition"], record.scores["reasoning"], record.scores["cot"]) == (
+        1 / 2,
+        float(Fraction(2, 3)),
+        float(Fraction(7, 12)),
+    )
+    assert (record.scores["precision"], record.scores["f1"]) == (1 / 2, 1 / 2)
     assert [step.rating for step in record.steps] == ["1/1", "0/1", "1/1"]
     assert record.prediction == RatedStep(text="joy and fear", rating="1/2", reason="As said.")
     assert record.rejected == {"judge": ("What?",)}
@@ -33,15 +37,22 @@ def test_a_scored_sample_worked_out_by_hand() -> None:
 def test_a_sample_with_one_label_has_no_precision(recognition: Fraction, outcome: str) -> None:
     record = record_of(scored(sample(), recognition))
 
-    assert (record.outcome, record.steps, record.reasoning) == (outcome, (), 0.0)
-    assert (record.precision, record.f1) == (None, None)
+    assert (record.outcome, record.steps, record.scores["reasoning"]) == (outcome, (), 0.0)
+    assert (record.scores["precision"], record.scores["f1"]) == (None, None)
 
 
 def test_an_unscored_sample_is_no_zero() -> None:
     record = record_of(unscored(sample()))
 
     assert (record.outcome, record.stage, record.answer) == ("error", "judge", "It is joy.")
-    scores = (record.recognition, record.reasoning, record.cot, record.precision, record.f1, record.prediction)
+    scores = (
+        record.scores["recognition"],
+        record.scores["reasoning"],
+        record.scores["cot"],
+        record.scores["precision"],
+        record.scores["f1"],
+        record.prediction,
+    )
     assert set(scores) == {None}
     assert record.rejected == {"judge": ("Hm.",)}
     assert record.usage["unscored"].cost_usd == KNOWN.cost_usd
@@ -73,7 +84,7 @@ def test_an_unscored_record_survives_json(usage: Usage) -> None:
 
 
 def test_a_line_with_a_field_of_another_version_is_refused() -> None:
-    line = record_of(SEVERAL).model_dump_json().replace('"cot"', '"chain"')
+    line = record_of(SEVERAL).model_dump_json().replace('"predicted"', '"said"')
 
-    with pytest.raises(ValidationError, match="chain"):
+    with pytest.raises(ValidationError, match="said"):
         Record.model_validate_json(line)

@@ -11,9 +11,10 @@ from benchmark.accounts.limits import Limits
 from benchmark.data.dataset import read_samples
 from benchmark.local.run import LocalRun, Site
 from benchmark.models.find import ModelOptions, find_respondent
-from benchmark.models.templates import PROMPTS, read_templates
+from benchmark.models.templates import read_templates
 from benchmark.options import parse_options
 from benchmark.run_setup import Bench, BenchmarkOptions
+from benchmark.suite import find_suite
 from evaluators.agents import EvaluatorOptions
 from reports.kept.rerun import rerun_of
 
@@ -23,10 +24,11 @@ def arguments(given: Mapping[str, object], agents: Mapping[str, object] | None =
     dataset = read_samples("demo")
     bench = Bench(
         options=options,
+        suite=find_suite(),
         dataset=dataset,
         samples=dataset.samples,
         respondent=find_respondent("signal", ModelOptions(), dataset.samples),
-        template=read_templates(PROMPTS)["question"],
+        template=read_templates(find_suite().home)["question"],
         local=LocalRun(Site(folder=Path())),
         limits=Limits(),
     )

@@ -30,7 +30,7 @@ def seen(browser: Browser) -> Iterator[Watched]:
 def page_file(tmp_path: Path) -> Path:
     """Of 40 samples three get better, one gets worse, one loses its score, and one is new."""
     before = run_of(20, 20)
-    right, wrong = ([at for at, one in enumerate(before) if one.recognition == score] for score in (1, 0))
+    right, wrong = ([at for at, one in enumerate(before) if one.scores["recognition"] == score] for score in (1, 0))
     changes = {**dict.fromkeys(wrong[:3], 1.0), right[0]: 0.0, right[1]: None}
     after = [record(at, changes[at]) if at in changes else one for at, one in enumerate(before)]
     kept(tmp_path / "a", before)

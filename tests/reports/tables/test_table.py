@@ -6,7 +6,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluators.scorer import Scored, Unscored
+from evaluators.outcome import Scored, Unscored
 from reports.figures.report import report_of
 from reports.kept.record import record_of
 from reports.kept.report import Background, Report
@@ -58,7 +58,7 @@ def test_published_scores_are_a_column_where_there_are_any() -> None:
 def test_where_nothing_is_scored_there_is_a_dash_and_no_zero() -> None:
     nothing = report([unscored(sample())], selected=1)
 
-    assert nothing.overall.recognition is None
+    assert nothing.overall.scores["recognition"] is None
     assert score_rows(nothing)[1] == ("ER-Wild", "1", "1", "–", "–", "–", "25.0")
     assert "1 have no score; with them Recognition lies between 0.0 and 100.0." in notes_of(nothing)
 

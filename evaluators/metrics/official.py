@@ -17,14 +17,16 @@ from typing import Annotated
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from benchmark.data.rows import task_named
 from benchmark.errors import DataError, RunError
-from benchmark.task import TASKS, Task
+from benchmark.suite import find_suite
+from benchmark.task import Task
 from benchmark.text import parse_json, read_text
 from evaluators.judge.agent import RejectedReply
 from evaluators.judge.rating import parse_ratings
 from evaluators.judge.steps import parse_steps
-from evaluators.score import mean
+from evaluators.metrics.steps import mean
+
+_SUITE = find_suite()
 
 # the official counting: a digit over 1 behind a colon and a blank; any quotient for several labels or pooled tasks
 _SINGLE = re.compile(r": (\d)/1")
@@ -155,18 +157,20 @@ Rows = Mapping[str, Sequence[EvaluationRow]]
 def rescore_official(rows: Rows) -> Rescored:
     """The official counting; where several tasks are pooled, quotients are read of all rows, as the scripts do."""
     pooled = len(rows) > 1
-    everything = [official_ratings(row, quotients=pooled or TASKS[name].several) for name in rows for row in rows[name]]
+    everything = [
+        official_ratings(row, quotients=pooled or _SUITE.tasks[name].several) for name in rows for row in rows[name]
+    ]
     return _rescored(rows, lambda row, task: official_ratings(row, quotients=task.several), everything)
 
 
 def rescore_strict(rows: Rows) -> Rescored:
     """The suite's own parsing: what does not parse is unscored, and said to be."""
-    everything = [strict_ratings(row, TASKS[name]) for name, task_rows in rows.items() for row in task_rows]
+    everything = [strict_ratings(row, _SUITE.tasks[name]) for name, task_rows in rows.items() for row in task_rows]
     return _rescored(rows, strict_ratings, everything)
 
 
 def _rescored(rows: Rows, ratings: Callable[[EvaluationRow, Task], Counted], everything: Sequence[Counted]) -> Rescored:
-    tasks = {name: count([ratings(row, TASKS[name]) for row in task_rows]) for name, task_rows in rows.items()}
+    tasks = {name: count([ratings(row, _SUITE.tasks[name]) for row in task_rows]) for name, task_rows in rows.items()}
     return Rescored(overall=count(everything), tasks=tasks)
 
 
@@ -184,21 +188,21 @@ def read_evaluations(files: Sequence[Path], task: str | None = None) -> Rows:
     rows: dict[str, list[EvaluationRow]] = {}
     for file in files:
         rows.setdefault(_task_of(file, task).name, []).extend(_read(file))
-    return {name: rows[name] for name in TASKS if name in rows}
+    return {name: rows[name] for name in _SUITE.tasks if name in rows}
 
 
 def _task_of(file: Path, named: str | None) -> Task:
     if named is not None:
-        task = task_named(named)
+        task = _SUITE.task_named(named)
         if task is None:
-            raise RunError(f"--task={named} names no task; the tasks are {', '.join(TASKS)}.")
+            raise RunError(f"--task={named} names no task; the tasks are {', '.join(_SUITE.tasks)}.")
         return task
     for name in (file.stem, *(folder.name for folder in Path(os.path.realpath(file)).parents)):
         spelt = re.sub(r"[^a-z]+", "-", name.casefold()).replace("-sl-", "-")  # ER_SL_Wild_gpt4o_eval.json is official
-        told = [task for task in TASKS.values() if f"-{task.name.casefold()}-" in f"-{spelt}-"]
+        told = [task for task in _SUITE.tasks.values() if f"-{task.name.casefold()}-" in f"-{spelt}-"]
         if told:
             return max(told, key=lambda task: len(task.name))
-    raise RunError(f"{file} does not tell its task by its name; say --task=NAME, one of {', '.join(TASKS)}.")
+    raise RunError(f"{file} does not tell its task by its name; say --task=NAME, one of {', '.join(_SUITE.tasks)}.")
 
 
 def _read(file: Path) -> Sequence[EvaluationRow]:

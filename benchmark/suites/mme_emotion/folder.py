@@ -12,24 +12,22 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from benchmark.data.clip_finder import Found, Wanted, find_clips, list_files, task_around
-from benchmark.data.recording import recording_of
+from benchmark.data.clip_finder import Found, Wanted, find_clips, list_files
 from benchmark.data.rows import (
     Gathered,
     Label,
     Labels,
     Row,
-    leading_task,
     leaves_folder,
     mistakes,
     read_list,
     slashed,
-    source_of,
     targets_of,
-    task_named,
 )
 from benchmark.errors import DataError
-from benchmark.task import TASKS, Task
+from benchmark.suite import Suite
+from benchmark.suites.mme_emotion.corpora import recording_of, source_of
+from benchmark.task import Task
 from benchmark.text import NOT_REGULAR
 
 
@@ -96,7 +94,7 @@ class Stated(Generic[R]):
 Pair = tuple[Stated[Question], Stated[Clue] | None]
 
 
-def read_folder(root: Path) -> Gathered | None:
+def read_folder(root: Path, suite: Suite) -> Gathered | None:
     """Every question below the folder with its clip and its clue; None where there is no question file.
 
     Raises:
@@ -106,18 +104,18 @@ def read_folder(root: Path) -> Gathered | None:
     files = list_files(root)
     problems: list[str] = []
     readable = sorted(file for file, size in files.items() if size != NOT_REGULAR)
-    tables = [table for file in readable if (table := _table(root, file, problems))]
+    tables = [table for file in readable if (table := _table(root, file, suite, problems))]
     if not any(table.asks for table in tables) and not problems:
         return None
     asked = [stated for table in tables if table.asks for stated in _read(root, table, Question, problems)]
     heard = [stated for table in tables if not table.asks for stated in _read(root, table, Clue, problems)]
     pairs = _pair(asked, heard, problems)
-    clips = find_clips(root, [_wanted(question) for question in asked], files, problems)
+    clips = find_clips(root, [_wanted(question) for question in asked], files, suite, problems)
     rows = tuple(_row(pair, clip) for pair, clip in zip(pairs, clips, strict=True))
     return Gathered(rows=rows, problems=(*problems, *_asked_twice(rows)))
 
 
-def _table(root: Path, file: str, problems: list[str]) -> Table | None:
+def _table(root: Path, file: str, suite: Suite, problems: list[str]) -> Table | None:
     """What a file is, told by its name and those of its folders; None where it holds neither questions nor clues."""
     if not file.lower().endswith(".json"):
         return None
@@ -125,13 +123,13 @@ def _table(root: Path, file: str, problems: list[str]) -> Table | None:
     *_, folder, name = ("", *file.split("/"))
     stem = name[: -len(".json")]
     if "clue" in stem.lower() or "clue" in folder.lower():
-        task = leading_task(stem) or task_around(path)
+        task = suite.leading_task(stem) or suite.task_around(path)
         return Table(file, task, asks=False) if task else None
-    task = task_named(stem)
+    task = suite.task_named(stem)
     if folder == "question":
-        task = task_around(path) or task
+        task = suite.task_around(path) or task
         if task is None:
-            problems.append(f"{file}: its folder has the name of no task; the tasks are {', '.join(TASKS)}")
+            problems.append(f"{file}: its folder has the name of no task; the tasks are {', '.join(suite.tasks)}")
     return Table(file, task, asks=True) if task else None
 
 

@@ -1,0 +1,157 @@
+"""A suite: a benchmark's tasks as data, and where its questions are read from.
+
+A folder with a `suite.toml` and a `question.txt`, here (`benchmark/suites/`) or in a package that declares an entry
+point of the group `mme_emotion.suites`, whose value is the package that is the folder:
+
+    [project.entry-points."mme_emotion.suites"]
+    my-suite = "my_package.my_suite"
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from benchmark.errors import RunError
+from benchmark.task import Task, leading_task, spelling
+
+DEFAULT = "mme-emotion"
+GROUP = "mme_emotion.suites"
+OVERALL = "overall"
+"""The place of scores over all tasks; no task may have this name."""
+
+_HERE = Path(__file__).parent / "suites"
+
+
+class Suite(BaseModel):
+    """What `suite.toml` states.
+
+    Attributes:
+        name: as `--suite` takes it.
+        title: as readers know it.
+        task: the tasks, in the order in which they are shown.
+        reader: `MODULE:FUNCTION` that reads a folder of the suite's own layout (benchmark/data/dataset.py says how it
+            is called); empty where the data is only a table of samples.
+        layout: what such a folder looks like, for the message that nothing was found.
+        published: the file with published scores: `models` by name, each with `overall` and `tasks`, each a mapping
+            from measure to fraction; `samples` by task.
+        demo: the folder of samples that `--data=demo` means.
+        home: the suite's folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    title: str
+    task: Annotated[tuple[Task, ...], Field(min_length=1)]
+    reader: str = ""
+    layout: str = ""
+    published: str | None = None
+    demo: str | None = None
+    home: Path
+
+    @cached_property
+    def tasks(self) -> Mapping[str, Task]:
+        """The tasks by name."""
+        return MappingProxyType({task.name: task for task in self.task})
+
+    @cached_property
+    def _spellings(self) -> Mapping[str, Task]:
+        return {spelling(task.name): task for task in self.task}
+
+    def task_named(self, name: str) -> Task | None:
+        """The task of that name, in any spelling."""
+        return self._spellings.get(spelling(name))
+
+    def leading_task(self, stem: str) -> Task | None:
+        """The task with whose name a file's name begins."""
+        return leading_task(stem, self.task)
+
+    def task_around(self, path: str) -> Task | None:
+        """The task after which the innermost folder of a path is named."""
+        folders = reversed(path.split("/")[:-1])
+        return next((task for folder in folders if (task := self.task_named(folder))), None)
+
+    @property
+    def demo_folder(self) -> Path | None:
+        """Where the samples of `--data=demo` lie."""
+        return self.home.joinpath(self.demo).resolve() if self.demo else None
+
+    def read_published(self) -> Mapping[str, Any]:
+        """The published scores; without models where the suite has none."""
+        if self.published is None:
+            return {"models": {}, "samples": {}, "doubtful": []}
+        return _read_json(self.home / self.published)
+
+
+@cache
+def _read_json(path: Path) -> Mapping[str, Any]:
+    return TypeAdapter(Mapping[str, Any]).validate_python(json.loads(path.read_text("utf-8")))
+
+
+def suite_names() -> Sequence[str]:
+    """The names that `--suite` takes, those of other packages among them."""
+    ours = [path.parent.name.replace("_", "-") for path in sorted(_HERE.glob("*/suite.toml"))]
+    return [*ours, *sorted(point.name for point in entry_points(group=GROUP))]
+
+
+@cache
+def find_suite(name: str = DEFAULT) -> Suite:
+    """The suite of that name.
+
+    Raises:
+        RunError: there is none, or its `suite.toml` is malformed.
+    """
+    home = _HERE / name.replace("-", "_")
+    if name.replace("_", "-") in suite_names() and (home / "suite.toml").is_file():
+        return read_suite(home)
+    for point in entry_points(group=GROUP, name=name):
+        return read_suite(_folder_of(point.value, name))
+    raise RunError(f"--suite={name} is unknown; the suites are {', '.join(suite_names())}.")
+
+
+def suite_of(provenance: Mapping[str, Any]) -> Suite:
+    """The suite of a run; versions that knew only one kept no name.
+
+    Raises:
+        RunError: it is not installed here.
+    """
+    return find_suite(str(provenance.get("suite") or DEFAULT))
+
+
+def _folder_of(package: str, name: str) -> Path:
+    try:
+        return Path(str(import_module(package).__file__)).parent
+    except ImportError as error:
+        raise RunError(f"--suite={name}: its package {package} cannot be imported ({error}).") from error
+
+
+def read_suite(home: Path) -> Suite:
+    """The suite in a folder.
+
+    Raises:
+        RunError: `suite.toml` is missing or malformed; says where.
+    """
+    path = home / "suite.toml"
+    try:
+        stated = tomllib.loads(path.read_text("utf-8"))
+        tasks = [{**task, "place": place} for place, task in enumerate(stated.get("task", ()))]
+        suite = Suite.model_validate({**stated, "task": tasks, "home": home})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RunError(f"The suite {path} cannot be read ({error}).") from error
+    except (ValidationError, TypeError) as error:
+        where = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("task",), "msg": "must be tables"}
+        raise RunError(f"The suite {path} is malformed: {'.'.join(map(str, where['loc']))}: {where['msg']}.") from error
+    names = [task.name for task in suite.task]
+    if len({*names, OVERALL}) <= len(names):
+        raise RunError(
+            f"The suite {path} is malformed: each task needs a name of its own, and none may be `{OVERALL}`."
+        )
+    return suite

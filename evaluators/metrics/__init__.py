@@ -1,0 +1,1 @@
+"""Metrics: how an answer is scored, one module each."""
