@@ -22,6 +22,7 @@ from benchmark.plugin import (
 from benchmark.storage.files import keep
 from benchmark.text import SEATS
 from evaluators.outcome import Scored, Unscored
+from evaluators.metrics.measures import measures_of
 from evaluators.plugin import (
     ENGINE,
     UNKEPT,
@@ -97,7 +98,7 @@ class Recorder:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
         """Before a gated run asks anything, looks whether its judge can be trusted."""
-        if self._gate is not None:
+        if self._gate is not None and "judge" in measures_of(self._bench.suite).roles:
             self._check_judge(self._gate)
         return (yield)
 

@@ -71,7 +71,7 @@ class OfCounts:
         return self.of(counts) if counts else None
 
     def column(self, records: Sequence[Marked]) -> Column:
-        """Pseudo-values: n times the measure, less n - 1 times that without the sample."""
+        """Pseudo-values, n times the measure less n - 1 times that without the sample, moved so that their mean is it."""
         return self._pseudo([_pair(record) if is_scored(record) else None for record in records])
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
@@ -87,7 +87,8 @@ class OfCounts:
         n = counts.total()
         whole = self.of(counts) if n else np.nan
         without = {pair: self.of(+(counts - Counter([pair]))) if n > 1 else whole for pair in counts}
-        return np.array([np.nan if pair is None else n * whole - (n - 1) * without[pair] for pair in pairs], float)
+        pseudo = np.array([np.nan if pair is None else n * whole - (n - 1) * without[pair] for pair in pairs], float)
+        return pseudo - np.nanmean(pseudo) + whole if n else pseudo
 
 
 def _true(record: Marked) -> str:

@@ -96,7 +96,7 @@ class Measure(Protocol):
         """A number a record whose mean is the measure; nan without a score.
 
         Of a measure that is no mean over samples, jackknife pseudo-values (Efron & Stein 1981,
-        doi:10.1214/aos/1176345462): their spread is the measure's error.
+        doi:10.1214/aos/1176345462), moved so that their mean is the measure: their spread is its error.
         """
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:

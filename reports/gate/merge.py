@@ -67,7 +67,9 @@ def _judged(report: Report, records: Sequence[Record], gate: Gate, background: B
         keeper.hear(record)
     report = keeper.conclude(report)
     verdict = report.gate
-    if verdict is not None and (doubts := [UNCHECKED] if check is None else shortfalls(check)):
+    judged = "judge" in trial.measures.roles
+    doubts = shortfalls(check) if check is not None else [UNCHECKED] if judged else []
+    if verdict is not None and doubts:
         verdict = verdict.model_copy(update={"word": "UNTRUSTED", "reasons": (*doubts, *verdict.reasons)})
     if verdict is not None and (left_out := _left_out(report)):
         verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, left_out)})

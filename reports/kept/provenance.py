@@ -187,9 +187,11 @@ def _published(suite: Suite, model: str | None) -> Mapping[str, float]:
 
 def introduction(bench: Bench, agents: Agents) -> list[str]:
     """Who is asked what, who judges, and what is missing, a line each."""
+    judges = measures_of(bench.suite).roles
+    judged = f"; extractor {agents.extractor.name}, judge {agents.judge_name}" if judges else ""
     lines = [
         f"{bench.suite.title}: {bench.respondent.name} answers {len(bench.samples)} of {len(bench.dataset.samples)}"
-        f" samples of {bench.dataset.name}; extractor {agents.extractor.name}, judge {agents.judge_name}"
+        f" samples of {bench.dataset.name}{judged}"
     ]
     if bench.dataset.name == DEMO_NAME:
         lines.append(
