@@ -22,6 +22,35 @@ def cut_sounds(records: Iterable[Record], provenance: Mapping[str, Any]) -> int:
     )
 
 
+def with_longest_sound(provenance: Mapping[str, Any], records: Iterable[Record]) -> Mapping[str, Any]:
+    """The provenance with `longest_sound` among its settings: the seconds of it that were heard; None if unknown."""
+    settings = _settings(provenance)
+    if settings.get("sound_seconds") is None:
+        return provenance
+    known = [_sound_of(record) for record in records if record.outcome != "error"]
+    longest = None if None in known else max(filter(None, known), default=0.0)
+    return {**provenance, "settings": {**settings, "longest_sound": longest}}
+
+
+def _sound_of(record: Record) -> float | None:
+    """How many seconds were heard of a clip; where that was not measured, it is no more than the whole clip has."""
+    return record.waveform.seconds if record.waveform is not None else record.length
+
+
+def is_heard_alike(one: Mapping[str, Any], other: Mapping[str, Any], usual: float) -> bool:
+    """Whether two runs over the same clips cut their sounds at the same place, or none; `usual` is of old versions.
+
+    Of a run that is still to come it is known whether it will cut what the other has heard.
+    """
+    runs = (one, other)
+    limits = [_settings(run).get("sound_seconds") or usual for run in runs]
+    if limits[0] == limits[1]:
+        return True
+    found = [_settings(run).get("longest_sound") for run in runs]
+    heard = [own if own is not None else there for own, there in zip(found, reversed(found), strict=True)]
+    return all(longest is not None and longest < most for longest, most in zip(heard, limits, strict=True))
+
+
 def lengths_in_words(longer: int, cut: int, provenance: Mapping[str, Any]) -> Iterator[str]:
     """What was not shown, and how to have it shown, a sentence each."""
     if longer:

@@ -11,6 +11,7 @@ from benchmark.errors import RunError
 from benchmark.text import SEATS
 from reports.answered import is_alike, substitutes_of, with_answered
 from reports.gate import COMPARED
+from reports.length import is_heard_alike, with_longest_sound
 from reports.reading import read_run
 from reports.record import Record
 from reports.report import Report
@@ -47,6 +48,7 @@ def read_past(path: Path) -> PastRun:
     """
     report, records = read_run(path)
     told = with_answered(report.provenance, list(records.values()))  # which older versions do not tell
+    told = with_longest_sound(told, records.values())
     strange = tuple(substitutes_of(told, list(records.values()), "model"))
     report = report.model_copy(update={"provenance": told, "substitutes": strange})
     return PastRun(path=path, report=report, records=records)
@@ -62,6 +64,8 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str
 def _is_alike(name: str, path: Collection[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if name in ("judge", "extractor"):
         return is_alike(one, other, name)
+    if name == "sound_seconds":
+        return is_heard_alike(one, other, USUAL.sound_seconds)
     return bool(_at(one, path) == _at(other, path))
 
 
