@@ -42,7 +42,7 @@ from benchmark.money import KNOWN_AFTER, MARGIN, input_usage, most_output
 from benchmark.pool import send
 from benchmark.prices import Price, StatedPrice, find_price
 from benchmark.prompt import Modality, Prompt
-from benchmark.redaction import keep_out_of_logs, masked
+from benchmark.redaction import head_of, keep_out_of_logs, masked
 from benchmark.task import Sample
 from benchmark.text import LONGEST_NAME, SEATS, one_line
 from benchmark.urls import parse_url, route_of, shown
@@ -276,7 +276,7 @@ class EndpointModel:
             raise
         return Answer(
             text=self.redacted(reply.text),
-            model=model and self.redacted(model),
+            model=model,
             usage=sum(spent, Usage()),
             thoughts=reply.thoughts and self.redacted(reply.thoughts),
             ending=reply.ending,
@@ -360,7 +360,8 @@ class EndpointModel:
         pause = pause_due(response.headers)
         if pause is not None and (pause <= PATIENCE_SECONDS or len(self._accounts) > 1):
             account.pause(pause)
-        return parse_reply(told), _text(told.get("model"))
+        name = told.get("model")
+        return parse_reply(told), _text(head_of(name, self.redacted) if isinstance(name, str) else None)
 
     def _usage(self, told: Mapping[str, Any], seconds: float) -> Usage:
         usage, price = usage_of(told), self.endpoint.price
