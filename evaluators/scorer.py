@@ -22,6 +22,7 @@ from evaluators.labels import named_labels
 from evaluators.rating import Rating
 from evaluators.refusal import is_refusal, without_credit
 from evaluators.rules import recognised
+from evaluators.room import ScoringRoom
 from evaluators.score import Score
 
 Thoughts = Literal["rated", "ignored"]
@@ -148,6 +149,7 @@ class Scorer:
         listener: fills in missing audio clues.
         thoughts: what becomes of what the model shows of its thinking: `rated` as the reasoning before its answer, or
             `ignored`.
+        room: for answers that are scored at the same time.
     """
 
     extractor: Extractor
@@ -155,6 +157,7 @@ class Scorer:
     reader: ClipReader
     listener: Listener | None = None
     thoughts: Thoughts = "rated"
+    room: ScoringRoom = field(default_factory=ScoringRoom)
 
     async def score(self, sample: Sample, answer: Answer, repeat: int = 0) -> Scored:
         """Steps, then ratings, then the score; `repeat` counts how often the sample has been judged before.
@@ -165,6 +168,10 @@ class Scorer:
             ExtractorError: the extractor gave up.
             JudgeError: the judge or the listener gave up.
         """
+        async with self.room.take(answer):
+            return await self._score(sample, answer, repeat)
+
+    async def _score(self, sample: Sample, answer: Answer, repeat: int) -> Scored:
         question = Question(subject=sample.task.subject, label_set=sample.label_set, several=sample.task.several)
         rated = self._rated(answer)
         with boundary(ExtractorError):
