@@ -376,6 +376,12 @@ def twice(path: Path) -> None:
         archive.writestr("a/x.mp4", "2")
 
 
+def twice_by_detours(path: Path) -> None:
+    with ZipFile(path, "w") as archive:
+        archive.writestr("a/x.mp4", "x")
+        archive.writestr("a/.//x.mp4", "y")
+
+
 def nested(path: Path) -> None:
     with ZipFile(path, "w") as archive:
         archive.writestr("more.ZIP", "x")
@@ -411,6 +417,7 @@ def crowded(path: Path) -> None:
     [
         (growing, "would become 200,000,000, more than 100 times as many"),
         (twice, "it has two members of the name a/x.mp4"),
+        (twice_by_detours, "it has two members of the name a/x.mp4"),
         (nested, "its member more.ZIP is a zip file itself; unpack it by hand"),
         (piped, "its member x.mp4 is no file"),
         (overlapping, "its members x.mp4 and y.mp4 overlap"),

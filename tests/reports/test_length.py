@@ -71,7 +71,10 @@ def test_runs_of_versions_without_these_settings_compare_with_those_that_leave_t
     ],
 )
 def test_where_sound_is_cut_tells_runs_apart_only_where_it_cuts_something(
-    tmp_path: Path, heard: tuple[float | None, ...], limits: tuple[float | None, ...], compares: bool  # noqa: FBT001
+    tmp_path: Path,
+    heard: tuple[float | None, ...],
+    limits: tuple[float | None, ...],
+    compares: bool,  # noqa: FBT001
 ) -> None:
     provenances = []
     for number, (seconds, limit) in enumerate(zip(heard, limits, strict=True)):
