@@ -21,8 +21,8 @@ from evaluators.judge import Judge
 from evaluators.labels import named_labels
 from evaluators.rating import Rating
 from evaluators.refusal import is_refusal, without_credit
-from evaluators.rules import recognised
 from evaluators.room import ScoringRoom
+from evaluators.rules import recognised
 from evaluators.score import Score
 
 Thoughts = Literal["rated", "ignored"]

@@ -191,7 +191,7 @@ def test_a_model_s_name_that_is_cut_holds_no_part_of_the_key(endpoint: Endpoint,
 
 
 def test_an_error_that_is_cut_holds_no_part_of_the_key(endpoint: Endpoint) -> None:
-    """Of what is looked at the end is cut off in the midst of the key, and what is before it takes no room unescaped."""
+    """The text is cut in the midst of the key, and what stands before it takes little room once it is unescaped."""
     start = f"%{ord(KEY[0]):x}{KEY[1:]}"
     blanks, rest = divmod(2**14 - len(start) - len(KEY) + 2, 3)
     text = start + "%20" * blanks + " " * rest + KEY + "%20" * 9

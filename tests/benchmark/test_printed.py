@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.errors import RunError
-from benchmark.errors import DataError
+from benchmark.errors import DataError, RunError
 from benchmark.printed import as_inline_markdown, printable
 
 PARTS = st.lists(
