@@ -23,6 +23,10 @@ KEPT = "What was answered is kept: the same command goes on."
 """What errors end with that end a run on its way."""
 
 
+LONGEST_HEAD, LONGEST_TAIL = 15_000, 5_000
+"""Characters of a text: what it quotes may be a book, and what to do often stands at its end."""
+
+
 class EmotionError(Exception):
     """Root of the tree.
 
@@ -38,7 +42,7 @@ class EmotionError(Exception):
     def __init__(
         self, message: str, replies: tuple[str, ...] = (), usage: Usage = Usage(), fault: Fault | None = None
     ) -> None:
-        super().__init__(printable(message))  # it may quote a server, a file or a model
+        super().__init__(printable(_shortened(message)))  # it may quote a server, a file or a model
         self.replies = replies
         self.usage = usage
         self.fault = fault
@@ -74,6 +78,12 @@ class RunError(EmotionError):
 
 class NotKept(RunError):
     """What was found cannot be kept."""
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= LONGEST_HEAD + LONGEST_TAIL:
+        return message
+    return f"{message[:LONGEST_HEAD]} … {message[-LONGEST_TAIL:]}"
 
 
 @contextmanager

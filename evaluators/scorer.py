@@ -1,6 +1,6 @@
 """The flow, written once: a sample and a model in, a score out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from benchmark.clips.reader import ClipReader
@@ -14,6 +14,7 @@ from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
 from evaluators.metrics.metric import find_metric
 from evaluators.outcome import AGAIN, Repeated, Score, Scored, Trace, Unscored
+from evaluators.room import ScoringRoom
 
 Thoughts = Literal["rated", "ignored"]
 """What becomes of what a model shows of its thinking, wherever its server puts it."""
@@ -30,6 +31,7 @@ class Scorer:
         listener: fills in missing audio clues.
         thoughts: what becomes of what the model shows of its thinking: `rated` as the reasoning before its answer, or
             `ignored`.
+        room: for answers that are scored at the same time.
     """
 
     extractor: Extractor
@@ -37,6 +39,7 @@ class Scorer:
     reader: ClipReader
     listener: Listener | None = None
     thoughts: Thoughts = "rated"
+    room: ScoringRoom = field(default_factory=ScoringRoom)
 
     async def score(self, sample: Sample, answer: Answer, repeat: int = 0) -> Scored:
         """The sample's score by its task's metric; `repeat` counts how often the sample has been judged before.
@@ -47,7 +50,8 @@ class Scorer:
             ExtractorError: the extractor gave up.
             JudgeError: the judge or the listener gave up.
         """
-        return await find_metric(sample.task.metric).score(sample, answer, self, repeat)
+        async with self.room.take(answer):
+            return await find_metric(sample.task.metric).score(sample, answer, self, repeat)
 
     def rated(self, answer: Answer) -> Answer:
         """The answer as it is scored, with or without its thoughts.

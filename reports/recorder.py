@@ -21,8 +21,8 @@ from benchmark.plugin import (
 )
 from benchmark.storage.files import keep
 from benchmark.text import SEATS
-from evaluators.outcome import Scored, Unscored
 from evaluators.metrics.measures import measures_of
+from evaluators.outcome import Scored, Unscored
 from evaluators.plugin import (
     ENGINE,
     UNKEPT,

@@ -91,9 +91,19 @@ class Meter(io.FileIO):
             )
         if self.overrun is not None:
             raise self.overrun
-        content = super().read(size) or b""
+        try:
+            content = super().read(size) or b""
+        except OSError as error:
+            raise unreadable(self.path, error) from error
         self.left -= len(content)
         return content
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Goes to a place in the file; where damage sends before its start, says no as ffmpeg's own files do."""
+        try:
+            return super().seek(offset, whence)
+        except OSError as error:
+            return -(error.errno or errno.EIO)
 
     def renew(self) -> None:
         """Lets as much be read as may lie between two packets.
@@ -104,6 +114,11 @@ class Meter(io.FileIO):
         if self.overrun is not None:
             raise self.overrun
         self.left = PACKET_BYTES
+
+
+def unreadable(path: Path, error: OSError) -> DataError:
+    """That the system does not let a clip be read."""
+    return DataError(f"The clip {path} cannot be read ({error.strerror}).")
 
 
 def not_regular(path: Path) -> DataError:
@@ -271,7 +286,8 @@ def opened(source: Source) -> Iterator[OpenClip]:
     """
     with _metered(source.path) as meter, _container(meter, source.pixels) as container:
         picture = _picture(container) if source.looks else None
-        if picture is not None and source.pixels < min(picture.width * picture.height, source.limits.pixels):
+        known = picture is not None and picture.codec_context  # else it has no size
+        if picture is not None and known and source.pixels < min(picture.width * picture.height, source.limits.pixels):
             raise Larger
         yield OpenClip(source.path, container, meter, source.limits, source.pixels)
 
@@ -312,7 +328,7 @@ def _metered(path: Path) -> Meter:
     try:
         return Meter(path)
     except OSError as error:
-        raise DataError(f"The clip {path} cannot be read ({error.strerror}).") from error
+        raise unreadable(path, error) from error
 
 
 def _look_at(meter: Meter) -> None:

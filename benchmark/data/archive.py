@@ -6,6 +6,7 @@ import stat
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from posixpath import normpath
 from typing import BinaryIO
 from zipfile import ZipInfo
 
@@ -63,7 +64,7 @@ def check_members(members: Sequence[ZipInfo], file: BinaryIO, free: int) -> None
     for member in members:
         if flaw := _flaw(member):
             raise DataError(f"is refused as a whole: its member {member.filename} {flaw}")
-    names = Counter(slashed(member.filename) for member in members)
+    names = Counter(normpath(slashed(member.filename)) for member in members if not member.is_dir())
     if twice := next((name for name, count in names.items() if count > 1), None):
         raise DataError(f"is refused as a whole: it has two members of the name {twice}")
     size, needed = file.seek(0, io.SEEK_END), sum(member.file_size for member in members)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.endpoint.headers import span_of
+from benchmark.endpoint.redaction import LOOKED_AT, head_of
 from benchmark.text import one_line
 
 LONGEST = 300
@@ -48,9 +49,6 @@ _AGAIN_IN = re.compile(
 _AGAIN_IN_WORDS = re.compile(r"\b(?:try again|retry) (?:in|after) ([0-9.]+) ?(second|minute|hour)", re.IGNORECASE)
 _LONG_UNITS = {"second": 1, "minute": 60, "hour": 3600}
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
-_LONGEST_HEAD = 2**14
-"""Characters of what a server says, or of its page's head, that are looked at."""
-
 _PAGE = re.compile(r"\s*(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
 
 
@@ -95,7 +93,7 @@ def parse_complaint(body: object, redact: Callable[[str], str] = str) -> Complai
     `redact` takes off what must not be told, before anything is cut.
     """
     told = _loaded(body)
-    words = one_line(redact(_words(told)[:_LONGEST_HEAD]), LONGEST).rstrip(" .")
+    words = one_line(head_of(_words(told), redact), LONGEST).rstrip(" .")
     values = list(_values(told))
     codes = {str(value).lower() for name, value in values if name in _CODES}
     a_day = any(_A_DAY.search(value) for name, value in values if name in _CODES and isinstance(value, str))
@@ -143,8 +141,8 @@ def _words(told: object, depth: int = 0) -> str:
 
 def _page_title(page: str) -> str:
     """What a page for browsers is called; empty where it has no title."""
-    title = _TITLE.search(page[:_LONGEST_HEAD])
-    name = one_line(title[2], 20 * LONGEST) if title else ""
+    title = _TITLE.search(page[:LOOKED_AT])
+    name = one_line(title[2], LOOKED_AT) if title else ""
     return f"a web page, “{name}”" if name else ""
 
 

@@ -11,7 +11,7 @@ from benchmark.accounts.limits import PATIENCE_SECONDS, Passing
 from benchmark.endpoint.complaint import LONGEST, Complaint, parse_complaint
 from benchmark.endpoint.connection import redirect_of
 from benchmark.endpoint.headers import pause_asked
-from benchmark.endpoint.redaction import Redactor
+from benchmark.endpoint.redaction import Redactor, head_of
 from benchmark.endpoint.reply import EmptyReply, ErrorInside, GivenUp, NoCompletion, Withheld
 from benchmark.endpoint.transport import LongReply
 from benchmark.endpoint.urls import shown
@@ -30,9 +30,6 @@ ELSEWHERE = frozenset({401, 403, 404})
 PAYMENT = 402
 MALFORMED = frozenset({400, 422})
 """Statuses by which servers refuse a parameter."""
-
-MOST = 2**14
-"""Characters of a client's own words that are looked at."""
 
 EMPTY_ATTEMPTS = 3
 """How often a model that says nothing, for no reason given, is asked."""
@@ -188,7 +185,7 @@ class Failing:
 
     def line(self, words: str) -> str:
         """Words of a server's or a client's as they may be told: without what is secret, on one line."""
-        return one_line(self.redacted(words[:MOST]), LONGEST).rstrip(" .")
+        return one_line(head_of(words, self.redacted), LONGEST).rstrip(" .")
 
     def redacted(self, text: str) -> str:
         """The text without key and password."""

@@ -31,7 +31,7 @@ from benchmark.endpoint.connection import CONNECTIONS_A_CLIENT, connect, proxy_f
 from benchmark.endpoint.failure import Failing, ParameterRefused
 from benchmark.endpoint.headers import pause_due
 from benchmark.endpoint.presence import find_fault
-from benchmark.endpoint.redaction import keep_out_of_logs, masked
+from benchmark.endpoint.redaction import head_of, keep_out_of_logs, masked
 from benchmark.endpoint.reply import ErrorInside, Reply, billed_of, parse_object, parse_reply, usage_of
 from benchmark.endpoint.urls import parse_url, route_of, shown
 from benchmark.errors import ModelError, RunError, boundary
@@ -201,7 +201,7 @@ class EndpointModel:
             raise
         return Answer(
             text=self.redacted(reply.text),
-            model=model and self.redacted(model),
+            model=model,
             usage=sum(spent, Usage()),
             thoughts=reply.thoughts and self.redacted(reply.thoughts),
             ending=reply.ending,
@@ -285,7 +285,8 @@ class EndpointModel:
         pause = pause_due(response.headers)
         if pause is not None and (pause <= PATIENCE_SECONDS or len(self._accounts) > 1):
             account.pause(pause)
-        return parse_reply(told), _text(told.get("model"))
+        name = told.get("model")
+        return parse_reply(told), _text(head_of(name, self.redacted) if isinstance(name, str) else None)
 
     def _usage(self, told: Mapping[str, Any], seconds: float) -> Usage:
         usage, price = usage_of(told), self.endpoint.price

@@ -26,6 +26,9 @@ LIBRARIES = frozenset({"asyncio", "httpcore2", "httpx2", "openai"})
 ESCAPED_TIMES = 3
 """How often one over the other a text may be escaped, as JSON within HTML is."""
 
+LOOKED_AT, CUT = 2**14, 2**12
+"""Characters of a long text that are looked at, and how many at their end may be a part of a secret."""
+
 _ESCAPES = re.compile(r"[%&\\]")
 _NUMBERS = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _SECRET_NAME = re.compile(
@@ -70,9 +73,16 @@ class Redactor:
         return text
 
 
+def head_of(text: str, redact: Callable[[str], str]) -> str:
+    """The start of a text, redacted; without its own end where it was cut there, maybe in the midst of a secret."""
+    head = redact(text[:LOOKED_AT])
+    return head if len(text) <= LOOKED_AT else head[:-CUT]
+
+
 def _forms(secret: str) -> Iterator[str]:
-    """How else a secret may stand in a text: in hexadecimal, and what there is of it in Base64 within more."""
+    """How else a secret may stand in a text: in other case, in hexadecimal, and what Base64 holds of it within more."""
     raw = secret.encode("utf-8", "surrogatepass")
+    yield from (secret.lower(), secret.upper(), secret.swapcase())
     yield from (raw.hex(), raw.hex().upper(), secret.replace(" ", "+"), secret.replace("\\", ""))
     for before in range(3):
         held = base64.b64encode(bytes(before) + raw)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -31,8 +32,11 @@ _DEPTH = 6
 MOST_PARTS = 10**6
 """Values in the JSON of a reply: each takes memory a hundred times that of its bytes."""
 
-LONGEST_ANSWER = 4 * 2**20
-"""Characters: more than any model says."""
+LONGEST_ANSWER = 2**20
+"""Bytes in memory, thoughts among them: a million letters, or a quarter of that with a picture sign among them.
+
+Hundreds of answers are in memory at a time.
+"""
 _EVENT = re.compile(rb"(?:data|event|id|retry)?:")
 
 WHY_EMPTY: Mapping[Ending, str] = MappingProxyType(
@@ -185,7 +189,7 @@ def _said(message: Mapping[str, Any], ending: Ending | None, reason: str) -> Rep
     beside = beside or _words(message.get("reasoning_details"))
     thoughts = beside or "\n\n".join(words for kind, words in parts if kind in _THOUGHT_PARTS)
     text = text if text.strip() else declined
-    if len(text) + len(thoughts) > LONGEST_ANSWER:
+    if sys.getsizeof(text) + sys.getsizeof(thoughts) > LONGEST_ANSWER:
         raise Withheld(f"an answer of {len(text) + len(thoughts):,} characters, which is no answer")
     if not (text.strip() or thoughts.strip()):
         if ending is not None and (why := WHY_EMPTY.get(ending)):

@@ -7,10 +7,10 @@ from benchmark.suite import suite_of
 from benchmark.usage import TOKENS
 from evaluators.lookup import RULES
 from evaluators.metrics.measures import measures_of
-from reports.figures.length import cut_sounds, longer_than_shown
 from reports.figures.scores import aggregate, grouped, macro, macro_intervals
 from reports.figures.second_opinion import agreed_of, variance_of
 from reports.kept.answered import ROLES, endings_of, substitutes_of, with_answered
+from reports.kept.length import cut_sounds, longer_than_shown
 from reports.kept.record import Record, Spent
 from reports.kept.report import CHECK, TOTAL, Background, Health, Report
 from reports.stats.inference import ERROR

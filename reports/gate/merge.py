@@ -204,6 +204,9 @@ def _provenance(runs: Sequence[PastRun]) -> Mapping[str, Any]:
     suite = suite_of(first)
     tasks = sorted({name for one in settings for name in _tasks_in(one, suite)}, key=list(suite.tasks).index)
     whole = {**settings[0], "shard": None, "tasks": tasks if all(one.get("tasks") for one in settings) else []}
+    whole.pop("longest_sound", None)  # the first part's
+    if limits := [one["sound_seconds"] for one in settings if one.get("sound_seconds") is not None]:
+        whole["sound_seconds"] = max(limits)  # parts of other limits have cut nothing
     started = min(str(run.report.provenance.get("started")) for run in runs)
     return {**first, "started": started, "settings": whole, "parts": list(_parts(runs))}
 

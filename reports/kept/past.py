@@ -11,6 +11,7 @@ from benchmark.errors import RunError
 from benchmark.suite import DEFAULT
 from benchmark.text import SEATS
 from reports.kept.answered import is_alike, substitutes_of, with_answered
+from reports.kept.length import is_heard_alike, with_longest_sound
 from reports.kept.reading import read_run
 from reports.kept.record import Record
 from reports.kept.report import Report
@@ -49,6 +50,7 @@ def read_past(path: Path) -> PastRun:
     """
     report, records = read_run(path)
     told = with_answered(report.provenance, list(records.values()))  # which older versions do not tell
+    told = with_longest_sound(told, records.values())
     strange = tuple(substitutes_of(told, list(records.values()), "model"))
     report = report.model_copy(update={"provenance": told, "substitutes": strange})
     return PastRun(path=path, report=report, records=records)
@@ -64,6 +66,8 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str
 def _is_alike(name: str, path: Collection[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if name in ("judge", "extractor"):
         return is_alike(one, other, name)
+    if name == "sound_seconds":
+        return is_heard_alike(one, other, USUAL.sound_seconds)
     return bool(_at(one, path) == _at(other, path))
 
 

@@ -7,8 +7,8 @@ from benchmark.accounts.prices import PRICES
 from benchmark.fault import Fault
 from benchmark.suite import OVERALL, suite_of
 from evaluators.metrics.measures import measures_of
-from reports.figures.length import seconds_shown, settings_in
 from reports.kept.answered import endings_in_words
+from reports.kept.length import seconds_shown, settings_in
 from reports.kept.record import Record
 from reports.kept.report import TOTAL, Report, Scores
 from reports.tables.second_opinion import notes_on

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.errors import RunError
+from benchmark.errors import DataError, RunError
 from benchmark.printed import as_inline_markdown, printable
 
 PARTS = st.lists(
@@ -63,3 +63,10 @@ def test_markdown_shows_it_as_text(text: str) -> None:
     assert "\n" not in shown
     assert not re.search(r"(?<!\\)(?:\\\\)*[`*\[\]|]", shown)
     assert not re.search("[<>@]", shown)
+
+
+def test_an_error_that_quotes_a_book_is_short() -> None:
+    said = str(DataError(f"the file holds `{'x' * 10**7}`; correct it"))
+    assert len(said) < 21_000
+    assert said.startswith("the file holds `xxx")
+    assert said.endswith("xxx`; correct it")

@@ -188,6 +188,32 @@ def test_what_is_no_clip_gets_a_sentence(
             read()
 
 
+def test_pictures_of_unknown_encoding_get_a_sentence(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.avi", Recipe(codec="mjpeg", pixels="yuvj420p"))
+    clip.write_bytes(clip.read_bytes().replace(b"MJPG", b"\xff\xff\xff\x7f"))
+    reads: tuple[Callable[[], object], ...] = (
+        lambda: read_frames(clip, "pyav", Pace()),
+        lambda: read_video(clip, sound=True),
+    )
+    for read in reads:
+        with pytest.raises(DataError, match="its encoding is unknown"):
+            read()
+
+
+def test_a_part_that_sends_before_the_file_s_start_is_passed_over(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.w64"
+    with av.open(clip, "w", "w64") as file:
+        stream = file.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.ones((1, 1600), np.int16), "s16", "mono")
+        sound.sample_rate = 16_000
+        file.mux(stream.encode(sound))
+    content = clip.read_bytes()
+    clip.write_bytes(content[:40] + b"abcd" + content[44:56] + struct.pack("<Q", 2**62) + content[40:])
+    heard = read_sound(clip, 16_000)
+    assert heard is not None
+    assert len(heard) == 1600
+
+
 @pytest.mark.parametrize("spoil", [a_pipe, a_socket, a_device, a_folder], ids=lambda spoil: spoil.__name__)
 def test_what_is_no_file_is_never_waited_for(
     tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], Path]
@@ -351,6 +377,12 @@ def twice(path: Path) -> None:
         archive.writestr("a/x.mp4", "2")
 
 
+def twice_by_detours(path: Path) -> None:
+    with ZipFile(path, "w") as archive:
+        archive.writestr("a/x.mp4", "x")
+        archive.writestr("a/.//x.mp4", "y")
+
+
 def nested(path: Path) -> None:
     with ZipFile(path, "w") as archive:
         archive.writestr("more.ZIP", "x")
@@ -386,6 +418,7 @@ def crowded(path: Path) -> None:
     [
         (growing, "would become 200,000,000, more than 100 times as many"),
         (twice, "it has two members of the name a/x.mp4"),
+        (twice_by_detours, "it has two members of the name a/x.mp4"),
         (nested, "its member more.ZIP is a zip file itself; unpack it by hand"),
         (piped, "its member x.mp4 is no file"),
         (overlapping, "its members x.mp4 and y.mp4 overlap"),

@@ -183,6 +183,26 @@ def test_an_answer_that_quotes_the_key_is_redacted(endpoint: Endpoint) -> None:
     assert ask(always(Said(f"your key is {KEY}"), endpoint)).text == "your key is ***"
 
 
+@pytest.mark.parametrize("before", range(165, 200, 7))
+def test_a_model_s_name_that_is_cut_holds_no_part_of_the_key(endpoint: Endpoint, before: int) -> None:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "joy"}}
+    raw = json.dumps({"model": "x" * before + KEY, "choices": [choice]})
+    told = ask(always(Said(raw=raw), endpoint)).model
+    assert told == f"{'x' * before}***"[:200]
+
+
+def test_an_error_that_is_cut_holds_no_part_of_the_key(endpoint: Endpoint) -> None:
+    """The text is cut in the midst of the key, and what stands before it takes little room once it is unescaped."""
+    start = f"%{ord(KEY[0]):x}{KEY[1:]}"
+    blanks, rest = divmod(2**14 - len(start) - len(KEY) + 2, 3)
+    text = start + "%20" * blanks + " " * rest + KEY + "%20" * 9
+    for body in (text, f"<html><title>{start}{'%20' * ((5998 - len(start) - len(KEY)) // 3)}{KEY}</title>"):
+        with pytest.raises(ModelError) as caught:
+            ask(always(Said(raw=body, status=400), endpoint))
+        assert "***" in str(caught.value)
+        assert KEY[:8] not in str(caught.value)
+
+
 def test_the_key_is_in_the_header_and_nowhere_else(endpoint: Endpoint) -> None:
     model = always(Said("joy"), endpoint)
     ask(model)

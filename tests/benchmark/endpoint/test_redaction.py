@@ -38,6 +38,8 @@ def spellings(secret: str) -> dict[str, str]:
         "in JSON in HTML": html.escape(json.dumps(secret)),
         "in hexadecimal": raw.hex(),
         "in large hexadecimal": raw.hex().upper(),
+        "in small letters": secret.lower(),
+        "in capitals": secret.upper(),
     }
 
 

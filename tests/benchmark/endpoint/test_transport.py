@@ -4,11 +4,14 @@ import asyncio
 import json
 import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +28,26 @@ Sent = Callable[[], Iterator[bytes]]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+ROOT = Path(__file__).parents[2]
+PEAK_MB = 220
+IN_FLIGHT = """
+import asyncio, re, sys
+from pathlib import Path
+from benchmark.accounts.limits import Limits
+from benchmark.model import ModelOptions, find
+from benchmark.prompt import Prompt
+
+async def ask():
+    model = find("openai:some-model", ModelOptions(base_urls=(sys.argv[1],), limits=Limits(ceiling=16, backoff=0)))
+    asked = (model.generate(Prompt(text=f"{number}?")) for number in range(16))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    await model.aclose()
+    print(re.search("VmHWM: *(.*) kB", Path("/proc/self/status").read_text())[1])
+
+asyncio.run(ask())
+"""
+"""Asks 16 questions at once and tells how many KB that took, of this program alone."""
+
 PIECE = b"10000\r\n" + b"a" * 2**16 + b"\r\n"
 
 
@@ -107,7 +130,8 @@ def asked(url: str, timeout: float = 60.0) -> str:
         (endless(OK + b"X: ", b"a" * 2**16), "cannot be reached"),
         (endless(OK + CHUNKED + b"0\r\n", b"X: y\r\n" * 1000), "cannot be reached"),
         (whole(b'{"choices": [' + b"{}," * MOST_PARTS + b"{}]}"), "gave JSON of more than 1,000,000 values"),
-        (whole(completion(choices=[{"message": {"content": "joy " * 2**20 + "."}}])), "4,194,305 characters"),
+        (whole(completion(choices=[{"message": {"content": "joy " * 2**18}}])), "1,048,576 characters"),
+        (whole(completion(choices=[{"message": {"content": "joy " * 2**16 + "😀"}}])), "262,145 characters"),
         (whole(zlib.compress(bytes(10**8)), OK.replace(b"200 OK", b"400 No") + b"Content-Type: a; charset=zlib\r\n"),
          "answered 400"),
     ],
@@ -158,6 +182,19 @@ def test_large_replies_wait_for_one_another_and_all_come(packed: bool) -> None: 
             return [answer.text for answer in answers]
 
         assert asyncio.run(ask()) == ["joy"] * 12
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells it")
+def test_large_replies_in_flight_take_little_memory() -> None:
+    answer = whole(completion(choices=[{"message": {"content": "joy " * (2**20 - 1) + "😀"}}]))
+    packed = whole(bomb(100), OK + b"Content-Encoding: gzip\r\n")
+    sent = iter([packed] + [answer] * 15)
+    with serving(lambda: next(sent)()) as url:
+        done = subprocess.run(
+            [sys.executable, "-c", IN_FLIGHT, url], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) / 1024 < PEAK_MB
 
 
 @pytest.mark.parametrize(
