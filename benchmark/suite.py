@@ -113,7 +113,10 @@ def find_suite(name: str = DEFAULT) -> Suite:
     if name.replace("_", "-") in suite_names() and (home / "suite.toml").is_file():
         return read_suite(home)
     for point in entry_points(group=GROUP, name=name):
-        return read_suite(_folder_of(point.value, name))
+        suite = read_suite(_folder_of(point.value, name))
+        if suite.name != name:
+            raise RunError(f"The suite {suite.home} calls itself {suite.name}, and its package {name}: use one name.")
+        return suite
     raise RunError(f"--suite={name} is unknown; the suites are {', '.join(suite_names())}.")
 
 

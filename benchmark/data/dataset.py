@@ -120,13 +120,14 @@ def _sample(row: Row, case_id: str) -> Sample:
     return Sample(
         id=case_id,
         task=row.task,
-        clip=Clip(row.clip),
+        clip=None if row.clip is None else Clip(row.clip),
         label_set=row.label_set,
         targets=row.targets,
         source=row.source,
         recording=row.recording,
         video_id=row.video_id,
         audio_clue=row.audio_clue,
+        turns=row.turns,
     )
 
 

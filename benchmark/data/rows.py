@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from benchmark.errors import DataError
-from benchmark.task import Task
+from benchmark.task import Task, Turn
 from benchmark.text import parse_json, read_text
 
 
@@ -57,10 +57,11 @@ class Row:
         targets: the true labels.
         source: the corpus.
         recording: what the clip was cut from.
-        clip: where the recording is, or should be.
+        clip: where the recording is, or should be; None where there is only text.
         flaw: why the recording cannot be used; empty where it can.
         audio_clue: what is heard.
         case: the id that the user chose, if any.
+        turns: what is said before the question.
     """
 
     place: str
@@ -70,10 +71,11 @@ class Row:
     targets: tuple[str, ...]
     source: str
     recording: str
-    clip: Path
+    clip: Path | None
     flaw: str = ""
     audio_clue: str | None = None
     case: str | None = None
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,7 @@ def flaws(row: Row) -> Iterator[str]:
     if len(set(row.targets)) < len(row.targets):
         yield f"{row.place}: {row.video_id}: names a label twice"
     for target in row.targets:
-        if target not in row.label_set:
+        if row.label_set and target not in row.label_set:
             hint = f" ({row.task.name} separates labels by `{row.task.separator}`)" if row.task.several else ""
             words = ", ".join(row.label_set)
             yield f"{row.place}: {row.video_id}: label `{target}` is not in its label set: {words}{hint}"

@@ -71,7 +71,7 @@ class OfCounts:
         return self.of(counts) if counts else None
 
     def column(self, records: Sequence[Marked]) -> Column:
-        """Pseudo-values, n times the measure less n - 1 times that without the sample, moved so that their mean is it."""
+        """Pseudo-values, n times the measure less n - 1 times that without the sample, moved to have it as mean."""
         return self._pseudo([_pair(record) if is_scored(record) else None for record in records])
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:

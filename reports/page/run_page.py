@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmark.accounts.snapshots import is_same_model
 from benchmark.suite import suite_of
+from evaluators.metrics.measures import measures_of
 from reports.kept.answered import UNKNOWN, asked_of
 from reports.kept.folder import PAGE, PAGE_FOLDER, write_whole
 from reports.kept.record import Record
@@ -105,7 +106,7 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         "gate_rows": verdict_rows(gate) if gate else [],
         "check_rows": health_rows(check, whole=False) if check else [],
         "alpha_steps": ALPHA_STEPS,
-        "cot_intervals": cot_intervals(contents.counted, contents.error),
+        "cot_intervals": cot_intervals(contents.counted, contents.error) if "cot" in measures_of(suite).names else {},
         "published": suite.read_published(),
         "tasks": {
             name: {"title": t.title, "question": t.question, "several": t.several} for name, t in suite.tasks.items()
