@@ -1,7 +1,7 @@
 """The page of two runs beside each other."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,15 @@ def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mappi
         "answering": [answering_of(run.report, run.records.values()) for run in (first, second)],
         "about": list(_about(first, second)),
         "banners": list(_banners(first, second)),
-        "differences": [asdict(one) for one in found],
+        "differences": [{**vars_of(one), "score": one.measure.name} for one in found],
         "difference_rows": difference_rows(found),
         "places": [name for name in suite_of(first.report.provenance).tasks if name in asked],
     }
+
+
+def vars_of(one: Difference) -> Mapping[str, Any]:
+    """A difference as the page takes it, without its measure."""
+    return {field.name: getattr(one, field.name) for field in fields(one) if field.name != "measure"}
 
 
 def _about(first: PastRun, second: PastRun) -> Iterator[tuple[str, str]]:
@@ -83,7 +88,7 @@ def _index(pairs: Sequence[Pair]) -> Mapping[str, Any]:
         ]
     )
     scores = {
-        f"{name}_{score}": [short(getattr(pair[at], score)) for pair in pairs]
+        f"{name}_{score}": [short(pair[at].scores.get(score)) for pair in pairs]
         for at, name in enumerate(("first", "second"))
         for score in ("recognition", "reasoning")
     }

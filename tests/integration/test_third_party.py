@@ -171,4 +171,3 @@ def test_an_endpoint_is_sent_the_turns(tmp_path: Path, endpoint: Endpoint) -> No
     )
     assert done.code == 0, done.output
     assert done.report["overall"]["kindness"] == 1
-

@@ -34,7 +34,7 @@ IN_FLIGHT = """
 import asyncio, re, sys
 from pathlib import Path
 from benchmark.accounts.limits import Limits
-from benchmark.model import ModelOptions, find
+from benchmark.models.find import ModelOptions, find
 from benchmark.prompt import Prompt
 
 async def ask():
