@@ -224,7 +224,7 @@ def criteria_of(gate: Gate, tasks: Sequence[str], floors: Mapping[str, float]) -
     """What the gate demands of a run with these tasks.
 
     Raises:
-        RunError: it limits a task of which nothing is asked.
+        RunError: it limits a task of which nothing is asked, or by a floor that is unknown.
     """
     limits: tuple[tuple[Kind, Limits, int], ...] = (
         ("min", gate.min, 1),
@@ -233,6 +233,11 @@ def criteria_of(gate: Gate, tasks: Sequence[str], floors: Mapping[str, float]) -
     )
     found = [criterion for kind, table, sign in limits for criterion in _spelt_out(kind, table, sign, tasks)]
     if gate.above:
+        if unknown := [task for task in tasks if task not in floors]:
+            raise RunError(
+                f"The gate's `above` needs what a constant guess scores in {unknown[0]}, which only all samples of a task"
+                " show: merge runs that have asked all of them, or set a limit in its place."
+            )
         found += (Criterion(kind="floor", place=task, score="recognition", limit=floors[task]) for task in tasks)
     return tuple(found)
 

@@ -17,9 +17,10 @@ from reports.gate import Gate
 from reports.gatekeeper import Gatekeeper
 from reports.health import Health, cost_of, shortfalls
 from reports.past import PastRun, differences
-from reports.provenance import incomparable
+from reports.provenance import incomparable, published_of
 from reports.record import Record
 from reports.report import Background, Report, report_of, total_of
+from reports.stats import majority_floor
 from reports.trial import trial_of
 
 SHOWN = 20
@@ -101,6 +102,9 @@ def _sample(record: Record) -> Sample:
 
 def _refuse_unlike(first: PastRun, other: PastRun) -> None:
     found = list(differences(first.report.provenance, other.report.provenance).values())
+    sizes = [run.report.provenance["data"].get("samples") for run in (first, other)]
+    if all(sizes) and sizes[0] != sizes[1]:
+        found.append("how many samples of each task the data has")
     if _model(first) != _model(other):
         told = [
             f"{run.report.model}{''.join(f' ({reason})' for reason in run.report.substitutes)}"
@@ -184,8 +188,8 @@ def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Healt
         provenance=_provenance(runs),
         incomparable=tuple(incomparable(data.get("name") or "", counts, provenance["extractor"]["name"], judges)),
         selected=sum(report.selected for report in reports),
-        floors=_floors(reports, data.get("samples") or {}),
-        published={name: score for report in reports for name, score in report.published.items()},
+        floors=_floors(records, data.get("samples") or {}),
+        published=published_of(str((provenance.get("model") or {}).get("spec"))),
         judge_check=check,
         retries=sum(report.retries for report in reports),
         seconds=max(report.seconds for report in reports),
@@ -208,13 +212,13 @@ def _parts(runs: Sequence[PastRun]) -> Iterator[str]:
         yield f"{run.name}{f' ({shard})' if shard else ''}: {len(run.records)} samples"
 
 
-def _floors(reports: Sequence[Report], sizes: Mapping[str, int]) -> Mapping[str, float]:
-    """By task as the parts have them; overall their mean, each task weighing by its size in the whole data."""
-    floors = {name: report.floors[name] for report in reports for name in TASKS if name in report.floors}
-    total = sum(sizes.get(name, 0) for name in floors)
-    if total:
-        floors["overall"] = sum(floor * sizes.get(name, 0) for name, floor in floors.items()) / total
-    return floors
+def _floors(records: Sequence[Record], sizes: Mapping[str, int]) -> Mapping[str, float]:
+    """Of the tasks whose records are all here, and overall where that holds for each: reports might tell anything."""
+    asked = {name: [_sample(record) for record in records if record.task == name] for name in TASKS}
+    whole = {name: members for name, members in asked.items() if members and len(members) == sizes.get(name)}
+    if sum(map(len, whole.values())) == len(records):
+        whole["overall"] = list(chain.from_iterable(whole.values()))
+    return {name: float(floor) for name, members in whole.items() if (floor := majority_floor(members)) is not None}
 
 
 def _check(checks: Sequence[Health | None], gate: Gate | None) -> Health | None:

@@ -157,17 +157,22 @@ def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[s
 
 def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Background:
     """What the report of a run says besides its records' figures."""
-    published = published_row(bench.options.model)
     return Background(
         model=bench.respondent.name,
         provenance=provenance_of(bench, agents, asked, root),
         **facts_of(bench, agents, bench.samples),
-        published={
-            name: recognition
-            for name in (*TASKS, "overall")
-            if published and (recognition := published_recognition(published, name)) is not None
-        },
+        published=published_of(bench.options.model),
     )
+
+
+def published_of(model: str) -> Mapping[str, float]:
+    """Recognition of a model of that name in the published table, by task and overall; empty without a row."""
+    row = published_row(model)
+    return {
+        name: recognition
+        for name in (*TASKS, "overall")
+        if row and (recognition := published_recognition(row, name)) is not None
+    }
 
 
 def introduction(bench: Bench, agents: Agents) -> list[str]:
