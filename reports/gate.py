@@ -235,8 +235,8 @@ def criteria_of(gate: Gate, tasks: Sequence[str], floors: Mapping[str, float]) -
     if gate.above:
         if unknown := [task for task in tasks if task not in floors]:
             raise RunError(
-                f"The gate's `above` needs what a constant guess scores in {unknown[0]}, which only all samples of a task"
-                " show: merge runs that have asked all of them, or set a limit in its place."
+                f"The gate's `above` needs what a constant guess scores in {unknown[0]}, which only all samples of a"
+                " task show: merge runs that have asked all of them, or set a limit in its place."
             )
         found += (Criterion(kind="floor", place=task, score="recognition", limit=floors[task]) for task in tasks)
     return tuple(found)
