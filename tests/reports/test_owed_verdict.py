@@ -5,16 +5,17 @@ from pathlib import Path
 import pytest
 
 from benchmark.plugin import CASES, SHOWING
+from reports.plugin import RUN_PATH
 
 KEPT = ["--gate=none.toml", "--baseline=none", "--until-decided", "-omme_gate=none.toml", "--config={kept}"]
 
 
 def ended(*arguments: str) -> int:
     """The exit code of a command that comes to its end before anything is asked."""
-    return int(pytest.main([*arguments, "-pno:cacheprovider", "-pno:hypothesispytest"]))
+    return int(pytest.main([*arguments, "-pno:hypothesispytest"]))
 
 
-@pytest.mark.parametrize("showing", [*set(SHOWING.values()) - {"--cache-show"}, "--help", "--version"])
+@pytest.mark.parametrize("showing", [*SHOWING.values(), "--help", "--version"])
 def test_what_only_shows_something_gives_no_verdict(capfd: pytest.CaptureFixture[str], showing: str) -> None:
     assert ended(str(CASES), "--gate=none.toml", showing, showing) == 4  # pytest itself answers a single --version
     said = capfd.readouterr().err
@@ -58,8 +59,13 @@ class _Ends:
 
 
 class _Exits:
+    """Another, which comes later, when it is settled where the run will be kept."""
+
+    place: Path | None = None
+
     @pytest.hookimpl(trylast=True)
-    def pytest_configure(self) -> None:
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self.place = config.stash[RUN_PATH]
         pytest.exit("enough", 0)
 
 
@@ -70,6 +76,13 @@ def test_a_plugin_that_ends_pytest_gives_no_pass(
     command = [str(CASES), f"--run-dir={tmp_path}", "--gate=none.toml"]
     assert int(pytest.main(command, plugins=[plugin])) == 3
     assert "the gate has not been decided" in capfd.readouterr().err
+
+
+def test_a_run_s_folder_is_named_after_the_model_of_an_ini_section() -> None:
+    plugin = _Exits()
+    assert int(pytest.main([str(CASES), "-omme_model=random"], plugins=[plugin])) == 0
+    assert plugin.place is not None
+    assert plugin.place.name.startswith("random-")
 
 
 @pytest.mark.parametrize("option", ["--lf", "--sw", "--stepwise-skip", "--sw-reset", "--looponfail"])
