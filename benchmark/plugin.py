@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pytest
@@ -88,6 +89,15 @@ def _given(config: pytest.Config, name: str, kept: Mapping[str, object]) -> obje
     return asked if asked is not None else kept.get(name, config.getini(f"mme_{name}"))
 
 
+def given_as(config: pytest.Config, name: str) -> str:
+    """How a user has given an option that has a value: by its flag, else where it is kept and how to empty it."""
+    flag, path = flag_of(name), config.getoption("--config")
+    if config.getoption(flag):
+        return flag
+    kept = read_option_file(Path(path), partial(_is_option, config)) if path else {}
+    return f"{flag}, set in {path}," if name in kept else f"mme_{name}, an ini option (-o mme_{name}= empties it),"
+
+
 def _is_option(config: pytest.Config, name: str) -> bool:
     try:
         config.getini(f"mme_{name}")
@@ -123,13 +133,28 @@ def _place(config: pytest.Config, argument: str) -> Path:
     return config.invocation_params.dir / argument
 
 
-SHOWING = ("collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test", "markers", "cacheshow")
-"""pytest's options that show something in place of running cases."""
+SHOWING = MappingProxyType(
+    {
+        "collectonly": "--collect-only",
+        "setupplan": "--setup-plan",
+        "setuponly": "--setup-only",
+        "showfixtures": "--fixtures",
+        "show_fixtures_per_test": "--fixtures-per-test",
+        "markers": "--markers",
+        "cacheshow": "--cache-show",
+    }
+)
+"""pytest's options that show something in place of running cases, by the name that it keeps them under."""
 
 
 def asks(config: pytest.Config) -> bool:
     """Whether cases are run, so that somebody is asked: pytest may only be shown what it would run, or has."""
-    return runs_cases(config) and not any(getattr(config.option, name, None) for name in SHOWING)
+    return runs_cases(config) and not shows(config)
+
+
+def shows(config: pytest.Config) -> str:
+    """Which option has pytest show something in place of running cases; empty where none does."""
+    return next((flag for name, flag in SHOWING.items() if getattr(config.option, name, None)), "")
 
 
 def introduces(config: pytest.Config) -> bool:

@@ -15,12 +15,15 @@ from benchmark.plugin import (
     add_options,
     asks,
     bench_of,
+    given_as,
     introduces,
     is_worker,
     read_options,
     runs_cases,
+    shows,
     usage_errors,
 )
+from benchmark.run_setup import BenchmarkOptions
 from evaluators.estimate import ends_of, lines_of
 from evaluators.metrics.measures import measures_of
 from evaluators.plugin import (
@@ -31,12 +34,13 @@ from evaluators.plugin import (
     rehearse,
     sample_of,
 )
+from reports.ending import UNKEPT
 from reports.gate.gate import Gate, read_gate
 from reports.gate.trial import in_order, past_of, refuse_unpriced, trial_of
 from reports.kept.folder import JUNIT, PAGE, RunFolder, usual_place
 from reports.kept.provenance import background_of, introduction
 from reports.kept.report import Background
-from reports.live.output import Spared, let_go, open_closed
+from reports.live.output import Spared, let_go, open_closed, tell
 from reports.live.plugin import TRAFFIC, Shown, write_lines
 from reports.live.progress import Progress
 from reports.options import ReportOptions
@@ -50,10 +54,12 @@ pytest_plugins = ["benchmark.plugin"]
 RUN_PATH = pytest.StashKey[Path]()
 RECORDER = pytest.StashKey[Recorder]()
 
-OF_CASES = ("gate", "baseline", "until_decided", "run_dir", "report_media", "max_cost")
-"""Options that mean something where cases run alone."""
-OF_FAILURES = ("lf", "stepwise")
-"""pytest's options that go by what failed last time."""
+GATED = ("gate", "baseline", "until_decided")
+"""Options that ask for a verdict, wherever they are set."""
+OF_CASES = ("run_dir", "report_media", "max_cost")
+"""Others that mean something only where cases run; as a project's standing defaults they harm no other run."""
+OF_FAILURES = ("lf", "stepwise", "stepwise_skip", "stepwise_reset", "looponfail")
+"""Options of pytest and xdist that go by what failed last time."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -80,20 +86,49 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, in
     try:
         status = yield
     except pytest.UsageError as refusal:
-        if RUN_PATH not in config.stash:
+        if is_worker(config):
             raise
-        if sys.stderr is not None:
-            print_usage_error(refusal, Spared(sys.stderr))  # type: ignore[arg-type]
-        status = pytest.ExitCode.USAGE_ERROR
+        status = _refuse(refusal)
     except BaseException as error:
-        if RECORDER not in config.stash:
+        if RECORDER in config.stash:
+            escaped = error
+        elif isinstance(error, SystemExit) and not error.code:
+            status = 0  # as Python would end
+        else:
             raise
-        escaped = error
     if RECORDER in config.stash:
         return config.stash[RECORDER].end(status, escaped)
-    if RUN_PATH in config.stash:
+    if status == 0 and not is_worker(config):
+        status = _without_run(config)
+    if RUN_PATH in config.stash or status == pytest.ExitCode.USAGE_ERROR:
         let_go()
     return status
+
+
+def _refuse(refusal: pytest.UsageError) -> int:
+    """Says it as pytest does, to whoever can read it."""
+    if sys.stderr is not None:
+        print_usage_error(refusal, Spared(sys.stderr))  # type: ignore[arg-type]
+    return pytest.ExitCode.USAGE_ERROR
+
+
+def _without_run(config: pytest.Config) -> int:
+    """The exit code where pytest has ended well and no run has started: other plugins may come before all refusals."""
+    try:
+        gated = _is_gated(config)
+    except pytest.UsageError as refusal:
+        return _refuse(refusal)
+    if not gated:
+        return 0
+    tell("Another plugin has ended pytest before the run could start, and the gate has not been decided.")
+    return UNKEPT
+
+
+@pytest.hookimpl(tryfirst=True, specname="pytest_cmdline_main")
+def pytest_refuse(config: pytest.Config) -> None:
+    """Refuses what would end without the verdict that it asks for, before pytest shows anything in its place."""
+    if not is_worker(config):
+        _is_gated(config)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -105,31 +140,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settles the run folder's name before pytest's own junitxml plugin asks where to write."""
     options = config.stash[REPORT_OPTIONS] = read_options(config, ReportOptions)
-    if is_worker(config):
+    if is_worker(config) or not asks(config):
         return
-    _refuse_what_means_nothing(config)
-    if not asks(config) or config.getoption("--estimate"):
+    asked = read_options(config, BenchmarkOptions)
+    if asked.estimate:
         return
-    usual = config.rootpath / usual_place(config.getoption("--model") or "signal")
-    config.stash[RUN_PATH] = (options.run_dir or usual).absolute()
+    config.stash[RUN_PATH] = (options.run_dir or config.rootpath / usual_place(asked.model)).absolute()
     if getattr(config.option, "xmlpath", JUNIT) is None:
         config.option.xmlpath = str(config.stash[RUN_PATH] / JUNIT)
 
 
-def _refuse_what_means_nothing(config: pytest.Config) -> None:
-    """A gate that nobody decides, or a folder in which nothing is kept, must not look like one that is."""
-    given = [flag_of(name) for name in OF_CASES if config.getoption(name)]
-    if given and not runs_cases(config) and not (config.option.help or config.option.version):
-        raise pytest.UsageError(
-            f"{given[0]} is about the benchmark's cases, and they are not among what pytest is to collect"
-            f" ({' '.join(config.args)}): add {CASES}."
-        )
-    options = config.stash[REPORT_OPTIONS]
-    going_by = [name for name in OF_FAILURES if config.getoption(name, None)]
-    if going_by and (options.gate or options.baseline) and asks(config):
-        raise pytest.UsageError(
-            f"--{going_by[0]} asks what failed last time, and no gate can be decided over that: leave one of them away."
-        )
+def _is_gated(config: pytest.Config) -> bool:
+    """Whether this command owes a verdict.
+
+    Raises:
+        pytest.UsageError: one is asked for where nobody would decide it, or a folder where nothing is kept: neither
+            must look like one that is.
+    """
+    textual = config.option.help or config.option.version  # which must work in a project whose ini section has a gate
+    options = ReportOptions() if textual else read_options(config, ReportOptions)
+    gates = [name for name in GATED if getattr(options, name) or config.getoption(name)]
+    given = gates + [name for name in OF_CASES if config.getoption(name) and not textual]
+    with usage_errors():
+        if given and not (runs_cases(config) or textual):
+            raise RunError(
+                f"{given_as(config, given[0])} is about the benchmark's cases, and they are not among what pytest is to"
+                f" collect ({' '.join(config.args)}): add {CASES}."
+            )
+        if gates and (showing := shows(config) or ("--help or --version" if textual else "")):
+            raise RunError(
+                f"{given_as(config, gates[0])} asks for a verdict, and {showing} gives none: omit one of them."
+            )
+        going_by = [name for name in OF_FAILURES if config.getoption(name, None)]
+        if gates and going_by:
+            raise RunError(
+                f"{flag_of(going_by[0])} asks what failed last time, and no gate can be decided over that: omit one"
+                " of them."
+            )
+    return bool(gates) and not read_options(config, BenchmarkOptions).estimate
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -278,7 +278,7 @@ class Recorder:
         terminal = config.pluginmanager.getplugin("terminalreporter")
         with self._pages.noted():
             written = getattr(config.option, "xmlpath", None)  # None with `-p no:junitxml`
-            if self.records and written and Path(written).exists():
+            if self.records and written and Path(written).is_file():  # /dev/full, as a file, has no end
                 keep(Path(written), self._folder.path / JUNIT)
         with self._failures.noted():
             self._folder.close()

@@ -200,7 +200,7 @@ def criteria_of(
     """What the gate demands of a run with these tasks.
 
     Raises:
-        RunError: it limits a task of which nothing is asked.
+        RunError: it limits a task of which nothing is asked, or by a floor that is unknown.
     """
     limits: tuple[tuple[Kind, Limits, int], ...] = (
         ("min", gate.min, 1),
@@ -209,6 +209,11 @@ def criteria_of(
     )
     found = [criterion for kind, table, sign in limits for criterion in _spelt_out(kind, table, sign, tasks, measures)]
     if gate.above:
+        if unknown := [task for task in tasks if task not in floors]:
+            raise RunError(
+                f"The gate's `above` needs what a constant guess scores in {unknown[0]}, which only all samples of a"
+                " task show: merge runs that have asked all of them, or set a limit in its place."
+            )
         found += (
             Criterion(kind="floor", place=task, measure=measures.metrics[task].floor, limit=floors[task])
             for task in tasks

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmark.clip import Clip
 from benchmark.errors import RunError
-from benchmark.suite import Suite, suite_of
+from benchmark.suite import OVERALL, Suite, suite_of
 from benchmark.task import Sample, Task
 from benchmark.text import SEATS
 from reports.figures.health import cost_of, shortfalls
@@ -19,7 +19,7 @@ from reports.gate.gatekeeper import Gatekeeper
 from reports.gate.trial import trial_of
 from reports.kept.flaws import data_flaws, uneven
 from reports.kept.past import PastRun, differences
-from reports.kept.provenance import incomparable
+from reports.kept.provenance import incomparable, majority_floor, published_of
 from reports.kept.record import Record
 from reports.kept.report import Background, Health, Report
 
@@ -104,6 +104,9 @@ def _sample(record: Record, tasks: Mapping[str, Task]) -> Sample:
 
 def _refuse_unlike(first: PastRun, other: PastRun) -> None:
     found = list(differences(first.report.provenance, other.report.provenance).values())
+    sizes = [run.report.provenance["data"].get("samples") for run in (first, other)]
+    if all(sizes) and sizes[0] != sizes[1]:
+        found.append("how many samples of each task the data has")
     if _model(first) != _model(other):
         told = [
             f"{run.report.model}{''.join(f' ({reason})' for reason in run.report.substitutes)}"
@@ -181,16 +184,16 @@ def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Healt
     reports = [run.report for run in runs]
     provenance = reports[0].provenance
     data, judges = provenance["data"], provenance["judge"]["name"].split(SEATS)
-    counts = Counter(record.task for record in records)
+    counts, suite = Counter(record.task for record in records), suite_of(provenance)
     return Background(
         model=reports[0].model,
         provenance=_provenance(runs),
         incomparable=tuple(
-            incomparable(suite_of(provenance), data.get("name") or "", counts, provenance["extractor"]["name"], judges)
+            incomparable(suite, data.get("name") or "", counts, provenance["extractor"]["name"], judges)
         ),
         selected=sum(report.selected for report in reports),
-        floors=_floors(reports, data.get("samples") or {}),
-        published={name: score for report in reports for name, score in report.published.items()},
+        floors=_floors(records, data.get("samples") or {}, suite.tasks),
+        published=published_of(suite, str((provenance.get("model") or {}).get("spec"))),
         judge_check=check,
         retries=sum(report.retries for report in reports),
         seconds=max(report.seconds for report in reports),
@@ -217,18 +220,13 @@ def _parts(runs: Sequence[PastRun]) -> Iterator[str]:
         yield f"{run.name}{f' ({shard})' if shard else ''}: {len(run.records)} samples"
 
 
-def _floors(reports: Sequence[Report], sizes: Mapping[str, int]) -> Mapping[str, float]:
-    """By task as the parts have them; overall their mean, each task weighing by its size in the whole data."""
-    floors = {
-        name: report.floors[name]
-        for report in reports
-        for name in suite_of(report.provenance).tasks
-        if name in report.floors
-    }
-    total = sum(sizes.get(name, 0) for name in floors)
-    if total:
-        floors["overall"] = sum(floor * sizes.get(name, 0) for name, floor in floors.items()) / total
-    return floors
+def _floors(records: Sequence[Record], sizes: Mapping[str, int], tasks: Mapping[str, Task]) -> Mapping[str, float]:
+    """Of the tasks whose records are all here, and overall where that holds for each: reports might say anything."""
+    asked = {name: [_sample(record, tasks) for record in records if record.task == name] for name in tasks}
+    whole = {name: members for name, members in asked.items() if members and len(members) == sizes.get(name)}
+    if sum(map(len, whole.values())) == len(records):
+        whole[OVERALL] = list(chain.from_iterable(whole.values()))
+    return {name: float(floor) for name, members in whole.items() if (floor := majority_floor(members)) is not None}
 
 
 def _check(checks: Sequence[Health | None], gate: Gate | None) -> Health | None:

@@ -166,18 +166,17 @@ def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[s
 
 def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Background:
     """What the report of a run says besides its records' figures."""
-    published = published_row(bench.options.model)
     return Background(
         model=bench.respondent.name,
         provenance=provenance_of(bench, agents, asked, root),
         **facts_of(bench, agents, bench.samples),
-        published=_published(bench.suite, published),
+        published=published_of(bench.suite, bench.options.model),
     )
 
 
-def _published(suite: Suite, model: str | None) -> Mapping[str, float]:
-    """A published model's headline score by task and overall; empty where there is no such row."""
-    row = suite.read_published()["models"].get(model)
+def published_of(suite: Suite, model: str) -> Mapping[str, float]:
+    """The headline score of a model of that name in the published table, by task and overall; empty without a row."""
+    row = suite.read_published()["models"].get(published_row(model))
     if row is None:
         return {}
     headline = measures_of(suite).headline.name

@@ -61,8 +61,7 @@ def words(kept: Path, folder: Path, *arguments: str, gate: str = "low") -> list[
         ("-k ML_ER", 0, "42 of 48 samples were left out by -k, -m or the like"),
         ("-k nothing", 5, "deselected"),
         ("--limit=0", 4, "limit"),
-        ("-p cacheprovider --lf", 4, "--lf asks what failed last time"),
-        ("--collect-only", 0, "48 tests collected"),
+        ("--fixtures", 4, "--gate asks for a verdict, and --fixtures gives none"),
         ("--estimate", 0, "nothing has been asked"),
         ("tests/test_docs.py", 4, "--gate is about the benchmark's cases"),
         ("-p no:mme-emotion-recorder", 3, "the gate has not been decided"),
@@ -71,7 +70,7 @@ def words(kept: Path, folder: Path, *arguments: str, gate: str = "low") -> list[
 def test_what_is_asked_for(kept: Path, tmp_path: Path, arguments: str, code: int, said: str) -> None:
     found, output = ended(kept, tmp_path, *arguments.split())
     assert (found, said in output) == (code, True), output
-    assert (PASSED in output) == (code == 0 and not re.search("--(shard|collect|estimate)", arguments)), output
+    assert (PASSED in output) == (code == 0 and not re.search("--(shard|estimate)", arguments)), output
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_a_full_disk(kept: Path, tmp_path: Path, limit: int, arguments: str, cod
 
 @pytest.mark.parametrize("streams", ["| true", ">/dev/full 2>&1", ">&-"])
 def test_what_nobody_can_read(kept: Path, tmp_path: Path, streams: str) -> None:
-    run = " ".join(map(repr, words(kept, tmp_path, "--limit=8")))
+    run = " ".join(map(repr, words(kept, tmp_path, "--limit=8", "--junitxml=/dev/null")))
     done = subprocess.run(
         ["bash", "-c", f"{run} {streams}; exit ${{PIPESTATUS[0]}}"],
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False,
@@ -132,12 +131,14 @@ def test_what_nobody_can_read(kept: Path, tmp_path: Path, streams: str) -> None:
     assert done.returncode == 3, done.stderr
     assert ("What was found could not be shown" in done.stderr) == ("2>&" not in streams)
     assert '"word": "PASS"' in (tmp_path / "run" / "report.json").read_text()
+    assert not (tmp_path / "run" / "junit.xml").exists(), "devices such as /dev/full have no end, and are not copied"
 
 
-def test_a_refusal_that_nobody_can_read_is_one_all_the_same(kept: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("refused", ["--limit=1", "--markers"])
+def test_a_refusal_that_nobody_can_read_is_one_all_the_same(kept: Path, tmp_path: Path, refused: str) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            words(kept, tmp_path, "--limit=1"), cwd=ROOT, env=environment(), stdout=full, stderr=full, check=False
+            words(kept, tmp_path, refused), cwd=ROOT, env=environment(), stdout=full, stderr=full, check=False
         )
     assert done.returncode == 4
 

@@ -143,7 +143,7 @@ def test_an_estimate_needs_no_key_and_narrows_with_what_is_kept(endpoint: Endpoi
     wide = run(tmp_path, *asked, large, "--estimate")
     run(tmp_path, *agents(endpoint.url), small, *QUIET)
     before = len(endpoint.requests)
-    narrow = run(tmp_path, *asked, large, "--estimate")
+    narrow = run(tmp_path, *asked, large, "-omme_estimate=true")
 
     assert wide.code == narrow.code == 0, narrow.output
     assert len(endpoint.requests) == before

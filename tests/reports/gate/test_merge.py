@@ -149,13 +149,34 @@ def test_parts_of_which_one_names_no_task_are_not_of_these_tasks_alone(tmp_path:
     assert merge(read([*named, unnamed]))[0].provenance["settings"]["tasks"] == []
 
 
-def test_the_floor_overall_weighs_each_task_by_its_size_in_the_data(tmp_path: Path) -> None:
-    parts = [
-        replace(run, report=run.report.model_copy(update={"floors": {task: floor, "overall": floor}}))
-        for run, task, floor in zip(read(shards(tmp_path, 2)), ("SA", "IR"), (0.4, 0.2), strict=True)
+def test_floors_are_those_of_the_records_whatever_a_report_tells(tmp_path: Path) -> None:
+    """Joy is the commonest label: two thirds of one task, and all of the other."""
+    told = [
+        one.model_copy(update={"targets": ("fear",)} if one.task == "SA" and number % 3 else {})
+        for number, one in enumerate(WHOLE)
     ]
-    overall = (355 * 0.4 + 140 * 0.2) / 495
-    assert merge(parts)[0].floors == {"SA": 0.4, "IR": 0.2, "overall": pytest.approx(overall)}
+    data = {**DATA, "fingerprint": fingerprint_of(told)}
+    runs = [read_past(kept(tmp_path / str(n), told[n::2], data=data)) for n in range(2)]
+    lies = [
+        replace(run, report=run.report.model_copy(update={"floors": {"SA": 0.0}, "published": {"SA": 0.0}}))
+        for run in runs
+    ]
+    fear = sum(one.targets == ("fear",) for one in told)
+    floors = {"SA": pytest.approx(fear / 355), "IR": 1.0, "overall": pytest.approx((fear + 140) / 495)}
+    assert (merge(lies)[0].floors, merge(lies)[0].published) == (floors, {})
+
+
+def test_a_task_that_is_not_whole_has_no_floor_and_no_gate_above_it(tmp_path: Path) -> None:
+    part = read([kept(tmp_path, [one for one in WHOLE if one.task == "IR"] + WHOLE[:300], data=DATA)])
+    assert merge(part)[0].floors == {"IR": 1.0}
+    with pytest.raises(RunError, match=r"`above` needs what a constant guess scores in SA, which only all samples"):
+        merge(part, Gate(above="majority"))
+
+
+def test_parts_that_tell_other_sizes_of_the_data_are_refused(tmp_path: Path) -> None:
+    runs = [kept(tmp_path / str(n), WHOLE[n::2], data={**DATA, "samples": {"SA": 355 + n, "IR": 140}}) for n in (0, 1)]
+    with pytest.raises(RunError, match="differ in how many samples of each task the data has"):
+        merge(read(runs))
 
 
 def test_a_sample_in_two_runs_is_refused(tmp_path: Path) -> None:
