@@ -31,11 +31,30 @@ LOOKED_AT, CUT = 2**14, 2**12
 
 _ESCAPES = re.compile(r"[%&\\]")
 _NUMBERS = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
-_SECRET_NAME = re.compile(
-    r"(?:^|[-_.])(?:api|access|auth|bearer|session|private|subscription)?[-_]?(?:key|token|password|passwd|secret|"
-    r"authorization|credentials?|cookie|signature)$",
-    re.IGNORECASE,
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS = frozenset(
+    [
+        "apikey",
+        "apikeys",
+        "authorization",
+        "cookie",
+        "cookies",
+        "credential",
+        "credentials",
+        "passphrase",
+        "passwd",
+        "password",
+        "passwords",
+        "secret",
+        "secrets",
+        "signature",
+    ]
 )
+_KEY_WORDS = frozenset(["key", "keys", "token", "tokens"])
+_PLAIN = frozenset(
+    ["audio", "bos", "cache", "cls", "eos", "image", "mask", "max", "min", "pad", "sep", "sort", "stop", "unk", "video"]
+)
+"""What a key or a token may be of that opens no door: `stop_token`, `prompt_cache_key`."""
 
 
 class Redactor:
@@ -97,8 +116,12 @@ def _unescaped(text: str) -> str:
 
 
 def is_secret(name: str, value: object) -> bool:
-    """Whether a parameter's name says that its value is a secret, as `api_key` does and `max_tokens` does not."""
-    return isinstance(value, str) and _SECRET_NAME.search(name) is not None
+    """Whether a parameter's name says that its value is a secret, as `apiKey` does and `stop_token` does not."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if not isinstance(value, str) or not words:
+        return False
+    *before, last = words
+    return last in _SECRET_WORDS or (last in _KEY_WORDS and _PLAIN.isdisjoint(before[-1:]))
 
 
 def secrets_in(parameters: object) -> Iterator[str]:

@@ -6,6 +6,7 @@ All requests to endpoints pass through here, so that the limits hold for whateve
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import httpx2
@@ -60,7 +61,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         most = LONGEST_REPLY if _answers(response) else LONGEST_ERROR
         come = LONGEST_PACKED if codings else most
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream, response.stream.aclose, due, come, is_read=not codings)
+        response.stream = _Bounded(response.stream, _closing(response), due, come, is_read=not codings)
         if codings:
             response = _unpacked(response, due, most)
         response.headers.pop("set-cookie", None)
@@ -114,6 +115,28 @@ class _Bounded(httpx2.AsyncByteStream):
     async def aclose(self) -> None:
         async with self._turn:  # held until then: what has been read is let go of no sooner
             await self._close()
+
+
+def _closing(response: httpx2.Response) -> Callable[[], Awaitable[None]]:
+    """What ends the reply, and the connection too where more has come behind it.
+
+    Nobody has asked for that, and the next question on the connection would be answered with it.
+    """
+    stream, network = response.stream, response.extensions.get("network_stream")
+    assert isinstance(stream, httpx2.AsyncByteStream)
+
+    async def close() -> None:
+        if network is not None and _has_more(stream):
+            await network.aclose()
+        await stream.aclose()
+
+    return close
+
+
+def _has_more(stream: Any) -> bool:
+    """Whether bytes lie behind the reply; the packages tell that only those who look into them."""
+    state = stream._httpcore_stream._stream._connection._h11_state
+    return bool(state.trailing_data[0])
 
 
 @asynccontextmanager

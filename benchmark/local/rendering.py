@@ -29,6 +29,8 @@ CAUGHT = "\N{OBJECT REPLACEMENT CHARACTER}"
 CATCHING = CAUGHT + "{{ messages | tojson }}"
 """A template in the stead of the checkpoint's, by which a processor tells what it would give to that."""
 
+KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
+KEPT_GROUPS = ("LC_", "PYTHON", "COVERAGE_")
 _ROOT = Path(__file__).parents[2]
 
 
@@ -127,8 +129,13 @@ def _started() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env={**_surroundings(), "PYTHONPATH": os.pathsep.join(paths)},
     )
+
+
+def _surroundings() -> dict[str, str]:
+    """What Python needs of the environment, and nothing that a template could give away."""
+    return {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_GROUPS)}
 
 
 def _heard(process: subprocess.Popen[bytes], seconds: float) -> bytes:

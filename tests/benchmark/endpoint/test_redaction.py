@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.endpoint.redaction import MASK, Redactor, keep_out_of_logs, masked, redacted, secrets_in
+from benchmark.endpoint.redaction import MASK, Redactor, is_secret, keep_out_of_logs, masked, redacted, secrets_in
 from benchmark.endpoint.urls import Url, basic_of, passwords_of, route_of, signature, values_of
 
 SECRET = 'sk-Äb"c<d>&/+x 0123\\z'
@@ -91,6 +91,28 @@ def test_what_tells_routes_apart_is_user_and_query_and_no_password() -> None:
     assert len({route_of(url) for url in others}) == len(others)
     assert route_of("http://me:one@host/v1") == route_of("http://me:other@host/v1")
     assert route_of(f"{plain}?a=1&b=2") == route_of(f"{plain}?b=2&a=1")
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        *(
+            (name, True)
+            for name in ("api_key", "apiKey", "clientSecret", "hfToken", "openaiApiKey", "api_keys", "token")
+        ),
+        *(
+            (name, True)
+            for name in ("X-Goog-Api-Key", "Ocp-Apim-Subscription-Key", "my_key", "Authorization", "APIKEY")
+        ),
+        *(
+            (name, False)
+            for name in ("eos_token", "stopToken", "pad_token", "prompt_cache_key", "monkey", "", "keyboard")
+        ),
+    ],
+)
+def test_a_name_says_whether_its_value_is_a_secret(name: str, secret: bool) -> None:  # noqa: FBT001
+    assert is_secret(name, "value") is secret
+    assert not is_secret(name, 5)
 
 
 def test_parameters_are_told_without_what_is_secret_in_them() -> None:

@@ -212,3 +212,64 @@ def test_counts_that_cannot_be_are_unknown(usage: dict[str, object]) -> None:
     assert usage_of(reply) == Usage(requests=1)
     assert billed_of(reply) is None
     assert parse_reply(reply).text == "joy"
+
+
+@pytest.mark.parametrize("pause", ["in one piece", "a part of it", "later"])
+def test_a_reply_that_nobody_asked_for_answers_no_other_question(pause: str) -> None:
+    """Each question is answered with its own words; the server adds a reply of its own to the first."""
+
+    def reply(text: str) -> bytes:
+        body = json.dumps({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}).encode()
+        return OK + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+    def answer(connection: socket.socket, first: bool) -> None:  # noqa: FBT001  a thread's target
+        with connection, suppress(OSError):
+            while request := _request(connection):
+                word = request.partition(b"question ")[2][:1].decode()
+                planted = reply("planted") if first else b""
+                sent = {"in one piece": len(planted), "a part of it": 20, "later": 0}[pause] if first else 0
+                connection.sendall(reply(f"answer {word}") + planted[:sent])
+                if first:
+                    threading.Timer(0.02, connection.sendall, [planted[sent:]]).start()
+                first = False
+
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        with suppress(OSError):
+            first = True
+            while True:
+                threading.Thread(target=answer, args=(listening.accept()[0], first), daemon=True).start()
+                first = False
+
+    threading.Thread(target=accept, daemon=True).start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    model = find("openai:some-model", ModelOptions(base_urls=(url,), limits=Limits(ceiling=1, backoff=0)))
+    assert isinstance(model, EndpointModel)
+
+    async def ask() -> list[str]:
+        found = []
+        for number in range(3):
+            found.append((await model.generate(Prompt(text=f"question {number}"))).text)
+            await asyncio.sleep(0.05)  # until what was planted is there
+        await model.aclose()
+        return found
+
+    try:
+        assert asyncio.run(ask()) == ["answer 0", "answer 1", "answer 2"]
+    finally:
+        listening.close()
+
+
+def _request(connection: socket.socket) -> bytes:
+    """A whole request; empty where the client has gone."""
+    received = b""
+    while (piece := connection.recv(2**16)) or received:
+        received += piece
+        head, end, body = received.partition(b"\r\n\r\n")
+        length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0)
+        if end and len(body) >= length:
+            return received
+        if not piece:
+            return b""
+    return b""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("torch")
@@ -68,3 +69,15 @@ def test_a_template_s_own_words_are_told(told: Any) -> None:
     told.chat_template = "{{ raise_exception('no pictures here') }}"
     with pytest.raises(ValueError, match="its chat template fails: TemplateError: no pictures here"):
         Renderer(told).text(asked("Which?"))
+
+
+def test_the_process_of_a_template_has_no_keys(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    told.chat_template = "{% if 'happy' in messages[0].content[0].text %}{{ 10 ** (10 ** 9) }}{% endif %}" + HONEST
+    with pytest.raises(Stopped):
+        Renderer(told, seconds=0.1).text(asked("happy"))
+    assert Renderer(told).text(asked("sad?")) == "sad?"
+
+    ours = [child for child in psutil.Process().children() if "benchmark.local.rendering" in " ".join(child.cmdline())]
+    assert ours
+    assert not any("hf_secret" in child.environ().values() for child in ours)
