@@ -33,26 +33,12 @@ _ESCAPES = re.compile(r"[%&\\]")
 _NUMBERS = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = frozenset(
-    [
-        "apikey",
-        "apikeys",
-        "authorization",
-        "cookie",
-        "cookies",
-        "credential",
-        "credentials",
-        "passphrase",
-        "passwd",
-        "password",
-        "passwords",
-        "secret",
-        "secrets",
-        "signature",
-    ]
+    {"apikey", "apikeys", "authorization", "cookie", "cookies", "credential", "credentials", "passphrase", "passwd"}
+    | {"password", "passwords", "secret", "secrets", "signature"}
 )
-_KEY_WORDS = frozenset(["key", "keys", "token", "tokens"])
+_KEY_WORDS = frozenset({"key", "keys", "token", "tokens"})
 _PLAIN = frozenset(
-    ["audio", "bos", "cache", "cls", "eos", "image", "mask", "max", "min", "pad", "sep", "sort", "stop", "unk", "video"]
+    {"audio", "bos", "cache", "cls", "eos", "image", "mask", "max", "min", "pad", "sep", "sort", "stop", "unk", "video"}
 )
 """What a key or a token may be of that opens no door: `stop_token`, `prompt_cache_key`."""
 

@@ -14,6 +14,7 @@ from benchmark.local.loading import load_processor
 from benchmark.local.rendering import CAUGHT, Renderer, Stopped
 from benchmark.local.settings import LocalSettings
 
+ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 HONEST = "{% for m in messages %}{{ m.content[0].text }}{% endfor %}"
 
 
@@ -47,7 +48,7 @@ def test_a_template_makes_what_transformers_makes_of_it(told: Any, text: str) ->
 @pytest.mark.parametrize(
     "hostile",
     [
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        ENDLESS,
         "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(90) }}",
         "{{ 10 ** (10 ** 9) }}",
         "{{ 'a' * 10 ** 10 }}",
@@ -73,9 +74,9 @@ def test_a_template_s_own_words_are_told(told: Any) -> None:
 
 def test_the_process_of_a_template_has_no_keys(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    told.chat_template = "{% if 'happy' in messages[0].content[0].text %}{{ 10 ** (10 ** 9) }}{% endif %}" + HONEST
+    told.chat_template = "{% if 'happy' in messages[0].content[0].text %}" + ENDLESS + "{% endif %}" + HONEST
     with pytest.raises(Stopped):
-        Renderer(told, seconds=0.1).text(asked("happy"))
+        Renderer(told, seconds=0.5).text(asked("happy"))
     assert Renderer(told).text(asked("sad?")) == "sad?"
 
     ours = [child for child in psutil.Process().children() if "benchmark.local.rendering" in " ".join(child.cmdline())]
