@@ -77,6 +77,7 @@ def test_the_process_of_a_template_has_no_keys(told: Any, monkeypatch: pytest.Mo
     told.chat_template = "{% if 'happy' in messages[0].content[0].text %}" + ENDLESS + "{% endif %}" + HONEST
     with pytest.raises(Stopped):
         Renderer(told, seconds=0.5).text(asked("happy"))
+    told.chat_template = HONEST
     assert Renderer(told).text(asked("sad?")) == "sad?"
 
     ours = [child for child in psutil.Process().children() if "benchmark.local.rendering" in " ".join(child.cmdline())]
