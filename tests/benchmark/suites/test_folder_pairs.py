@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.data.dataset import read_samples
 from benchmark.errors import DataError
-from tests.benchmark.data.test_data_folder import clue, question, write
+from tests.benchmark.suites.test_folder import clue, question, write
 
 
 def test_a_clue_of_its_own_file_goes_before_that_in_the_question(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """One label an answer: the measures, against published matrices and against definitions."""
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from evaluators.metrics.labels import OUTSIDE, Counts, unweighted_recall, weight
 from evaluators.metrics.metric import Measure, bounds_of, find_metric
 from reports.kept.record import Record
 
-SHARED = Path(os.environ.get("MME_EMOTION_REFERENCE", Path(__file__).parents[3] / "shared" / "reference"))
+SHARED = Path(__file__).parents[4] / "shared" / "reference"
 MATRICES = SHARED / "mer_unibench" / "emotion_llama_mer2023.json"
 METRIC = find_metric("labels")
 LABELS = ("joy", "anger", "fear")
