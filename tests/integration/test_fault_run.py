@@ -30,7 +30,7 @@ def broken(folder: Path, fault: str, *arguments: str) -> Finished:
         ("av:open", "data", "benchmark/clips/decode.py", ()),
         ("av:open", "data", "benchmark/clips/decode.py", ("-n2",)),
         ("PIL.Image:Image.save", "data", "benchmark/clips/decode.py", ()),
-        ("benchmark.models.signal:SignalModel.generate", "model", "cached.py", ()),
+        ("benchmark.models.signal:SignalModel.watch", "model", "asking.py", ()),
         ("evaluators.judge.rules:split_steps", "extractor", "evaluators/judge/rules.py", ()),
         ("evaluators.judge.rules:recognised", "judge", "evaluators/judge/rules.py", ()),
         ("evaluators.scorer:named_labels", "run", "evaluators/scorer.py", ()),
