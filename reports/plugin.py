@@ -32,6 +32,7 @@ from evaluators.plugin import (
 )
 from reports.gate.gate import Gate, read_gate
 from reports.gate.trial import in_order, past_of, refuse_unpriced, trial_of
+from reports.handover import RECORD, REPORT_OPTIONS, record_line
 from reports.kept.folder import JUNIT, PAGE, RunFolder, usual_place
 from reports.kept.provenance import background_of, introduction
 from reports.kept.report import Background
@@ -40,7 +41,7 @@ from reports.live.plugin import TRAFFIC, Shown, write_lines
 from reports.live.progress import Progress
 from reports.options import ReportOptions
 from reports.page.plugin import HtmlRows, path_between
-from reports.recorder import GATE, RECORD, REPORT_OPTIONS, TRIAL, Recorder, record_line
+from reports.recorder import GATE, TRIAL, Recorder
 from reports.say import as_lines
 from reports.tables.power import forecasts
 from reports.tables.table import as_text
@@ -89,7 +90,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, in
             raise
         escaped = error
     if RECORDER in config.stash:
-        return config.stash[RECORDER].end(status, escaped)
+        return config.stash[RECORDER].closing.end(status, escaped)
     if RUN_PATH in config.stash:
         let_go()
     return status
@@ -150,7 +151,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.pluginmanager.register(shown, "mme-emotion-progress")
         page = path_between(Path(config.getoption("htmlpath", None) or PAGE).absolute(), folder.path)
         whole = config.stash[REPORT_OPTIONS].html_all
-        rows = HtmlRows(recorder.records, lambda: recorder.report, page, shown.failures, whole=whole)
+        rows = HtmlRows(recorder.state.records, lambda: recorder.state.report, page, shown.failures, whole=whole)
         config.pluginmanager.register(rows, "mme-emotion-html")
 
 
