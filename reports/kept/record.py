@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmark.clips.waveform import Waveform
 from benchmark.errors import EmotionError, boundary
 from benchmark.fault import Fault
 from benchmark.model import Answer, Ending
@@ -75,18 +76,6 @@ class Shown(_Kept):
 
     seconds: tuple[float, ...]
     key: str
-
-
-class Loudness(_Kept):
-    """How loud the clip is over time.
-
-    Attributes:
-        peaks: the largest level of equal stretches, two hexadecimal digits each, `ff` for full scale.
-        seconds: how long the sound is.
-    """
-
-    peaks: str
-    seconds: float
 
 
 class Marks(_Kept):
@@ -162,7 +151,7 @@ class Record(_Kept):
     audio_clue: str | None = None
     clip: str | None = None
     length: float | None = None
-    waveform: Loudness | None = None
+    waveform: Waveform | None = None
     frames: Shown | None = None
     decoder: str | None = None
     stage: str | None = None
@@ -257,7 +246,7 @@ def _unscored(outcome: Unscored, clip: str | None) -> Record:
 
 
 def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record:
-    sample, heard = of.sample, of.waveform
+    sample = of.sample
     return Record.model_validate(
         {
             "id": sample.id,
@@ -269,7 +258,7 @@ def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record
             "targets": sample.targets,
             "clip": clip,
             "length": of.length,
-            "waveform": heard and {"peaks": heard.peaks.hex(), "seconds": heard.seconds},
+            "waveform": of.waveform,
             "fault": of.fault,
             **rest,
         }

@@ -14,8 +14,9 @@ from reports.ending import ENDED_EARLY, Ending, exit_code
 from reports.failures import Failures
 from reports.kept.record import Record
 from reports.kept.report import Background, Report
-from reports.live.output import let_go, spare, tell
+from reports.live.output import let_go, spare
 from reports.live.plugin import print_scores, print_verdict, write_lines
+from reports.say import tell
 
 WRITERS = ("_pytest.junitxml", "pytest_html")
 """Modules of pytest and its plugins that write reports of their own."""
