@@ -68,7 +68,7 @@ mutation: $(VENV)/full  ## small changes of the code that no test notices, a few
 	$(BIN)/python -m tests.mutation $(MODULES) $(if $(SAMPLE),--sample $(SAMPLE))
 
 clips: $(VENV)/light  ## draw the demo clips anew (needs espeak-ng)
-	$(BIN)/python -m benchmark.demo.make_clips
+	$(BIN)/python -m tests.demo_clips.make_clips
 
 python:
 	@test -n "$(ASKED)" \

@@ -1,7 +1,8 @@
 """The roles on the answering side, and how an option names one.
 
 A `Model` sees a prompt and nothing else. A `Respondent` has an answer to a sample: a model that is asked about it, a
-file of answers given elsewhere, a constant guess.
+file of answers given elsewhere, a constant guess. A `Watcher` is given the sample and what the clip shows, so that it
+need not read the wording of a question.
 """
 
 from collections.abc import Iterable
@@ -143,6 +144,26 @@ class Respondent(Protocol):
 
         Raises:
             DataError: the clip cannot be read.
+            ModelError: there is no answer.
+        """
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """A program under test that reads no words: it is given the sample, and the clip's frames and sound."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What it can be shown."""
+
+    async def watch(self, sample: Sample, shown: Prompt) -> Answer:
+        """The answer to the sample's question; `shown` is what a `Model` would be sent, without the words.
+
+        Raises:
             ModelError: there is no answer.
         """
 

@@ -24,8 +24,8 @@ from benchmark.engine.signals import heed, sign_up
 from benchmark.errors import EmotionError, RunError
 from benchmark.local.devices import devices
 from benchmark.local.run import LocalRun, Site
-from benchmark.model import Answer, Connected, Model, Respondent
-from benchmark.models.asking import Asking, Prompter
+from benchmark.model import Answer, Connected, Model, Respondent, Watcher
+from benchmark.models.asking import Asking, Prompter, Watching
 from benchmark.models.cached import CachedModel
 from benchmark.options import declared, flag_of, parse_options, read_option_file
 from benchmark.prompt import Prompt
@@ -384,7 +384,7 @@ def cached(config: pytest.Config, model: Model, role: str) -> CachedModel:
 def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Respondent:
     """Whoever is under test, ready to be asked; `behind` puts a model of that role behind whatever asks it."""
     bench = bench_of(config)
-    if not isinstance(bench.respondent, Model):
+    if not isinstance(bench.respondent, (Model, Watcher)):
         return bench.respondent
     prompter = Prompter(
         reader=reader_of(config),
@@ -393,6 +393,8 @@ def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) 
         most=bench.options.frames,
         modalities=frozenset(bench.options.modalities or ("video", "audio")),
     )
+    if isinstance(bench.respondent, Watcher):
+        return Watching(bench.respondent, prompter)
     return Asking(behind(bench.respondent, "model"), prompter)
 
 

@@ -13,7 +13,7 @@ from benchmark.data.dataset import Dataset, read_samples
 from benchmark.data.selection import parse_shard, select
 from benchmark.errors import RunError
 from benchmark.local.run import LocalRun
-from benchmark.model import Model, Respondent
+from benchmark.model import Model, Respondent, Watcher
 from benchmark.models.find import ModelOptions, find_respondent
 from benchmark.models.templates import read_templates
 from benchmark.options import Listed, Parameters, Prices, option, split
@@ -105,7 +105,7 @@ class Bench:
     suite: Suite
     dataset: Dataset
     samples: tuple[Sample, ...]
-    respondent: Model | Respondent
+    respondent: Model | Watcher | Respondent
     template: Template
     limits: Limits
     local: LocalRun
@@ -144,7 +144,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
         asks=asks,
     )
     respondent = find_respondent(options.model, settings, dataset.samples)
-    if options.modalities and isinstance(respondent, Model):
+    if options.modalities and isinstance(respondent, (Model, Watcher)):
         _check_modalities(options, respondent)
     template = read_templates(suite.home, options.prompts)["question"]
     return Bench(
@@ -160,7 +160,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
     )
 
 
-def _check_modalities(options: BenchmarkOptions, model: Model) -> None:
+def _check_modalities(options: BenchmarkOptions, model: Model | Watcher) -> None:
     """Refuses a model of which every sample would fail, one by one, for want of anything to send it."""
     if model.modalities.isdisjoint(options.modalities):
         takes = ",".join(sorted(model.modalities & {"video", "audio"}))

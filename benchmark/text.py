@@ -4,12 +4,11 @@ import json
 import math
 import os
 import re
-import stat
 from pathlib import Path
 
 from benchmark.errors import DataError
 from benchmark.printed import printable
-from benchmark.storage.given import read_whole
+from benchmark.storage.given import read_whole, strange
 
 _POINTER = "version https://git-lfs.github.com/spec/v1"
 _PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
@@ -90,7 +89,7 @@ NOT_REGULAR = -1
 
 def size_of(state: os.stat_result) -> int:
     """The size in bytes of a file, or `NOT_REGULAR`."""
-    return state.st_size if stat.S_ISREG(state.st_mode) else NOT_REGULAR
+    return NOT_REGULAR if strange(state) else state.st_size
 
 
 def clip_flaw(path: Path, size: int) -> str:

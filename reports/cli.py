@@ -24,7 +24,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     # imported here, since that takes a while, in which Ctrl-C may come too
     from benchmark.errors import EmotionError
     from reports.commands.commands import parser
-    from reports.say import warn
+    from reports.say import tell
 
     try:
         asked = parser().parse_args(arguments)
@@ -34,7 +34,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         code: int | None = asked.run(asked)
         sys.stdout.flush()
     except EmotionError as error:
-        warn(str(error))
+        tell(f"mme-emotion: {error}")
         return 2
     return code or 0
 

@@ -37,16 +37,17 @@ from evaluators.plugin import (
 from reports.ending import UNKEPT
 from reports.gate.gate import Gate, read_gate
 from reports.gate.trial import in_order, past_of, refuse_unpriced, trial_of
+from reports.handover import RECORD, REPORT_OPTIONS, record_line
 from reports.kept.folder import JUNIT, PAGE, RunFolder, usual_place
 from reports.kept.provenance import background_of, introduction
 from reports.kept.report import Background
-from reports.live.output import Spared, let_go, open_closed, tell
+from reports.live.output import Spared, let_go, open_closed
 from reports.live.plugin import TRAFFIC, Shown, write_lines
 from reports.live.progress import Progress
 from reports.options import ReportOptions
 from reports.page.plugin import HtmlRows, path_between
-from reports.recorder import GATE, RECORD, REPORT_OPTIONS, TRIAL, Recorder, record_line
-from reports.say import as_lines
+from reports.recorder import GATE, TRIAL, Recorder
+from reports.say import as_lines, tell
 from reports.tables.power import forecasts
 from reports.tables.table import as_text
 
@@ -97,7 +98,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, in
         else:
             raise
     if RECORDER in config.stash:
-        return config.stash[RECORDER].end(status, escaped)
+        return config.stash[RECORDER].closing.end(status, escaped)
     if status == 0 and not is_worker(config):
         status = _without_run(config)
     if RUN_PATH in config.stash or status == pytest.ExitCode.USAGE_ERROR:
@@ -200,9 +201,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         page = path_between(Path(config.getoption("htmlpath", None) or PAGE).absolute(), folder.path)
         whole = config.stash[REPORT_OPTIONS].html_all
         rows = HtmlRows(
-            recorder.records,
+            recorder.state.records,
             measures_of(bench_of(config).suite),
-            lambda: recorder.report,
+            lambda: recorder.state.report,
             page,
             shown.failures,
             whole=whole,

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from benchmark.printed import printable
 
@@ -20,6 +21,8 @@ def say(*lines: str) -> None:
         print(line)
 
 
-def warn(text: str) -> None:
-    """Says on stderr what is wrong; it may take several lines."""
-    print(printable(f"mme-emotion: {text}"), file=sys.stderr)
+def tell(text: str) -> None:
+    """Says something on standard error, where there is one that can be written; it may take several lines."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(printable(f"{text}\n"))

@@ -10,7 +10,7 @@ import pytest
 from reports.cli import main
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 OURS = (
     "doctor",
     "rescore",
@@ -85,6 +85,13 @@ def test_every_link_leads_to_a_file() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_path_that_is_named_exists() -> None:
+    named = re.compile(r"`((?:benchmark|evaluators|reports|tests|docs|\.ci)/(?!runs/)[\w./-]+)(?=[`:])")
+    found = {path for document in DOCUMENTS for path in named.findall(document.read_text("utf-8"))}
+    assert len(found) > 40
+    assert sorted(path for path in found if "NAME" not in path and not (ROOT / path).exists()) == []
 
 
 def test_the_workflows_are_yaml_with_the_jobs_they_need() -> None:

@@ -8,7 +8,6 @@ import ctypes
 import errno
 import io
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from benchmark.clips.limits import (
     Room,
 )
 from benchmark.errors import DataError
+from benchmark.storage.given import strange
 from benchmark.text import clip_disguise
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class Meter(io.FileIO):
         state = os.fstat(self.fileno())
         self.path, self.size, self.left = path, state.st_size, OPENING_BYTES
         self.overrun: DataError | None = None
-        if not stat.S_ISREG(state.st_mode):
+        if strange(state):
             self.close()
             raise not_regular(path)
 
@@ -127,7 +127,7 @@ def not_regular(path: Path) -> DataError:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ClipFile:
     """A clip's file and what is to be read of it.
 
     Attributes:
@@ -244,7 +244,7 @@ class Larger(Exception):
     """A clip's pictures are larger than may be decoded beside others."""
 
 
-def with_room(read: Callable[[Source], T], source: Source) -> T:
+def with_room(read: Callable[[ClipFile], T], source: ClipFile) -> T:
     """What is read of a clip; waits until there is memory to decode pictures of its size.
 
     Opening decodes already, so the size is not known before: it is tried with small pictures first. A file that is
@@ -266,7 +266,7 @@ def with_room(read: Callable[[Source], T], source: Source) -> T:
             tiers = tiers[-1:]
 
 
-def _cleared(read: Callable[[Source], T], source: Source) -> T:
+def _cleared(read: Callable[[ClipFile], T], source: ClipFile) -> T:
     """What is read; an error holds on to no decoder, and so to no memory, while others begin."""
     try:
         return read(source)
@@ -276,7 +276,7 @@ def _cleared(read: Callable[[Source], T], source: Source) -> T:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[OpenClip]:
+def opened(source: ClipFile) -> Iterator[OpenClip]:
     """The clip's file.
 
     Raises:

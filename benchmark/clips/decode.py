@@ -15,7 +15,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from benchmark.clips.container import REFUSALS, OpenClip, Source, exact, opened, refuse_disguise, with_room
+from benchmark.clips.container import REFUSALS, ClipFile, OpenClip, exact, opened, refuse_disguise, with_room
 from benchmark.clips.frames import Taken, frames_by_decord, frames_by_pyav
 from benchmark.clips.limits import RAISE, USUAL, ClipLimits
 from benchmark.clips.pace import Pace
@@ -36,11 +36,11 @@ def read_frames(path: Path, decoder: Decoder, pace: Pace, limits: ClipLimits = U
     """
     by_library = frames_by_decord if decoder == "decord" else frames_by_pyav
     try:
-        return decoder, with_room(lambda source: by_library(source, pace), Source(path, limits))
+        return decoder, with_room(lambda source: by_library(source, pace), ClipFile(path, limits))
     except REFUSALS as refusal:
         span = () if pace.last is None else ("-t", f"{float(pace.last) + 1}")
         with rescued(path, refusal, [*PICTURES, *span], limits) as file:
-            return "ffmpeg", with_room(lambda source: frames_by_pyav(source, pace), Source(file, limits))
+            return "ffmpeg", with_room(lambda source: frames_by_pyav(source, pace), ClipFile(file, limits))
 
 
 def read_sound(path: Path, rate: int, limits: ClipLimits = USUAL) -> NDArray[np.int16] | None:
@@ -53,16 +53,16 @@ def read_sound(path: Path, rate: int, limits: ClipLimits = USUAL) -> NDArray[np.
         DataError: nothing can decode it.
     """
     try:
-        return with_room(lambda source: _sound(source, rate), Source(path, limits, looks=False))
+        return with_room(lambda source: _sound(source, rate), ClipFile(path, limits, looks=False))
     except REFUSALS as refusal:
         with rescued(path, refusal, [*SOUND, "-t", f"{limits.sound_seconds + 1}"], limits) as file:
-            return with_room(lambda source: _sound(source, rate), Source(file, limits, looks=False))
+            return with_room(lambda source: _sound(source, rate), ClipFile(file, limits, looks=False))
 
 
 def read_length(path: Path, limits: ClipLimits = USUAL) -> float | None:
     """How many seconds the clip lasts, by what its file says; None where it says nothing, or cannot be read."""
     try:
-        return with_room(_length, Source(path, limits, looks=False))
+        return with_room(_length, ClipFile(path, limits, looks=False))
     except REFUSALS:
         return None
 
@@ -74,7 +74,7 @@ def read_video(path: Path, *, sound: bool, limits: ClipLimits = USUAL) -> bytes:
         DataError: the clip has no picture, is damaged, is encoded in a way that mp4 has no place for, or is too large.
     """
     try:
-        return with_room(lambda source: _remuxed(source, sound=sound), Source(path, limits))
+        return with_room(lambda source: _remuxed(source, sound=sound), ClipFile(path, limits))
     except REFUSALS as refusal:
         refuse_disguise(path)
         raise DataError(
@@ -83,12 +83,12 @@ def read_video(path: Path, *, sound: bool, limits: ClipLimits = USUAL) -> bytes:
         ) from refusal
 
 
-def _length(source: Source) -> float | None:
+def _length(source: ClipFile) -> float | None:
     with opened(source) as clip:
         return clip.length
 
 
-def _sound(source: Source, rate: int) -> NDArray[np.int16] | None:
+def _sound(source: ClipFile, rate: int) -> NDArray[np.int16] | None:
     with opened(source) as clip:
         stream = clip.sound()
         if stream is None:
@@ -124,7 +124,7 @@ def _lateness(first: AudioFrame, clip: OpenClip) -> float:
     return late if 0 < late < clip.length else 0
 
 
-def _remuxed(source: Source, *, sound: bool) -> bytes:
+def _remuxed(source: ClipFile, *, sound: bool) -> bytes:
     buffer, size = BytesIO(), 0
     # bitexact: the muxer does not sign its work
     with opened(source) as clip, av.open(buffer, "w", "mp4", options={"fflags": "+bitexact"}) as target:
@@ -143,7 +143,7 @@ def _remuxed(source: Source, *, sound: bool) -> bytes:
     return content
 
 
-def _too_large(source: Source) -> DataError:
+def _too_large(source: ClipFile) -> DataError:
     return DataError(
         f"The clip {source.path} takes more than {source.limits.video_bytes / 1e6:g} MB, too much for one request;"
         f" cut it, choose a model that takes frames, or {RAISE}request_mb=N."

@@ -11,7 +11,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from benchmark.clips.container import OpenClip, Source, exact, opened
+from benchmark.clips.container import ClipFile, OpenClip, exact, opened
 from benchmark.clips.jpeg import as_jpeg, jpeg_of
 from benchmark.clips.limits import HELD_BYTES, HELD_PACKETS, PICTURES_BYTES, RAISE
 from benchmark.clips.pace import Pace
@@ -42,7 +42,7 @@ class Mark(NamedTuple):
     is_keyframe: bool
 
 
-def frames_by_pyav(source: Source, pace: Pace) -> Taken:
+def frames_by_pyav(source: ClipFile, pace: Pace) -> Taken:
     """The frames as PyAV decodes them.
 
     Raises:
@@ -51,7 +51,7 @@ def frames_by_pyav(source: Source, pace: Pace) -> Taken:
     return _by_packets(source, pace) or _by_counting(source, pace)
 
 
-def _by_packets(source: Source, pace: Pace) -> Taken | None:
+def _by_packets(source: ClipFile, pace: Pace) -> Taken | None:
     """Chooses by the packets' times, then decodes what is wanted and what that refers to; None where times mislead."""
     with opened(source) as clip:
         stream = clip.picture()
@@ -74,7 +74,7 @@ def _held(packets: "Iterable[Packet[VideoStream]]") -> "list[Packet[VideoStream]
     return held
 
 
-def _by_passes(source: Source, pace: Pace) -> Taken | None:
+def _by_passes(source: ClipFile, pace: Pace) -> Taken | None:
     """As `_by_packets`, but reads the packets twice; from the key frames before what is wanted, where it can."""
     with opened(source) as clip:
         stream = clip.picture()
@@ -237,7 +237,7 @@ def _taken(frames: Iterable[VideoFrame], wanted: Mapping[int, float], gallery: G
     return pictures if len(pictures) == len(wanted) and _ascend(seen) else None
 
 
-def _by_counting(source: Source, pace: Pace) -> Taken:
+def _by_counting(source: ClipFile, pace: Pace) -> Taken:
     """Decodes all frames to know their times, then once more to keep those that are wanted."""
     marks: list[tuple[int | None, int]] = []
     with opened(source) as clip:
@@ -309,7 +309,7 @@ def _timeline(shown: Sequence[int], duration: int, base: Fraction) -> tuple[Sequ
     return times, times[-1] + (duration * base or mean)
 
 
-def frames_by_decord(source: Source, pace: Pace) -> Taken:
+def frames_by_decord(source: ClipFile, pace: Pace) -> Taken:
     """By decord, whose times are wrong on edit lists, negative start times, gaps and open GOPs.
 
     decord bounds nothing by itself: PyAV looks first at the kind of file and at the size of each key frame.

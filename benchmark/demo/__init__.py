@@ -1,1 +1,1 @@
-"""The embedded clips, and the script that draws them."""
+"""The embedded clips, and the run of them; tests/demo_clips draws them."""

@@ -4,7 +4,6 @@ import ssl
 from collections.abc import Mapping
 from functools import cache
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 import openai
@@ -72,14 +71,15 @@ def connect(url: str, key: str, timeout: float, proxies: Proxies) -> AsyncOpenAI
     return client
 
 
-def proxy_for(url: str) -> str | None:
-    """The proxy by way of which the URL is asked, as it may be shown; None without. To be read before cases run."""
-    parts = urlsplit(url)
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parts.hostname or ""):
-        return None
-    return shown(proxy if "://" in proxy else f"http://{proxy}")
+def proxy_for(url: str, proxies: Proxies) -> str | None:
+    """The proxy by way of which a client asks the URL, as it may be shown; None without."""
+    from httpx2._utils import URLPattern  # by which the client chooses
+
+    for pattern in sorted(map(URLPattern, proxies)):
+        if pattern.matches(httpx2.URL(url)):
+            proxy = proxies[pattern.pattern]
+            return shown(proxy) if proxy else None
+    return None
 
 
 def redirect_of(response: httpx2.Response, url: str) -> str | None:

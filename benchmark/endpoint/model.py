@@ -115,7 +115,7 @@ class EndpointModel:
             seconds=self._seconds,
             redact=redactor_of(endpoint.model, self._key, told, endpoint.parameters),
             several=len(self.endpoint.urls) > 1,
-            proxies={url: proxy_for(url) for url in self.endpoint.urls},
+            proxies={url: proxy_for(url, self._proxies) for url in self.endpoint.urls},
         )
         names = [key_of(shown(url), self._key, *filter(None, [route_of(url)])) for url in self.endpoint.urls]
         self._accounts = {

@@ -1,4 +1,4 @@
-"""A sample turned into a prompt, and a model asked about it."""
+"""A sample turned into a prompt, and whoever is under test asked about it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from benchmark.errors import DataError
 from benchmark.task import Sample
 
 if TYPE_CHECKING:
-    from benchmark.model import Answer, Model
+    from benchmark.model import Answer, Model, Watcher
 from benchmark.prompt import Modality, Prompt
 
 
@@ -40,20 +40,27 @@ class Prompter:
         Raises:
             DataError: the clip cannot be read, or nothing of it is left to send.
         """
-        wanted = takes & self.modalities
-        frames, sound, video = await self._material(sample, takes, wanted)
-        if sample.clip is not None and not frames and sound is None and video is None:
-            raise DataError(f"Nothing of {sample.id} can be sent: the model takes {_listed(takes)}, the clip has none.")
+        shown = await self.shown(sample, takes)
+        hears, whole = shown.sound is not None, shown.video is not None
         text = self.template.substitute(
             subject=sample.task.subject,
-            material=""
-            if sample.clip is None
-            else _described(frames, hears=sound is not None, whole=video is not None),
+            material=_described(shown.frames, hears=hears, whole=whole) if sample.clip else "",
             question=sample.task.question,
             labels="; ".join(sample.label_set),
             how_many="Name one label or several." if sample.task.several else "Name one label.",
         )
-        return Prompt(text=text, frames=frames, sound=sound, video=video, turns=sample.turns)
+        return replace(shown, text=text, turns=sample.turns)
+
+    async def shown(self, sample: Sample, takes: frozenset[Modality]) -> Prompt:
+        """As much of the clip as the model takes and the run allows, without a question.
+
+        Raises:
+            DataError: as for `prompt`.
+        """
+        frames, sound, video = await self._material(sample, takes, takes & self.modalities)
+        if sample.clip is not None and not frames and sound is None and video is None:
+            raise DataError(f"Nothing of {sample.id} can be sent: the model takes {_listed(takes)}, the clip has none.")
+        return Prompt(text="", frames=frames, sound=sound, video=video)
 
     async def _material(
         self, sample: Sample, takes: frozenset[Modality], wanted: frozenset[Modality]
@@ -102,3 +109,20 @@ class Asking:
     def again(self, repeat: int) -> "Asking":
         """The same, asked another time."""
         return replace(self, repeat=repeat)
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """A respondent that shows a watcher the sample's clip; it sees the same every time, and is not asked again."""
+
+    watcher: "Watcher"
+    prompter: Prompter
+
+    @property
+    def name(self) -> str:
+        """The watcher's."""
+        return self.watcher.name
+
+    async def answer(self, sample: Sample) -> "Answer":
+        """What the watcher makes of the sample's clip."""
+        return await self.watcher.watch(sample, await self.prompter.shown(sample, self.watcher.modalities))

@@ -30,7 +30,7 @@ from benchmark.task import Sample
 if TYPE_CHECKING:
     from benchmark.endpoint.model import EndpointModel
     from benchmark.local.run import LocalRun
-from benchmark.model import Model, Respondent
+from benchmark.model import Model, Respondent, Watcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +79,14 @@ def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> ob
     return _catalogued(spec, options)
 
 
-def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample]) -> Model | Respondent:
+def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample]) -> Model | Watcher | Respondent:
     """The model under test.
 
     Raises:
         RunError: as for `find`, or what is found neither generates nor answers.
     """
     found = find(spec, options, samples)
-    if isinstance(found, (Model, Respondent)):
+    if isinstance(found, (Model, Watcher, Respondent)):
         return found
     roles = {"Model": ("name", "identity", "modalities", "generate"), "Respondent": ("name", "answer")}
     lacks = (

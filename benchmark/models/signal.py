@@ -6,7 +6,6 @@ of emotion": loud, high and fast voices are aroused ones); and names the nearest
 """
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.clip import Frame, Sound
-from benchmark.errors import ModelError
 from benchmark.model import Answer
 from benchmark.models.circumplex import Point, nearest
 from benchmark.prompt import Modality, Prompt
-
-_CANDIDATES = re.compile(r"^Candidate labels: (.+)$", re.MULTILINE)
-_SEVERAL = re.compile(r"^Name one label or several\.$", re.MULTILINE)
+from benchmark.task import Sample
 
 WINDOW_SECONDS = 0.04
 SILENCE_DB = -45.0
@@ -128,38 +124,26 @@ def _worry(pixels: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class SignalModel:
-    """A `Model` of rules of thumb: what it says is what it measured."""
+    """A `Watcher` of rules of thumb: what it says is what it measured."""
 
     name: str = "signal"
     identity: str = "signal/1"
     modalities: frozenset[Modality] = frozenset({"video", "audio"})
 
-    async def generate(self, prompt: Prompt) -> Answer:
-        """What it sees and hears, what that suggests, and the nearest label.
-
-        Raises:
-            ModelError: the prompt shows no clip, or names no candidates.
-        """
-        return Answer(text=await asyncio.to_thread(describe, prompt), model=self.name, ending="whole")
+    async def watch(self, sample: Sample, shown: Prompt) -> Answer:
+        """What it sees and hears, what that suggests, and the nearest of the sample's labels."""
+        said = await asyncio.to_thread(describe, shown, sample.label_set, several=sample.task.several)
+        return Answer(text=said, model=self.name, ending="whole")
 
 
-def describe(prompt: Prompt) -> str:
-    """The answer to a prompt, a numbered line for each step.
-
-    Raises:
-        ModelError: the prompt shows no clip, or names no candidates.
-    """
-    found = _CANDIDATES.search(prompt.text)
-    if found is None:
-        raise ModelError("signal finds no line `Candidate labels: …` in the prompt; put one into the template.")
-    voice = measure_voice(prompt.sound) if prompt.sound else None
-    faces = [face for frame in prompt.frames[1:] or prompt.frames if (face := measure_face(frame.jpeg)) is not None]
-    if not prompt.frames and prompt.sound is None:
-        raise ModelError("signal was given neither frames nor sound.")
-    halves = [faces[: (len(faces) + 1) // 2], faces[len(faces) // 2 :]] if _SEVERAL.search(prompt.text) else [faces]
+def describe(shown: Prompt, label_set: Sequence[str], *, several: bool) -> str:
+    """The answer from frames and sound, a numbered line for each step; of `several` labels, one for each half."""
+    voice = measure_voice(shown.sound) if shown.sound else None
+    faces = [face for frame in shown.frames[1:] or shown.frames if (face := measure_face(frame.jpeg)) is not None]
+    halves = [faces[: (len(faces) + 1) // 2], faces[len(faces) // 2 :]] if several else [faces]
     points = [_point(voice, half) for half in halves]
-    labels = list(dict.fromkeys(nearest(point, found[1].split("; "))[0] for point in points))
-    lines = [*_voice_lines(voice), *_face_lines(faces), _motion_line(prompt.frames), *map(_point_line, points)]
+    labels = list(dict.fromkeys(nearest(point, label_set)[0] for point in points))
+    lines = [*_voice_lines(voice), *_face_lines(faces), _motion_line(shown.frames), *map(_point_line, points)]
     numbered = (f"{number}. {line}" for number, line in enumerate(filter(None, lines), 1))
     return "\n".join([*numbered, f"Answer: {', '.join(labels)}"])
 

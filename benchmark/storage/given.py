@@ -55,12 +55,20 @@ def readable() -> Iterator[None]:
         raise DataError(f"cannot be read ({error})") from error
 
 
+def strange(state: os.stat_result) -> str:
+    """What there is in place of a regular file; empty of a regular file, which alone may be opened."""
+    kinds = {
+        stat.S_IFREG: "",
+        stat.S_IFLNK: "a link: put the file itself there",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+    }
+    return kinds.get(stat.S_IFMT(state.st_mode), "a device or a socket")
+
+
 def _refuse_strange(state: os.stat_result) -> None:
-    if stat.S_ISREG(state.st_mode):
-        return
-    kinds = {stat.S_IFLNK: "a link: put the file itself there", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe"}
-    what = kinds.get(stat.S_IFMT(state.st_mode), "a device or a socket")
-    raise DataError(f"cannot be read (it is {what})")
+    if what := strange(state):
+        raise DataError(f"cannot be read (it is {what})")
 
 
 def read_whole(path: Path, most: int = LONGEST_FILE, *, linked: bool = True) -> bytes:

@@ -29,7 +29,7 @@ from reports.gate.gate import read_limits
 from reports.kept.checks import keep_check, read_checks
 from reports.kept.past import read_past
 from reports.kept.report import JudgeHealth
-from reports.say import say, warn
+from reports.say import say, tell
 from reports.tables.health import health_notes, health_rows
 from reports.tables.ratings import lines_of, notes_of
 from reports.tables.table import as_text
@@ -111,7 +111,7 @@ async def _checked(
         try:
             await asyncio.gather(*(model.check() for model in models))
             for notice in accounts.notices:
-                warn(notice)
+                tell(f"mme-emotion: {notice}")
             return await check_judge(judge, ClipReader(cache), short=short)
         finally:
             for model in models:

@@ -20,10 +20,10 @@ from reports.kept.folder import PAGE, PAGE_FOLDER, RunFolder, usual_place
 from reports.kept.past import COMPARED, read_past
 from reports.kept.record import Record
 from reports.kept.report import Report
-from reports.live.output import printed, tell
+from reports.live.output import printed
 from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
-from reports.say import as_lines, say, warn
+from reports.say import as_lines, say, tell
 from reports.stats.inference import ERROR
 from reports.tables.results import gate_lines, score_lines, tell_github, write_results
 
@@ -112,5 +112,5 @@ def _merge(asked: argparse.Namespace) -> int:
     try:
         tell_github(report, records)
     except RunError as error:  # the verdict stands, and is the exit code
-        warn(str(error))
+        tell(f"mme-emotion: {error}")
     return EXIT_CODES[report.gate.word] if report.gate is not None else 0

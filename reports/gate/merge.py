@@ -17,6 +17,7 @@ from reports.figures.report import report_of, total_of
 from reports.gate.gate import Gate
 from reports.gate.gatekeeper import Gatekeeper
 from reports.gate.trial import trial_of
+from reports.gate.verdict import with_left_out
 from reports.kept.flaws import data_flaws, uneven
 from reports.kept.past import PastRun, differences
 from reports.kept.provenance import incomparable, majority_floor, published_of
@@ -71,21 +72,10 @@ def _judged(report: Report, records: Sequence[Record], gate: Gate, background: B
     doubts = shortfalls(check) if check is not None else [UNCHECKED] if judged else []
     if verdict is not None and doubts:
         verdict = verdict.model_copy(update={"word": "UNTRUSTED", "reasons": (*doubts, *verdict.reasons)})
-    if verdict is not None and (left_out := _left_out(report)):
-        verdict = verdict.model_copy(update={"reasons": (*verdict.reasons, left_out)})
-    return report.model_copy(update={"gate": verdict})
-
-
-def _left_out(report: Report) -> str:
-    """That the verdict is about a part of the data, as the runs were told or say that they were; empty where not."""
+    report = report.model_copy(update={"gate": verdict})
     data = report.provenance["data"]
     whole = sum((data.get("samples") or {}).values())
-    if whole <= report.selected:
-        return ""
-    return (
-        f"{whole - report.selected} of {whole} samples of {data['name']} were left out by --tasks, --limit, -k or the"
-        " like: this is not about them."
-    )
+    return with_left_out(report, whole - report.selected, f"{whole} samples of {data['name']}", "--tasks, --limit, -k")
 
 
 def _sample(record: Record, tasks: Mapping[str, Task]) -> Sample:

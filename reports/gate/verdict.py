@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmark.suite import OVERALL
 from reports.gate.gate import Criterion, Gate
 from reports.kept.record import Record
-from reports.kept.report import Status, Stopping, Tested, Verdict, Word
+from reports.kept.report import Report, Status, Stopping, Tested, Verdict, Word
 from reports.stats.inference import (
     Clusters,
     Interval,
@@ -227,6 +227,15 @@ def distrusted(reasons: Sequence[str], gate: Gate) -> Verdict:
         baseline=None,
         differs=(),
     )
+
+
+def with_left_out(report: Report, count: int, of: str, by: str) -> Report:
+    """The report whose verdict, where there is one, says that `count` of the samples were left out, if any were."""
+    if report.gate is None or count <= 0:
+        return report
+    note = f"{count} of {of} were left out by {by} or the like: this is not about them."
+    verdict = report.gate.model_copy(update={"reasons": (*report.gate.reasons, note)})
+    return report.model_copy(update={"gate": verdict})
 
 
 def _word(gate: Gate, tested: Sequence[Tested], seen: Circumstances) -> tuple[Word, list[str]]:

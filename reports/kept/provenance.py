@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 from benchmark.accounts.catalogue import published_row
-from benchmark.model import Model
+from benchmark.model import Model, Watcher
 from benchmark.models.floors import label_counts
 from benchmark.run_setup import Bench
 from benchmark.suite import OVERALL, Suite
@@ -121,7 +121,7 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
 
 def _sound_seconds(bench: Bench, agents: Agents) -> float | None:
     """After how many seconds sound is cut; None where nobody hears any, or the whole clip is sent."""
-    taken = bench.respondent.modalities if isinstance(bench.respondent, Model) else frozenset()
+    taken = bench.respondent.modalities if isinstance(bench.respondent, (Model, Watcher)) else frozenset()
     hears = "audio" in (bench.options.modalities or ("audio",)) and "audio" in taken and "clip" not in taken
     return bench.options.clip_limits.sound_seconds if hears or agents.listener else None
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from benchmark.clips.waveform import Waveform
 from benchmark.errors import EmotionError, boundary
 from benchmark.fault import Fault
 from benchmark.model import Answer, Ending
@@ -113,18 +114,6 @@ class Shown(_Kept):
     key: str
 
 
-class Loudness(_Kept):
-    """How loud the clip is over time.
-
-    Attributes:
-        peaks: the largest level of equal stretches, two hexadecimal digits each, `ff` for full scale.
-        seconds: how long the sound is.
-    """
-
-    peaks: str
-    seconds: float
-
-
 class Repeats(_Kept):
     """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both.
 
@@ -186,7 +175,7 @@ class Record(WithScores):
     audio_clue: str | None = None
     clip: str | None = None
     length: float | None = None
-    waveform: Loudness | None = None
+    waveform: Waveform | None = None
     frames: Shown | None = None
     decoder: str | None = None
     stage: str | None = None
@@ -287,7 +276,7 @@ def _unscored(outcome: Unscored, clip: str | None) -> Record:
 
 
 def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record:
-    sample, heard = of.sample, of.waveform
+    sample = of.sample
     return Record.model_validate(
         {
             "id": sample.id,
@@ -299,7 +288,7 @@ def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record
             "targets": sample.targets,
             "clip": clip,
             "length": of.length,
-            "waveform": heard and {"peaks": heard.peaks.hex(), "seconds": heard.seconds},
+            "waveform": of.waveform,
             "fault": of.fault,
             **rest,
         }

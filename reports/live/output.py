@@ -85,9 +85,3 @@ def printed(text: str) -> OSError | None:
         stream.write(f"{text}\n")
     unwritten = let_go()
     return stream.error or unwritten
-
-
-def tell(text: str) -> None:
-    """Says something on standard error, where there is one that can be written."""
-    if sys.stderr is not None:
-        Spared(sys.stderr).write(f"{text}\n")

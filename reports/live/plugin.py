@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from benchmark.accounts.limits import Traffic
 from benchmark.local.run import last_words
 from benchmark.plugin import bench_of
 from reports.failures import Failures
+from reports.kept.answered import ROLES, substitutes_of
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.live.progress import Panel, Progress
@@ -28,6 +29,7 @@ class Shown:
         """Finds out what there is to write on."""
         self.progress, self.failures = progress, Failures()
         self._warned: set[str] = set()
+        self._heard: set[tuple[str, str | None]] = set()
         self._limits, self._folder = bench_of(config).limits, bench_of(config).local.site.folder
         self._terminal = config.pluginmanager.getplugin("terminalreporter")
         self._quiet = self._terminal is None or config.option.verbose < 0
@@ -42,7 +44,17 @@ class Shown:
             write_lines(self._terminal, notices, red=True, bold=True)
         return (yield)
 
-    def warn(self, text: str) -> None:
+    def add(self, record: Record, provenance: Mapping[str, Any]) -> None:
+        """Counts a sample that is done; says at once, and once, that another model answers than was asked for."""
+        with self.failures.noted():
+            self.progress.add(record)
+            for role, spent in record.usage.items():
+                if role in ROLES and (role, spent.model) not in self._heard:
+                    self._heard.add((role, spent.model))
+                    for reason in substitutes_of(provenance, [record], role):
+                        self._warn(reason.partition(",")[0])
+
+    def _warn(self, text: str) -> None:
         """Says something that cannot wait for the end, once."""
         if self._terminal is None or text in self._warned:
             return

@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
+from _pytest.junitxml import xml_key
+
 from benchmark.errors import RunError
 from reports.kept.folder import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
 from reports.kept.record import Record
@@ -13,7 +16,7 @@ from reports.tables.report import counts_of, faults_of, notes_of, score_rows
 from reports.tables.second_opinion import disagreements_of
 from reports.tables.summary import summary_of
 from reports.tables.table import as_text
-from reports.tables.verdict import verdict_notes, verdict_rows
+from reports.tables.verdict import properties_of, verdict_notes, verdict_rows
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """The environment variable by which GitHub names the file whose Markdown it shows with a job."""
@@ -47,6 +50,13 @@ def write_summary(folder: RunFolder, report: Report, records: Sequence[Record]) 
     folder.write(SUMMARY, summary_of(report, records))
     if report.agreement is not None and report.agreement.differing:
         folder.write(DISAGREEMENTS, "\n".join(disagreements_of(records)) + "\n")
+
+
+def tell_junit(report: Report, config: pytest.Config) -> None:
+    """Adds the verdict to the junit.xml that pytest writes; a shard has none."""
+    if report.gate is not None and (xml := config.stash.get(xml_key, None)) is not None:
+        for name, value in properties_of(report.gate):
+            xml.add_global_property(name, value)
 
 
 def tell_github(report: Report, records: Sequence[Record]) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Page
 
+from benchmark.clips.waveform import Waveform
 from reports.kept.past import read_past
-from reports.kept.record import Loudness, RatedStep, Record
+from reports.kept.record import RatedStep, Record
 from reports.page.run_page import Contents, linked_to, write_run_page
 from tests.browser import browsing, watched
 from tests.performance.harness import process
@@ -36,7 +37,7 @@ def made(number: int, dice: random.Random) -> Record:
     right = float(dice.random() < 0.4)
     steps = tuple(RatedStep(text=said(30), rating="1/1", reason=said(15)) for _ in range(6))
     more = {"answer": said(280), "steps": steps, "audio_clue": said(60), "recording": f"{task}/{number // 5}"}
-    wave = Loudness(peaks=dice.randbytes(240).hex(), seconds=5.0)
+    wave = Waveform(peaks=dice.randbytes(240).hex(), seconds=5.0)
     return record(number, right, task, **more, waveform=wave, predicted=(dice.choice(("joy", "anger", "fear")),))
 
 

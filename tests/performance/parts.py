@@ -24,7 +24,6 @@ import psutil
 
 from benchmark.clip import Clip
 from benchmark.clips.reader import ClipReader
-from benchmark.demo.script import LABEL_SETS
 from benchmark.engine.schedule import DEPTH, Deal, Dealing
 from benchmark.model import Answer
 from benchmark.models.cached import CachedModel
@@ -43,6 +42,7 @@ from reports.kept.record import Record
 from reports.kept.report import Background
 from reports.tables.results import write_results
 from tests.browser import browsing, watched
+from tests.demo_clips.script import LABEL_SETS
 from tests.integration.runs import agents, make_samples
 from tests.performance.harness import Measured, make_clips, process, suite
 from tests.performance.page import made

@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.accounts.catalogue import end_notice
 from benchmark.accounts.limits import Limits
+from benchmark.endpoint.connection import proxy_for, read_proxies
 from benchmark.endpoint.listing import parse_listing
 from benchmark.endpoint.model import EndpointModel
 from benchmark.errors import RunError
@@ -211,6 +212,27 @@ def test_a_proxy_that_cannot_be_used_is_one_sentence(
     with pytest.raises(RunError, match=told) as caught:
         check("https://api.example.com/v1")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("http://models.example/v1", "http://proxy:1"),
+        ("https://models.example/v1", "http://proxy:2"),
+        ("https://inside.example/v1", None),
+        ("http://a.inside.example:8000/v1", None),
+    ],
+)
+def test_the_proxy_of_a_url_is_the_one_that_the_client_chooses(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("http_proxy", "proxy:1")
+    monkeypatch.setenv("all_proxy", "http://user:very-secret@proxy:2")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    assert proxy_for(url, read_proxies()) == proxy
 
 
 def test_a_proxy_that_was_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 from io import BytesIO
 from pathlib import Path
+from string import Template
 
 import numpy as np
 import pytest
@@ -11,20 +12,19 @@ from PIL import Image
 from benchmark.clip import Sound
 from benchmark.clips.reader import ClipReader
 from benchmark.data.dataset import read_samples
-from benchmark.demo.face import Expression, draw_face
-from benchmark.demo.script import PERSONS
-from benchmark.errors import ModelError
-from benchmark.models.asking import Prompter
+from benchmark.models.asking import Prompter, Watching
 from benchmark.models.signal import FaceMeasure, SignalModel, VoiceMeasure, measure_face, measure_voice
 from benchmark.models.templates import read_templates
-from benchmark.prompt import Modality, Prompt
+from benchmark.prompt import Modality
 from benchmark.storage.cache import Cache
 from benchmark.suite import find_suite
 from evaluators.judge.labels import named_labels
+from tests.demo_clips.face import Expression, draw_face
+from tests.demo_clips.script import PERSONS
 
 RATE = 16_000
 SAMPLES = read_samples("demo").samples
-CANDIDATES = "Candidate labels: happy; sad; angry\nName one label."
+QUESTION = read_templates(find_suite().home)["question"]
 BOTH: frozenset[Modality] = frozenset({"video", "audio"})
 
 
@@ -47,15 +47,12 @@ def face(expression: Expression, person: int = 0) -> FaceMeasure:
     return measured
 
 
-def last_lines(folder: Path, modalities: frozenset[Modality]) -> list[str]:
+def last_lines(folder: Path, modalities: frozenset[Modality], template: Template = QUESTION) -> list[str]:
     """The model's conclusion on each demo clip."""
-    prompter = Prompter(
-        reader=ClipReader(Cache(folder)), template=read_templates(find_suite().home)["question"], modalities=modalities
-    )
+    prompter = Prompter(reader=ClipReader(Cache(folder)), template=template, modalities=modalities)
 
     async def ask() -> list[str]:
-        prompts = [await prompter.prompt(sample, SignalModel().modalities) for sample in SAMPLES]
-        return [(await SignalModel().generate(prompt)).text.splitlines()[-1] for prompt in prompts]
+        return [(await Watching(SignalModel(), prompter).answer(sample)).text.splitlines()[-1] for sample in SAMPLES]
 
     return asyncio.run(ask())
 
@@ -92,18 +89,6 @@ def test_a_grey_picture_shows_no_face() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "reason"),
-    [
-        (Prompt(text="What is felt?", sound=tone(200)), "Candidate labels"),
-        (Prompt(text=CANDIDATES), "neither frames nor sound"),
-    ],
-)
-def test_a_prompt_without_candidates_or_material_is_refused(prompt: Prompt, reason: str) -> None:
-    with pytest.raises(ModelError, match=reason):
-        asyncio.run(SignalModel().generate(prompt))
-
-
-@pytest.mark.parametrize(
     "modalities", [BOTH, frozenset({"video"}), frozenset({"audio"})], ids=["both", "seen", "heard"]
 )
 def test_every_answer_ends_with_labels_of_the_set(modalities: frozenset[Modality], tmp_path: Path) -> None:
@@ -112,6 +97,11 @@ def test_every_answer_ends_with_labels_of_the_set(modalities: frozenset[Modality
         assert line.startswith("Answer: ")
         assert set(named_labels(line, sample.label_set)) == set(labels)
         assert len(labels) <= 1 + sample.task.several
+
+
+def test_the_wording_of_the_question_does_not_change_an_answer(tmp_path: Path) -> None:
+    other = Template("$material: $subject? $question Choose among $labels, $how_many")
+    assert last_lines(tmp_path, BOTH, other) == last_lines(tmp_path, BOTH)
 
 
 def test_it_does_better_than_chance_on_the_demo(tmp_path: Path) -> None:

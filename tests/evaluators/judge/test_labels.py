@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.demo.script import LABEL_SETS
 from evaluators.judge import labels as word_list
 from evaluators.judge.labels import named_labels
+from tests.demo_clips.script import LABEL_SETS
 
 LABELS = st.sampled_from([(label, tuple(labels)) for labels in LABEL_SETS.values() for label in labels])
 CASES = st.sampled_from([str, str.upper, str.lower, str.title])

@@ -83,7 +83,7 @@ def test_the_label_that_the_conclusion_names_is_scored(text: str, predicted: tup
     )
     given = Answer(text=text, model="m")
     roles = SimpleNamespace(rated=lambda answer: answer)
-    scored = asyncio.run(LABELS.score(sample, given, roles))  # type: ignore[arg-type]
+    scored = asyncio.run(LABELS.score(sample, given, roles))
     assert set(scored.score.predicted) == set(predicted)
     assert (scored.score.right, scored.score.answer, scored.sample) == (right, given, sample)
     assert scored.score.marks(sample) == {"accuracy": int(right)}

@@ -16,10 +16,11 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, expect
 
+from benchmark.clips.waveform import Waveform
 from benchmark.fault import Fault
 from reports.gate.compare import compare
 from reports.kept.past import PastRun
-from reports.kept.record import Loudness, RatedStep, Record, Shown, Spent
+from reports.kept.record import RatedStep, Record, Shown, Spent
 from reports.kept.report import Report
 from reports.page.bundle import packed, shard
 from reports.page.compare_page import write_compare_page
@@ -71,7 +72,7 @@ def hostile(number: int, text: str) -> Record:
         "predicted": ("joy",),
         "audio_clue": text,
         "clip": f"../{text}",
-        "waveform": Loudness(peaks="00ff", seconds=1.0),
+        "waveform": Waveform(peaks="00ff", seconds=1.0),
         "frames": Shown(seconds=(0.0,), key=f"../{text}"),
         "rejected": {text: (text,), "judge": (text,)},
         "usage": {text: spent, "model": spent},

@@ -1,4 +1,4 @@
-"""Draws the 48 demo clips: `python -m benchmark.demo.make_clips [OUT]`. Needs the espeak-ng program.
+"""Draws the 48 demo clips: `python -m tests.demo_clips.make_clips [OUT]`. Needs the espeak-ng program.
 
 The clips test the path from clip to score and measure nothing: cartoon faces, synthetic voices, known truth.
 """
@@ -17,9 +17,10 @@ from av.codec.context import Flags
 from numpy.typing import NDArray
 
 from benchmark.clips.jpeg import reformatted
-from benchmark.demo.face import SIZE, Expression, Person, draw_face
-from benchmark.demo.script import CLIPS, FEELINGS, LABEL_SETS, PERSONS, Feeling, Planned
 from benchmark.suite import find_suite
+from tests.demo_clips.face import SIZE, Expression, Person, draw_face
+from tests.demo_clips.script import CLIPS, FEELINGS, LABEL_SETS, PERSONS, Feeling, Planned
+from tests.tasks import DEMO
 
 FPS = 15
 RATE = 22_050
@@ -27,7 +28,6 @@ RATE = 22_050
 SHORTEST = 2.6
 """Seconds that a clip lasts at least."""
 
-HOME = Path(__file__).parent / "clips"
 CODECS = {".mp4": ("libx264", "aac"), ".mkv": ("libx264", "aac"), ".avi": ("mpeg4", "mp3")}
 
 
@@ -132,7 +132,7 @@ def clue_of(plan: Planned) -> str:
     return " Then, in another mood: ".join(parts) + "".join(f" {part}" for part in noise)
 
 
-def main(out: Path = HOME) -> None:
+def main(out: Path = DEMO) -> None:
     """Writes all clips, over what is there."""
     for name, plans in CLIPS.items():
         shutil.rmtree(out / name, ignore_errors=True)

@@ -10,11 +10,11 @@ from PIL import Image
 from benchmark.clip import Clip, Frame, Sound
 from benchmark.clips.reader import ClipReader
 from benchmark.data.dataset import read_samples
-from benchmark.demo.make_clips import make_clip, write_task
-from benchmark.demo.script import CLIPS, LABEL_SETS
 from benchmark.storage.cache import Cache
 from benchmark.task import Sample
 from evaluators.judge.labels import named_labels
+from tests.demo_clips.make_clips import make_clip, write_task
+from tests.demo_clips.script import CLIPS, LABEL_SETS
 from tests.tasks import DEMO, clip_of
 
 SAMPLES = read_samples("demo").samples

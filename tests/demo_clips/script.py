@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmark.demo.face import Expression, Person
+from tests.demo_clips.face import Expression, Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

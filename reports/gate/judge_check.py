@@ -1,0 +1,67 @@
+"""The judge of a gated run, checked before anything is asked: nothing that it rates counts if it falls short."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.text import SEATS
+from evaluators.judge.check import Checked
+from reports.figures.health import health_of, shortfalls
+from reports.gate.gate import Gate
+from reports.gate.trial import Trial
+from reports.kept.checks import PastChecks, keep_check, read_checks
+from reports.kept.past import judged_otherwise
+from reports.kept.report import Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedJudge:
+    """What the check of a judge has found.
+
+    Attributes:
+        health: how often it rates rightly.
+        past: its earlier checks.
+        failed: what it falls short of, a sentence each.
+        other: that another judge has judged the baseline, a sentence each.
+    """
+
+    health: Health
+    past: PastChecks
+    failed: tuple[str, ...]
+    other: tuple[str, ...]
+
+    @property
+    def why(self) -> str:
+        """Why the gate cannot trust it, in a few words; empty where it can."""
+        if self.failed:
+            return "the judge has failed its check"
+        return "another judge has judged the baseline" if self.other else ""
+
+
+def check_judge_of_run(
+    name: str,
+    gate: Gate,
+    trial: Trial | None,
+    provenance: Mapping[str, Any],
+    folder: Path,
+    ask: Callable[[], Sequence[Checked]],
+) -> CheckedJudge:
+    """Has the judge of that name checked by `ask`, and keeps what came of it in the folder, beside earlier checks.
+
+    Raises:
+        RunError: the earlier checks cannot be read, the judge cannot be asked, or the folder cannot be written.
+    """
+    past = read_checks(folder, name)
+    health = health_of(name, ask(), gate.judge, short=True)
+    keep_check(folder, health)
+    other = _judged_otherwise(trial, provenance, health)
+    return CheckedJudge(health=health, past=past, failed=tuple(shortfalls(health)), other=other)
+
+
+def _judged_otherwise(trial: Trial | None, provenance: Mapping[str, Any], health: Health) -> tuple[str, ...]:
+    """That another judge has passed its check than the one that judged the baseline."""
+    if trial is None or trial.past is None or not (model := health.usage.model):
+        return ()
+    judge = {**provenance["judge"], "answered": [[name] for name in model.split(SEATS)]}
+    return tuple(judged_otherwise(trial.past, {**provenance, "judge": judge}, (*trial.gate.allow, "extractor")))
