@@ -11,11 +11,12 @@ from reports.kept.folder import PAGE_FOLDER, write_whole
 from reports.kept.past import PastRun, differences
 from reports.kept.record import Record
 from reports.page.bundle import page, shard
+from reports.page.measures import measures_data, scores_of
 from reports.page.media import bring_along, left_out_of
-from reports.page.run_page import SHARD, answering_of, as_places, linked_to, short
+from reports.page.run_page import SHARD, answering_of, as_places, linked_to
 from reports.tables.compare import difference_rows
 
-SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "compare.js")
+SCRIPTS = ("kit.js", "measures.js", "browse.js", "sample.js", "charts.js", "compare.js")
 Pair = tuple[Record, Record]
 
 
@@ -46,6 +47,7 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
 def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mapping[str, Any]:
     asked = {record.task for run in (first, second) for record in run.records.values()}
     return {
+        **measures_data(),
         "names": [f"{run.report.model} ({run.name})" for run in (first, second)],
         "answering": [answering_of(run.report, run.records.values()) for run in (first, second)],
         "about": list(_about(first, second)),
@@ -82,11 +84,6 @@ def _index(pairs: Sequence[Pair]) -> Mapping[str, Any]:
             *(two.predicted for _, two in pairs),
         ]
     )
-    scores = {
-        f"{name}_{score}": [short(getattr(pair[at], score)) for pair in pairs]
-        for at, name in enumerate(("first", "second"))
-        for score in ("recognition", "reasoning")
-    }
     return {
         "tasks": tasks,
         "sources": sources,
@@ -97,5 +94,6 @@ def _index(pairs: Sequence[Pair]) -> Mapping[str, Any]:
         "targets": named[:count],
         "first_labels": named[count : 2 * count],
         "second_labels": named[2 * count :],
-        **scores,
+        "first_scores": scores_of([one for one, _ in pairs]),
+        "second_scores": scores_of([two for _, two in pairs]),
     }

@@ -12,10 +12,11 @@ from reports.failures import Failures
 from reports.kept.folder import PAGE
 from reports.kept.record import Record
 from reports.kept.report import Report
+from reports.page.measures import MEASURES, score_of
 from reports.tables.summary import as_html
 from reports.wording import percent
 
-COLUMNS = ("Task", "Label", "Prediction", "Recognition", "Reasoning", "CoT")
+COLUMNS = ("Task", "Label", "Prediction", *(measure.title for measure in MEASURES))
 PLACE = 2
 """Where they go: behind the result and the case's name."""
 
@@ -83,7 +84,7 @@ def _cells(record: Record | None) -> tuple[str, ...]:
     if record is None:
         return ("",) * len(COLUMNS)
     said = record.prediction.text if record.prediction else ""
-    scores = (percent(score) for score in (record.recognition, record.reasoning, record.cot))
+    scores = (percent(score_of(record, measure.name)) for measure in MEASURES)
     return (record.task, ", ".join(record.targets), ", ".join(record.predicted) or said, *scores)
 
 
