@@ -46,8 +46,7 @@ function groupsOf(rows, empty, add) {
 
 /* The first groups in a table, the others in one that is folded; `line` makes a group's cells. */
 function GroupTables({ groups, shown, head, line }) {
-  const table = (part) =>
-    html`<${Table} rows=${[["Task · true label · source", ...head], ...part.map(line)]} />`;
+  const table = (part) => html`<${Table} rows=${[["Task · true label · source", ...head], ...part.map(line)]} />`;
   const rest = groups.slice(shown);
   return html`
     ${table(groups.slice(0, shown))}

@@ -26,7 +26,7 @@ function PublishedChart({ published, place, measure, ours }) {
     (cell) => cell.task === place && parts.some((name) => Object.hasOwn(cell.printed, name)),
   );
   const rows = publishedScores(published, place)
-    .map(([name, scores]) => ({ name, score: valueOf(scores, measure) }))
+    .map(([name, scores]) => ({ name, score: scoreIn(scores, measure) }))
     .filter(({ score }) => score !== null)
     .map(({ name, score }) => ({ name, value: 100 * score, doubt: doubts.some((cell) => cell.model === name) }));
   const us = {
@@ -136,7 +136,7 @@ function LengthChart({ rows, unit }) {
 }
 
 function binsOf(rows, measure) {
-  const known = rows.filter((row) => row.length !== null && valueOf(row.scores, measure) !== null);
+  const known = rows.filter((row) => row.length !== null && scoreIn(row.scores, measure) !== null);
   const sorted = known.sort((one, other) => one.length - other.length);
   const size = sorted.length / Math.min(10, Math.max(1, Math.floor(sorted.length / 5)));
   const bins = [];
@@ -145,7 +145,7 @@ function binsOf(rows, measure) {
     bins.push({
       name: measure.title,
       length: mean(members.map((row) => row.length)),
-      value: 100 * mean(members.map((row) => valueOf(row.scores, measure))),
+      value: 100 * mean(members.map((row) => scoreIn(row.scores, measure))),
       members: members.length,
     });
   }
@@ -159,10 +159,10 @@ function ByHeadlineChart({ rows, measure }) {
     ["partly right", (score) => score > 0 && score < 1],
     ["right", (score) => score === 1],
   ];
-  const known = rows.filter(({ scores }) => [headline(), measure].every((one) => valueOf(scores, one) !== null));
+  const known = rows.filter(({ scores }) => [headline(), measure].every((one) => scoreIn(scores, one) !== null));
   const bars = groups.flatMap(([name, fits]) => {
-    const members = known.filter(({ scores }) => fits(valueOf(scores, headline())));
-    const value = 100 * mean(members.map(({ scores }) => valueOf(scores, measure)));
+    const members = known.filter(({ scores }) => fits(scoreIn(scores, headline())));
+    const value = 100 * mean(members.map(({ scores }) => scoreIn(scores, measure)));
     return members.length ? [{ name, value, members: members.length }] : [];
   });
   const options = {

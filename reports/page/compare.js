@@ -52,7 +52,7 @@ function rowsOf(index) {
 }
 
 function changeOf(pair) {
-  const [before, after] = pair.map((scores) => valueOf(scores, headline()));
+  const [before, after] = pair.map((scores) => scoreIn(scores, headline()));
   if (before === null || after === null) return before === after ? "unscored" : before === null ? "gained" : "lost";
   if (after !== before) return after > before ? "better" : "worse";
   const [was, is] = pair;
@@ -130,7 +130,7 @@ function Places() {
 const listed = (labels) => labels.join(", ") || "–";
 
 function moved({ pair }, measure) {
-  const [before, after] = pair.map((scores) => valueOf(scores, measure));
+  const [before, after] = pair.map((scores) => scoreIn(scores, measure));
   return before === null || after === null ? null : after - before;
 }
 

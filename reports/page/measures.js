@@ -20,7 +20,7 @@ function alpha() {
   return asked >= 0 && asked <= 1 ? Math.round(app.alpha_steps * asked) / app.alpha_steps : HALF;
 }
 
-function valueOf(scores, { name, mix }) {
+function scoreIn(scores, { name, mix }) {
   if (!mix) return scores?.[name] ?? null;
   const [one, other] = mix.of.map((part) => scores?.[part] ?? null);
   return one === null || other === null ? null : alpha() * one + (1 - alpha()) * other;

@@ -94,8 +94,7 @@ function Facts({ report }) {
   const early = asked < report.selected ? `, stopped early of ${count(report.selected)}` : "";
   const cost = total ? (total.cost_usd === null ? "unknown" : `${total.cost_usd.toFixed(2)} USD`) : "nothing asked";
   const tokens =
-    total &&
-    html`in, <${Tokens} number=${total.output_tokens} kinds=${{ thoughts: total.thought_tokens }} /> out`;
+    total && html`in, <${Tokens} number=${total.output_tokens} kinds=${{ thoughts: total.thought_tokens }} /> out`;
   return html`
     ${Object.entries(OUTCOMES).map(
       ([outcome, title]) => html`
@@ -146,7 +145,7 @@ function drawScores() {
     return html`
       <div class="tile">
         <h3>${measure.title}</h3>
-        <p class="big">${percent(valueOf(overall, measure))}</p>
+        <p class="big">${percent(scoreIn(overall, measure))}</p>
         <p class="interval">${interval ? `95 %: ${interval.map(percent).join(" – ")}` : "no interval"}</p>
         <p class="interval">${besideTile(measure)}</p>
       </div>
@@ -167,7 +166,7 @@ function besideTile(measure) {
     return `${alpha()} ${one} + ${rest} ${other}`;
   }
   if (measure === headline() && floor !== undefined) return `constant guess ${percent(floor)}`;
-  return `mean of tasks ${percent(valueOf(app.report.macro, measure))}`;
+  return `mean of tasks ${percent(scoreIn(app.report.macro, measure))}`;
 }
 
 /* The slider of the weight with which a measure is mixed of two. */
@@ -188,8 +187,8 @@ function columns() {
     key: measure.name,
     title: measure.short ?? measure.title,
     numeric: true,
-    value: (row) => valueOf(row.scores, measure),
-    node: (row) => percent(valueOf(row.scores, measure)),
+    value: (row) => scoreIn(row.scores, measure),
+    node: (row) => percent(scoreIn(row.scores, measure)),
   });
   const named = (row) => row.predicted.join(", ") || (row.outcome === "error" ? null : "(none)");
   return [

@@ -61,7 +61,7 @@ function Scores({ record }) {
   const score = (measure) => html`
     <div>
       <dt>${measure.title}${measure.mix && ` (α ${alpha()})`}</dt>
-      <dd>${percent(valueOf(record, measure))}</dd>
+      <dd>${percent(scoreIn(record, measure))}</dd>
     </div>
   `;
   return html`<dl class="scores">${app.measures.map(score)}</dl>`;
@@ -167,7 +167,8 @@ function Frames({ record: { frames, prediction }, video, judge }) {
   useEffect(() => {
     if (frames) picturesOf(frames, app.shards).then(setPictures, () => setMissing(true));
   }, [frames?.key]);
-  if (!frames) return html`<p class="note">${prediction ? `${judge} looked at no frames.` : "The judge saw no frames of it."}</p>`;
+  if (!frames)
+    return html`<p class="note">${prediction ? `${judge} looked at no frames.` : "The judge saw no frames of it."}</p>`;
   const { seconds } = frames;
   const frame = (picture, at) => html`
     <${Frame} picture=${picture} seconds=${seconds[at]} video=${video} enlarge=${() => setEnlarged(at)} />
@@ -333,7 +334,10 @@ function Usage({ usage }) {
   const rows = roles.map(([role, spent]) => [roleName(role), spent.model ?? "–", ...spentCells(spent)]);
   const yielded = roles
     .filter(([, spent]) => spent.left_out.length)
-    .map(([role, { left_out: names }]) => `${roleName(role)}: its server refuses ${names.join(", ")}, which is not sent any more.`);
+    .map(
+      ([role, { left_out: names }]) =>
+        `${roleName(role)}: its server refuses ${names.join(", ")}, which is not sent any more.`,
+    );
   return html`
     <${Section} title="Tokens, time, cost">
       <${Table} rows=${[head, ...rows]} numeric=${2} />

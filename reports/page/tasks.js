@@ -8,7 +8,7 @@
 function barOf(measure, rows) {
   if (measure.bounded) return (value) => value;
   const values = rows.flatMap(({ scores, path }) => [
-    valueOf(scores, measure),
+    scoreIn(scores, measure),
     ...(intervalOf(scores, measure, path) ?? []),
   ]);
   const known = [0, ...values.filter((value) => value !== null)];
@@ -36,7 +36,7 @@ function ScoreCell({ value, interval, floor, along }) {
 function CountCells({ scores }) {
   if (scores.samples === undefined) return html`<td class="wide"></td><td class="wide"></td><td class="wide"></td>`;
   const { avg_steps: steps, avg_tokens: tokens } = scores;
-  const value = valueOf(scores, densest());
+  const value = scoreIn(scores, densest());
   const dense = tokens && value !== null ? (10000 * value) / tokens : null;
   return html`
     <td class="number wide">${steps?.toFixed(1) ?? "–"}</td>
@@ -64,7 +64,7 @@ function ScoreTable({ first, rows, floors, published }) {
       ${app.measures.map(
         (measure, at) => html`
           <${ScoreCell}
-            value=${valueOf(scores, measure)}
+            value=${scoreIn(scores, measure)}
             interval=${intervalOf(scores, measure, path)}
             floor=${at ? undefined : (more.floor ?? undefined)}
             along=${along.get(measure)}
@@ -126,7 +126,7 @@ function Choice({ label, name, values, chosen, titles = {} }) {
 
 function drawPublished() {
   const measures = app.measures.filter((measure) =>
-    publishedScores(app.published, "overall").some(([, scores]) => valueOf(scores, measure) !== null),
+    publishedScores(app.published, "overall").some(([, scores]) => scoreIn(scores, measure) !== null),
   );
   byId("published").hidden = measures.length === 0;
   if (!measures.length) return;
@@ -148,7 +148,7 @@ function drawPublished() {
     `,
   );
   const scores = place === "overall" ? app.report.overall : app.report.tasks[place];
-  const value = valueOf(scores, measure);
+  const value = scoreIn(scores, measure);
   if (value === null) return show("published-chart", html`<p class="empty">There is no score.</p>`);
   const ours = {
     name: app.report.model,
@@ -205,7 +205,7 @@ function Detail({ task }) {
 /* --- scores against each other, and against length ---------------------------------------------------------- */
 
 function drawLengths() {
-  const rows = app.counted.filter((row) => valueOf(row.scores, headline()) !== null);
+  const rows = app.counted.filter((row) => scoreIn(row.scores, headline()) !== null);
   if (rows.length < 5) return show("lengths", html`<p class="empty">Fewer than five samples have a score.</p>`);
   const known = rows.every((row) => row.tokens !== null);
   const lengths = rows.map((row) => ({ ...row, length: known ? row.tokens : row.signs }));
