@@ -17,7 +17,7 @@ REQUIRES := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.to
 UV := .venv-uv/bin/uv
 COMPILE = $(REQUIRES) | UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --all-extras --no-annotate
 LITELLM := .venv-litellm
-BIOME := npx --yes @biomejs/biome@2.6.8
+BIOME := npm_config_fetch_retries=0 npx --yes @biomejs/biome@2.6.8
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test unit litellm lint types lock newest lowest performance simulation mutation clips python clean

@@ -319,15 +319,18 @@ class Browser {
   async #open(id) {
     const row = this.rows.find((one) => one.id === id);
     this.#drawBar(this.chosen.indexOf(row?.at));
-    let content = html`<p class="empty">There is no such sample.</p>`;
+    const draw = (content) => {
+      if (state().get("sample") !== id) return;
+      show("sample-body", html`<h2 tabindex="-1" id="sample-title">${row ? this.heading(row) : id}</h2>${content}`);
+      byId("sample-title").focus({ preventScroll: true });
+    };
     try {
-      if (row) content = this.body(await this.shards.record(row.at), row);
+      draw(
+        row ? this.body(await this.shards.record(row.at), row) : html`<p class="empty">There is no such sample.</p>`,
+      );
     } catch (error) {
-      content = html`<p class="banner bad">${error.message} Keep the page and its folder together.</p>`;
+      draw(html`<p class="banner bad">${error.message} Keep the page and its folder together.</p>`);
     }
-    if (state().get("sample") !== id) return;
-    show("sample-body", html`<h2 tabindex="-1" id="sample-title">${row ? this.heading(row) : id}</h2>${content}`);
-    byId("sample-title").focus({ preventScroll: true });
   }
 
   #listen() {

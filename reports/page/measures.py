@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reports.kept.record import Record
-from reports.kept.report import NAMES, SHOWN
+from reports.kept.report import NAMES, SHOWN, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +37,39 @@ class Measure:
 
 _SHORT = MappingProxyType({"recognition": "Recog.", "reasoning": "Reason."})
 _MIXES = MappingProxyType({"cot": Mix(of=("recognition", "reasoning"))})
+_ZERO_IF_REFUSED = ("reasoning",)
 
 MEASURES = tuple(
     Measure(name=name, title=SHOWN[name], short=_SHORT.get(name, SHOWN[name]), mix=_MIXES.get(name)) for name in NAMES
 )
-"""The first is the headline, with which tables and charts begin. What pages know of measures, they know from here."""
-
-REFUSAL = f"a refusal: {SHOWN['reasoning']} is 0"
 
 ALPHA_STEPS = 20
 ALPHAS = tuple(step / ALPHA_STEPS for step in range(ALPHA_STEPS + 1))
 """The weights for which a page has intervals of a mixture."""
 
 
-def measures_data() -> Mapping[str, Any]:
+def measures_of(_: Report) -> Sequence[Measure]:
+    """The measures of a run; the first is the headline, with which tables and charts begin.
+
+    The one place from which pages know them: today every run has the same.
+    """
+    return MEASURES
+
+
+def measures_data(measures: Sequence[Measure]) -> Mapping[str, Any]:
     """A page's data of them."""
-    return {"measures": [asdict(measure) for measure in MEASURES], "alpha_steps": ALPHA_STEPS}
+    return {"measures": [asdict(measure) for measure in measures], "alpha_steps": ALPHA_STEPS}
 
 
-def own_measures() -> Sequence[Measure]:
+def own(measures: Sequence[Measure]) -> Sequence[Measure]:
     """Those that are no mixture of others."""
-    return [measure for measure in MEASURES if measure.mix is None]
+    return [measure for measure in measures if measure.mix is None]
+
+
+def refusal(measures: Sequence[Measure]) -> str:
+    """What a refusal that has a score comes to."""
+    zero = [measure.title for measure in measures if measure.name in _ZERO_IF_REFUSED]
+    return f"a refusal: {', '.join(zero)} is 0" if zero else "a refusal"
 
 
 def score_of(record: Record, name: str) -> float | None:
@@ -66,9 +78,10 @@ def score_of(record: Record, name: str) -> float | None:
     return score
 
 
-def scores_of(records: Sequence[Record]) -> Mapping[str, Sequence[float | None]]:
+def scores_of(records: Sequence[Record], measures: Sequence[Measure]) -> Mapping[str, Sequence[float | None]]:
     """A column for each measure that is no mixture, with as many digits as a page shows and then some."""
-    return {
-        measure.name: [None if (score := score_of(one, measure.name)) is None else round(score, 6) for one in records]
-        for measure in own_measures()
-    }
+    return {measure.name: [_short(score_of(record, measure.name)) for record in records] for measure in own(measures)}
+
+
+def _short(score: float | None) -> float | None:
+    return None if score is None else round(score, 6)

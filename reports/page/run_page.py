@@ -17,7 +17,17 @@ from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.kept.rerun import CASE
 from reports.page.bundle import page, shard
-from reports.page.measures import ALPHAS, MEASURES, REFUSAL, Mix, measures_data, own_measures, score_of, scores_of
+from reports.page.measures import (
+    ALPHAS,
+    Measure,
+    Mix,
+    measures_data,
+    measures_of,
+    own,
+    refusal,
+    score_of,
+    scores_of,
+)
 from reports.stats.agreement import spearman
 from reports.stats.inference import ERROR, Clusters, Interval, cluster_codes, macro_interval, score_interval
 from reports.tables.health import health_rows
@@ -89,27 +99,27 @@ def linked_to(report: Report) -> Linked:
 def _data(contents: Contents) -> Mapping[str, Any]:
     report, records, linked = contents.report, contents.records, contents.linked
     provenance, gate, check = report.provenance, report.gate, report.judge_check
-    judge = provenance.get("judge", {}).get("name", "the judge")
+    judge, measures = provenance.get("judge", {}).get("name", "the judge"), measures_of(report)
     return {
         "report": report.model_dump(mode="json", exclude={"agreement", "variance", "judge_check"}),
         "about": list(_about(report)),
         "banners": [*doubts_of(report), *faults_of(records)],
         "notes": remarks_on(report),
         "agreement_notes": notes_on(report.agreement, report.variance),
-        "length_note": length_note(contents.counted),
+        "length_note": length_note(contents.counted, measures),
         "answering": answering_of(report, records),
         "gate_notes": verdict_notes(gate) if gate else [],
         "gate_rows": verdict_rows(gate) if gate else [],
         "check_rows": health_rows(check, whole=False) if check else [],
-        **measures_data(),
+        **measures_data(measures),
         "mixed_intervals": {
             measure.name: mixed_intervals(contents.counted, measure.mix, contents.error)
-            for measure in MEASURES
+            for measure in measures
             if measure.mix
         },
         "published": read_published(),
         "tasks": {name: {"title": t.title, "question": t.question, "several": t.several} for name, t in TASKS.items()},
-        "index": index_of(records, {record.id for record in contents.counted}),
+        "index": index_of(records, {record.id for record in contents.counted}, measures),
         "shards": {"folder": PAGE_FOLDER, "name": "records", "size": SHARD, "records": len(records)},
         "clips": {"base": linked.base, "urls": linked.urls},
         "command": {"case": CASE, "arguments": provenance.get("arguments", "")},
@@ -144,13 +154,13 @@ def answering_of(report: Report, records: Iterable[Record]) -> Mapping[str, Any]
         # where several snapshots of one model have answered, each is as strange as the other
         "strange": (strange or list(names)) if report.substitutes else [],
         "thoughts": (report.provenance.get("settings") or {}).get("thoughts"),
-        "refusal": REFUSAL,
+        "refusal": refusal(measures_of(report)),
     }
 
 
-def length_note(records: Sequence[Record]) -> str:
+def length_note(records: Sequence[Record], measures: Sequence[Measure]) -> str:
     """How far scores follow the length of answers, in a sentence."""
-    said = list(_along_length(records))
+    said = list(_along_length(records, own(measures)))
     if not said:
         return "Scores or lengths do not vary."
     return (
@@ -158,8 +168,8 @@ def length_note(records: Sequence[Record]) -> str:
     )
 
 
-def _along_length(records: Sequence[Record]) -> Iterator[str]:
-    for measure in own_measures():
+def _along_length(records: Sequence[Record], measures: Sequence[Measure]) -> Iterator[str]:
+    for measure in measures:
         scored = [
             (score, float(len(record.answer or "")))
             for record in records
@@ -170,7 +180,7 @@ def _along_length(records: Sequence[Record]) -> Iterator[str]:
             yield f"{measure.title} {figure:+.2f}"
 
 
-def index_of(records: Sequence[Record], counted: Set[str]) -> Mapping[str, Any]:
+def index_of(records: Sequence[Record], counted: Set[str], measures: Sequence[Measure]) -> Mapping[str, Any]:
     """What the table of samples holds, a column each; names as places in lists. `counted` are ids."""
     count = len(records)
     tasks, task = as_places([record.task for record in records])
@@ -192,7 +202,7 @@ def index_of(records: Sequence[Record], counted: Set[str]) -> Mapping[str, Any]:
         "counted": [int(record.id in counted) for record in records],
         "targets": named[:count],
         "predicted": named[count:],
-        "scores": scores_of(records),
+        "scores": scores_of(records, measures),
         "steps": [len(record.steps) + 1 if record.prediction else None for record in records],
         "tokens": [record.usage["model"].output_tokens if "model" in record.usage else None for record in records],
         "signs": [None if record.answer is None else len(record.answer) for record in records],

@@ -1,4 +1,4 @@
-"""The page of a run whose measures are others than MME-Emotion's: it knows them from its data only."""
+"""The page of a run whose data are others than expected: other measures, and a record that lacks something."""
 
 import base64
 import json
@@ -103,3 +103,15 @@ def test_no_script_spells_a_measure_or_a_task() -> None:
     for file in files("reports.page").iterdir():
         if file.name.endswith((".js", "run.html", "compare.html", "frame.html")):
             assert not words.findall(file.read_text("utf-8").replace(prose, "")), file
+
+
+@needs_chromium
+def test_a_sample_that_cannot_be_shown_says_so_and_the_next_is_shown(browser: Browser, page_file: Path) -> None:
+    with watched(browser) as seen:
+        page = seen.open(page_file)
+        page.evaluate("app.shards.shard(0).then(([first]) => { delete first.rejected; go({ sample: first.id }); })")
+        expect(page.locator("#sample .banner")).to_contain_text("Keep the page and its folder together.")
+        page.keyboard.press("j")
+        expect(page.locator("#sample .steps")).to_be_visible()
+        expect(page.locator("#sample .banner")).to_have_count(0)
+        assert seen.troubles == []
