@@ -17,6 +17,7 @@ REQUIRES := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.to
 UV := .venv-uv/bin/uv
 COMPILE = $(REQUIRES) | UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --all-extras --no-annotate
 LITELLM := .venv-litellm
+BIOME := npm_config_fetch_retries=0 npx --yes @biomejs/biome@2.6.8
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test unit litellm lint types lock newest lowest performance simulation mutation clips python clean
@@ -36,6 +37,8 @@ lint: $(VENV)/full
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	@if $(BIOME) --version >/dev/null 2>&1; then $(BIN)/python -m tests.page_scripts .page-scripts && $(BIOME) ci; \
+	else echo "Without npx, or without npm's registry, the page's JavaScript was not checked."; fi
 
 types: $(VENV)/full
 	$(BIN)/mypy
@@ -98,4 +101,4 @@ $(UV): | python
 	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 clean:
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* .page-scripts .mypy_cache .ruff_cache .pytest_cache .hypothesis

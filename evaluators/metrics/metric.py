@@ -105,11 +105,23 @@ class Measure(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """The mean of a mark over samples."""
+    """The mean of a mark over samples.
+
+    Attributes:
+        name: of the mark too.
+        title: as tables show it.
+        bounded: as for every measure.
+        short: the title where room is scarce; empty for the title itself.
+        mix: where it is the mean of two other marks, which: a reader of the page may weigh them otherwise.
+        zero_if_refused: whether an answer that refuses the question has 0.
+    """
 
     name: str
     title: str
     bounded: bool = True
+    short: str = ""
+    mix: tuple[str, str] | None = None
+    zero_if_refused: bool = False
 
     def value(self, records: Sequence[Marked]) -> float | None:
         """The mean over the records with a score; None where there is none, or where one lacks this mark."""

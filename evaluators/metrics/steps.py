@@ -171,9 +171,9 @@ class Steps:
     roles: frozenset[str] = frozenset({"extractor", "judge", "listener"})
     marks: tuple[str, ...] = ("recognition", "reasoning", "cot", "precision", "f1")
     measures: tuple[Measure, ...] = (
-        Mean("recognition", "Recognition"),
-        Mean("reasoning", "Reasoning"),
-        Mean("cot", "CoT"),
+        Mean("recognition", "Recognition", short="Recog."),
+        Mean("reasoning", "Reasoning", short="Reason.", zero_if_refused=True),
+        Mean("cot", "CoT", mix=("recognition", "reasoning")),
     )
     details: tuple[Measure, ...] = (Mean("precision", "Precision"), Mean("f1", "F1"))
     floor: Measure = EXACT

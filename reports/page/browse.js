@@ -3,28 +3,30 @@
 /* Looking through samples: a table that is filtered, searched and sorted by the address, and one sample opened from it. */
 
 /* Shows a page: `draw` fills what hangs on the data alone, `render` what hangs on the address too. */
-async function openPage(app, { rowsOf, draw, render, filters, ...browsed }) {
+async function openPage({ rowsOf, draw, render, filters, columns, ...browsed }) {
   const page = await unpack(byId("page-data").textContent);
-  Object.assign(app, page, { shards: new Shards(page.shards), rows: rowsOf(page.index) });
-  put(
+  Object.assign(app, page, { shards: new Shards(page.shards) });
+  app.rows = rowsOf(page.index);
+  show(
     "about",
-    app.about.map(([name, value]) => el("span", {}, el("b", {}, `${name} `), value)),
+    app.about.map(([name, value]) => html`<span><b>${name} </b>${value}</span>`),
   );
-  put(
+  show(
     "banners",
-    app.banners.map((banner) => el("p", { class: "banner" }, el("span", { "aria-hidden": "true" }, "⚠ "), banner)),
+    app.banners.map((banner) => html`<p class="banner"><span aria-hidden="true">⚠ </span>${banner}</p>`),
   );
   draw();
-  app.browser = new Browser({ rows: app.rows, shards: app.shards, filters: filters(), ...browsed });
+  const { rows, shards } = app;
+  app.browser = new Browser({ rows, shards, filters: filters(), columns: columns(), ...browsed });
   whenAddressChanges(render);
   render();
   document.body.dataset.ready = "true";
   app.browser.readTexts();
 }
 
-function startPage(app, parts) {
-  openPage(app, parts).catch((error) =>
-    put("banners", el("p", { class: "banner bad" }, `This page cannot be shown: ${error.message}`)),
+function startPage(parts) {
+  openPage(parts).catch((error) =>
+    show("banners", html`<p class="banner bad">This page cannot be shown: ${error.message}</p>`),
   );
 }
 
@@ -42,14 +44,22 @@ function groupsOf(rows, empty, add) {
   return [...groups.values()];
 }
 
-/* The first groups in a table, the others in one that is folded. */
-function groupTables(groups, shown, [head, line]) {
-  const table = (part) => plainTable([["Task · true label · source", ...head], ...part.map(line)]);
+/* The first groups in a table, the others in one that is folded; `line` makes a group's cells. */
+function GroupTables({ groups, shown, head, line }) {
+  const table = (part) => html`<${Table} rows=${[["Task · true label · source", ...head], ...part.map(line)]} />`;
   const rest = groups.slice(shown);
-  return [
-    table(groups.slice(0, shown)),
-    rest.length > 0 && el("details", {}, el("summary", {}, many(rest.length, "smaller group")), table(rest)),
-  ];
+  return html`
+    ${table(groups.slice(0, shown))}
+    ${
+      rest.length > 0 &&
+      html`
+        <details>
+          <summary>${many(rest.length, "smaller group")}</summary>
+          ${table(rest)}
+        </details>
+      `
+    }
+  `;
 }
 
 /* Which sample a row is about; columns have a row's value to sort by, and a node where that is not what is shown. */
@@ -58,7 +68,7 @@ const WHICH = [
     key: "id",
     title: "Sample",
     value: (row) => row.id,
-    node: (row) => el("a", { href: address({ sample: row.id }) }, row.id),
+    node: (row) => html`<a href=${address({ sample: row.id })}>${row.id}</a>`,
   },
   { key: "task", title: "Task", value: (row) => row.task, narrow: "wide" },
   { key: "source", title: "Source", value: (row) => row.source, narrow: "wide" },
@@ -90,106 +100,82 @@ function whichFilters(rows, tasks) {
   ];
 }
 
-/* A paginated table of samples: `columns` are {key, title, value, node, numeric, narrow}. */
-class Listing {
-  constructor(place, rows, columns, { pageSize = 50 }) {
-    Object.assign(this, { place, rows, columns, pageSize });
-  }
+const PAGE_SIZE = 50;
 
-  sorted(places) {
-    const asked = state().get("sort") ?? "";
-    const column = this.columns.find(({ key }) => key === asked.replace(/^-/, ""));
-    if (!column) return places;
-    const sign = asked.startsWith("-") ? -1 : 1;
-    const values = new Map(places.map((place) => [place, column.value(this.rows[place])]));
-    return [...places].sort((one, other) => compareValues(values.get(one), values.get(other), sign) || one - other);
-  }
+/* A paginated table of the rows at those places: `columns` are {key, title, value, node, numeric, narrow}. */
+function Listing({ rows, columns, places }) {
+  const pages = Math.max(1, Math.ceil(places.length / PAGE_SIZE));
+  const page = Math.min(pages, Math.max(1, Number(state().get("page")) || 1));
+  const shown = places.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE).map((place) => rows[place]);
+  return html`
+    <${Scroll} label="Samples">
+      <table class="listing">
+        <thead>
+          <tr>${columns.map((column) => html`<${Heading} column=${column} />`)}</tr>
+        </thead>
+        <tbody>${shown.map((row) => html`<${Line} key=${row.id} row=${row} columns=${columns} />`)}</tbody>
+      </table>
+    <//>
+    ${!shown.length && html`<p class="empty">No sample is like that.</p>`}
+    <${Pager} page=${page} pages=${pages} total=${places.length} />
+  `;
+}
 
-  show(places) {
-    const pages = Math.max(1, Math.ceil(places.length / this.pageSize));
-    const page = Math.min(pages, Math.max(1, Number(state().get("page")) || 1));
-    const shown = places.slice((page - 1) * this.pageSize, page * this.pageSize);
-    put(
-      this.place,
-      el(
-        "div",
-        { class: "scroll", tabindex: "0", role: "region", "aria-label": "Samples" },
-        el(
-          "table",
-          { class: "listing" },
-          el(
-            "thead",
-            {},
-            el(
-              "tr",
-              {},
-              this.columns.map((column) => this.heading(column)),
-            ),
-          ),
-          el(
-            "tbody",
-            {},
-            shown.map((place) => this.row(place)),
-          ),
-        ),
-      ),
-      !shown.length && el("p", { class: "empty" }, "No sample is like that."),
-      this.pager(page, pages, places.length),
-    );
-  }
+/* A column's heading sorts by it: upwards, downwards, not at all. */
+function Heading({ column: { key, title, numeric, narrow } }) {
+  const asked = state().get("sort") ?? "";
+  const active = asked.replace(/^-/, "") === key;
+  const next = asked === key ? `-${key}` : asked === `-${key}` ? null : key;
+  const order = active ? (asked.startsWith("-") ? "descending" : "ascending") : "none";
+  const arrow = { ascending: " ▲", descending: " ▼", none: "" }[order];
+  return html`
+    <th scope="col" aria-sort=${order} class=${classes(numeric && "number", narrow)}>
+      <button type="button" class="plain" onClick=${() => go({ sort: next, page: null })}>${title + arrow}</button>
+    </th>
+  `;
+}
 
-  heading({ key, title, numeric, narrow }) {
-    const asked = state().get("sort") ?? "";
-    const active = asked.replace(/^-/, "") === key;
-    const next = asked === key ? `-${key}` : asked === `-${key}` ? null : key;
-    const order = active ? (asked.startsWith("-") ? "descending" : "ascending") : "none";
-    const arrow = { ascending: " ▲", descending: " ▼", none: "" }[order];
-    return el(
-      "th",
-      { scope: "col", "aria-sort": order, class: [numeric && "number", narrow].filter(Boolean).join(" ") },
-      el("button", { type: "button", class: "plain", onclick: () => go({ sort: next, page: null }) }, title + arrow),
-    );
-  }
+function Line({ row, columns }) {
+  const shown = ({ node, value }) => (node ? node(row) : (value(row) ?? "–"));
+  return html`
+    <tr data-place=${row.at}>
+      ${columns.map((column) => html`<td class=${classes(column.numeric && "number", column.narrow)}>${shown(column)}</td>`)}
+    </tr>
+  `;
+}
 
-  row(place) {
-    return el(
-      "tr",
-      { "data-place": place },
-      this.columns.map(({ node, value, numeric, narrow }) =>
-        el(
-          "td",
-          { class: [numeric && "number", narrow].filter(Boolean).join(" ") },
-          node ? node(this.rows[place]) : (value(this.rows[place]) ?? "–"),
-        ),
-      ),
-    );
-  }
+function Pager({ page, pages, total }) {
+  const turn = (target) => {
+    go({ page: target });
+    byId("listing").scrollIntoView();
+  };
+  const to = (target, text, label) => html`
+    <button
+      type="button"
+      aria-label=${label}
+      disabled=${target < 1 || target > pages || target === page}
+      onClick=${() => turn(target)}
+    >${text}</button>
+  `;
+  return html`
+    <nav class="pager" aria-label="Pages">
+      ${to(1, "«", "First page")}
+      ${to(page - 1, "‹", "Previous page")}
+      <span>Page ${count(page)} of ${count(pages)}, ${many(total, "sample")}</span>
+      ${to(page + 1, "›", "Next page")}
+      ${to(pages, "»", "Last page")}
+    </nav>
+  `;
+}
 
-  pager(page, pages, total) {
-    const to = (target, text, label) =>
-      el(
-        "button",
-        {
-          type: "button",
-          "aria-label": label,
-          disabled: target < 1 || target > pages || target === page,
-          onclick: () => {
-            go({ page: target });
-            byId(this.place).scrollIntoView();
-          },
-        },
-        text,
-      );
-    return el(
-      "nav",
-      { class: "pager", "aria-label": "Pages" },
-      to(1, "«", "First page"),
-      to(page - 1, "‹", "Previous page"),
-      el("span", {}, `Page ${count(page)} of ${count(pages)}, ${many(total, "sample")}`),
-      to(page + 1, "›", "Next page"),
-      to(pages, "»", "Last page"),
-    );
-  }
+/* Those places of rows in the order that the address asks for. */
+function sorted(rows, columns, places) {
+  const asked = state().get("sort") ?? "";
+  const column = columns.find(({ key }) => key === asked.replace(/^-/, ""));
+  if (!column) return places;
+  const sign = asked.startsWith("-") ? -1 : 1;
+  const values = new Map(places.map((place) => [place, column.value(rows[place])]));
+  return [...places].sort((one, other) => compareValues(values.get(one), values.get(other), sign) || one - other);
 }
 
 /* What is lacking goes last, whichever way the others go. */
@@ -202,23 +188,20 @@ function compareValues(one, other, sign) {
   );
 }
 
-function picker({ label, name, choices, titles = {} }) {
-  const asked = state().get(name);
+function Picker({ filter: { label, name, choices, titles = {} } }) {
+  const asked = state().get(name) ?? "";
   const offered = choices();
+  const all = asked && !offered.includes(asked) ? [...offered, asked] : offered;
   const title = (choice) => (Object.hasOwn(titles, choice) ? titles[choice] : choice);
-  return el(
-    "label",
-    {},
-    el("span", {}, label),
-    el(
-      "select",
-      { name, onchange: ({ target }) => go({ [name]: target.value, page: null }) },
-      el("option", { value: "" }, "all"),
-      [...offered, ...(asked && !offered.includes(asked) ? [asked] : [])].map((choice) =>
-        el("option", { value: choice, selected: asked === choice }, title(choice)),
-      ),
-    ),
-  );
+  return html`
+    <label>
+      <span>${label}</span>
+      <select name=${name} value=${asked} onChange=${({ target }) => go({ [name]: target.value, page: null })}>
+        <option value="">all</option>
+        ${all.map((choice) => html`<option key=${choice} value=${choice}>${title(choice)}</option>`)}
+      </select>
+    </label>
+  `;
 }
 
 /* `rows` have at, id and words; `textOf` gives a record's text to search, `heading` and `body` what is shown of one. */
@@ -229,8 +212,7 @@ class Browser {
   #scrolled = 0;
 
   constructor({ rows, shards, columns, filters, textOf, heading, body }) {
-    Object.assign(this, { rows, shards, filters, textOf, heading, body, chosen: [] });
-    this.listing = new Listing("listing", rows, columns, { pageSize: 50 });
+    Object.assign(this, { rows, shards, columns, filters, textOf, heading, body, chosen: [] });
     this.#listen();
   }
 
@@ -246,7 +228,7 @@ class Browser {
       this.#open(id);
       scrollTo(0, 0);
     } else if (opened) {
-      put("sample-body");
+      show("sample-body", null);
       scrollTo(0, this.#scrolled);
     }
     const part = state().get("at");
@@ -288,65 +270,67 @@ class Browser {
     const fits = (row) =>
       asked.every(([test, value]) => test(row, value)) &&
       words.every((word) => row.words.includes(word) || this.#texts[row.at]?.includes(word));
-    return this.listing.sorted(this.rows.filter(fits).map((row) => row.at));
+    return sorted(
+      this.rows,
+      this.columns,
+      this.rows.filter(fits).map((row) => row.at),
+    );
   }
 
   #drawList() {
     this.chosen = this.#choose();
-    this.listing.show(this.chosen);
+    show("listing", html`<${Listing} rows=${this.rows} columns=${this.columns} places=${this.chosen} />`);
   }
 
   #drawFilters() {
     const active = [...this.filters.map(({ name }) => name), "q", "sort"].filter((name) => state().get(name));
     const nothing = Object.fromEntries([...active, "page"].map((name) => [name, null]));
-    put(
+    show(
       "filters",
-      this.filters.map(picker),
-      active.length > 0 && el("button", { type: "button", onclick: () => go(nothing) }, "Clear"),
+      html`
+        ${this.filters.map((filter) => html`<${Picker} key=${filter.name} filter=${filter} />`)}
+        ${active.length > 0 && html`<button type="button" onClick=${() => go(nothing)}>Clear</button>`}
+      `,
     );
     if (document.activeElement !== byId("search")) byId("search").value = state().get("q") ?? "";
   }
 
   #drawBar(place) {
-    const to = (other, text, label) =>
-      el(
-        "button",
-        {
-          type: "button",
-          "aria-label": label,
-          disabled: other === undefined,
-          onclick: () => go({ sample: this.rows[other].id }),
-        },
-        text,
-      );
+    const to = (other, text, label) => html`
+      <button
+        type="button"
+        aria-label=${label}
+        disabled=${other === undefined}
+        onClick=${() => go({ sample: this.rows[other].id })}
+      >${text}</button>
+    `;
     const where = place < 0 ? "not among the samples chosen" : `${count(place + 1)} of ${count(this.chosen.length)}`;
-    put(
+    show(
       "sample-bar",
-      el("button", { type: "button", onclick: () => go({ sample: null }) }, "✕ Close"),
-      to(this.chosen[place - 1], "‹ Previous", "Previous sample"),
-      to(place < 0 ? undefined : this.chosen[place + 1], "Next ›", "Next sample"),
-      el(
-        "span",
-        { class: "note" },
-        where,
-        el("span", { class: "keys" }, " · keys: ← → or k j, space plays, Esc closes"),
-      ),
+      html`
+        <button type="button" onClick=${() => go({ sample: null })}>✕ Close</button>
+        ${to(this.chosen[place - 1], "‹ Previous", "Previous sample")}
+        ${to(place < 0 ? undefined : this.chosen[place + 1], "Next ›", "Next sample")}
+        <span class="note">${where}<span class="keys"> · keys: ← → or k j, space plays, Esc closes</span></span>
+      `,
     );
   }
 
   async #open(id) {
     const row = this.rows.find((one) => one.id === id);
     this.#drawBar(this.chosen.indexOf(row?.at));
-    const title = el("h2", { tabindex: "-1", id: "sample-title" }, row ? this.heading(row) : id);
-    let content = [el("p", { class: "empty" }, "There is no such sample.")];
+    const draw = (content) => {
+      if (state().get("sample") !== id) return;
+      show("sample-body", html`<h2 tabindex="-1" id="sample-title">${row ? this.heading(row) : id}</h2>${content}`);
+      byId("sample-title").focus({ preventScroll: true });
+    };
     try {
-      if (row) content = this.body(await this.shards.record(row.at), row);
+      draw(
+        row ? this.body(await this.shards.record(row.at), row) : html`<p class="empty">There is no such sample.</p>`,
+      );
     } catch (error) {
-      content = [el("p", { class: "banner bad" }, `${error.message} Keep the page and its folder together.`)];
+      draw(html`<p class="banner bad">${error.message} Keep the page and its folder together.</p>`);
     }
-    if (state().get("sample") !== id) return;
-    put("sample-body", title, ...content);
-    title.focus({ preventScroll: true });
   }
 
   #listen() {

@@ -7,6 +7,7 @@ attribute, whatever a model has said; a content security policy lets nothing els
 import base64
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -14,7 +15,13 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-_LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js")
+_LIBRARIES = (
+    "vendor/d3.min.js",
+    "vendor/plot.min.js",
+    "vendor/preact.min.js",
+    "vendor/preact-hooks.umd.js",
+    "vendor/htm.umd.js",
+)
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -45,11 +52,11 @@ def page(title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any])
         scripts: the names of its scripts, in order.
         data: what the scripts find in the element `page-data`.
     """
-    sources = [_asset(name) for name in (*_LIBRARIES, *scripts)]
+    sources = [*map(_asset, _LIBRARIES), *map(_flush, scripts)]
     return _PAGE.substitute(
         policy=_policy(sources),
         title=escape(title),
-        style=_asset("page.css"),
+        style=_flush("page.css"),
         body=Template(_asset("frame.html")).substitute(own=_asset(body)),
         data=packed(data),
         scripts="\n".join(f"<script>{source}</script>" for source in sources),
@@ -75,6 +82,11 @@ def _policy(scripts: Iterable[str]) -> str:
         f"default-src 'none'; script-src 'self' file: {allowed}; style-src 'unsafe-inline'; img-src data:; "
         "media-src 'self' file:; base-uri 'none'; form-action 'none'"
     )
+
+
+def _flush(name: str) -> str:
+    """A source of ours without what only its readers need: indentation, and comments that begin a line."""
+    return re.sub(r"^(?:[ \t]+|/\*.*?\*/\n+)", "", _asset(name), flags=re.MULTILINE | re.DOTALL)
 
 
 def _asset(name: str) -> str:

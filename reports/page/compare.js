@@ -2,31 +2,32 @@
 
 /* The page of two runs beside each other. A record is a pair: what the first run has of a sample, and what the second. */
 
-const app = {};
+/* How a sample changed, in words; the headline says whether it got better. */
+function changes() {
+  const others = ownMeasures().slice(1);
+  return {
+    better: "▲ better",
+    worse: "▼ worse",
+    ...(others.length && { others: `~ ${others.map(({ title }) => title).join(", ")} only` }),
+    same: "= same",
+    gained: "▲ now scored",
+    lost: "▼ no longer scored",
+    unscored: "! unscored in both",
+  };
+}
 
-const CHANGES = {
-  better: "▲ better",
-  worse: "▼ worse",
-  reasons: "~ reasoning alone",
-  same: "= same",
-  gained: "▲ now scored",
-  lost: "▼ no longer scored",
-  unscored: "! unscored in both",
-};
-const changeMark = (change) =>
-  el(
-    "span",
-    { class: `outcome ${{ better: "better", gained: "better", worse: "worse", lost: "worse" }[change] ?? ""}` },
-    CHANGES[change],
-  );
+function ChangeMark({ change }) {
+  const kind = { better: "better", gained: "better", worse: "worse", lost: "worse" }[change];
+  return html`<span class=${classes("outcome", kind)}>${changes()[change]}</span>`;
+}
 
 function draw() {
   document.title = "Two runs · MME-Emotion";
-  put("model", `${app.names[0]} → ${app.names[1]}`);
-  put("facts", facts());
-  put("chart", differenceChart(app.differences));
-  put("differences", plainTable(app.difference_rows, { numeric: 2 }));
-  put("places", placesTable());
+  show("model", `${app.names[0]} → ${app.names[1]}`);
+  show("facts", Object.entries(changes()).map(fact));
+  show("chart", html`<${DifferenceChart} differences=${app.differences} />`);
+  show("differences", html`<${Table} rows=${app.difference_rows} numeric=${2} />`);
+  show("places", html`<${Places} />`);
 }
 
 function rowsOf(index) {
@@ -34,78 +35,69 @@ function rowsOf(index) {
     const [targets, first, second] = [index.targets, index.first_labels, index.second_labels].map(
       (column) => index.labels[column[at]],
     );
-    const [r, s] = [
-      [index.first_recognition[at], index.second_recognition[at]],
-      [index.first_reasoning[at], index.second_reasoning[at]],
-    ];
+    const pair = [scoresAt(index.first_scores, at), scoresAt(index.second_scores, at)];
     return {
       at,
       id,
       targets,
       first,
       second,
-      r,
-      s,
+      pair,
       task: index.tasks[index.task[at]],
       source: index.sources[index.source[at]],
-      change: changeOf(r, s),
+      change: changeOf(pair),
       words: [id, ...targets, ...first, ...second].join("\n").toLowerCase(),
     };
   });
 }
 
-function changeOf([before, after], [why, whyNow]) {
+function changeOf(pair) {
+  const [before, after] = pair.map((scores) => scoreIn(scores, headline()));
   if (before === null || after === null) return before === after ? "unscored" : before === null ? "gained" : "lost";
   if (after !== before) return after > before ? "better" : "worse";
-  return why === whyNow ? "same" : "reasons";
+  const [was, is] = pair;
+  return ownMeasures().every(({ name }) => was[name] === is[name]) ? "same" : "others";
 }
 
-function facts() {
-  return Object.entries(CHANGES).map(([change, title]) =>
-    el(
-      "div",
-      {},
-      el("dt", {}, title),
-      el("dd", {}, samplesLink({ change }, count(app.rows.filter((row) => row.change === change).length))),
-    ),
-  );
+function fact([change, title]) {
+  const number = app.rows.filter((row) => row.change === change).length;
+  return html`<div><dt>${title}</dt><dd><${SamplesLink} like=${{ change }}>${count(number)}<//></dd></div>`;
 }
 
-function differenceChart(differences) {
+function DifferenceChart({ differences }) {
   const rows = differences.map((one) => ({
     ...one,
+    title: titleOf(one.score),
     difference: 100 * (one.second - one.first),
     low: 100 * one.interval[0],
     high: 100 * one.interval[1],
   }));
   const names = [...new Set(rows.map((row) => row.place))];
-  return plot(
-    {
-      width: 900,
-      height: 70 + 26 * names.length,
-      marginLeft: 80,
-      fx: { label: null, domain: Object.values(SCORE_TITLES) },
-      x: { label: "points", grid: true, nice: true },
-      y: { label: null, domain: names, tickSize: 0 },
-      marks: [
-        Plot.ruleX([0], { stroke: "currentColor" }),
-        Plot.ruleY(rows, {
-          fx: (row) => SCORE_TITLES[row.score],
-          x1: "low",
-          x2: "high",
-          y: "place",
-          stroke: OURS,
-          strokeWidth: 3,
-          strokeOpacity: 0.45,
-        }),
-        Plot.dot(rows, { fx: (row) => SCORE_TITLES[row.score], x: "difference", y: "place", r: 4, fill: OURS }),
-      ],
-    },
-    "Differences by task with their 95 % intervals",
-  );
+  const options = {
+    width: 900,
+    height: 70 + 26 * names.length,
+    marginLeft: 80,
+    fx: { label: null, domain: app.measures.map(({ title }) => title) },
+    x: { label: "points", grid: true, nice: true },
+    y: { label: null, domain: names, tickSize: 0 },
+    marks: [
+      Plot.ruleX([0], { stroke: "currentColor" }),
+      Plot.ruleY(rows, {
+        fx: "title",
+        x1: "low",
+        x2: "high",
+        y: "place",
+        stroke: OURS,
+        strokeWidth: 3,
+        strokeOpacity: 0.45,
+      }),
+      Plot.dot(rows, { fx: "title", x: "difference", y: "place", r: 4, fill: OURS }),
+    ],
+  };
+  return html`<${Chart} options=${options} label="Differences by task with their 95 % intervals" />`;
 }
 
-function placesTable() {
+function Places() {
   const groups = groupsOf(
     app.rows,
     () => ({ better: 0, worse: 0 }),
@@ -117,10 +109,12 @@ function placesTable() {
   const changed = groups
     .filter((group) => group.better + group.worse)
     .sort((one, other) => Math.abs(net(other)) - Math.abs(net(one)) || other.worse - one.worse);
-  if (!changed.length) return el("p", { class: "empty" }, "No sample got better or worse.");
+  if (!changed.length) return html`<p class="empty">No sample got better or worse.</p>`;
   const line = (group) => {
     const { task, label, source } = group;
-    const link = (change) => samplesLink({ task, label, source, change }, count(group[change]));
+    const link = (change) => html`
+      <${SamplesLink} like=${{ task, label, source, change }}>${count(group[change])}<//>
+    `;
     const sign = net(group) < 0 ? "−" : "+";
     return [
       `${task} · ${label} · ${source}`,
@@ -130,71 +124,90 @@ function placesTable() {
       count(group.of),
     ];
   };
-  return groupTables(changed, 15, [["Better", "Worse", "Net", "Of"], line]);
+  return html`<${GroupTables} groups=${changed} shown=${15} head=${["Better", "Worse", "Net", "Of"]} line=${line} />`;
 }
 
 const listed = (labels) => labels.join(", ") || "–";
-const moved = (pair) => (pair[0] === null || pair[1] === null ? null : pair[1] - pair[0]);
-const movedNode = (pair) => (moved(pair) === null ? "–" : points(moved(pair)));
 
-const COLUMNS = [
-  { key: "change", title: "Change", value: (row) => row.change, node: (row) => changeMark(row.change) },
-  ...WHICH,
-  { key: "first", title: "First named", value: (row) => listed(row.first) },
-  { key: "second", title: "Second named", value: (row) => listed(row.second) },
-  { key: "recognition", title: "Recog.", numeric: true, value: (row) => moved(row.r), node: (row) => movedNode(row.r) },
-  { key: "reasoning", title: "Reason.", numeric: true, value: (row) => moved(row.s), node: (row) => movedNode(row.s) },
-];
+function moved({ pair }, measure) {
+  const [before, after] = pair.map((scores) => scoreIn(scores, measure));
+  return before === null || after === null ? null : after - before;
+}
+
+function columns() {
+  const score = (measure) => ({
+    key: measure.name,
+    title: measure.short ?? measure.title,
+    numeric: true,
+    value: (row) => moved(row, measure),
+    node: (row) => (moved(row, measure) === null ? "–" : points(moved(row, measure))),
+  });
+  return [
+    {
+      key: "change",
+      title: "Change",
+      value: (row) => row.change,
+      node: (row) => html`<${ChangeMark} change=${row.change} />`,
+    },
+    ...WHICH,
+    { key: "first", title: "First named", value: (row) => listed(row.first) },
+    { key: "second", title: "Second named", value: (row) => listed(row.second) },
+    ...ownMeasures().map(score),
+  ];
+}
 
 function filters() {
   const change = {
     name: "change",
     label: "Change",
-    choices: () => Object.keys(CHANGES),
-    titles: CHANGES,
+    choices: () => Object.keys(changes()),
+    titles: changes(),
     fits: (row, value) => row.change === value,
   };
   return [change, ...whichFilters(app.rows, app.places)];
 }
 
 const textOfBoth = (pair) => pair.map(textOf).join("\n");
-const heading = (row) => [changeMark(row.change), " ", row.id];
+const heading = (row) => html`<${ChangeMark} change=${row.change} /> ${row.id}`;
+
+const Side = ({ record, name, about }) => html`
+  <div>
+    <h3>${name}</h3>
+    <${Scores} record=${record} />
+    <${Trouble} record=${record} />
+    <${Answer} record=${record} about=${about} />
+    <${Steps} record=${record} />
+  </div>
+`;
+
+function Pair({ first, second }) {
+  const video = useRef(null);
+  const seen = first.frames ? first : second;
+  return html`
+    <div class="beside">
+      <div><${Clip} record=${first} source=${clipOf(first, app.clips)} seen=${seen.frames} video=${video} /></div>
+      <div>
+        <${Section} title="Question">
+          <p>${first.question}</p>
+          <${Labels} choices=${first.label_set} targets=${first.targets} />
+        <//>
+        <${Section} title="What the judge saw"><${Frames} record=${seen} video=${video} judge="The judge" /><//>
+        <${Clue} record=${first} />
+      </div>
+    </div>
+    <div class="sides">
+      <${Side} record=${first} name="First: ${app.names[0]}" about=${app.answering[0]} />
+      <${Side} record=${second} name="Second: ${app.names[1]}" about=${app.answering[1]} />
+    </div>
+  `;
+}
 
 function body([first, second], row) {
-  const [video, note] = videoNode(first, clipOf(first, app.clips));
-  const seen = first.frames ? first : second;
-  const side = (record, name, about) =>
-    el(
-      "div",
-      {},
-      el("h3", {}, name),
-      scoresNode(record, 0.5),
-      errorNode(record),
-      answerNode(record, about),
-      stepsNode(record),
-    );
-  return [
-    el("p", { class: "note" }, `${row.task} · ${row.source} · true ${row.targets.join(", ")}`),
-    el(
-      "div",
-      { class: "beside" },
-      el("div", {}, video, note, first.waveform && waveformNode(first.waveform, seen.frames, video)),
-      el(
-        "div",
-        {},
-        section("Question", el("p", {}, first.question), labelsNode({ ...first, predicted: [] })),
-        section("What the judge saw", framesNode(seen, app.shards, video, "The judge")),
-        clueNode(first),
-      ),
-    ),
-    el(
-      "div",
-      { class: "sides" },
-      side(first, `First: ${app.names[0]}`, app.answering[0]),
-      side(second, `Second: ${app.names[1]}`, app.answering[1]),
-    ),
-  ];
+  return html`
+    <p class="note">${row.task} · ${row.source} · true ${row.targets.join(", ")}</p>
+    <${Pair} key=${row.id} first=${first} second=${second} />
+  `;
 }
 
 const render = () => app.browser.render();
-startPage(app, { rowsOf, draw, render, filters, columns: COLUMNS, textOf: textOfBoth, heading, body });
+startPage({ rowsOf, draw, render, filters, columns, textOf: textOfBoth, heading, body });

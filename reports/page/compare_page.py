@@ -11,11 +11,12 @@ from reports.kept.folder import PAGE_FOLDER, write_whole
 from reports.kept.past import PastRun, differences
 from reports.kept.record import Record
 from reports.page.bundle import page, shard
+from reports.page.measures import Measure, measures_data, measures_of, scores_of
 from reports.page.media import bring_along, left_out_of
-from reports.page.run_page import SHARD, answering_of, as_places, linked_to, short
+from reports.page.run_page import SHARD, answering_of, as_places, linked_to
 from reports.tables.compare import difference_rows
 
-SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "compare.js")
+SCRIPTS = ("kit.js", "measures.js", "browse.js", "sample.js", "charts.js", "compare.js")
 Pair = tuple[Record, Record]
 
 
@@ -38,7 +39,12 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
     brought = bring_along(shown, [run.path / PAGE_FOLDER for run in (first, second)], file.parent / beside)
     shards = {"folder": beside, "name": "pairs", "size": SHARD, "records": len(pairs)}
     clips = {"base": linked_to(second.report).base, "urls": brought.urls}
-    data = {**_data(first, second, found), "clips": clips, "index": _index(pairs), "shards": shards}
+    data = {
+        **_data(first, second, found),
+        "clips": clips,
+        "index": _index(pairs, measures_of(second.report)),
+        "shards": shards,
+    }
     write_whole(file, page("Two runs · MME-Emotion", "compare.html", SCRIPTS, data))
     return left_out_of(brought)
 
@@ -46,6 +52,7 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
 def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mapping[str, Any]:
     asked = {record.task for run in (first, second) for record in run.records.values()}
     return {
+        **measures_data(measures_of(second.report)),
         "names": [f"{run.report.model} ({run.name})" for run in (first, second)],
         "answering": [answering_of(run.report, run.records.values()) for run in (first, second)],
         "about": list(_about(first, second)),
@@ -76,7 +83,7 @@ def _banners(first: PastRun, second: PastRun) -> Iterator[str]:
             yield f"{alone} samples are in {run.name} alone and not shown."
 
 
-def _index(pairs: Sequence[Pair]) -> Mapping[str, Any]:
+def _index(pairs: Sequence[Pair], measures: Sequence[Measure]) -> Mapping[str, Any]:
     count = len(pairs)
     tasks, task = as_places([one.task for one, _ in pairs])
     sources, source = as_places([one.source for one, _ in pairs])
@@ -87,11 +94,6 @@ def _index(pairs: Sequence[Pair]) -> Mapping[str, Any]:
             *(two.predicted for _, two in pairs),
         ]
     )
-    scores = {
-        f"{name}_{score}": [short(pair[at].scores.get(score)) for pair in pairs]
-        for at, name in enumerate(("first", "second"))
-        for score in ("recognition", "reasoning")
-    }
     return {
         "tasks": tasks,
         "sources": sources,
@@ -102,5 +104,6 @@ def _index(pairs: Sequence[Pair]) -> Mapping[str, Any]:
         "targets": named[:count],
         "first_labels": named[count : 2 * count],
         "second_labels": named[2 * count :],
-        **scores,
+        "first_scores": scores_of([one for one, _ in pairs], measures),
+        "second_scores": scores_of([two for _, two in pairs], measures),
     }

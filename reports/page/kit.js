@@ -1,39 +1,21 @@
 "use strict";
 
-/* What all our pages are made with. Text never becomes markup: `el` makes nodes, strings become text nodes. */
+/* What all our pages are made with. Text never becomes markup: Preact makes nodes, strings become text nodes. */
 
-function el(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name.startsWith("--")) node.style.setProperty(name, value);
-    else node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
-  return node;
-}
-
-function svg(tag, properties = {}, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(properties)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
+const html = htm.bind(preact.h);
+const { useEffect, useLayoutEffect, useRef, useState } = preactHooks;
 
 const byId = (id) => document.getElementById(id);
 
-/* Fills a place anew; where the keyboard was in it, it stays with what has the same name. */
-function put(place, ...children) {
-  const holder = byId(place);
-  const named = (node) => `${node.tagName} ${node.name || node.ariaLabel || node.textContent.replace(/[▲▼\s]/g, "")}`;
-  const held = holder.contains(document.activeElement) ? named(document.activeElement) : null;
-  holder.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  if (held)
-    [...holder.querySelectorAll("button, select, a, summary")]
-      .find((node) => named(node) === held)
-      ?.focus({ preventScroll: true });
-}
+/* Makes a place show this; what it shows already and is the same stays, and with it the keyboard's place. */
+const show = (place, content) => preact.render(content, byId(place));
+
+/* Those names of classes that apply. */
+const classes = (...names) => names.filter(Boolean).join(" ") || undefined;
+
+/* The data of the page, filled when they are unpacked. */
+const app = {};
+
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => (values.length ? sum(values) / values.length : null);
 
@@ -72,7 +54,7 @@ function load(source, name) {
     expected.set(
       name,
       new Promise((resolve, reject) => {
-        const script = el("script", { src: source });
+        const script = Object.assign(document.createElement("script"), { src: source });
         const done = (settle) => (value) => {
           script.remove();
           expected.delete(name);
@@ -160,7 +142,7 @@ const standing = {};
 const FILTERS = ["task", "source", "label", "predicted", "outcome", "ending", "again", "counted", "change"];
 
 /* A link to the samples that are like that, whatever else was asked for before. */
-function samplesLink(like, text, title) {
+function SamplesLink({ like, title, children }) {
   const filters = { ...like, ...standing };
   const nothing = Object.fromEntries([...FILTERS, "q", "page", "sample"].map((name) => [name, null]));
   const follow = (event) => {
@@ -168,7 +150,8 @@ function samplesLink(like, text, title) {
     event.preventDefault();
     go({ ...nothing, ...filters, at: "samples" });
   };
-  return el("a", { href: `#${new URLSearchParams({ ...filters, at: "samples" })}`, onclick: follow, title }, text);
+  const target = `#${new URLSearchParams({ ...filters, at: "samples" })}`;
+  return html`<a href=${target} onClick=${follow} title=${title}>${children}</a>`;
 }
 
 function whenAddressChanges(render) {
@@ -177,41 +160,28 @@ function whenAddressChanges(render) {
   addEventListener("popstate", render);
 }
 
-/* Tables of strings and nodes; a first row of headings. */
-function plainTable(rows, { caption, numeric = 1 } = {}) {
+/* What may be wider than the window; the keyboard scrolls it. */
+const Scroll = ({ label, children }) =>
+  html`<div class="scroll" tabindex="0" role="region" aria-label=${label}>${children}</div>`;
+
+/* A table of strings and nodes; a first row of headings. Numbers begin at the column `numeric`. */
+function Table({ rows, caption, numeric = 1 }) {
   const [head, ...body] = rows;
-  const kind = (column) => (column >= numeric ? "number" : null);
-  return el(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption ?? "table" },
-    el(
-      "table",
-      {},
-      caption && el("caption", {}, caption),
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          head.map((cell, column) => el("th", { scope: "col", class: kind(column) }, cell)),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        body.map((row) =>
-          el(
-            "tr",
-            {},
-            row.map((cell, column) =>
-              el(column ? "td" : "th", { scope: column ? null : "row", class: kind(column) }, cell),
-            ),
-          ),
-        ),
-      ),
-    ),
-  );
+  const kind = (column) => (column >= numeric ? "number" : undefined);
+  const cell = (content, column) =>
+    column
+      ? html`<td class=${kind(column)}>${content}</td>`
+      : html`<th scope="row" class=${kind(column)}>${content}</th>`;
+  return html`
+    <${Scroll} label=${caption ?? "table"}>
+      <table>
+        ${caption && html`<caption>${caption}</caption>`}
+        <thead>
+          <tr>${head.map((title, column) => html`<th scope="col" class=${kind(column)}>${title}</th>`)}</tr>
+        </thead>
+        <tbody>${body.map((row) => html`<tr>${row.map(cell)}</tr>`)}</tbody>
+      </table>
+    <//>`;
 }
 
 /* Searching: every word, or "words in quotes", must be there. */
@@ -220,7 +190,7 @@ function wordsOf(text) {
 }
 
 const OUTCOMES = { passed: "✓ right", failed: "✗ wrong", error: "! unscored" };
-const outcomeMark = (outcome) => el("span", { class: `outcome ${outcome}` }, OUTCOMES[outcome]);
+const OutcomeMark = ({ outcome }) => html`<span class="outcome ${outcome}">${OUTCOMES[outcome]}</span>`;
 
 function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;

@@ -2,23 +2,14 @@
 
 /* The page of one run. Everything shown follows from the data and the address. */
 
-const app = {};
-
-const heading = (row) => [outcomeMark(row.outcome), " ", row.id];
+const heading = (row) => html`<${OutcomeMark} outcome=${row.outcome} /> ${row.id}`;
 
 function body(record, row) {
-  const about = `${row.task} · ${row.source} · true ${row.targets.join(", ")} · predicted ${row.predicted.join(", ") || "nothing"}`;
-  return [
-    el("p", { class: "note" }, about),
-    sampleNode(record, {
-      shards: app.shards,
-      clip: clipOf(record, app.clips),
-      command: app.command,
-      judge: app.judge,
-      answering: app.answering,
-      alpha: alpha(),
-    }),
-  ];
+  const predicted = row.predicted.join(", ") || "nothing";
+  return html`
+    <p class="note">${row.task} · ${row.source} · true ${row.targets.join(", ")} · predicted ${predicted}</p>
+    <${Sample} key=${record.id} record=${record} />
+  `;
 }
 
 /* Columns of the index as objects, a sample each. */
@@ -35,8 +26,7 @@ function rowsOf(index) {
       source: index.sources[index.source[at]],
       outcome: index.outcomes[index.outcome[at]],
       ending: index.endings[index.ending[at]],
-      r: index.recognition[at],
-      s: index.reasoning[at],
+      scores: scoresAt(index.scores, at),
       counted: index.counted[at],
       steps: index.steps[at],
       tokens: index.tokens[at],
@@ -47,16 +37,6 @@ function rowsOf(index) {
   });
 }
 
-function alpha() {
-  const asked = Number(state().get("alpha") ?? 0.5);
-  return asked >= 0 && asked <= 1 ? Math.round(app.alpha_steps * asked) / app.alpha_steps : 0.5;
-}
-
-const cotOf = (scores) =>
-  scores.recognition === null ? null : alpha() * scores.recognition + (1 - alpha()) * scores.reasoning;
-const rowCot = (row) => (row.r === null ? null : alpha() * row.r + (1 - alpha()) * row.s);
-const cotInterval = (path) => app.cot_intervals[path.join("\n")]?.[Math.round(alpha() * app.alpha_steps)];
-
 /* --- top ---------------------------------------------------------------------------------------------------- */
 
 function drawFixed() {
@@ -65,16 +45,15 @@ function drawFixed() {
   app.counted = app.rows.filter((row) => row.counted);
   if (app.counted.length < app.rows.length) standing.counted = "1";
   document.title = `${report.model} · MME-Emotion`;
-  put("model", report.model);
+  show("model", report.model);
   drawGate(report);
-  put("facts", facts(report));
-  put(
+  show("facts", html`<${Facts} report=${report} />`);
+  show(
     "notes",
-    app.notes.map((note) => el("li", {}, note)),
+    app.notes.map((note) => html`<li>${note}</li>`),
   );
-  byId("overview").append(
-    el("section", { id: "origin-part" }, el("h2", {}, "Settings of the run"), originNode(report.provenance)),
-  );
+  byId("overview").append(Object.assign(document.createElement("section"), { id: "origin-part" }));
+  show("origin-part", html`<h2>Settings of the run</h2><${Origin} provenance=${report.provenance} />`);
   drawFailures();
   drawLengths();
   drawAgreement();
@@ -83,61 +62,59 @@ function drawFixed() {
 function drawGate({ gate }) {
   byId("gate").hidden = !gate;
   if (!gate) return;
-  put(
+  show(
     "gate",
-    el("h2", {}, "Release gate: ", el("span", { class: `verdict ${gate.word}` }, gate.word)),
-    app.gate_notes.map((note) => el("p", {}, note)),
-    app.gate_rows.length > 0 && plainTable(app.gate_rows),
-    app.check_rows.length > 0 &&
-      el(
-        "details",
-        { open: gate.word === "UNTRUSTED" },
-        el("summary", {}, "Check of the judge on anchors"),
-        plainTable(app.check_rows),
-      ),
+    html`
+      <h2>Release gate: <span class="verdict ${gate.word}">${gate.word}</span></h2>
+      ${app.gate_notes.map((note) => html`<p>${note}</p>`)}
+      ${app.gate_rows.length > 0 && html`<${Table} rows=${app.gate_rows} />`}
+      ${
+        app.check_rows.length > 0 &&
+        html`
+          <details open=${gate.word === "UNTRUSTED"}>
+            <summary>Check of the judge on anchors</summary>
+            <${Table} rows=${app.check_rows} />
+          </details>
+        `
+      }
+    `,
   );
 }
 
-function facts(report) {
-  const { overall, usage, retries, seconds } = report;
-  const total = usage.total;
-  const outcomes = Object.keys(OUTCOMES).map((name) => [
-    name,
-    app.counted.filter((row) => row.outcome === name).length,
-  ]);
-  const [again, refused] = [app.counted.filter((row) => row.again).length, sum(app.counted.map((row) => row.again))];
+const Fact = ({ name, more, children }) =>
+  html`<div><dt>${name}</dt><dd>${children}${more && html`<small> ${more}</small>`}</dd></div>`;
+
+function Facts({ report }) {
+  const { overall, retries, seconds } = report;
+  const total = report.usage.total?.requests ? report.usage.total : null;
+  const number = (outcome) => app.counted.filter((row) => row.outcome === outcome).length;
+  const again = app.counted.filter((row) => row.again).length;
+  const refused = sum(app.counted.map((row) => row.again));
   const asked = report.gate?.stopping?.samples ?? report.selected;
   const early = asked < report.selected ? `, stopped early of ${count(report.selected)}` : "";
-  const fact = (name, value, more) =>
-    el("div", {}, el("dt", {}, name), el("dd", {}, value, more && el("small", {}, more)));
-  return [
-    ...outcomes.map(([name, number]) => fact(OUTCOMES[name], samplesLink({ outcome: name }, count(number)))),
-    knowsEndings(app.counted) && fact("Answers", endingLinks()),
-    fact(
-      "Coverage",
-      `${percent(overall.scored / Math.max(1, asked))} %`,
-      ` ${count(overall.scored)} of ${count(asked)} scored${early}`,
-    ),
-    fact(
-      "Asked again",
-      samplesLink({ again: "1" }, count(again)),
-      ` ${again === 1 ? "sample" : "samples"}, ${many(refused, "reply", "replies")} refused; ${many(retries, "request")} sent again`,
-    ),
-    fact(
-      "Cost",
-      !total || !total.requests
-        ? "nothing asked"
-        : total.cost_usd === null
-          ? "unknown"
-          : `${total.cost_usd.toFixed(2)} USD`,
-    ),
-    fact(
-      "Tokens",
-      total?.requests ? count(total.input_tokens) : "0",
-      total?.requests ? [" in, ", tokensOf(total.output_tokens, { thoughts: total.thought_tokens }), " out"] : " sent",
-    ),
-    fact("Time", span(seconds)),
-  ];
+  const cost = total ? (total.cost_usd === null ? "unknown" : `${total.cost_usd.toFixed(2)} USD`) : "nothing asked";
+  const tokens =
+    total && html`in, <${Tokens} number=${total.output_tokens} kinds=${{ thoughts: total.thought_tokens }} /> out`;
+  return html`
+    ${Object.entries(OUTCOMES).map(
+      ([outcome, title]) => html`
+        <${Fact} name=${title}><${SamplesLink} like=${{ outcome }}>${count(number(outcome))}<//><//>
+      `,
+    )}
+    ${knowsEndings(app.counted) && html`<${Fact} name="Answers">${endingLinks()}<//>`}
+    <${Fact} name="Coverage" more="${count(overall.scored)} of ${count(asked)} scored${early}">
+      ${percent(overall.scored / Math.max(1, asked))} %
+    <//>
+    <${Fact}
+      name="Asked again"
+      more="${again === 1 ? "sample" : "samples"}, ${many(refused, "reply", "replies")} refused; ${many(retries, "request")} sent again"
+    >
+      <${SamplesLink} like=${{ again: "1" }}>${count(again)}<//>
+    <//>
+    <${Fact} name="Cost">${cost}<//>
+    <${Fact} name="Tokens" more=${tokens ?? "sent"}>${total ? count(total.input_tokens) : "0"}<//>
+    <${Fact} name="Time">${span(seconds)}<//>
+  `;
 }
 
 const ENDINGS = {
@@ -155,58 +132,79 @@ function endingLinks() {
   return Object.keys(ENDINGS)
     .map((ending) => [ending, app.counted.filter((row) => row.ending === ending).length])
     .filter(([, number]) => number)
-    .map(([ending, number], at) => [at > 0 && ", ", samplesLink({ ending }, `${count(number)} ${ENDINGS[ending]}`)]);
+    .map(
+      ([ending, number], at) =>
+        html`${at > 0 && ", "}<${SamplesLink} like=${{ ending }}>${count(number)} ${ENDINGS[ending]}<//>`,
+    );
 }
 
 function drawScores() {
-  const { overall, macro, floors } = app.report;
-  const tile = (name, value, interval, more) =>
-    el(
-      "div",
-      { class: "tile" },
-      el("h3", {}, name),
-      el("p", { class: "big" }, percent(value)),
-      el("p", { class: "interval" }, interval ? `95 %: ${interval.map(percent).join(" – ")}` : "no interval"),
-      more && el("p", { class: "interval" }, more),
-    );
-  put(
-    "tiles",
-    tile(
-      "Recognition",
-      overall.recognition,
-      overall.intervals.recognition,
-      `constant guess ${percent(floors.overall)}`,
-    ),
-    tile("Reasoning", overall.reasoning, overall.intervals.reasoning, `mean of tasks ${percent(macro.reasoning)}`),
-    tile(
-      "CoT",
-      cotOf(overall),
-      cotInterval(["overall"]),
-      `${alpha()} Recognition + ${(1 - alpha()).toFixed(2).replace(/\.?0+$/, "")} Reasoning`,
-    ),
-  );
-  byId("alpha").step = 1 / app.alpha_steps;
-  byId("alpha").value = alpha();
-  byId("alpha-value").textContent =
-    alpha() === 0.5 ? "0.5, as published" : `${alpha()}${app.report.gate ? "; the gate goes by 0.5" : ""}`;
+  const { overall } = app.report;
+  const tile = (measure) => {
+    const interval = intervalOf(overall, measure, ["overall"]);
+    return html`
+      <div class="tile">
+        <h3>${measure.title}</h3>
+        <p class="big">${percent(scoreIn(overall, measure))}</p>
+        <p class="interval">${interval ? `95 %: ${interval.map(percent).join(" – ")}` : "no interval"}</p>
+        <p class="interval">${besideTile(measure)}</p>
+      </div>
+    `;
+  };
+  show("tiles", app.measures.map(tile));
+  const mixed = mixture();
+  byId("weight").hidden = !mixed;
+  if (mixed) show("weight", html`<${Weight} mixed=${mixed} />`);
+}
+
+/* What a score is to be seen beside: how it is mixed, what a constant guess has, or what the tasks' mean is. */
+function besideTile(measure) {
+  const floor = app.report.floors.overall;
+  if (measure.mix) {
+    const rest = (1 - alpha()).toFixed(2).replace(/\.?0+$/, "");
+    const [one, other] = measure.mix.of.map(titleOf);
+    return `${alpha()} ${one} + ${rest} ${other}`;
+  }
+  if (measure === headline() && floor !== undefined) return `constant guess ${percent(floor)}`;
+  return `mean of tasks ${percent(scoreIn(app.report.macro, measure))}`;
+}
+
+/* The slider of the weight with which a measure is mixed of two. */
+function Weight({ mixed }) {
+  const note = alpha() === HALF ? ", as published" : app.report.gate ? `; the gate goes by ${HALF}` : "";
+  const choose = ({ target }) => go({ alpha: Number(target.value) === HALF ? null : target.value }, { replace: true });
+  return html`
+    <label for="alpha">Weight α of ${titleOf(mixed.mix.of[0])} in ${mixed.title}</label>
+    <input id="alpha" type="range" min="0" max="1" step=${1 / app.alpha_steps} value=${alpha()} onInput=${choose} />
+    <output id="alpha-value" for="alpha">${alpha()}${note}</output>
+  `;
 }
 
 /* --- samples ------------------------------------------------------------------------------------------------ */
 
-const COLUMNS = [
-  { key: "outcome", title: "Outcome", value: (row) => row.outcome, node: (row) => outcomeMark(row.outcome) },
-  ...WHICH,
-  {
-    key: "predicted",
-    title: "Predicted",
-    value: (row) => row.predicted.join(", ") || (row.outcome === "error" ? null : "(none)"),
-  },
-  { key: "recognition", title: "Recog.", numeric: true, value: (row) => row.r, node: (row) => percent(row.r) },
-  { key: "reasoning", title: "Reason.", numeric: true, value: (row) => row.s, node: (row) => percent(row.s) },
-  { key: "cot", title: "CoT", numeric: true, value: rowCot, node: (row) => percent(rowCot(row)) },
-  { key: "steps", title: "Steps", numeric: true, narrow: "wide", value: (row) => row.steps },
-  { key: "tokens", title: "Tokens", numeric: true, narrow: "wide", value: (row) => row.tokens },
-];
+function columns() {
+  const score = (measure) => ({
+    key: measure.name,
+    title: measure.short ?? measure.title,
+    numeric: true,
+    value: (row) => scoreIn(row.scores, measure),
+    node: (row) => percent(scoreIn(row.scores, measure)),
+  });
+  const named = (row) => row.predicted.join(", ") || (row.outcome === "error" ? null : "(none)");
+  return [
+    {
+      key: "outcome",
+      title: "Outcome",
+      value: (row) => row.outcome,
+      node: (row) => html`<${OutcomeMark} outcome=${row.outcome} />`,
+    },
+    ...WHICH,
+    { key: "predicted", title: "Predicted", value: named },
+    ...app.measures.map(score),
+    { key: "steps", title: "Steps", numeric: true, narrow: "wide", value: (row) => row.steps },
+    { key: "tokens", title: "Tokens", numeric: true, narrow: "wide", value: (row) => row.tokens },
+  ];
+}
 
 function filters() {
   const names = (row) => row.predicted;
@@ -263,28 +261,24 @@ function agentOf({ name, spec, answered = [] }) {
   return known && seats !== called ? `${called}; answered by ${seats}` : called;
 }
 
-function originNode(provenance) {
-  const flat = (value) =>
-    value !== null && typeof value === "object"
-      ? Array.isArray(value)
-        ? value.join(", ") || "all"
-        : Object.entries(value)
-            .map(([name, one]) => `${name} ${flat(one)}`)
-            .join(", ")
-      : String(value ?? "–");
-  const agents = ["model", "judge", "extractor"];
-  const shown = Object.entries(provenance).map(([name, value]) => [
-    name,
-    agents.includes(name) && value ? agentOf(value) : flat(value),
-  ]);
-  return el(
-    "dl",
-    { class: "origin" },
-    shown.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
-  );
+/* A setting in words. */
+function flat(value) {
+  if (value === null || typeof value !== "object") return String(value ?? "–");
+  if (Array.isArray(value)) return value.join(", ") || "all";
+  return Object.entries(value)
+    .map(([name, one]) => `${name} ${flat(one)}`)
+    .join(", ");
 }
 
-byId("alpha").addEventListener("input", ({ target }) =>
-  go({ alpha: target.value === "0.5" ? null : target.value }, { replace: true }),
-);
-startPage(app, { rowsOf, draw: drawFixed, render, filters, columns: COLUMNS, textOf, heading, body });
+function Origin({ provenance }) {
+  const agents = ["model", "judge", "extractor"];
+  const setting = ([name, value]) => html`
+    <div>
+      <dt>${name}</dt>
+      <dd>${agents.includes(name) && value ? agentOf(value) : flat(value)}</dd>
+    </div>
+  `;
+  return html`<dl class="origin">${Object.entries(provenance).map(setting)}</dl>`;
+}
+
+startPage({ rowsOf, draw: drawFixed, render, filters, columns, textOf, heading, body });

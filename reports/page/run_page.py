@@ -10,13 +10,23 @@ import numpy as np
 
 from benchmark.accounts.snapshots import is_same_model
 from benchmark.suite import suite_of
-from evaluators.metrics.measures import measures_of
 from reports.kept.answered import UNKNOWN, asked_of
 from reports.kept.folder import PAGE, PAGE_FOLDER, write_whole
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.kept.rerun import CASE
 from reports.page.bundle import page, shard
+from reports.page.measures import (
+    ALPHAS,
+    Measure,
+    Mix,
+    measures_data,
+    measures_of,
+    own,
+    refusal,
+    score_of,
+    scores_of,
+)
 from reports.stats.agreement import spearman
 from reports.stats.inference import ERROR, Clusters, Interval, cluster_codes, macro_interval, score_interval
 from reports.tables.health import health_rows
@@ -26,13 +36,9 @@ from reports.tables.verdict import verdict_notes, verdict_rows
 
 T = TypeVar("T")
 
-SCRIPTS = ("kit.js", "browse.js", "sample.js", "charts.js", "tasks.js", "run.js")
+SCRIPTS = ("kit.js", "measures.js", "browse.js", "sample.js", "charts.js", "tasks.js", "run.js")
 SHARD = 100
 """Records in a shard: one is loaded where a sample is opened."""
-
-ALPHA_STEPS = 20
-ALPHAS = tuple(step / ALPHA_STEPS for step in range(ALPHA_STEPS + 1))
-"""The weights for which the page has intervals of CoT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,25 +99,29 @@ def _data(contents: Contents) -> Mapping[str, Any]:
     report, records, linked = contents.report, contents.records, contents.linked
     suite = suite_of(report.provenance)
     provenance, gate, check = report.provenance, report.gate, report.judge_check
-    judge = provenance.get("judge", {}).get("name", "the judge")
+    judge, measures = provenance.get("judge", {}).get("name", "the judge"), measures_of(report)
     return {
         "report": report.model_dump(mode="json", exclude={"agreement", "variance", "judge_check"}),
         "about": list(_about(report)),
         "banners": [*doubts_of(report), *faults_of(records)],
         "notes": remarks_on(report),
         "agreement_notes": notes_on(report.agreement, report.variance),
-        "length_note": length_note(contents.counted),
+        "length_note": length_note(contents.counted, measures),
         "answering": answering_of(report, records),
         "gate_notes": verdict_notes(gate) if gate else [],
         "gate_rows": verdict_rows(gate) if gate else [],
         "check_rows": health_rows(check, whole=False) if check else [],
-        "alpha_steps": ALPHA_STEPS,
-        "cot_intervals": cot_intervals(contents.counted, contents.error) if "cot" in measures_of(suite).names else {},
+        **measures_data(measures),
+        "mixed_intervals": {
+            measure.name: mixed_intervals(contents.counted, measure.mix, contents.error)
+            for measure in measures
+            if measure.mix
+        },
         "published": suite.read_published(),
         "tasks": {
             name: {"title": t.title, "question": t.question, "several": t.several} for name, t in suite.tasks.items()
         },
-        "index": index_of(records, {record.id for record in contents.counted}),
+        "index": index_of(records, {record.id for record in contents.counted}, measures),
         "shards": {"folder": PAGE_FOLDER, "name": "records", "size": SHARD, "records": len(records)},
         "clips": {"base": linked.base, "urls": linked.urls},
         "command": {"case": CASE, "arguments": provenance.get("arguments", "")},
@@ -135,7 +145,7 @@ def answering_of(report: Report, records: Iterable[Record]) -> Mapping[str, Any]
     """What a sample's page says of its answer that is the whole run's.
 
     `asked` names the model asked for, `strange` those that answered in its place; `thoughts` says whether they were
-    rated, where that is known.
+    rated, where that is known; `refusal` says what a refusal that has a score comes to.
     """
     asked = next(iter(asked_of(report.provenance, "model")), None) or report.model
     told = (record.usage["model"].model for record in records if "model" in record.usage)
@@ -146,18 +156,13 @@ def answering_of(report: Report, records: Iterable[Record]) -> Mapping[str, Any]
         # where several snapshots of one model have answered, each is as strange as the other
         "strange": (strange or list(names)) if report.substitutes else [],
         "thoughts": (report.provenance.get("settings") or {}).get("thoughts"),
+        "refusal": refusal(measures_of(report)),
     }
 
 
-def length_note(records: Iterable[Record]) -> str:
+def length_note(records: Sequence[Record], measures: Sequence[Measure]) -> str:
     """How far scores follow the length of answers, in a sentence."""
-    scored = [record for record in records if record.outcome != "error"]
-    lengths = [float(len(record.answer or "")) for record in scored]
-    figures = {
-        name: spearman([record.scores.get(name) or 0.0 for record in scored], lengths)
-        for name in ("reasoning", "recognition")
-    }
-    said = [f"{name} {figure:+.2f}" for name, figure in figures.items() if figure is not None]
+    said = list(_along_length(records, own(measures)))
     if not said:
         return "Scores or lengths do not vary."
     return (
@@ -165,7 +170,19 @@ def length_note(records: Iterable[Record]) -> str:
     )
 
 
-def index_of(records: Sequence[Record], counted: Set[str]) -> Mapping[str, Any]:
+def _along_length(records: Sequence[Record], measures: Sequence[Measure]) -> Iterator[str]:
+    for measure in measures:
+        scored = [
+            (score, float(len(record.answer or "")))
+            for record in records
+            if (score := score_of(record, measure.name)) is not None
+        ]
+        figure = spearman([score for score, _ in scored], [length for _, length in scored])
+        if figure is not None:
+            yield f"{measure.title} {figure:+.2f}"
+
+
+def index_of(records: Sequence[Record], counted: Set[str], measures: Sequence[Measure]) -> Mapping[str, Any]:
     """What the table of samples holds, a column each; names as places in lists. `counted` are ids."""
     count = len(records)
     tasks, task = as_places([record.task for record in records])
@@ -187,8 +204,7 @@ def index_of(records: Sequence[Record], counted: Set[str]) -> Mapping[str, Any]:
         "counted": [int(record.id in counted) for record in records],
         "targets": named[:count],
         "predicted": named[count:],
-        "recognition": [short(record.scores.get("recognition")) for record in records],
-        "reasoning": [short(record.scores.get("reasoning")) for record in records],
+        "scores": scores_of(records, measures),
         "steps": [len(record.steps) + 1 if record.prediction else None for record in records],
         "tokens": [record.usage["model"].output_tokens if "model" in record.usage else None for record in records],
         "signs": [None if record.answer is None else len(record.answer) for record in records],
@@ -210,24 +226,20 @@ def as_places(values: Sequence[T]) -> tuple[list[T], list[int]]:
     return names, [place[value] for value in values]
 
 
-def short(score: float | None) -> float | None:
-    """The score with as many digits as a page shows and then some."""
-    return None if score is None else round(score, 6)
+def mixed_intervals(records: Iterable[Record], mix: Mix, error: float = ERROR) -> Mapping[str, Sequence[Interval]]:
+    """Where a mixture truly lies for each of `ALPHAS`, missed with probability `error`; by place.
 
-
-def cot_intervals(records: Iterable[Record], error: float = ERROR) -> Mapping[str, Sequence[Interval]]:
-    """Where CoT truly lies for each of `ALPHAS`, missed with probability `error`; by place, its parts a line each.
-
-    Places are `overall`, `macro`, `tasks` with a task, `sources` and `labels` with a task and a name.
+    A place's parts are a line each: `overall`, `macro`, `tasks` with a task, `sources` and `labels` with a task and a
+    name.
     """
     groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for record in records:
-        if record.outcome != "error":
+        if all(score_of(record, name) is not None for name in mix.of):
             for place in _places_of(record):
                 groups[place].append(record)
-    found = {"\n".join(place): _intervals(members, error) for place, members in groups.items()}
+    found = {"\n".join(place): _intervals(members, mix, error) for place, members in groups.items()}
     if everyone := groups.get(("overall",)):
-        found["macro"] = _intervals(everyone, error, cluster_codes(record.task for record in everyone))
+        found["macro"] = _intervals(everyone, mix, error, cluster_codes(record.task for record in everyone))
     return found
 
 
@@ -238,15 +250,13 @@ def _places_of(record: Record) -> Iterator[tuple[str, ...]]:
     yield from (("labels", record.task, label) for label in record.targets)
 
 
-def _intervals(members: Sequence[Record], error: float, tasks: Clusters | None = None) -> Sequence[Interval]:
+def _intervals(members: Sequence[Record], mix: Mix, error: float, tasks: Clusters | None = None) -> Sequence[Interval]:
     clusters = cluster_codes(record.recording for record in members)
-    recognition, reasoning = (
-        np.array([record.scores[name] for record in members], dtype=float) for name in ("recognition", "reasoning")
-    )
-    mixed = (alpha * recognition + (1 - alpha) * reasoning for alpha in ALPHAS)
+    one, other = (np.array([score_of(record, name) for record in members], dtype=float) for name in mix.of)
+    mixed = (alpha * one + (1 - alpha) * other for alpha in ALPHAS)
     if tasks is None:
-        return [_rounded(score_interval(cot, clusters, error)) for cot in mixed]
-    return [_rounded(macro_interval(cot, clusters, tasks, error)) for cot in mixed]
+        return [_rounded(score_interval(scores, clusters, error)) for scores in mixed]
+    return [_rounded(macro_interval(scores, clusters, tasks, error)) for scores in mixed]
 
 
 def _rounded(interval: Interval) -> Interval:

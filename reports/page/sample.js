@@ -5,347 +5,375 @@
 const ROLES = { model: "Model", extractor: "Extractor", judge: "Judge", listener: "Listener", repeats: "Repeats" };
 const roleName = (role) => (Object.hasOwn(ROLES, role) ? ROLES[role] : role);
 
-function ratingMark(rating) {
+const Section = ({ title, children }) => html`<section><h3>${title}</h3>${children}</section>`;
+
+/* --- how it was judged -------------------------------------------------------------------------------------- */
+
+function Rating({ rating }) {
   const [right, of] = rating.split("/").map(Number);
   const share = of ? right / of : 0;
   const kind = share === 1 ? "passed" : share === 0 ? "failed" : "partly";
-  return el(
-    "span",
-    { class: `rating ${kind}`, title: `rated ${rating}` },
-    `${{ passed: "✓", failed: "✗", partly: "◐" }[kind]} ${rating}`,
-  );
+  const mark = { passed: "✓", failed: "✗", partly: "◐" }[kind];
+  return html`<span class="rating ${kind}" title="rated ${rating}">${mark} ${rating}</span>`;
 }
 
-function stepNode(step, name) {
-  const votes = Object.entries(step.votes ?? {});
-  return el(
-    "li",
-    {},
-    el(
-      "div",
-      { class: "step" },
-      ratingMark(step.rating),
-      el(
-        "div",
-        {},
-        name && el("strong", {}, `${name}: `),
-        el("span", { class: "said" }, step.text),
-        step.reason && el("p", { class: "reason" }, el("span", { class: "by" }, "Judge: "), step.reason),
-        votes.length > 0 && el("p", { class: "reason" }, votes.map(([judge, vote]) => `${judge} ${vote}`).join(" · ")),
-      ),
-    ),
-  );
+function Step({ step, name }) {
+  const votes = Object.entries(step.votes ?? {}).map(([judge, vote]) => `${judge} ${vote}`);
+  return html`
+    <li>
+      <div class="step">
+        <${Rating} rating=${step.rating} />
+        <div>
+          ${name && html`<strong>${name}: </strong>`}
+          <span class="said">${step.text}</span>
+          ${step.reason && html`<p class="reason"><span class="by">Judge: </span>${step.reason}</p>`}
+          ${votes.length > 0 && html`<p class="reason">${votes.join(" · ")}</p>`}
+        </div>
+      </div>
+    </li>
+  `;
 }
 
-function stepsNode(record) {
-  if (!record.prediction) return el("p", { class: "empty" }, "There are no rated steps: this sample has no score.");
-  return el(
-    "ol",
-    { class: "steps" },
-    record.steps.map((step) => stepNode(step)),
-    stepNode(record.prediction, "Last step"),
-  );
+function Steps({ record: { prediction, steps } }) {
+  if (!prediction) return html`<p class="empty">There are no rated steps: this sample has no score.</p>`;
+  return html`
+    <ol class="steps">
+      ${steps.map((step) => html`<${Step} step=${step} />`)}
+      <${Step} step=${prediction} name="Last step" />
+    </ol>
+  `;
 }
 
-function labelsNode(record) {
-  const kind = (label) => [record.targets.includes(label) && "true", record.predicted.includes(label) && "named"];
-  const words = (label) =>
-    kind(label)
-      .filter(Boolean)
-      .map((word) => (word === "named" ? "named" : "true label"))
-      .join(", ");
-  return el(
-    "ul",
-    { class: "labels" },
-    record.label_set.map((label) =>
-      el(
-        "li",
-        { class: kind(label).filter(Boolean).join(" ") },
-        label,
-        words(label) && el("small", {}, ` ${words(label)}`),
-      ),
-    ),
-  );
+function Labels({ choices, targets, predicted = [] }) {
+  const item = (label) => {
+    const [isTrue, isNamed] = [targets.includes(label), predicted.includes(label)];
+    const words = [isTrue && "true label", isNamed && "named"].filter(Boolean).join(", ");
+    return html`
+      <li class=${classes(isTrue && "true", isNamed && "named")}>
+        ${label}${words && html`<small> ${words}</small>`}
+      </li>
+    `;
+  };
+  return html`<ul class="labels">${choices.map(item)}</ul>`;
 }
 
-function scoresNode(record, alpha) {
-  const cot = record.recognition === null ? null : alpha * record.recognition + (1 - alpha) * record.reasoning;
-  const scores = [
-    ["Recognition", record.recognition],
-    ["Reasoning", record.reasoning],
-    [`CoT (α ${alpha})`, cot],
-  ];
-  return el(
-    "dl",
-    { class: "scores" },
-    scores.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, percent(value)))),
-  );
+function Scores({ record }) {
+  const score = (measure) => html`
+    <div>
+      <dt>${measure.title}${measure.mix && ` (α ${alpha()})`}</dt>
+      <dd>${percent(scoreIn(record, measure))}</dd>
+    </div>
+  `;
+  return html`<dl class="scores">${app.measures.map(score)}</dl>`;
 }
 
-/* Peaks are loudness in 1/255; drawn as their square root, as ears hear quiet sounds better than a line shows them. */
-function waveformNode(waveform, frames, video) {
-  const peaks = waveform.peaks.match(/../g).map((pair) => Math.sqrt(parseInt(pair, 16) / 255));
-  const path = peaks.map((peak, at) => `M${at + 0.5},${20 - 19 * peak}V${20 + 19 * peak + 0.5}`).join("");
-  const x = (seconds) => (peaks.length * seconds) / Math.max(waveform.seconds, 0.001);
-  const head = svg("line", { class: "playhead", x1: 0, x2: 0, y1: 0, y2: 40 });
-  const drawing = svg(
-    "svg",
-    {
-      class: "waveform",
-      viewBox: `0 0 ${peaks.length} 40`,
-      preserveAspectRatio: "none",
-      role: "img",
-      "aria-label": `Loudness over ${waveform.seconds.toFixed(1)} seconds`,
-    },
-    ...(frames?.seconds ?? []).map((at) => svg("line", { class: "seen", x1: x(at), x2: x(at), y1: 0, y2: 40 })),
-    svg("path", { d: path }),
-    head,
-  );
-  video.addEventListener("timeupdate", () => {
-    head.setAttribute("x1", x(video.currentTime));
-    head.setAttribute("x2", x(video.currentTime));
-  });
-  drawing.addEventListener("click", (event) => {
-    const box = drawing.getBoundingClientRect();
-    video.currentTime = (waveform.seconds * (event.clientX - box.left)) / box.width;
-  });
-  return drawing;
+function Trouble({ record: { stage, error, fault } }) {
+  if (!error && !fault) return null;
+  return html`
+    <div class="banner bad">
+      ${
+        error
+          ? html`<p><strong>No score (${stage}): </strong>${error}</p>`
+          : html`<p><strong>Beside the score: </strong>${fault.error} (${fault.place})</p>`
+      }
+      ${
+        fault &&
+        html`
+          <details>
+            <summary>Traceback; ${fault.blame}</summary>
+            <pre>${fault.traceback}</pre>
+          </details>
+        `
+      }
+    </div>
+  `;
 }
+
+/* --- what was seen and heard -------------------------------------------------------------------------------- */
 
 /* The clip beside the page, or where the run found it. */
 function clipOf({ id, clip }, { base, urls }) {
-  return Object.hasOwn(urls, id)
-    ? urls[id]
-    : base && clip
-      ? base + clip.split("/").map(encodeURIComponent).join("/")
-      : null;
+  if (Object.hasOwn(urls, id)) return urls[id];
+  return base && clip ? base + clip.split("/").map(encodeURIComponent).join("/") : null;
 }
 
-function videoNode(record, source) {
-  const note = el("p", { class: "note", role: "status" });
-  const video = el("video", { controls: true, preload: "metadata", src: source, "aria-label": `Clip of ${record.id}` });
-  const missing =
-    "The clip is not where the run found it. Put the data folder there, or make the report with --report-media.";
-  const strange = "This browser cannot play the clip; --report-media puts a playable copy beside the report.";
-  video.addEventListener("error", () => {
-    note.textContent = video.error?.code === 4 && /\.(avi|mkv)$/i.test(source) ? strange : missing;
-  });
-  if (!source) note.textContent = "The clip lies outside the data folder and is not linked; --report-media copies it.";
-  return [video, note];
+const CLIP_TROUBLES = {
+  outside: "The clip lies outside the data folder and is not linked; --report-media copies it.",
+  missing: "The clip is not where the run found it. Put the data folder there, or make the report with --report-media.",
+  strange: "This browser cannot play the clip; --report-media puts a playable copy beside the report.",
+};
+
+/* The clip and its loudness; `video` is filled with the player, `seen` are the frames that are marked. */
+function Clip({ record: { id, waveform }, source, seen, video }) {
+  const [trouble, setTrouble] = useState(source ? null : "outside");
+  const [time, setTime] = useState(0);
+  const fail = () => {
+    const unknown = video.current.error?.code === 4 && /\.(avi|mkv)$/i.test(source);
+    setTrouble(unknown ? "strange" : "missing");
+  };
+  return html`
+    <video
+      ref=${video}
+      controls
+      preload="metadata"
+      src=${source ?? undefined}
+      aria-label="Clip of ${id}"
+      onError=${fail}
+      onTimeUpdate=${() => setTime(video.current.currentTime)}
+    ></video>
+    <p class="note" role="status">${trouble && CLIP_TROUBLES[trouble]}</p>
+    ${waveform && html`<${Waveform} waveform=${waveform} seen=${seen} video=${video} time=${time} />`}
+  `;
+}
+
+/* Peaks are loudness in 1/255; drawn as their square root, as ears hear quiet sounds better than a line shows them. */
+function Waveform({ waveform: { peaks, seconds }, seen, video, time }) {
+  const roots = peaks.match(/../g).map((pair) => Math.sqrt(Number.parseInt(pair, 16) / 255));
+  const path = roots.map((root, at) => `M${at + 0.5},${20 - 19 * root}V${20 + 19 * root + 0.5}`).join("");
+  const line = (name, at) => {
+    const x = (roots.length * at) / Math.max(seconds, 0.001);
+    return html`<line class=${name} x1=${x} x2=${x} y1="0" y2="40" />`;
+  };
+  const seek = (event) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    video.current.currentTime = (seconds * (event.clientX - box.left)) / box.width;
+  };
+  return html`
+    <svg
+      class="waveform"
+      viewBox="0 0 ${roots.length} 40"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label="Loudness over ${seconds.toFixed(1)} seconds"
+      onClick=${seek}
+    >
+      ${(seen?.seconds ?? []).map((at) => line("seen", at))}
+      <path d=${path} />
+      ${line("playhead", time)}
+    </svg>
+  `;
 }
 
 /* The very pictures that the judge was sent, from a file beside the page. */
-function framesNode(record, shards, video, judge) {
-  if (!record.frames)
-    return el(
-      "p",
-      { class: "note" },
-      record.prediction ? `${judge} looked at no frames.` : "The judge saw no frames of it.",
-    );
-  const strip = el("ol", { class: "frames", "aria-label": "Frames that the judge saw" });
-  const show = (pictures) =>
-    strip.replaceChildren(...pictures.map((picture, at) => frameNode(picture, record.frames.seconds[at], video)));
-  const known = /^[0-9a-f]{64}$/.test(record.frames.key); // no other name may lead anywhere
-  const pictures = known
-    ? load(`${shards.folder}/frames/${record.frames.key}.js`, record.frames.key)
-    : Promise.reject(new Error("no such file"));
-  pictures.then(show, () =>
-    strip.replaceChildren(
-      el(
-        "li",
-        { class: "note" },
-        `The judge saw ${many(record.frames.seconds.length, "frame")}, at ${record.frames.seconds.map((at) => at.toFixed(1)).join(", ")} s; they are not beside this page. Run again with --report-media to decode them anew.`,
-      ),
-    ),
-  );
-  return strip;
+function picturesOf({ key }, { folder }) {
+  const known = /^[0-9a-f]{64}$/.test(key); // no other name may lead anywhere
+  return known ? load(`${folder}/frames/${key}.js`, key) : Promise.reject(new Error("no such file"));
 }
 
-function frameNode(picture, seconds, video) {
-  const source = `data:image/jpeg;base64,${picture}`;
-  const enlarge = () => {
-    const large = el(
-      "dialog",
-      { class: "enlarged", "aria-label": `Frame at ${seconds.toFixed(1)} seconds` },
-      el("img", { src: source, alt: "" }),
-      el("form", { method: "dialog" }, el("button", {}, "Close")),
-    );
-    large.addEventListener("close", () => large.remove());
-    large.addEventListener("click", ({ target }) => target === large && large.close());
-    document.body.append(large);
-    large.showModal();
+function Frames({ record: { frames, prediction }, video, judge }) {
+  const [pictures, setPictures] = useState([]);
+  const [missing, setMissing] = useState(false);
+  const [enlarged, setEnlarged] = useState(null);
+  useEffect(() => {
+    if (frames) picturesOf(frames, app.shards).then(setPictures, () => setMissing(true));
+  }, [frames?.key]);
+  if (!frames)
+    return html`<p class="note">${prediction ? `${judge} looked at no frames.` : "The judge saw no frames of it."}</p>`;
+  const { seconds } = frames;
+  const frame = (picture, at) => html`
+    <${Frame} picture=${picture} seconds=${seconds[at]} video=${video} enlarge=${() => setEnlarged(at)} />
+  `;
+  const times = seconds.map((at) => at.toFixed(1)).join(", ");
+  return html`
+    <ol class="frames" aria-label="Frames that the judge saw">
+      ${pictures.slice(0, seconds.length).map(frame)}
+      ${
+        missing &&
+        html`<li class="note">The judge saw ${many(seconds.length, "frame")}, at ${times} s; they are not beside this page. Run again with --report-media to decode them anew.</li>`
+      }
+    </ol>
+    ${
+      enlarged !== null &&
+      html`<${Enlarged} picture=${pictures[enlarged]} seconds=${seconds[enlarged]} close=${() => setEnlarged(null)} />`
+    }
+  `;
+}
+
+const pictureUrl = (picture) => `data:image/jpeg;base64,${picture}`;
+
+function Frame({ picture, seconds, video, enlarge }) {
+  const time = seconds.toFixed(1);
+  const seek = () => {
+    video.current.currentTime = seconds;
   };
-  return el(
-    "li",
-    {},
-    el(
-      "button",
-      {
-        type: "button",
-        class: "plain",
-        onclick: enlarge,
-        "aria-label": `Enlarge the frame at ${seconds.toFixed(1)} seconds`,
-      },
-      el("img", { src: source, alt: `Frame at ${seconds.toFixed(1)} seconds`, decoding: "async" }),
-    ),
-    el(
-      "button",
-      {
-        type: "button",
-        class: "plain time",
-        onclick: () => {
-          video.currentTime = seconds;
-        },
-      },
-      `${seconds.toFixed(1)} s`,
-    ),
-  );
+  return html`
+    <li>
+      <button type="button" class="plain" onClick=${enlarge} aria-label="Enlarge the frame at ${time} seconds">
+        <img src=${pictureUrl(picture)} alt="Frame at ${time} seconds" decoding="async" />
+      </button>
+      <button type="button" class="plain time" onClick=${seek}>${time} s</button>
+    </li>
+  `;
 }
 
-function repliesNode(record) {
-  const replies = Object.entries(record.rejected).flatMap(([role, texts]) => texts.map((text) => [role, text]));
-  if (!replies.length) return null;
-  return section(
-    `Replies that had to be asked again (${replies.length})`,
-    replies.map(([role, text]) =>
-      el("details", { open: replies.length < 3 }, el("summary", {}, roleName(role)), el("pre", {}, text)),
-    ),
-  );
+function Enlarged({ picture, seconds, close }) {
+  const dialog = useRef(null);
+  useLayoutEffect(() => dialog.current.showModal(), []);
+  const leave = ({ target }) => target === dialog.current && dialog.current.close();
+  return html`
+    <dialog
+      ref=${dialog}
+      class="enlarged"
+      aria-label="Frame at ${seconds.toFixed(1)} seconds"
+      onClose=${close}
+      onClick=${leave}
+    >
+      <img src=${pictureUrl(picture)} alt="" />
+      <form method="dialog"><button>Close</button></form>
+    </dialog>
+  `;
 }
 
-const badge = (kind, text, title) => el("span", { class: `badge ${kind}`, title }, text);
+function Clue({ record: { audio_clue: clue } }) {
+  return html`
+    <${Section} title="Audio clue">
+      ${
+        clue
+          ? html`<p class="said">${clue}</p>`
+          : html`<p class="note">Nobody has described the sound of this clip.</p>`
+      }
+    <//>
+  `;
+}
 
-/* How the answer ended, where that is worth a word. */
-function endingBadges({ ending, refused, prediction }) {
-  return [
-    ending === "cut off" && badge("partly", "cut off", "It ran into its limit of tokens."),
-    ending === "filtered" && badge("failed", "filtered", "The provider's filter of contents ended it."),
-    ending === null && badge("unknown", "ending unknown", "Nobody has said whether this is the whole answer."),
-    refused && badge("partly", prediction ? "a refusal: Reasoning is 0" : "a refusal"),
-  ];
+/* --- what was answered -------------------------------------------------------------------------------------- */
+
+const Badge = ({ kind, title, children }) => html`<span class="badge ${kind}" title=${title}>${children}</span>`;
+
+/* How the answer ended, where that is worth a word; `refusal` says of a scored one what a refusal comes to. */
+function Ending({ record: { ending, refused, prediction }, about: { refusal } }) {
+  return html`
+    ${ending === "cut off" && html`<${Badge} kind="partly" title="It ran into its limit of tokens.">cut off<//>`}
+    ${ending === "filtered" && html`<${Badge} kind="failed" title="The provider's filter of contents ended it.">filtered<//>`}
+    ${
+      ending === null &&
+      html`<${Badge} kind="unknown" title="Nobody has said whether this is the whole answer.">ending unknown<//>`
+    }
+    ${refused && html`<${Badge} kind="partly">${prediction ? refusal : "a refusal"}<//>`}
+  `;
 }
 
 /* Who gave the answer; `strange` are the names that are not those of the model under test. */
-function answeredBy({ usage: { model } }, { asked, strange }) {
+function AnsweredBy({ model, about: { asked, strange } }) {
   if (!model) return null;
-  if (model.model === null) return el("span", { class: "note" }, "who answered is unknown");
-  if (!strange.includes(model.model)) return el("span", { class: "note" }, `answered by ${model.model}`);
-  return badge("failed", `⚠ answered by ${model.model}; ${asked} was asked`);
+  if (model.model === null) return html`<span class="note">who answered is unknown</span>`;
+  if (!strange.includes(model.model)) return html`<span class="note">answered by ${model.model}</span>`;
+  return html`<${Badge} kind="failed">⚠ answered by ${model.model}; ${asked} was asked<//>`;
 }
 
 const THOUGHTS = { rated: "rated, as reasoning before the answer", ignored: "not rated" };
 
-function thoughtsNode({ thoughts }, { thoughts: use }) {
+function Thoughts({ thoughts, use }) {
   if (!thoughts) return null;
-  return el(
-    "details",
-    { class: "thoughts" },
-    el(
-      "summary",
-      {},
-      `Thoughts, ${many([...thoughts].length, "character")}`,
-      Object.hasOwn(THOUGHTS, use) && el("small", {}, ` · ${THOUGHTS[use]}`),
-    ),
-    el("p", { class: "said thinking" }, thoughts),
-  );
+  return html`
+    <details class="thoughts">
+      <summary>
+        Thoughts, ${many([...thoughts].length, "character")}
+        ${Object.hasOwn(THOUGHTS, use) && html`<small> · ${THOUGHTS[use]}</small>`}
+      </summary>
+      <p class="said thinking">${thoughts}</p>
+    </details>
+  `;
 }
 
 /* The answer, below how it ended, who gave it and what was thought before; `about` is of the whole run. */
-function answerNode(record, about) {
-  if (record.answer === null) return el("p", { class: "empty" }, "There is no answer.");
-  return [
-    el("p", { class: "how" }, endingBadges(record), answeredBy(record, about)),
-    thoughtsNode(record, about),
-    record.answer.trim()
-      ? el("p", { class: "said answer" }, record.answer)
-      : el("p", { class: "empty" }, "(no answer beyond its thoughts)"),
-  ];
+function Answer({ record, about }) {
+  if (record.answer === null) return html`<p class="empty">There is no answer.</p>`;
+  return html`
+    <p class="how">
+      <${Ending} record=${record} about=${about} />
+      <${AnsweredBy} model=${record.usage.model} about=${about} />
+    </p>
+    <${Thoughts} thoughts=${record.thoughts} use=${about.thoughts} />
+    ${
+      record.answer.trim()
+        ? html`<p class="said answer">${record.answer}</p>`
+        : html`<p class="empty">(no answer beyond its thoughts)</p>`
+    }
+  `;
+}
+
+/* --- what it took ------------------------------------------------------------------------------------------- */
+
+function Replies({ rejected }) {
+  const replies = Object.entries(rejected).flatMap(([role, texts]) => texts.map((text) => [role, text]));
+  if (!replies.length) return null;
+  const reply = ([role, text]) => html`
+    <details open=${replies.length < 3}>
+      <summary>${roleName(role)}</summary>
+      <pre>${text}</pre>
+    </details>
+  `;
+  return html`<${Section} title="Replies that had to be asked again (${replies.length})">${replies.map(reply)}<//>`;
 }
 
 /* A number of tokens, and how many of them are of which kind. */
-function tokensOf(tokens, kinds) {
+function Tokens({ number, kinds }) {
   const parts = Object.entries(kinds).filter(([, part]) => part);
   const words = parts.map(([kind, part]) => `${count(part)} ${kind}`).join(", ");
-  return [count(tokens), words && el("small", { class: "parts" }, ` (${words})`)];
+  return html`${count(number)}${words && html`<small class="parts"> (${words})</small>`}`;
 }
 
 function spentCells(spent) {
   if (!spent.requests) return ["0", "–", "–", "–", "–"]; // asked nobody, or had the reply already
   const cost = spent.cost_usd === null ? "unknown" : spent.cost_usd.toFixed(4);
+  const [read, heard] = [spent.cached_tokens, spent.audio_tokens];
   return [
     count(spent.requests),
-    tokensOf(spent.input_tokens, { cached: spent.cached_tokens, sound: spent.audio_tokens }),
-    tokensOf(spent.output_tokens, { thoughts: spent.thought_tokens }),
+    html`<${Tokens} number=${spent.input_tokens} kinds=${{ cached: read, sound: heard }} />`,
+    html`<${Tokens} number=${spent.output_tokens} kinds=${{ thoughts: spent.thought_tokens }} />`,
     `${spent.seconds.toFixed(2)} s`,
     cost,
   ];
 }
 
-function usageNode(record) {
-  const roles = Object.entries(record.usage);
-  const rows = roles.map(([role, spent]) => [roleName(role), spent.model ?? "–", ...spentCells(spent)]);
+function Usage({ usage }) {
+  const roles = Object.entries(usage);
+  if (!roles.length) return null;
   const head = ["Role", "Answered by", "Requests", "Tokens in", "Tokens out", "Latency", "USD"];
+  const rows = roles.map(([role, spent]) => [roleName(role), spent.model ?? "–", ...spentCells(spent)]);
   const yielded = roles
     .filter(([, spent]) => spent.left_out.length)
-    .map(([role, { left_out: names }]) => `${roleName(role)}: its server refuses ${names.join(", ")}, which is not sent any more.`);
-  if (!rows.length) return null;
-  return section(
-    "Tokens, time, cost",
-    plainTable([head, ...rows], { numeric: 2 }),
-    yielded.map((note) => el("p", { class: "note" }, note)),
-  );
+    .map(
+      ([role, { left_out: names }]) =>
+        `${roleName(role)}: its server refuses ${names.join(", ")}, which is not sent any more.`,
+    );
+  return html`
+    <${Section} title="Tokens, time, cost">
+      <${Table} rows=${[head, ...rows]} numeric=${2} />
+      ${yielded.map((note) => html`<p class="note">${note}</p>`)}
+    <//>
+  `;
 }
 
-function repeatsNode(record) {
-  if (!record.repeats) return null;
-  if (record.repeats.error) return section("Asked again", el("p", {}, record.repeats.error));
+function Repeats({ repeats }) {
+  if (!repeats) return null;
+  if (repeats.error) return html`<${Section} title="Asked again"><p>${repeats.error}</p><//>`;
   const line = (name, marks) =>
-    marks.map((mark, at) => [
-      `${name} ${at + 1}`,
-      percent(mark.recognition),
-      percent(mark.reasoning),
-      percent(mark.cot),
-    ]);
-  return section(
-    "Asked again",
-    plainTable([
-      ["", "Recognition", "Reasoning", "CoT"],
-      ...line("Answer", record.repeats.answers),
-      ...line("Judgement of answer 1,", record.repeats.judgements),
-    ]),
-  );
+    marks.map((mark, at) => [`${name} ${at + 1}`, ...app.measures.map((measure) => percent(mark[measure.name]))]);
+  const rows = [
+    ["", ...app.measures.map(({ title }) => title)],
+    ...line("Answer", repeats.answers),
+    ...line("Judgement of answer 1,", repeats.judgements),
+  ];
+  return html`<${Section} title="Asked again"><${Table} rows=${rows} /><//>`;
 }
 
-function section(title, ...content) {
-  return el("section", {}, el("h3", {}, title), ...content);
+function Command({ id, command }) {
+  const [copied, setCopied] = useState(false);
+  const text = `pytest ${quoted(`${command.case}[${id}]`)} ${command.arguments}`;
+  const copy = () => navigator.clipboard.writeText(text).then(() => setCopied(true));
+  return html`
+    <${Section} title="Run just this case again">
+      <div class="command">
+        <code>${text}</code>
+        <button type="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button>
+      </div>
+    <//>
+  `;
 }
 
-function errorNode({ stage, error, fault }) {
-  if (!error && !fault) return null;
-  return el(
-    "div",
-    { class: "banner bad" },
-    error
-      ? el("p", {}, el("strong", {}, `No score (${stage}): `), error)
-      : el("p", {}, el("strong", {}, "Beside the score: "), `${fault.error} (${fault.place})`),
-    fault &&
-      el(
-        "details",
-        {},
-        el("summary", {}, `Traceback; ${fault.blame}`),
-        el("pre", {}, fault.traceback),
-      ),
-  );
-}
-
-function clueNode({ audio_clue: clue }) {
-  return section(
-    "Audio clue",
-    clue
-      ? el("p", { class: "said" }, clue)
-      : el("p", { class: "note" }, "Nobody has described the sound of this clip."),
-  );
-}
+/* --- the whole ---------------------------------------------------------------------------------------------- */
 
 /* What is searched of a record. */
 function textOf(record) {
@@ -354,62 +382,37 @@ function textOf(record) {
   return [record.answer, record.thoughts, ...said, record.error].map((text) => text ?? "").join("\n");
 }
 
-function commandNode(record, command) {
-  const text = `pytest ${quoted(`${command.case}[${record.id}]`)} ${command.arguments}`;
-  const copy = el(
-    "button",
-    {
-      type: "button",
-      onclick: () =>
-        navigator.clipboard.writeText(text).then(() => {
-          copy.textContent = "Copied";
-        }),
-    },
-    "Copy",
-  );
-  return section("Run just this case again", el("div", { class: "command" }, el("code", {}, text), copy));
-}
-
-function sampleNode(record, { shards, clip, command, judge, answering, alpha }) {
-  const [video, note] = videoNode(record, clip);
-  return el(
-    "article",
-    { class: "sample" },
-    el(
-      "div",
-      { class: "beside" },
-      el(
-        "div",
-        { class: "material" },
-        video,
-        note,
-        record.waveform
-          ? waveformNode(record.waveform, record.frames, video)
-          : el("p", { class: "note" }, "No waveform: the clip has no sound, or nobody had to read it."),
-        el("h3", {}, "What the judge saw"),
-        framesNode(record, shards, video, judge),
-        clueNode(record),
-      ),
-      el(
-        "div",
-        { class: "text" },
-        scoresNode(record, alpha),
-        errorNode(record),
-        section("Question", el("p", {}, record.question), labelsNode(record)),
-        section("Answer", answerNode(record, answering)),
-        section(
-          "Steps and ratings",
-          stepsNode(record),
-          record.by_rules &&
-            record.prediction &&
-            record.by_rules !== record.prediction.rating &&
-            el("p", { class: "note" }, `A list of words would rate the last step ${record.by_rules}.`),
-        ),
-      ),
-    ),
-    repliesNode(record),
-    repeatsNode(record),
-    usageNode(record),
-    commandNode(record, command),
-  );
+function Sample({ record }) {
+  const video = useRef(null);
+  const doubted = record.by_rules && record.prediction && record.by_rules !== record.prediction.rating;
+  return html`
+    <article class="sample">
+      <div class="beside">
+        <div class="material">
+          <${Clip} record=${record} source=${clipOf(record, app.clips)} seen=${record.frames} video=${video} />
+          ${!record.waveform && html`<p class="note">No waveform: the clip has no sound, or nobody had to read it.</p>`}
+          <h3>What the judge saw</h3>
+          <${Frames} record=${record} video=${video} judge=${app.judge} />
+          <${Clue} record=${record} />
+        </div>
+        <div class="text">
+          <${Scores} record=${record} />
+          <${Trouble} record=${record} />
+          <${Section} title="Question">
+            <p>${record.question}</p>
+            <${Labels} choices=${record.label_set} targets=${record.targets} predicted=${record.predicted} />
+          <//>
+          <${Section} title="Answer"><${Answer} record=${record} about=${app.answering} /><//>
+          <${Section} title="Steps and ratings">
+            <${Steps} record=${record} />
+            ${doubted && html`<p class="note">A list of words would rate the last step ${record.by_rules}.</p>`}
+          <//>
+        </div>
+      </div>
+      <${Replies} rejected=${record.rejected} />
+      <${Repeats} repeats=${record.repeats} />
+      <${Usage} usage=${record.usage} />
+      <${Command} id=${record.id} command=${app.command} />
+    </article>
+  `;
 }

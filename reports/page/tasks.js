@@ -1,156 +1,164 @@
 "use strict";
 
-/* How the run did, task by task, and where it failed; `app` is the page's. */
+/* How the run did, task by task, and where it failed. */
 
 /* --- tasks -------------------------------------------------------------------------------------------------- */
 
-function scoreCell(value, interval, floor) {
-  return el(
-    "td",
-    { class: "number score" },
-    el("span", {}, percent(value)),
-    interval && el("small", {}, ` ${interval.map(percent).join("–")}`),
-    value !== null &&
-      el(
-        "span",
-        {
-          class: "bar",
-          "aria-hidden": "true",
-          "--value": value,
-          "--low": interval?.[0] ?? value,
-          "--high": interval?.[1] ?? value,
-        },
-        floor !== undefined && el("i", { "--floor": floor }),
-      ),
-  );
+/* How far along its bar a value is: from 0 to 1, or from the lowest value of the table to the highest. */
+function barOf(measure, rows) {
+  if (measure.bounded) return (value) => value;
+  const values = rows.flatMap(({ scores, path }) => [
+    scoreIn(scores, measure),
+    ...(intervalOf(scores, measure, path) ?? []),
+  ]);
+  const known = [0, ...values.filter((value) => value !== null)];
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  return (value) => (value - low) / (high - low || 1);
 }
 
-function scoreRow(name, scores, path, { floor, published, link } = {}) {
-  const cot = cotOf(scores);
-  const dense = scores.avg_tokens && cot !== null ? (10000 * cot) / scores.avg_tokens : null;
-  return el(
-    "tr",
-    {},
-    el("th", { scope: "row" }, link ? samplesLink(link, name) : name),
-    el(
-      "td",
-      { class: "number" },
-      count(scores.samples),
-      scores.unscored > 0 && el("small", { class: "bad" }, ` ${scores.unscored} unscored`),
-    ),
-    scoreCell(scores.recognition, scores.intervals.recognition, floor),
-    scoreCell(scores.reasoning, scores.intervals.reasoning),
-    scoreCell(cot, cotInterval(path)),
-    floor !== null && el("td", { class: "number" }, percent(floor)),
-    published !== null && el("td", { class: "number" }, percent(published)),
-    el("td", { class: "number wide" }, scores.avg_steps?.toFixed(1) ?? "–"),
-    el("td", { class: "number wide" }, scores.avg_tokens?.toFixed(0) ?? "–"),
-    el("td", { class: "number wide" }, dense?.toFixed(1) ?? "–"),
-  );
+function ScoreCell({ value, interval, floor, along }) {
+  const bar = () => ({
+    "--value": along(value),
+    "--low": along(interval?.[0] ?? value),
+    "--high": along(interval?.[1] ?? value),
+  });
+  const tick = floor !== undefined && html`<i style=${{ "--floor": along(floor) }}></i>`;
+  return html`
+    <td class="number score">
+      <span>${percent(value)}</span>
+      ${interval && html`<small> ${interval.map(percent).join("–")}</small>`}
+      ${value !== null && html`<span class="bar" aria-hidden="true" style=${bar()}>${tick}</span>`}
+    </td>
+  `;
 }
 
-function scoreTable(first, rows, { floors, published } = {}) {
-  const titles = [
-    first,
-    "Samples",
-    "Recognition",
-    "Reasoning",
-    "CoT",
-    floors && "Floor",
-    published && "Published",
-    "Steps",
-    "Tokens",
-    "CoT / 100 tokens",
-  ];
-  const wide = new Set(["Steps", "Tokens", "CoT / 100 tokens"]);
-  return el(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": `Scores by ${first.toLowerCase()}` },
-    el(
-      "table",
-      { class: "scores-by" },
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          titles
-            .filter(Boolean)
-            .map((title, at) =>
-              el("th", { scope: "col", class: at ? `number ${wide.has(title) ? "wide" : ""}` : null }, title),
-            ),
-        ),
-      ),
-      el("tbody", {}, rows),
-    ),
-  );
+/* Counts are of tokens, and so on: a row that has none, the mean of tasks, leaves those cells empty. */
+function CountCells({ scores }) {
+  if (scores.samples === undefined) return html`<td class="wide"></td><td class="wide"></td><td class="wide"></td>`;
+  const { avg_steps: steps, avg_tokens: tokens } = scores;
+  const value = scoreIn(scores, densest());
+  const dense = tokens && value !== null ? (10000 * value) / tokens : null;
+  return html`
+    <td class="number wide">${steps?.toFixed(1) ?? "–"}</td>
+    <td class="number wide">${tokens?.toFixed(0) ?? "–"}</td>
+    <td class="number wide">${dense?.toFixed(1) ?? "–"}</td>
+  `;
+}
+
+/* What is set against the length of answers. */
+const densest = () => mixture() ?? headline();
+
+/* Rows are {name, scores, path, link, floor, published}; `floors` and `published` say whether there are such columns. */
+function ScoreTable({ first, rows, floors, published }) {
+  const along = new Map(app.measures.map((measure) => [measure, barOf(measure, rows)]));
+  const plain = ["Samples", ...app.measures.map(({ title }) => title), floors && "Floor", published && "Published"];
+  const wide = ["Steps", "Tokens", `${densest().title} / 100 tokens`];
+  const unscored = (number) => number > 0 && html`<small class="bad"> ${number} unscored</small>`;
+  const figure = (value) => html`<td class="number">${value !== undefined && percent(value)}</td>`;
+  const line = ({ name, scores, path, link, ...more }) => html`
+    <tr>
+      <th scope="row">${link ? html`<${SamplesLink} like=${link}>${name}<//>` : name}</th>
+      <td class="number">
+        ${scores.samples !== undefined && count(scores.samples)}${unscored(scores.unscored)}
+      </td>
+      ${app.measures.map(
+        (measure, at) => html`
+          <${ScoreCell}
+            value=${scoreIn(scores, measure)}
+            interval=${intervalOf(scores, measure, path)}
+            floor=${at ? undefined : (more.floor ?? undefined)}
+            along=${along.get(measure)}
+          />
+        `,
+      )}
+      ${floors && figure(more.floor)}
+      ${published && figure(more.published)}
+      <${CountCells} scores=${scores} />
+    </tr>
+  `;
+  return html`
+    <${Scroll} label="Scores by ${first.toLowerCase()}">
+      <table class="scores-by">
+        <thead>
+          <tr>
+            <th scope="col">${first}</th>
+            ${plain.filter(Boolean).map((title) => html`<th scope="col" class="number">${title}</th>`)}
+            ${wide.map((title) => html`<th scope="col" class="number wide">${title}</th>`)}
+          </tr>
+        </thead>
+        <tbody>${rows.map(line)}</tbody>
+      </table>
+    <//>
+  `;
 }
 
 function drawTasks() {
-  const { tasks, overall, floors, published, macro, macro_intervals: intervals } = app.report;
+  const { tasks, overall, floors, published } = app.report;
+  const row = (name, scores, path, link) => ({
+    name,
+    scores,
+    path,
+    link,
+    floor: floors[name] ?? null,
+    published: published[name] ?? null,
+  });
+  const rows = [
+    ...Object.entries(tasks).map(([name, scores]) => row(name, scores, ["tasks", name], { task: name })),
+    row("overall", overall, ["overall"]),
+    { name: "mean of tasks", scores: macroScores(), path: ["macro"] },
+  ];
   const shown = Object.keys(published).length > 0;
-  const row = (name, scores, path, link) =>
-    scoreRow(name, scores, path, {
-      floor: floors[name] ?? undefined,
-      published: shown ? (published[name] ?? undefined) : null,
-      link,
-    });
-  const rows = Object.entries(tasks).map(([name, scores]) => row(name, scores, ["tasks", name], { task: name }));
-  const mixed = el(
-    "tr",
-    {},
-    el("th", { scope: "row" }, "mean of tasks"),
-    el("td"),
-    scoreCell(macro.recognition, intervals.recognition),
-    scoreCell(macro.reasoning, intervals.reasoning),
-    scoreCell(cotOf(macro), cotInterval(["macro"])),
-    el("td"),
-    shown && el("td"),
-    el("td", { class: "wide" }),
-    el("td", { class: "wide" }),
-    el("td", { class: "wide" }),
-  );
-  put(
-    "task-table",
-    scoreTable("Task", [...rows, row("overall", overall, ["overall"]), mixed], { floors: true, published: shown }),
-  );
+  show("task-table", html`<${ScoreTable} first="Task" rows=${rows} floors=${true} published=${shown} />`);
+}
+
+const macroScores = () => ({ ...app.report.macro, intervals: app.report.macro_intervals });
+
+function Choice({ label, name, values, chosen, titles = {} }) {
+  return html`
+    <label>
+      <span>${label}</span>
+      <select value=${chosen} onChange=${({ target }) => go({ [name]: target.value }, { replace: true })}>
+        ${values.map((value) => html`<option key=${value} value=${value}>${titles[value] ?? value}</option>`)}
+      </select>
+    </label>
+  `;
 }
 
 function drawPublished() {
-  const choices = ["overall", ...Object.keys(app.report.tasks)];
-  const place = choices.find((name) => name === state().get("place")) ?? "overall";
-  const score = Object.keys(SCORE_TITLES).find((name) => name === state().get("score")) ?? "recognition";
-  const ours = place === "overall" ? app.report.overall : app.report.tasks[place];
-  const choose = (label, name, values, chosen, titles = {}) =>
-    el(
-      "label",
-      {},
-      el("span", {}, label),
-      el(
-        "select",
-        { onchange: ({ target }) => go({ [name]: target.value }, { replace: true }) },
-        values.map((value) => el("option", { value, selected: value === chosen }, titles[value] ?? value)),
-      ),
-    );
-  put(
-    "published-controls",
-    choose("Task", "place", choices, place),
-    choose("Score", "score", Object.keys(SCORE_TITLES), score, SCORE_TITLES),
+  const measures = app.measures.filter((measure) =>
+    publishedScores(app.published, "overall").some(([, scores]) => scoreIn(scores, measure) !== null),
   );
-  const value = score === "cot" ? cotOf(ours) : ours?.[score];
-  if (value === null || value === undefined)
-    return put("published-chart", el("p", { class: "empty" }, "There is no score."));
-  const interval =
-    score === "cot" ? cotInterval(place === "overall" ? ["overall"] : ["tasks", place]) : ours.intervals[score];
-  put(
+  byId("published").hidden = measures.length === 0;
+  if (!measures.length) return;
+  const places = ["overall", ...Object.keys(app.report.tasks)];
+  const place = places.find((name) => name === state().get("place")) ?? "overall";
+  const measure = measures.find(({ name }) => name === state().get("score")) ?? measures[0];
+  const names = measures.map(({ name }) => name);
+  show(
+    "published-controls",
+    html`
+      <${Choice} label="Task" name="place" values=${places} chosen=${place} />
+      <${Choice}
+        label="Score"
+        name="score"
+        values=${names}
+        chosen=${measure.name}
+        titles=${Object.fromEntries(measures.map(({ name, title }) => [name, title]))}
+      />
+    `,
+  );
+  const scores = place === "overall" ? app.report.overall : app.report.tasks[place];
+  const value = scoreIn(scores, measure);
+  if (value === null) return show("published-chart", html`<p class="empty">There is no score.</p>`);
+  const ours = {
+    name: app.report.model,
+    value,
+    interval: intervalOf(scores, measure, place === "overall" ? ["overall"] : ["tasks", place]),
+    comparable: app.report.incomparable.length === 0,
+  };
+  return show(
     "published-chart",
-    ...publishedChart(app.published, place, score, alpha(), {
-      name: app.report.model,
-      value,
-      interval,
-      comparable: app.report.incomparable.length === 0,
-    }),
+    html`<${PublishedChart} published=${app.published} place=${place} measure=${measure} ours=${ours} />`,
   );
 }
 
@@ -159,82 +167,84 @@ function drawDetail() {
   const chosen = names.find((name) => name === state().get("detail")) ?? names[0];
   byId("detail-part").hidden = !chosen;
   if (!chosen) return;
-  const { sources, labels } = app.report;
-  put(
-    "detail-controls",
-    el(
-      "div",
-      { class: "tabs", role: "group", "aria-label": "Task" },
-      names.map((name) =>
-        el(
-          "button",
-          {
-            type: "button",
-            "aria-pressed": String(name === chosen),
-            onclick: () => go({ detail: name }, { replace: true }),
-          },
-          name,
-        ),
-      ),
-    ),
-  );
-  const rows = app.counted.filter((row) => row.task === chosen && row.outcome !== "error");
-  const part = (kind, group, first, link) =>
-    scoreTable(
-      first,
-      Object.entries(group[chosen]).map(([name, scores]) =>
-        scoreRow(name, scores, [kind, chosen, name], { floor: null, published: null, link: link(name) }),
-      ),
-    );
-  put(
-    "detail",
-    el("p", {}, `${app.tasks[chosen].title}: ${app.tasks[chosen].question}`),
-    el("h4", {}, "Confusion"),
-    confusionTable(rows, chosen),
-    app.tasks[chosen].several &&
-      el(
-        "p",
-        { class: "note" },
-        "Answers and clips may carry several labels here: each true label counts once for each label named.",
-      ),
-    el("h4", {}, "By source"),
-    part("sources", sources, "Source", (name) => ({ task: chosen, source: name })),
-    el("h4", {}, "By true label"),
-    part("labels", labels, "Label", (name) => ({ task: chosen, label: name })),
-  );
+  const tab = (name) => html`
+    <button
+      type="button"
+      aria-pressed=${String(name === chosen)}
+      onClick=${() => go({ detail: name }, { replace: true })}
+    >${name}</button>
+  `;
+  show("detail-controls", html`<div class="tabs" role="group" aria-label="Task">${names.map(tab)}</div>`);
+  show("detail", html`<${Detail} task=${chosen} />`);
 }
 
+function Detail({ task }) {
+  const { title, question, several } = app.tasks[task];
+  const part = (kind, asked) =>
+    Object.entries(app.report[kind][task]).map(([name, scores]) => ({
+      name,
+      scores,
+      path: [kind, task, name],
+      link: { task, [asked]: name },
+    }));
+  return html`
+    <p>${title}: ${question}</p>
+    <h4>Confusion</h4>
+    <${Confusion} rows=${app.counted.filter((row) => row.task === task && row.outcome !== "error")} task=${task} />
+    ${
+      several &&
+      html`<p class="note">Answers and clips may carry several labels here: each true label counts once for each label named.</p>`
+    }
+    <h4>By source</h4>
+    <${ScoreTable} first="Source" rows=${part("sources", "source")} />
+    <h4>By true label</h4>
+    <${ScoreTable} first="Label" rows=${part("labels", "label")} />
+  `;
+}
+
+/* --- scores against each other, and against length ---------------------------------------------------------- */
+
 function drawLengths() {
-  const rows = app.counted.filter((row) => row.r !== null);
-  if (rows.length < 5) return put("lengths", el("p", { class: "empty" }, "Fewer than five samples have a score."));
+  const rows = app.counted.filter((row) => scoreIn(row.scores, headline()) !== null);
+  if (rows.length < 5) return show("lengths", html`<p class="empty">Fewer than five samples have a score.</p>`);
   const known = rows.every((row) => row.tokens !== null);
   const lengths = rows.map((row) => ({ ...row, length: known ? row.tokens : row.signs }));
   const flat = new Set(lengths.map((row) => row.length)).size < 3;
-  put(
+  const second = ownMeasures()[1];
+  return show(
     "lengths",
-    el("figure", {}, el("figcaption", {}, "Reasoning against Recognition"), reasoningChart(rows)),
-    el(
-      "figure",
-      {},
-      el("figcaption", {}, "Scores against the length of the answer"),
-      flat
-        ? el("p", { class: "note" }, "All answers are about equally long.")
-        : lengthChart(lengths, known ? "tokens" : "characters"),
-      el("p", { class: "note" }, app.length_note),
-    ),
+    html`
+      ${
+        second &&
+        headline().bounded &&
+        html`
+          <figure>
+            <figcaption>${second.title} against ${headline().title}</figcaption>
+            <${ByHeadlineChart} rows=${rows} measure=${second} />
+          </figure>
+        `
+      }
+      <figure>
+        <figcaption>Scores against the length of the answer</figcaption>
+        ${
+          flat
+            ? html`<p class="note">All answers are about equally long.</p>`
+            : html`<${LengthChart} rows=${lengths} unit=${known ? "tokens" : "characters"} />`
+        }
+        <p class="note">${app.length_note}</p>
+      </figure>
+    `,
   );
 }
 
 function drawAgreement() {
   byId("agreement").hidden = app.agreement_notes.length === 0;
-  put(
+  show(
     "agreement",
-    el("h2", {}, "Can the judge be trusted?"),
-    el(
-      "ul",
-      {},
-      app.agreement_notes.map((note) => el("li", {}, note)),
-    ),
+    html`
+      <h2>Can the judge be trusted?</h2>
+      <ul>${app.agreement_notes.map((note) => html`<li>${note}</li>`)}</ul>
+    `,
   );
 }
 
@@ -253,16 +263,16 @@ function drawFailures() {
   );
   const lost = (group) => group.failed + group.error;
   const worst = groups.filter(lost).sort((one, other) => lost(other) - lost(one));
-  if (!worst.length)
-    return put(
-      "failures",
-      el("p", { class: "empty" }, app.counted.length ? "Every answer was right." : "No sample was asked."),
-    );
+  if (!worst.length) {
+    const why = app.counted.length ? "Every answer was right." : "No sample was asked.";
+    return show("failures", html`<p class="empty">${why}</p>`);
+  }
   const line = (group) => {
     const { task, label, source } = group;
     const [said, times] = [...group.named].sort((one, other) => other[1] - one[1])[0];
+    const like = { task, label, source, outcome: "notright" };
     return [
-      samplesLink({ task, label, source, outcome: "notright" }, `${task} · ${label} · ${source}`),
+      html`<${SamplesLink} like=${like}>${task} · ${label} · ${source}<//>`,
       count(group.failed),
       count(group.error),
       count(group.of),
@@ -270,5 +280,6 @@ function drawFailures() {
       `${said} (${times})`,
     ];
   };
-  return put("failures", groupTables(worst, 12, [["Wrong", "Unscored", "Of", "Share", "Mostly answered"], line]));
+  const head = ["Wrong", "Unscored", "Of", "Share", "Mostly answered"];
+  return show("failures", html`<${GroupTables} groups=${worst} shown=${12} head=${head} line=${line} />`);
 }

@@ -36,7 +36,14 @@ def made(number: int, dice: random.Random) -> Record:
     task = list(TASKS)[number % len(TASKS)]
     right = float(dice.random() < 0.4)
     steps = tuple(RatedStep(text=said(30), rating="1/1", reason=said(15)) for _ in range(6))
-    more = {"answer": said(280), "steps": steps, "audio_clue": said(60), "recording": f"{task}/{number // 5}"}
+    more = {
+        "answer": said(280),
+        "steps": steps,
+        "reasoning": 1.0,
+        "cot": (1 + right) / 2,
+        "audio_clue": said(60),
+        "recording": f"{task}/{number // 5}",
+    }
     wave = Waveform(peaks=dice.randbytes(240).hex(), seconds=5.0)
     return record(number, right, task, **more, waveform=wave, predicted=(dice.choice(("joy", "anger", "fear")),))
 

@@ -1,0 +1,116 @@
+"""The page of a run whose data are others than expected: other measures, and a record that lacks something."""
+
+import base64
+import json
+import re
+import zlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright")
+
+from playwright.sync_api import Browser, expect
+
+from reports.kept.past import read_past
+from reports.page.bundle import packed
+from reports.page.run_page import Contents, Linked, write_run_page
+from tests.browser import needs_chromium, watched
+from tests.reports.made_runs import kept, run_of
+from tests.tasks import MEASURE, TASKS
+
+NAMED = "uar"
+
+
+def page_data(file: Path, change: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The data of a page, which are changed on disk if others are given."""
+    text = file.read_text("utf-8")
+    found = re.search(r'(?<=id="page-data">)[^<]*', text)
+    assert found
+    if change is not None:
+        file.write_text(text.replace(found[0], packed(change)), "utf-8")
+    data: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(found[0])))
+    return data
+
+
+def measured_otherwise(data: dict[str, Any]) -> dict[str, Any]:
+    """The same run with one unbounded measure, from -40 to 140 percent, which the first sample lacks."""
+
+    def scores(of: dict[str, Any], value: float) -> dict[str, Any]:
+        kept = {name: one for name, one in of.items() if name not in MEASURE}
+        return {**kept, NAMED: value, "intervals": {NAMED: [value - 0.1, value + 0.1]}}
+
+    report = data["report"]
+    report["overall"] = scores(report["overall"], -0.234)
+    report["tasks"] = {name: scores(one, 1.234) for name, one in report["tasks"].items()}
+    for kind in ("sources", "labels"):
+        report[kind] = {
+            task: {name: scores(one, 0.5) for name, one in group.items()} for task, group in report[kind].items()
+        }
+    report["macro"], report["macro_intervals"] = {NAMED: 1.234}, {NAMED: [1.1, 1.3]}
+    report["published"], report["floors"] = {}, {}
+    count = len(data["index"]["id"])
+    data["index"]["scores"] = {NAMED: [None, *(1.4 - 1.8 * at / (count - 2) for at in range(count - 1))]}
+    data["index"]["tokens"] = [10 * at for at in range(count)]
+    data["measures"] = [{"name": NAMED, "title": "Average recall", "short": "UAR", "bounded": False, "mix": None}]
+    return {**data, "mixed_intervals": {}}
+
+
+@pytest.fixture
+def page_file(tmp_path: Path) -> Path:
+    run = read_past(kept(tmp_path / "run", run_of(12, 9)))
+    records = list(run.records.values())
+    contents = Contents(report=run.report, records=records, counted=records, error=0.05, linked=Linked())
+    write_run_page(run.path, contents)
+    return run.path / "report.html"
+
+
+@needs_chromium
+def test_other_measures_are_shown_by_their_names_and_values(browser: Browser, page_file: Path) -> None:
+    page_data(page_file, measured_otherwise(page_data(page_file)))
+    with watched(browser) as seen:
+        page = seen.open(page_file)
+        expect(page.locator(".tile")).to_have_count(1)
+        for text in ("Average recall", "-23.4", "95 %: -33.4 – -13.4", "mean of tasks 123.4"):
+            expect(page.locator(".tile")).to_contain_text(text)
+        for place in ("#weight", "#published"):
+            expect(page.locator(place)).to_be_hidden()
+        row = page.locator("#task-table tbody tr").first
+        expect(row).to_contain_text("123.4 113.4–133.4")
+        bars = page.locator("#task-table .bar")
+        ends = bars.evaluate_all("bars => bars.map((bar) => Number(bar.style.getPropertyValue('--value')))")
+        assert all(0 <= end <= 1 for end in ends)
+        assert ends[0] > ends[1]
+        ticks = page.locator("#lengths svg [aria-label='y-axis tick label'] text").all_text_contents()
+        assert ticks[0].startswith("−")
+        assert int(ticks[-1]) > 100
+        expect(page.locator("#lengths figure")).to_have_count(1)
+        page.get_by_role("button", name="UAR").click()
+        cells = page.locator("#listing tbody tr").locator("td:nth-child(7)")
+        expect(cells.first).to_have_text("-40.0")
+        expect(cells.last).to_have_text("–")
+        page.locator("#listing tbody a").first.click()
+        expect(page.locator("#sample .scores")).to_have_text("Average recall–")
+        assert seen.troubles == []
+
+
+def test_no_script_spells_a_measure_or_a_task() -> None:
+    words = re.compile(rf"\b({'|'.join({*MEASURE, *(one.title for one in MEASURE.values()), *TASKS})})\b")
+    prose = "rated, as reasoning before the answer"  # of thoughts, whatever is measured
+    for file in files("reports.page").iterdir():
+        if file.name.endswith((".js", "run.html", "compare.html", "frame.html")):
+            assert not words.findall(file.read_text("utf-8").replace(prose, "")), file
+
+
+@needs_chromium
+def test_a_sample_that_cannot_be_shown_says_so_and_the_next_is_shown(browser: Browser, page_file: Path) -> None:
+    with watched(browser) as seen:
+        page = seen.open(page_file)
+        page.evaluate("app.shards.shard(0).then(([first]) => { delete first.rejected; go({ sample: first.id }); })")
+        expect(page.locator("#sample .banner")).to_contain_text("Keep the page and its folder together.")
+        page.keyboard.press("j")
+        expect(page.locator("#sample .steps")).to_be_visible()
+        expect(page.locator("#sample .banner")).to_have_count(0)
+        assert seen.troubles == []
