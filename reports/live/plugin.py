@@ -10,6 +10,7 @@ import pytest
 from benchmark.accounts.limits import Traffic
 from benchmark.local.run import last_words
 from benchmark.plugin import bench_of
+from benchmark.suite import suite_of
 from reports.failures import Failures
 from reports.kept.answered import ROLES, substitutes_of
 from reports.kept.record import Record
@@ -124,7 +125,7 @@ def write_lines(terminal: pytest.TerminalReporter, lines: Iterable[str], **marku
 
 def print_scores(terminal: pytest.TerminalReporter, report: Report, records: Sequence[Record]) -> None:
     """Prints the scores and what must be known beside them."""
-    (title,) = as_lines([f"MME-Emotion: {report.model} (scores in percent)"])
+    (title,) = as_lines([f"{suite_of(report.provenance).title}: {report.model} (scores in percent)"])
     terminal.write_sep("=", title, bold=True)
     write_lines(terminal, score_lines(report, records))
 

@@ -43,11 +43,12 @@ $scripts
 """)
 
 
-def page(title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any]) -> str:
+def page(brand: str, title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any]) -> str:
     """A page's HTML.
 
     Args:
-        title: shown until the script sets its own.
+        brand: the benchmark, as readers know it.
+        title: what the page is about.
         body: the name of the file with what it has above its samples.
         scripts: the names of its scripts, in order.
         data: what the scripts find in the element `page-data`.
@@ -55,9 +56,9 @@ def page(title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any])
     sources = [*map(_asset, _LIBRARIES), *map(_flush, scripts)]
     return _PAGE.substitute(
         policy=_policy(sources),
-        title=escape(title),
+        title=escape(f"{title} · {brand}"),
         style=_flush("page.css"),
-        body=Template(_asset("frame.html")).substitute(own=_asset(body)),
+        body=Template(_asset("frame.html")).substitute(brand=escape(brand), own=_asset(body)),
         data=packed(data),
         scripts="\n".join(f"<script>{source}</script>" for source in sources),
     )

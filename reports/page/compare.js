@@ -22,7 +22,6 @@ function ChangeMark({ change }) {
 }
 
 function draw() {
-  document.title = "Two runs · MME-Emotion";
   show("model", `${app.names[0]} → ${app.names[1]}`);
   show("facts", Object.entries(changes()).map(fact));
   show("chart", html`<${DifferenceChart} differences=${app.differences} />`);

@@ -45,7 +45,7 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
         "index": _index(pairs, measures_of(second.report)),
         "shards": shards,
     }
-    write_whole(file, page("Two runs · MME-Emotion", "compare.html", SCRIPTS, data))
+    write_whole(file, page(suite_of(first.report.provenance).title, "Two runs", "compare.html", SCRIPTS, data))
     return left_out_of(brought)
 
 

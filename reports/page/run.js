@@ -44,7 +44,6 @@ function drawFixed() {
   app.drawn = {};
   app.counted = app.rows.filter((row) => row.counted);
   if (app.counted.length < app.rows.length) standing.counted = "1";
-  document.title = `${report.model} · MME-Emotion`;
   show("model", report.model);
   drawGate(report);
   show("facts", html`<${Facts} report=${report} />`);

@@ -84,8 +84,8 @@ def write_run_page(folder: Path, contents: Contents) -> None:
         name = f"records-{number:03}"
         lines = (record.model_dump_json() for record in records[first : first + SHARD])
         write_whole(folder / PAGE_FOLDER / f"{name}.js", shard(name, lines))
-    title = f"{contents.report.model} · MME-Emotion"
-    write_whole(folder / PAGE, page(title, "run.html", SCRIPTS, _data(contents)))
+    brand = suite_of(contents.report.provenance).title
+    write_whole(folder / PAGE, page(brand, contents.report.model, "run.html", SCRIPTS, _data(contents)))
 
 
 def linked_to(report: Report) -> Linked:

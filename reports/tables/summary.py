@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from benchmark.printed import as_inline_markdown
+from benchmark.suite import suite_of
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.tables.health import health_rows
@@ -16,7 +17,7 @@ def summary_of(report: Report, records: Sequence[Record]) -> str:
     """The summary in GitHub's Markdown."""
     return "\n".join(
         [
-            f"## MME-Emotion: {as_inline_markdown(report.model)}",
+            f"## {as_inline_markdown(suite_of(report.provenance).title)}: {as_inline_markdown(report.model)}",
             "",
             *_verdict(report),
             f"{counts_of(records)}; scores in percent.",
