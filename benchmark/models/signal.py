@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.clip import Frame, Sound
+from benchmark.errors import ModelError
 from benchmark.model import Answer
 from benchmark.models.circumplex import Point, nearest
 from benchmark.prompt import Modality, Prompt
@@ -131,7 +132,15 @@ class SignalModel:
     modalities: frozenset[Modality] = frozenset({"video", "audio"})
 
     async def watch(self, sample: Sample, shown: Prompt) -> Answer:
-        """What it sees and hears, what that suggests, and the nearest of the sample's labels."""
+        """What it sees and hears, what that suggests, and the nearest of the sample's labels.
+
+        Raises:
+            ModelError: there is no clip to look at, or no label to choose.
+        """
+        if not shown.frames and shown.sound is None:
+            raise ModelError("signal was given neither frames nor sound.")
+        if not sample.label_set:
+            raise ModelError("signal chooses among candidate labels, and the sample has none.")
         said = await asyncio.to_thread(describe, shown, sample.label_set, several=sample.task.several)
         return Answer(text=said, model=self.name, ending="whole")
 

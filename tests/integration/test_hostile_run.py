@@ -142,7 +142,7 @@ def test_a_command_ends_cleanly_when_nobody_reads_on_and_when_it_is_interrupted(
 
 _WAITING = """
 import sys, time
-from reports import run_commands
+from reports.commands import run as run_commands
 from reports.cli import main
 
 def waiting(folder):

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from string import Template
@@ -12,10 +13,11 @@ from PIL import Image
 from benchmark.clip import Sound
 from benchmark.clips.reader import ClipReader
 from benchmark.data.dataset import read_samples
+from benchmark.errors import ModelError
 from benchmark.models.asking import Prompter, Watching
 from benchmark.models.signal import FaceMeasure, SignalModel, VoiceMeasure, measure_face, measure_voice
 from benchmark.models.templates import read_templates
-from benchmark.prompt import Modality
+from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import Cache
 from benchmark.suite import find_suite
 from evaluators.judge.labels import named_labels
@@ -86,6 +88,20 @@ def test_an_open_mouth_is_higher_than_a_closed_one() -> None:
 def test_a_grey_picture_shows_no_face() -> None:
     Image.new("RGB", (64, 64), (128, 128, 128)).save(buffer := BytesIO(), "jpeg")
     assert measure_face(buffer.getvalue()) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown", "reason"),
+    [
+        (("happy", "sad"), Prompt(text=""), "neither frames nor sound"),
+        ((), Prompt(text="", sound=tone(200)), "candidate labels"),
+    ],
+)
+def test_a_sample_without_candidates_or_material_is_refused(
+    labels: tuple[str, ...], shown: Prompt, reason: str
+) -> None:
+    with pytest.raises(ModelError, match=reason):
+        asyncio.run(SignalModel().watch(replace(SAMPLES[0], label_set=labels), shown))
 
 
 @pytest.mark.parametrize(
