@@ -49,6 +49,7 @@ _AGAIN_IN = re.compile(
 _AGAIN_IN_WORDS = re.compile(r"\b(?:try again|retry) (?:in|after) ([0-9.]+) ?(second|minute|hour)", re.IGNORECASE)
 _LONG_UNITS = {"second": 1, "minute": 60, "hour": 3600}
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
+_CONTROLS = "".join(map(chr, range(33)))
 _PAGE = re.compile(r"\s*(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
 
 
@@ -142,7 +143,7 @@ def _words(told: object, depth: int = 0) -> str:
 def _page_title(page: str) -> str:
     """What a page for browsers is called; empty where it has no title."""
     title = _TITLE.search(page[:LOOKED_AT])
-    name = one_line(title[2], LOOKED_AT) if title else ""
+    name = title[2].strip(_CONTROLS) if title else ""  # on one line once what is secret is out
     return f"a web page, “{name}”" if name else ""
 
 

@@ -286,7 +286,7 @@ class EndpointModel:
         if pause is not None and (pause <= PATIENCE_SECONDS or len(self._accounts) > 1):
             account.pause(pause)
         name = told.get("model")
-        return parse_reply(told), _text(head_of(name, self.redacted) if isinstance(name, str) else None)
+        return parse_reply(told, self.redacted), _text(head_of(name, self.redacted) if isinstance(name, str) else None)
 
     def _usage(self, told: Mapping[str, Any], seconds: float) -> Usage:
         usage, price = usage_of(told), self.endpoint.price

@@ -114,10 +114,11 @@ def secrets_in(parameters: object) -> Iterator[str]:
     """The secrets among parameters, nested ones too."""
     if isinstance(parameters, Mapping):
         for name, value in parameters.items():
-            if is_secret(str(name), value):
-                yield from (value, *value.split(" ")[1:])  # of `Bearer KEY`, the key too
-            else:
-                yield from secrets_in(value)
+            for part in _several(value):
+                if is_secret(str(name), part):
+                    yield from (part, *part.split(" ")[1:])  # of `Bearer KEY`, the key too
+                else:
+                    yield from secrets_in(part)
     elif isinstance(parameters, list | tuple):
         for part in parameters:
             yield from secrets_in(part)
@@ -126,11 +127,18 @@ def secrets_in(parameters: object) -> Iterator[str]:
 def masked(parameters: Any, mask: Callable[[str], str] = lambda secret: f"{MASK} {signature(secret)}") -> Any:
     """Parameters as they may be told: in place of a secret stands what tells it from others and does not yield it."""
     if isinstance(parameters, Mapping):
-        return {
-            name: mask(value) if is_secret(str(name), value) else masked(value, mask)
-            for name, value in parameters.items()
-        }
+        return {name: _masked_of(str(name), value, mask) for name, value in parameters.items()}
     return [masked(part, mask) for part in parameters] if isinstance(parameters, list | tuple) else parameters
+
+
+def _masked_of(name: str, value: Any, mask: Callable[[str], str]) -> Any:
+    parts = [mask(part) if is_secret(name, part) else masked(part, mask) for part in _several(value)]
+    return parts if isinstance(value, list | tuple) else parts[0]
+
+
+def _several(value: Any) -> list[Any]:
+    """The values of a parameter: those of a list, of which each may be a secret, or the only one."""
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def redacted(parameters: Any) -> Any:

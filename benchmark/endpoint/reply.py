@@ -3,11 +3,12 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from benchmark.endpoint.redaction import head_of
 from benchmark.model import Ending
 from benchmark.text import LONGEST_NAME, one_line
 from benchmark.usage import MOST_USD, Usage, count_of
@@ -140,8 +141,10 @@ def _refuse_other(response: "httpx2.Response") -> None:
         raise NoCompletion("a web page in place of JSON; give the URL of the API, up to its /v1")
 
 
-def parse_reply(reply: Mapping[str, Any]) -> Reply:
+def parse_reply(reply: Mapping[str, Any], redact: Callable[[str], str] = str) -> Reply:
     """The words of a chat completion, whatever its shape.
+
+    `redact` takes off what must not be told of the reason that errors quote, before that is cut or cased.
 
     Raises:
         ErrorInside: it is an error.
@@ -155,7 +158,7 @@ def parse_reply(reply: Mapping[str, Any]) -> Reply:
         raise ErrorInside(status_named(told), told)
     if not choice:
         raise ErrorInside(status_named(reply), _without_usage(reply))
-    reason = _reason(choice)
+    reason = _reason(choice, redact)
     ending = _ending(reason)
     if ending is None and _GIVEN_UP.search(reason):
         raise GivenUp(f"gave up on its reply ({reason})")
@@ -163,13 +166,13 @@ def parse_reply(reply: Mapping[str, Any]) -> Reply:
     return _said(message, ending, reason)
 
 
-def _reason(choice: Mapping[str, Any]) -> str:
+def _reason(choice: Mapping[str, Any], redact: Callable[[str], str]) -> str:
     """Why a reply is over, in the server's word, else in that of whoever it asked."""
     for name in ("finish_reason", "native_finish_reason", "stop_reason"):
         told = choice.get(name)
         word = told.get("type") or told.get("reason") if isinstance(told, dict) else told
         if isinstance(word, str) and word:
-            return one_line(word.lower().replace("-", "_"), LONGEST_NAME)
+            return one_line(head_of(word, redact).lower().replace("-", "_"), LONGEST_NAME)
     return ""
 
 

@@ -104,6 +104,8 @@ def test_a_name_says_whether_its_value_is_a_secret() -> None:
     assert [name for name in SECRET_NAMES.split() if not is_secret(name, "value")] == []
     assert [name for name in PLAIN_NAMES.split() if is_secret(name, "value")] == []
     assert not is_secret("api_key", 5)
+    assert masked({"api_keys": ["a", "b"]}, lambda _: MASK) == {"api_keys": [MASK, MASK]}
+    assert [*secrets_in({"api_keys": ["first", "Bearer second"]})] == ["first", "Bearer second", "second"]
     assert not is_secret("", "value")
 
 
