@@ -54,16 +54,16 @@ def test_every_option_that_is_named_exists(document: Path, known: set[str], caps
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "phrase"),
     [
         ("README.md", "95 % interval"),
         ("README.md", "sent again with growing pauses, up to eight times"),
         ("README.md", "If the first eight samples all fail in the same way, the run stops"),
-        ("README.md", "after a quarter of an hour the run ends"),
-        ("README.md", "gives three 5xx in a row, is taken out"),
+        ("README.md", "After 15 minutes the run ends"),
+        ("README.md", "returns three 5xx in a row, is taken out of use"),
         ("README.md", "after 1, 2, 4, … 30 s one request tries it again"),
         ("README.md", "to a factor of two once there are 50"),
-        ("README.md", "a judge whose reply could not be used three times"),
+        ("README.md", "a judge whose reply was unusable three times"),
         ("README.md", "a line does, twice a minute"),
         ("README.md", "(default 20)"),
         ("docs/providers.md", "60 days"),
@@ -76,9 +76,9 @@ def test_every_option_that_is_named_exists(document: Path, known: set[str], caps
         ("docs/statistics.md", "draws up to a thousand of them"),
     ],
 )
-def test_what_tests_take_for_a_limit_is_what_people_are_told(document: str, told: str) -> None:
-    """The tests of these limits hold the numbers themselves: who changes one changes its document and its test."""
-    assert told in " ".join((ROOT / document).read_text("utf-8").split())
+def test_the_limits_that_tests_hold_are_documented(document: str, phrase: str) -> None:
+    """The tests of these limits hold the numbers themselves: change a limit in its document and its test alike."""
+    assert phrase in " ".join((ROOT / document).read_text("utf-8").split())
 
 
 def test_every_link_leads_to_a_file() -> None:

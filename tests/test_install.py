@@ -69,6 +69,6 @@ def test_this_environment_holds_what_is_locked() -> None:
     assert strange == {}, "install with make, or run make lock"
 
 
-def test_each_python_that_is_tried_is_one_that_the_readme_names() -> None:
-    (said,) = re.findall(r"Python (3\.[\d., and3]+) are tried", (ROOT / "README.md").read_text("utf-8"))
+def test_each_python_that_is_tested_is_one_that_the_readme_names() -> None:
+    (said,) = re.findall(r"Python (3\.[\d., and3]+) are tested", (ROOT / "README.md").read_text("utf-8"))
     assert tuple(re.findall(r"3\.\d+", said)) == PYTHONS
