@@ -120,14 +120,14 @@ def _refuse_what_means_nothing(config: pytest.Config) -> None:
     given = [flag_of(name) for name in OF_CASES if config.getoption(name)]
     if given and not runs_cases(config) and not (config.option.help or config.option.version):
         raise pytest.UsageError(
-            f"{given[0]} is about the benchmark's cases, and they are not among what pytest is to collect"
-            f" ({' '.join(config.args)}): add {CASES}."
+            f"{given[0]} applies to the benchmark's cases, which are not among what pytest collects"
+            f" ({' '.join(config.args)}); add {CASES}."
         )
     options = config.stash[REPORT_OPTIONS]
     going_by = [name for name in OF_FAILURES if config.getoption(name, None)]
     if going_by and (options.gate or options.baseline) and asks(config):
         raise pytest.UsageError(
-            f"--{going_by[0]} asks what failed last time, and no gate can be decided over that: leave one of them away."
+            f"--{going_by[0]} selects what failed last time, on which no gate can be decided; omit one of them."
         )
 
 
@@ -167,9 +167,9 @@ def _put_to(gate: Gate, background: Background, config: pytest.Config) -> None:
 def _gate(config: pytest.Config) -> Gate | None:
     options = config.stash[REPORT_OPTIONS]
     if options.until_decided and bench_of(config).options.shard:
-        raise RunError("--until-decided needs all samples in one run: leave --shard away.")
+        raise RunError("--until-decided needs all samples in one run; omit --shard.")
     if options.until_decided and not (options.gate or options.baseline):
-        raise RunError("--until-decided stops when a gate is settled: add --gate=FILE.toml or --baseline=RUN.")
+        raise RunError("--until-decided needs a gate; add --gate=FILE.toml or --baseline=RUN.")
     return read_gate(options.gate, options.baseline, options.baseline_allow, allow_substitute=options.allow_substitute)
 
 

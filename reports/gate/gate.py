@@ -20,9 +20,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from benchmark.errors import DataError, RunError
-from benchmark.options import split
 from benchmark.storage.given import read_whole
 from benchmark.task import TASKS
+from benchmark.text import did_you_mean
+from benchmark.values import split
 from reports.kept.past import COMPARED
 from reports.kept.report import POINT, SCORE_NAMES, SHOWN, JudgeHealth, Kind, ScoreName, Share, Stated
 
@@ -42,7 +43,8 @@ def _place(name: str) -> str:
 
 def _aspect(name: str) -> str:
     if name not in (*COMPARED, SAMPLES):
-        raise ValueError(f"`{name}` is none of {', '.join((*COMPARED, SAMPLES))}")
+        known = (*COMPARED, SAMPLES)
+        raise ValueError(f"must be some of {', '.join(known)}, got {name}{did_you_mean(name, known)}")
     return name
 
 

@@ -64,7 +64,7 @@ def test_a_node_lost_on_the_way_costs_nothing(
     ("arguments", "said"),
     [
         (("--engine=ray", "-n2"), "--engine=ray has the cluster's nodes compute, not processes of this machine"),
-        (("--engine=dask",), "--engine=dask is unknown: give ray, or ray:HOST:PORT of a cluster"),
+        (("--engine=dask",), "--engine must be ray, or ray:HOST:PORT of a cluster, got dask"),
         (("--engine=ray", "--model=signal"), "--engine=ray loads models of hf:, and this run has none"),
     ],
 )

@@ -61,7 +61,7 @@ def words(kept: Path, folder: Path, *arguments: str, gate: str = "low") -> list[
         ("-k ML_ER", 0, "42 of 48 samples were left out by -k, -m or the like"),
         ("-k nothing", 5, "deselected"),
         ("--limit=0", 4, "limit"),
-        ("-p cacheprovider --lf", 4, "--lf asks what failed last time"),
+        ("-p cacheprovider --lf", 4, "--lf selects what failed last time"),
         ("--collect-only", 0, "48 tests collected"),
         ("--estimate", 0, "nothing has been asked"),
         ("tests/test_docs.py", 4, "--gate is about the benchmark's cases"),
