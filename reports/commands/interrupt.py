@@ -1,4 +1,4 @@
-"""Ctrl-C while a command writes."""
+"""Ctrl-C while a command writes files."""
 
 import signal
 import sys
@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+INTERRUPTED = "mme-emotion: interrupted"
 
 
 @contextmanager
@@ -25,7 +27,7 @@ def uninterrupted(written: str) -> Iterator[None]:
         if pressed:
             signal.default_int_handler(number, frame)
         pressed = True
-        print(f"mme-emotion: finishing {written}; press Ctrl-C again to stop at once", file=sys.stderr)
+        print(f"{INTERRUPTED}; finishing {written} first, press Ctrl-C again to stop at once", file=sys.stderr)
 
     usual = signal.signal(signal.SIGINT, note)
     try:
@@ -33,4 +35,4 @@ def uninterrupted(written: str) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, usual)
     if pressed:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(INTERRUPTED)  # with an argument: it has been printed
