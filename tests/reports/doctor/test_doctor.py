@@ -426,3 +426,19 @@ def test_a_checkpoint_is_examined_without_loading_it(
     assert told["weights"]["state"] == told["device"]["state"] == "ok"
     assert main(["doctor", "--model=hf:/no/such/folder"]) == 1
     assert "names nothing: there is no such folder" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["doctor", "--modle", "signal"], "unknown option --modle; did you mean --model?"),
+        (["judge", "check", "--judge=rules", "--judge-optoin=a=1"], "did you mean --judge-option?"),
+        (["judge", "chekc"], "did you mean check?"),
+    ],
+)
+def test_what_is_mistyped_is_answered_with_what_is_like_it(
+    command: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert (ended.value.code, said in capsys.readouterr().err) == (2, True)
