@@ -176,7 +176,8 @@ def _read(path: Path) -> Gate:
         if found["type"] == "extra_forbidden":
             raise RunError(f"--gate: {path} sets `{where}`, which is no key of a gate; see docs/gate.md.") from error
         said = found["msg"].removeprefix("Value error, ")
-        raise RunError(f"--gate: `{where}` in {path} is malformed: {said}") from error
+        wrong = said if said.startswith("must ") else f"is malformed: {said}"
+        raise RunError(f"--gate: `{where}` in {path} {wrong}") from error
 
 
 def criteria_of(gate: Gate, tasks: Sequence[str], floors: Mapping[str, float]) -> tuple[Criterion, ...]:

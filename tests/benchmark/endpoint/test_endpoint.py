@@ -338,7 +338,7 @@ def test_where_all_are_dead_the_last_cause_ends_the_run(monkeypatch: pytest.Monk
         monkeypatch.setattr(f"benchmark.accounts.{module}.PATIENCE_SECONDS", 0.01)
     limits = Limits(backoff=0.001)
     urls = free_url(), free_url()
-    with pytest.raises(RunError, match=r"cannot be reached .* Nobody was answered .* the same command goes on"):
+    with pytest.raises(RunError, match=r"cannot be reached .* No request was answered .* the same command goes on"):
         ask(limited(limits, *urls))
     assert limits.traffic.requests > 2
     assert limits.traffic.out == 2
