@@ -73,7 +73,7 @@ class JudgeError(EmotionError):
 
 
 class RunError(EmotionError):
-    """The run as asked for cannot start."""
+    """The run cannot start, or cannot go on: most causes, such as a refused key, may show at either time."""
 
 
 class NotKept(RunError):

@@ -1,9 +1,9 @@
-"""What pytest sees of the questions and of whoever answers them: options, parametrisation, the `model` fixture."""
+"""The pytest plugin of the samples and the model under test: options, parametrisation, the `model` fixture."""
 
 import asyncio
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache, partial
@@ -27,7 +27,7 @@ from benchmark.local.run import LocalRun, Site
 from benchmark.model import Answer, Connected, Model, Respondent, Watcher
 from benchmark.models.asking import Asking, Prompter, Watching
 from benchmark.models.cached import CachedModel
-from benchmark.options import declared, flag_of, parse_options, read_option_file
+from benchmark.options import declare, declared, flag_of, parse_options, read_option_file
 from benchmark.prompt import Prompt
 from benchmark.run_setup import Bench, BenchmarkOptions, prepare
 from benchmark.storage.cache import Cache
@@ -35,11 +35,15 @@ from benchmark.storage.digests import Contents
 from benchmark.storage.passing import passing_folder, sweep
 from benchmark.suite import find_suite
 from benchmark.task import Sample
+from benchmark.text import did_you_mean
 
 T = TypeVar("T")
 
 PYTEST_S_OWN = frozenset({"filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"})
 """Markers that change what pytest does; a source of such a name is no marker."""
+
+TITLE = "MME-Emotion: the samples and the model under test"
+"""Of the options, in `pytest --help`."""
 
 CASES = Path(__file__).resolve().with_name("test_mme_emotion.py")
 
@@ -61,13 +65,9 @@ LEFT_OUT = "mme_emotion_left_out"
 
 def add_options(parser: pytest.Parser, title: str, kind: type[Any]) -> None:
     """Declares the dataclass's options, each with its ini twin."""
-    group = parser.getgroup(title)
-    for declaration in declared(kind):
-        text, metavar = declaration.metadata["help"], declaration.metadata["metavar"]
-        shape: dict[str, Any] = {"metavar": metavar} if metavar else {"action": "store_true"}
-        shape |= {"action": "append"} if declaration.metadata["repeated"] else {}
-        group.addoption(flag_of(declaration.name), help=text, default=None, **shape)
-        parser.addini(f"mme_{declaration.name}", help=f"as {flag_of(declaration.name)}", default=None)
+    declare(kind, parser.getgroup(title).addoption)
+    for one in declared(kind):
+        parser.addini(f"mme_{one.name}", help=f"as {one.flag}", default=None)
 
 
 def read_options(config: pytest.Config, kind: type[T]) -> T:
@@ -77,11 +77,9 @@ def read_options(config: pytest.Config, kind: type[T]) -> T:
         pytest.UsageError: one is malformed.
     """
     path = config.getoption("--config")
-    names = [declaration.name for declaration in declared(kind)]
     with usage_errors():
-        kept = read_option_file(Path(path), partial(_is_option, config)) if path else {}
-        given = {name: _given(config, name, kept) for name in names}
-        return parse_options(kind, {name: value for name, value in given.items() if value not in (None, "")})
+        kept = read_option_file(Path(path), partial(_names, config)) if path else {}
+        return parse_options(kind, {one.name: _given(config, one.name, kept) for one in declared(kind)})
 
 
 def _given(config: pytest.Config, name: str, kept: Mapping[str, object]) -> object:
@@ -94,16 +92,33 @@ def given_as(config: pytest.Config, name: str) -> str:
     flag, path = flag_of(name), config.getoption("--config")
     if config.getoption(flag):
         return flag
-    kept = read_option_file(Path(path), partial(_is_option, config)) if path else {}
+    kept = read_option_file(Path(path), partial(_names, config)) if path else {}
     return f"{flag}, set in {path}," if name in kept else f"mme_{name}, an ini option (-o mme_{name}= empties it),"
 
 
-def _is_option(config: pytest.Config, name: str) -> bool:
+def _names(config: pytest.Config) -> list[str]:
+    """The names of all options of the suite: those of pytest's options that have an ini twin."""
+    return [name for name in vars(config.option) if _is_ours(config, name)]
+
+
+def _is_ours(config: pytest.Config, name: str) -> bool:
     try:
         config.getini(f"mme_{name}")
     except ValueError:
         return False
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: Sequence[str]
+) -> Generator[None, None, None]:
+    """Once all options are known, refuses an unknown one that looks like one of the suite's, and names that."""
+    yield
+    for argument in parser.parse_known_and_unknown_args(args)[1]:
+        flag = argument.partition("=")[0]
+        if flag.startswith("--") and (hint := did_you_mean(flag, map(flag_of, [*_names(early_config), "config"]))):
+            raise pytest.UsageError(f"unknown option {flag}{hint}")
 
 
 @contextmanager
@@ -179,7 +194,7 @@ def common_folder(config: pytest.Config) -> Path:
             config.stash[COMMON_FOLDER] = stack.enter_context(passing_folder())
         except OSError as error:
             raise pytest.UsageError(
-                f"No temporary folder can be made ({error.strerror}): make room, or name another with TMPDIR=DIR."
+                f"Cannot create a temporary folder ({error.strerror}); free space, or set TMPDIR to another folder."
             ) from error
     return config.stash[COMMON_FOLDER]
 
@@ -221,9 +236,11 @@ def _cluster(config: pytest.Config) -> RayCluster | None:
         return None
     name, _, address = options.engine.partition(":")
     if name != "ray" or address.startswith("//"):
-        raise RunError(f"--engine={options.engine} is unknown: give ray, or ray:HOST:PORT of a cluster.")
+        raise RunError(
+            f"--engine must be ray, or ray:HOST:PORT of a cluster, got {options.engine}{did_you_mean(name, ['ray'])}"
+        )
     if is_worker(config) or config.getoption("tx", None):
-        raise RunError("--engine=ray has the cluster's nodes compute, not processes of this machine: leave -n away.")
+        raise RunError("--engine=ray computes on the nodes of the cluster, not in processes of this machine; omit -n.")
     return RayCluster(address, options.gpus_per_worker, partial(cache_of, config))
 
 
@@ -241,10 +258,10 @@ def _limits(config: pytest.Config) -> Limits:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options about questions and model."""
-    add_options(parser, "MME-Emotion: the questions, and who answers", BenchmarkOptions)
-    parser.getgroup("MME-Emotion: the questions, and who answers").addoption(
-        "--config", metavar="FILE", help="TOML file with any of these options; the command line wins"
+    """Declares the options of samples and model."""
+    add_options(parser, TITLE, BenchmarkOptions)
+    parser.getgroup(TITLE).addoption(
+        "--config", metavar="FILE", help="TOML file of options of the suite; those of the command line take precedence"
     )
 
 
@@ -289,7 +306,7 @@ def _open_cache(config: pytest.Config) -> Cache:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[object]) -> None:
-    """Takes down how many workers there will be."""
+    """Records the number of workers."""
     config.stash[WORKERS] = len(specs)
 
 
@@ -325,8 +342,8 @@ def _tell(config: pytest.Config, node: Node, cases: Sequence[int]) -> None:
         deal_of(config, node.gateway.id).tell(cases)
     except OSError as error:
         pytest.exit(
-            f"The temporary folder {common_folder(config)} cannot be written ({error.strerror}): make room, or name"
-            " another with TMPDIR=DIR. The same command goes on.",
+            f"Cannot write to the temporary folder {common_folder(config)} ({error.strerror}); free space, or set"
+            " TMPDIR to another folder, then run the same command again to continue.",
             returncode=pytest.ExitCode.INTERNAL_ERROR,
         )
 

@@ -1,4 +1,4 @@
-"""A run's questions and who answers them: the options, and what is made of them."""
+"""The samples of a run and the model under test: their options, and what is made of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,35 +16,34 @@ from benchmark.local.run import LocalRun
 from benchmark.model import Model, Respondent, Watcher
 from benchmark.models.find import ModelOptions, find_respondent
 from benchmark.models.templates import read_templates
-from benchmark.options import Listed, Parameters, Prices, option, split
+from benchmark.options import option
 from benchmark.suite import DEFAULT, Suite, find_suite
 from benchmark.task import Sample
+from benchmark.values import Listed, Parameters, Prices, split
 
 Modalities = Annotated[tuple[Literal["video", "audio"], ...], BeforeValidator(split)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOptions:
-    """Which questions, and who answers them."""
+    """The samples, and the model under test."""
 
     model: str = option(
         "signal", "SPEC", "model under test: a catalogued name, openai:NAME, hf:FOLDER_OR_ID, answers:FILE, signal,"
         " random, majority or python:MODULE:ATTR (default: signal)"
     )  # fmt: skip
     base_url: Listed = option((), "URL", "endpoint of openai:NAME; several, comma-separated, share the load")
-    api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
+    api_key_env: str | None = option(None, "VARIABLE", "environment variable with the key of that endpoint")
     model_option: Parameters = option(
         (),
         "K=V,…",
-        "request parameters for the model: temperature=0.2,max_tokens=900; for hf: how it is loaded as well",
+        "request parameters for the model, e.g. temperature=0.2,max_tokens=900; for hf: also how it is loaded",
     )
     gpus_per_worker: Annotated[int, Field(ge=1)] = option(
-        1, "N", "GPUs that each process takes for models of hf:; a model is spread over them (default: 1)"
-    )
-    engine: str | None = option(
-        None, "ray[:ADDRESS]", "where models of hf: are loaded: on a Ray cluster, else on this machine"
+        1, "N", "GPUs of each process for hf: models; a model is spread over them (default: 1)"
     )
     suite: str = option(DEFAULT, "NAME", f"which benchmark (default: {DEFAULT})")
+    engine: str | None = option(None, "ray[:ADDRESS]", "load hf: models on a Ray cluster (default: on this machine)")
     data: str | None = option(
         None,
         "WHERE",
@@ -52,54 +51,58 @@ class BenchmarkOptions:
     )
     tasks: Listed = option((), "NAMES", f"only these tasks, comma-separated: {', '.join(find_suite().tasks)}")
     limit: Annotated[int, Field(ge=1)] | None = option(
-        None, "N", "only N samples, stratified over task and label, the same ones every time"
+        None, "N", "only N samples, stratified by task and label, the same ones every time"
     )
     shard: str | None = option(None, "K/N", "only the K-th of N equal parts of the samples")
     concurrency: Annotated[int, Field(ge=1)] | None = option(
-        None, "N", "requests in flight, of all processes together (default: what the provider usually takes)"
+        None, "N", "requests in flight, over all processes (default: the provider's usual limit)"
     )
     request_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
-        300.0, "SECONDS", "how long a request may take before it is sent again (default: 300)"
+        300.0, "SECONDS", "time after which a request is sent again (default: 300)"
     )
     price: Prices = option(
-        (), "NAME=IN/OUT,…", "USD per million input and output tokens, in place of what the package genai-prices says"
+        (), "NAME=IN/OUT,…", "price in USD per million input and output tokens (default: from the package genai-prices)"
     )
     max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = option(
-        None, "USD", "stop before the requests of this run cost more"
+        None, "USD", "stop before this run costs more"
     )
     estimate: bool = option(
         default=False,
         metavar="",
-        text="only say what would be asked and what that costs; nothing is asked, no key is needed",
+        text="print what the run would ask and cost, then stop; sends nothing and needs no key",
     )
-    frames: Annotated[int, Field(ge=1)] = option(10, "N", "frames that the model sees at most (default: 10)")
+    frames: Annotated[int, Field(ge=1)] = option(10, "N", "maximum number of frames that the model sees (default: 10)")
     fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
-        1.0, "F", "frames a second that the model sees (default: 1)"
+        1.0, "F", "frames per second that the model sees (default: 1)"
     )
     spread: bool = option(
         default=False,
         metavar="",
-        text="take the frames of a clip that is longer than they show from the whole of it, evenly, for the judge too",
+        text="spread the frames evenly over the whole of a long clip, for the judge too",
     )
     clip_limits: Limited = option(
         USUAL,
         "K=V,…",
-        "what a clip may take: sound_seconds=300 (its sound is cut there), megapixels=9 of a picture, decoded_gb=32 of"
-        " pictures that are decoded to get at its frames, request_mb=32 of a request (default: as the provider takes)",
+        "limits on a clip: sound_seconds=300 (longer sound is cut), megapixels=9 of a picture, decoded_gb=32 of decoded"
+        " pictures, request_mb=32 of a request (default: the provider's limit)",
     )
-    modalities: Modalities = option((), "LIST", "what the model is given: video,audio (default: what it takes)")
-    decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "decoder of frames: pyav or decord (default: pyav)")
-    prompts: Path | None = option(None, "DIR", "prompt templates that replace those of the same name")
-    cache: Path | None = option(None, "DIR", "where decoded frames and replies are kept (default: the user's cache)")
+    modalities: Modalities = option((), "LIST", "what the model is sent: video,audio (default: all that it takes)")
+    decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "decoder for frames: pyav or decord (default: pyav)")
+    prompts: Path | None = option(
+        None, "DIR", "folder of prompt templates, which replace the built-in ones of the same name"
+    )
+    cache: Path | None = option(
+        None, "DIR", "folder of the cache of frames and replies (default: in the user's cache folder)"
+    )
     cache_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] = option(
-        20.0, "GB", "how much of frames and sound is kept, least recently used goes (default: 20)"
+        20.0, "GB", "size up to which frames and sound are cached; the least recently used are deleted (default: 20)"
     )
-    no_cache: bool = option(default=False, metavar="", text="keep nothing beyond this run, and use nothing kept")
+    no_cache: bool = option(default=False, metavar="", text="neither use nor fill the cache")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The questions of this run and who answers them, ready to start; `asks` is whether anybody will be asked."""
+    """The samples of this run and the model under test, ready to start; `asks` is whether any request will be sent."""
 
     options: BenchmarkOptions
     suite: Suite
@@ -112,21 +115,23 @@ class Bench:
     asks: bool = True
 
     def check_engine(self) -> None:
-        """Refuses an engine that nobody would use.
+        """Refuses an engine that no model would use.
 
         Raises:
-            RunError: no model of the run is loaded by us.
+            RunError: no model of the run is loaded by the suite.
         """
         if self.options.engine is not None and self.local.is_empty:
-            raise RunError(f"--engine={self.options.engine} loads models of hf:, and this run has none: leave it away.")
+            raise RunError(
+                f"--engine={self.options.engine} applies to hf: models only, and this run has none; omit it."
+            )
 
 
 def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks: bool = True) -> Bench:
-    """The questions and the respondent that the options name; where nobody `asks`, no key is needed.
+    """The samples and the respondent that the options name; if nothing `asks`, no key is needed.
 
     Raises:
-        RunError: the samples, the selection or the model are not to be had, or the model takes nothing of what it is to
-            be sent.
+        RunError: the samples, the selection or the model cannot be used, or the model takes nothing of what it would be
+            sent.
     """
     suite = find_suite(options.suite)
     dataset = read_samples(options.data or "demo", suite)
@@ -161,11 +166,11 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
 
 
 def _check_modalities(options: BenchmarkOptions, model: Model | Watcher) -> None:
-    """Refuses a model of which every sample would fail, one by one, for want of anything to send it."""
+    """Refuses a model that takes nothing of what it would be sent: every sample would fail."""
     if model.modalities.isdisjoint(options.modalities):
         takes = ",".join(sorted(model.modalities & {"video", "audio"}))
         asked = ",".join(options.modalities)
         raise RunError(
-            f"{options.model} takes {takes} alone, and is to be sent {asked}: send what it takes"
-            f" (--modalities={takes}), or name a model that takes {asked}."
+            f"{options.model} takes {takes} only, but --modalities is {asked}; use --modalities={takes}, or a model"
+            f" that takes {asked}."
         )

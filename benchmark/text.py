@@ -1,9 +1,11 @@
 """Text and JSON as the files of people and programs hold them, made fit for use."""
 
+import difflib
 import json
 import math
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmark.errors import DataError
@@ -35,6 +37,17 @@ def one_line(text: str, most: int) -> str:
     """The text on one line of so many characters at most, without what would steer a terminal."""
     plain = "".join(sign if sign.isprintable() else " " for sign in storable(text[: 20 * most]))
     return printable(" ".join(plain.split()))[:most]
+
+
+def similar(name: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> list[str]:
+    """The known names most like this one, whatever their case, at most so many; empty if none is like it."""
+    folded = {other.casefold(): other for other in known}
+    return [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=most, cutoff=cutoff)]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: `; did you mean NAME?`, or nothing if no known name is like it."""
+    return "".join(f"; did you mean {other}?" for other in similar(name, known))
 
 
 def mended(value: object) -> object:

@@ -1,12 +1,12 @@
-"""Who judges in a run: the options, and the agents that they name."""
+"""The agents that judge in a run: their options, and the agents made of them."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from string import Template
-from typing import Annotated
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -16,9 +16,11 @@ from benchmark.errors import RunError
 from benchmark.model import Model
 from benchmark.models.find import ModelOptions
 from benchmark.models.templates import check_replacements, read_templates
-from benchmark.options import Listed, Parameters, option
+from benchmark.options import option, option_group
+from benchmark.prompt import Modality
 from benchmark.run_setup import Bench
 from benchmark.text import SEATS
+from benchmark.values import Listed, Parameters
 from evaluators.judge.extractor import TEXTS as EXTRACTED
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.fence import fenced
@@ -33,39 +35,65 @@ PROMPTS = Path(__file__).parent / "prompts"
 DEMO_NAME = "demo"
 
 
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOptions(Generic[S]):
+    """Which model an agent is, and how it is asked.
+
+    Attributes:
+        spec: what `find` looks up; of several, each in turn.
+        base_url: endpoints of `openai:NAME`.
+        api_key_env: environment variable with their key.
+        option: parameters of each request.
+    """
+
+    spec: S = option(None, "SPEC", "model")
+    base_url: Listed = option((), "URL", "endpoint of the {} if it is openai:NAME (default: --base-url)")
+    api_key_env: str | None = option(None, "VARIABLE", "environment variable with the key of that endpoint")
+    option: Parameters = option((), "K=V,…", "request parameters for the {}, as for --model-option")
+
+    def over(self, shared: ModelOptions, modality: Modality) -> ModelOptions:
+        """The options of a model that is asked as this agent; `shared` has what all models of the run share."""
+        return replace(
+            shared,
+            base_urls=self.base_url,
+            api_key_env=self.api_key_env,
+            parameters=dict(self.option),
+            modalities=(modality,),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorOptions:
-    """Who judges."""
+    """The agents that judge, and how."""
 
-    extractor: str | None = option(
-        None, "SPEC", f"step extractor: a model as for --model, or rules (default: {PAPER_EXTRACTOR}; demo: rules)"
+    extractor: AgentOptions[str | None] = option_group(
+        AgentOptions(spec=None),
+        f"step extractor: a model as for --model, or rules (default: {PAPER_EXTRACTOR}; demo: rules)",
     )
-    extractor_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
-    extractor_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
-    extractor_option: Parameters = option((), "K=V,…", "its request parameters, as --model-option")
-    judge: Listed = option(
-        (), "SPEC", f"judge: a model as for --model, or rules (default: {PAPER_JUDGE}; demo: rules); of several, "
-        "the majority rates", repeated=True,
-    )  # fmt: skip
-    judge_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
-    judge_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
-    judge_option: Parameters = option((), "K=V,…", "request parameters of every judge, as --model-option")
+    judge: AgentOptions[Listed] = option_group(
+        AgentOptions(spec=()),
+        f"judge: a model as for --model, or rules (default: {PAPER_JUDGE}; demo: rules); may be repeated: the majority "
+        "of several judges decides",
+        repeated=True,
+    )
     repeats: Annotated[int, Field(ge=1)] = option(
-        1, "K", "answer and judge each sample K times, and split the variance into model, judge and sample"
+        1, "K", "answer and judge each sample K times, and split the variance into model, judge and sample (default: 1)"
     )
     thoughts: Thoughts = option(
-        "rated", "WHAT", "what a model shows of its thinking: rated as the reasoning before its answer, or ignored"
+        "rated", "WHAT", "thinking that the model shows: rated as reasoning before its answer, or ignored"
         " (default: rated)"
     )  # fmt: skip
-    clue_model: str | None = option(None, "SPEC", "model that describes the sound of clips without an audio clue")
-    clue_model_base_url: Listed = option((), "URL", "its endpoint where it is openai:NAME (default: --base-url)")
-    clue_model_api_key_env: str | None = option(None, "VARIABLE", "environment variable that holds that endpoint's key")
-    clue_model_option: Parameters = option((), "K=V,…", "its request parameters, as --model-option")
+    clue_model: AgentOptions[str | None] = option_group(
+        AgentOptions(spec=None), "model that describes the sound of clips without an audio clue"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
-    """Who judges in this run, before caching; a `Model` is still to be given its template."""
+    """The agents of this run, before caching; a `Model` has yet to get its template."""
 
     extractor: Model | Extractor
     judges: tuple[Model | Judge, ...]
@@ -74,7 +102,7 @@ class Agents:
 
     @property
     def judge_name(self) -> str:
-        """The judge's, or all judges'."""
+        """The name of the judge, or the names of all judges."""
         return SEATS.join(judge.name for judge in self.judges)
 
 
@@ -82,8 +110,8 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     """The agents that the options name.
 
     Raises:
-        RunError: one is not to be had, there is nobody to judge, one model would judge twice, or a prompt of the user's
-            does not enclose what it should.
+        RunError: an agent cannot be used, no judge is configured, one model would judge twice, or a prompt of the
+            user's does not enclose what it must.
     """
     demo = bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME
     chosen = partial(
@@ -91,25 +119,29 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
         offline=demo or not measures_of(bench.suite).roles,
         key_is_set=not bench.asks or bool(os.environ.get("OPENAI_API_KEY")),
     )
-    settings = partial(_settings, options=options, bench=bench)
-    judges = options.judge or (chosen(None, PAPER_JUDGE),)
+    shared = _shared(bench)
+
+    def settings(agent: AgentOptions[Any], spec: str, modality: Modality) -> ModelOptions:
+        return _placed(agent, spec, bench).over(shared, modality)
+
+    judges = options.judge.spec or (chosen(None, PAPER_JUDGE),)
     check_replacements(bench.options.prompts, [*bench.suite.home.glob("*.txt"), *PROMPTS.glob("*.txt")])
-    extractor, clue_model = chosen(options.extractor, PAPER_EXTRACTOR), options.clue_model
-    found = tuple(find_judge(judge, settings("judge", judge, ("video",))) for judge in judges)
+    extractor, clue_model = chosen(options.extractor.spec, PAPER_EXTRACTOR), options.clue_model.spec
+    found = tuple(find_judge(judge, settings(options.judge, judge, "video")) for judge in judges)
     _refuse_twins(found)
     templates = read_templates(PROMPTS, bench.options.prompts)
     fenced(templates["extract"].template, EXTRACTED)
     fenced(templates["judge"].template, JUDGED)
     return Agents(
-        extractor=find_extractor(extractor, settings("extractor", extractor, ("video",))),
+        extractor=find_extractor(extractor, settings(options.extractor, extractor, "video")),
         judges=found,
-        listener=find_listener(clue_model, settings("clue_model", clue_model, ("audio",))) if clue_model else None,
+        listener=find_listener(clue_model, settings(options.clue_model, clue_model, "audio")) if clue_model else None,
         templates=templates,
     )
 
 
 def _refuse_twins(judges: Sequence[Model | Judge]) -> None:
-    """Says no to a panel in which one model has two seats; who answers under other names is seen when it does.
+    """Refuses a panel in which one model has two seats; a model under two names shows when it answers.
 
     Raises:
         RunError: names it.
@@ -117,30 +149,28 @@ def _refuse_twins(judges: Sequence[Model | Judge]) -> None:
     names = [judge.name for judge in judges]
     for place, name in enumerate(names):
         if any(is_same_model(other, name) and is_same_model(name, other) for other in names[:place]):
-            raise RunError(f"{name} is named as judge twice: a panel needs different models; --repeats asks one again.")
+            raise RunError(
+                f"--judge names {name} twice: a panel needs different models; to ask one model again, use --repeats."
+            )
 
 
-def _settings(
-    role: str, spec: str, modalities: tuple[str, ...], *, options: EvaluatorOptions, bench: Bench
-) -> ModelOptions:
-    """An agent's own endpoint and key; where it is `openai:` and has none, the endpoint and key of `--base-url`."""
-    urls: tuple[str, ...] = getattr(options, f"{role}_base_url")
-    key_env: str | None = getattr(options, f"{role}_api_key_env")
-    if not urls and spec.startswith("openai:"):
-        urls, key_env = bench.options.base_url, key_env or bench.options.api_key_env
-    prices = dict(bench.options.price)
+def _shared(bench: Bench) -> ModelOptions:
+    """The options that all agents share."""
     return ModelOptions(
-        base_urls=urls,
-        api_key_env=key_env,
-        parameters=dict(getattr(options, f"{role}_option")),
-        modalities=modalities,
-        prices=prices,
+        prices=dict(bench.options.price),
         request_mb=bench.options.clip_limits.request_mb,
         limits=bench.limits,
         urgent=True,
         local=bench.local,
         asks=bench.asks,
     )
+
+
+def _placed(agent: AgentOptions[S], spec: str, bench: Bench) -> AgentOptions[S]:
+    """The agent with its own endpoint and key; those of `--base-url` if it is `openai:` and has no endpoint."""
+    if agent.base_url or not spec.startswith("openai:"):
+        return agent
+    return replace(agent, base_url=bench.options.base_url, api_key_env=agent.api_key_env or bench.options.api_key_env)
 
 
 def judge_of(agents: Agents, behind: Callable[[Model, str], Model]) -> Judge:

@@ -1,4 +1,4 @@
-"""Which agent an option names."""
+"""The agents that options name."""
 
 from datetime import date
 
@@ -18,10 +18,10 @@ RULES = "rules"
 
 
 def agent_spec(asked: str | None, paper: str, *, offline: bool, key_is_set: bool, today: date | None = None) -> str:
-    """Who takes an agent's part: who is asked for; else `rules` offline; else the paper's agent where its key is set.
+    """The spec of an agent: the one asked for; else `rules` if offline; else the paper's agent if its key is set.
 
     Raises:
-        RunError: none of these, or the paper's agent is there no more; says the three ways on.
+        RunError: none of these, or the paper's agent has ended; names the three ways to go on.
     """
     if asked:
         return asked
@@ -30,52 +30,52 @@ def agent_spec(asked: str | None, paper: str, *, offline: bool, key_is_set: bool
     row = find_catalogued(paper)
     if has_ended(row, today):
         raise RunError(
-            f"{paper}, an agent of the paper, has ended on {row.ends}. Name its successor with --judge={row.successor} "
-            f"--extractor={row.successor}, or others of your choice, or stay offline with --judge=rules "
-            "--extractor=rules; scores of neither compare with published ones."
+            f"{paper}, an agent of the paper, ended on {row.ends}. Use its successor (--judge={row.successor} "
+            f"--extractor={row.successor}), another model, or none (--judge=rules --extractor=rules); no such scores "
+            "compare with published ones."
         )
     if key_is_set:
         return paper
     raise RunError(
-        f"There is nobody to judge. Set OPENAI_API_KEY for the paper's agents (judge {PAPER_JUDGE}, extractor "
-        f"{PAPER_EXTRACTOR}), or name others with --judge=SPEC --extractor=SPEC, or stay offline with "
-        "--judge=rules --extractor=rules, whose scores do not compare with published ones."
+        f"No judge is configured. Set OPENAI_API_KEY for the paper's agents (judge {PAPER_JUDGE}, extractor "
+        f"{PAPER_EXTRACTOR}), name others with --judge=SPEC --extractor=SPEC, or use none with --judge=rules "
+        "--extractor=rules, whose scores do not compare with published ones."
     )
 
 
 def find_extractor(spec: str, options: ModelOptions) -> Model | Extractor:
-    """The extractor; a `Model` is one once it has a template.
+    """The extractor; a `Model` becomes one with a template.
 
     Raises:
-        RunError: there is no such thing, or it does not extract.
+        RunError: the spec is unknown, or is no extractor.
     """
     found = RulesExtractor() if spec == RULES else find(spec, options)
     if isinstance(found, (Model, Extractor)):
         return found
-    raise RunError(f"--extractor={spec} can cut no answer into steps: name a model, or rules.")
+    raise RunError(f"--extractor={spec} cannot split answers into steps; name a model, or rules.")
 
 
 def find_judge(spec: str, options: ModelOptions) -> Model | Judge:
-    """The judge; a `Model` is one once it has a template.
+    """The judge; a `Model` becomes one with a template.
 
     Raises:
-        RunError: there is no such thing, it does not judge, or it cannot see the frames that a judge is shown.
+        RunError: the spec is unknown, is no judge, or takes no frames.
     """
     found = RulesJudge() if spec == RULES else find(spec, options)
     if isinstance(found, Model) and "video" not in found.modalities:
-        raise RunError(f"--judge={spec} cannot see: a judge is shown the clip's frames, name a model that takes them.")
+        raise RunError(f"--judge={spec} takes no frames, which a judge is shown; name a model that does.")
     if isinstance(found, (Model, Judge)):
         return found
-    raise RunError(f"--judge={spec} can rate no steps: name a model, or rules.")
+    raise RunError(f"--judge={spec} cannot rate steps; name a model, or rules.")
 
 
 def find_listener(spec: str, options: ModelOptions) -> Model:
     """The model that describes sound.
 
     Raises:
-        RunError: there is no such thing, it is no model, or it does not hear.
+        RunError: the spec is unknown, is no model, or takes no sound.
     """
     found = find(spec, options)
     if isinstance(found, Model) and "audio" in found.modalities:
         return found
-    raise RunError(f"--clue-model={spec} cannot hear: name a model that takes sound.")
+    raise RunError(f"--clue-model={spec} takes no sound; name a model that does.")

@@ -61,7 +61,7 @@ def agents_of(config: pytest.Config) -> Agents:
     """The agents, found on first use.
 
     Raises:
-        pytest.UsageError: one is not to be had, or there is nobody to judge.
+        pytest.UsageError: an agent cannot be used, or no judge is configured.
     """
     if AGENTS not in config.stash:
         with usage_errors():
@@ -70,8 +70,8 @@ def agents_of(config: pytest.Config) -> Agents:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options about who judges."""
-    add_options(parser, "MME-Emotion: who judges", EvaluatorOptions)
+    """Declares the options of the agents that judge."""
+    add_options(parser, "MME-Emotion: the agents that judge", EvaluatorOptions)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,7 +90,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     agents_of(config)
     if bench_of(config).options.estimate:
         if is_worker(config) or config.getoption("numprocesses", None):
-            raise pytest.UsageError("--estimate needs no processes: leave -n away.")
+            raise pytest.UsageError("--estimate runs in one process; omit -n.")
     elif asks(config) and not is_worker(config):
         with usage_errors():
             bench_of(config).check_engine()
@@ -194,7 +194,7 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
 def _refuse_fault(outcome: Scored | Unscored) -> None:
     """An estimate of what fails would be too low."""
     if outcome.fault is not None:
-        raise RunError(f"Nothing can be estimated: {outcome.fault.sentence}.")
+        raise RunError(f"Cannot estimate the run: {outcome.fault.sentence}.")
 
 
 def sample_of(item: pytest.Item) -> Sample | None:

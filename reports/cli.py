@@ -1,27 +1,30 @@
-"""`mme-emotion`: runs one command, and ends cleanly however it ends."""
+"""`mme-emotion`: runs one command, with a clean end in all cases."""
 
 import os
 import sys
 from collections.abc import Sequence
 
 INTERRUPTED = 130
-"""As shells tell of a program that Ctrl-C has ended."""
+"""The exit code of shells for a program that Ctrl-C has ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, 1 where a judge is found bad, 2 where what was given is wrong."""
+    """Runs one command; returns the exit code: 0, 1 if a check fails, 2 if the arguments are wrong."""
     try:
         return _run(arguments)
-    except BrokenPipeError:  # whoever read it, as `head` does, has enough; Python must not find out again at its end
+    except (
+        BrokenPipeError
+    ):  # the reader has closed the pipe, as `head` does; Python must not fail on it again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        print("mme-emotion: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        if not stop.args:  # else `uninterrupted` has said so
+            print("mme-emotion: interrupted", file=sys.stderr)
         return INTERRUPTED
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    # imported here, since that takes a while, in which Ctrl-C may come too
+    # imported here, since it takes a while, in which Ctrl-C may be pressed
     from benchmark.errors import EmotionError
     from reports.commands.commands import parser
     from reports.say import tell
@@ -29,7 +32,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         asked = parser().parse_args(arguments)
     finally:
-        sys.stdout.flush()  # --help has printed, and whoever read it may have gone
+        sys.stdout.flush()  # --help has printed, perhaps to a closed pipe
     try:
         code: int | None = asked.run(asked)
         sys.stdout.flush()

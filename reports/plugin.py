@@ -165,8 +165,8 @@ def _is_gated(config: pytest.Config) -> bool:
     with usage_errors():
         if given and not (runs_cases(config) or textual):
             raise RunError(
-                f"{given_as(config, given[0])} is about the benchmark's cases, and they are not among what pytest is to"
-                f" collect ({' '.join(config.args)}): add {CASES}."
+                f"{given_as(config, given[0])} applies to the benchmark's cases, which are not among what pytest"
+                f" collects ({' '.join(config.args)}); add {CASES}."
             )
         if gates and (showing := shows(config) or ("--help or --version" if textual else "")):
             raise RunError(
@@ -175,8 +175,8 @@ def _is_gated(config: pytest.Config) -> bool:
         going_by = [name for name in OF_FAILURES if config.getoption(name, None)]
         if gates and going_by:
             raise RunError(
-                f"{flag_of(going_by[0])} asks what failed last time, and no gate can be decided over that: omit one"
-                " of them."
+                f"{flag_of(going_by[0])} selects what failed last time, on which no gate can be decided; omit one of"
+                " them."
             )
     return bool(gates) and not read_options(config, BenchmarkOptions).estimate
 
@@ -224,9 +224,9 @@ def _put_to(gate: Gate, background: Background, config: pytest.Config) -> None:
 def _gate(config: pytest.Config) -> Gate | None:
     options = config.stash[REPORT_OPTIONS]
     if options.until_decided and bench_of(config).options.shard:
-        raise RunError("--until-decided needs all samples in one run: leave --shard away.")
+        raise RunError("--until-decided needs all samples in one run; omit --shard.")
     if options.until_decided and not (options.gate or options.baseline):
-        raise RunError("--until-decided stops when a gate is settled: add --gate=FILE.toml or --baseline=RUN.")
+        raise RunError("--until-decided needs a gate; add --gate=FILE.toml or --baseline=RUN.")
     return read_gate(
         options.gate,
         options.baseline,

@@ -1,11 +1,11 @@
-"""Whether a server that fails is asked at all: a circuit breaker (M. Nygard, 2007, "Release It!", chapter 5)."""
+"""A circuit breaker for servers that fail (M. Nygard, 2007, "Release It!", chapter 5)."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 STRIKES = 3
-"""How much speaks against a server that is out: so many server errors in a row, or one failure to reach it."""
+"""Strikes at which a server is taken out: so many server errors in a row, or one failure to connect."""
 
 MOST_RESTS = 30
 """The longest rest, in first rests."""
@@ -16,8 +16,8 @@ class Attempt:
     """A request as the breaker sees it.
 
     Attributes:
-        opened: how often the breaker had opened when the request began; what began before it last did tells nothing.
-        trial: whether it is the one by which a resting server is tried again.
+        opened: how often the breaker had opened when the request began; older requests say nothing about it.
+        trial: whether it tests a server that was taken out.
     """
 
     opened: int
@@ -25,14 +25,14 @@ class Attempt:
 
 
 UNWATCHED = Attempt(opened=-1)
-"""A request that tells nothing: where there is one server alone, it is asked whatever its state."""
+"""A request that is not counted: a single server is asked whatever its state."""
 
 
 class Breaker:
-    """Closed, a server is asked. Open, it rests. Half open, one request tries it, and the others wait for its outcome.
+    """Closed: the server is asked. Open: it is not. Half open: one request tests it, and the others wait for that.
 
     Attributes:
-        opened: how often it has opened, whether for the first time or after a trial that failed.
+        opened: how often it has opened, including after failed trials.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Breaker:
         """Starts closed.
 
         The first rest takes `first_rest` seconds, each later one twice the one before; `turned` is called
-        whenever the server has gone out or come back; `clock` gives seconds.
+        whenever the server is taken out or put back; `clock` gives seconds.
         """
         self.opened = 0
         self._first_rest, self._turned, self._clock = first_rest, turned, clock
@@ -51,28 +51,28 @@ class Breaker:
 
     @property
     def out(self) -> bool:
-        """Whether the server is taken out: it rests, or is being tried."""
+        """Whether the server is taken out."""
         return self._rests_until is not None
 
     @property
     def due(self) -> bool:
-        """Whether its rest is over and nobody tries it yet."""
+        """Whether its rest is over and no request tests it yet."""
         return self._rests_until is not None and not self._trying and self._clock() >= self._rests_until
 
     def begin(self, *, trial: bool) -> Attempt:
-        """A request is about to be sent; `trial` where it is to try a server that is due."""
+        """Notes that a request is about to be sent; `trial` if it tests a server that is due."""
         self._trying = self._trying or trial
         return Attempt(opened=self.opened, trial=trial)
 
     def succeeded(self, attempt: Attempt) -> None:
-        """The request was answered, which puts the server back in."""
+        """Notes a reply, which puts the server back."""
         if attempt.opened == self.opened:
             self._close()
 
     def failed(self, attempt: Attempt, strikes: int) -> None:
-        """The request failed; `strikes` is how much that speaks against the server, 0 where it shows that it is there.
+        """Notes a failure; `strikes` is how strongly it suggests that the server is down, 0 if it shows that it is up.
 
-        Of requests that were sent to a server that is out, because all are, only the trial makes its rest longer.
+        Of requests sent to a server that is out, because all are, only a trial makes its rest longer.
         """
         if attempt.opened != self.opened:
             return
@@ -87,12 +87,12 @@ class Breaker:
             self.open()
 
     def drop(self, attempt: Attempt) -> None:
-        """The request has ended, it may be without a word on the server: then another may try it."""
+        """Notes the end of a request; if it was a trial without a result, another request may be one."""
         if attempt.trial and attempt.opened == self.opened:
             self._trying = False
 
     def open(self) -> None:
-        """Takes the server out, for longer each time that it does not come back."""
+        """Takes the server out, for longer after each failed trial."""
         was_out, self._trying = self.out, False
         self.opened += 1
         self._rests_until = self._clock() + self._first_rest * min(MOST_RESTS, 2**self._rests)

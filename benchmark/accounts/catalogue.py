@@ -1,6 +1,5 @@
-"""The models known by name: where they are asked, what they take, how long they will be there."""
+"""The models known by name: their providers, what they take, when they end."""
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -14,25 +13,26 @@ from pydantic import BaseModel, ConfigDict
 from benchmark.clips.limits import REQUEST_MB
 from benchmark.errors import RunError
 from benchmark.prompt import Modality
+from benchmark.text import similar
 
 BUILT_IN = ("signal", "random", "majority")
 AudioForm = Literal["base64", "data-url"]
 HUB = "hub"
 USUAL_PARAMETERS: Mapping[str, Any] = {"temperature": 0}
-"""What each request asks for, where neither the catalogue nor the user says otherwise."""
+"""Parameters of each request, unless the catalogue or the user sets others."""
 
 SOON_DAYS = 60
-"""So many days before a model's end it is told."""
+"""Days before the end of a model from which on it is announced."""
 
 
 class Provider(BaseModel):
     """Where models are asked.
 
     Attributes:
-        url: base URL of its OpenAI-compatible interface.
-        key: environment variable with the key; None where none is needed.
-        concurrency: requests in flight that a common account takes; 429s narrow it.
-        audio_form: how it wants sound.
+        url: base URL of its OpenAI-compatible API.
+        key: environment variable with the key; None if none is needed.
+        concurrency: requests in flight that a common account allows; fewer after 429s.
+        audio_form: the form in which it takes sound.
         request_mb: the largest request that it takes.
     """
 
@@ -89,25 +89,26 @@ def find_catalogued(name: str) -> CataloguedModel:
     """The row of that name.
 
     Raises:
-        RunError: there is none, with the nearest names; or the model is asked by code of its own.
+        RunError: there is none, with similar names; or the model has no endpoint.
     """
     catalogue = read_catalogue()
     if row := catalogue.models.get(name):
         return row
     if name in catalogue.own_code:
         raise RunError(
-            f"{name} is run by code of its own, no endpoint serves it: produce its answers, then --model=answers:FILE."
+            f"{name} has its own code and no endpoint; produce its answers with that, then use --model=answers:FILE."
             f" Its weights: {catalogue.weights[name]}."
         )
-    nearest = difflib.get_close_matches(name, [*catalogue.models, *BUILT_IN], n=3, cutoff=0.3)
-    hint = f"the nearest names are {', '.join(nearest)}" if nearest else f"known are {', '.join(catalogue.models)}"
+    near = similar(name, [*catalogue.models, *BUILT_IN], 3, cutoff=0.3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"the catalogue has {', '.join(catalogue.models)}."
     raise RunError(
-        f"There is no model {name}: {hint}. Others: openai:NAME with --base-url, answers:FILE, python:MODULE:ATTR."
+        f"Unknown model {name}; {hint} Other models: openai:NAME with --base-url, hf:NAME, answers:FILE,"
+        " python:MODULE:ATTR."
     )
 
 
 def published_row(spec: str) -> str | None:
-    """Which row of the published table a model spec stands for, if any."""
+    """The row of the published table that a model spec stands for, if any."""
     catalogue = read_catalogue()
     checkpoint = spec.removeprefix("hf:")
     by_id = (row for row in catalogue.models.values() if spec.startswith("hf:") and row.id == checkpoint)
@@ -116,21 +117,21 @@ def published_row(spec: str) -> str | None:
 
 
 def refuse_ended(name: str, row: CataloguedModel) -> None:
-    """Says no to a model that its provider has ended.
+    """Refuses a model that its provider has ended.
 
     Raises:
         RunError: it has ended; names the successor.
     """
     if has_ended(row):
-        instead = f"name {row.successor} in its place" if row.successor else "name another model"
+        instead = f"use {row.successor}" if row.successor else "use another model"
         raise RunError(
-            f"{name} has ended on {row.ends}: {instead}. Where it is still served, --model=openai:{row.id}"
-            f" --base-url=URL asks for it, and the report tells who has answered."
+            f"{name} ended on {row.ends}; {instead}. If a server still has it, use --model=openai:{row.id}"
+            f" --base-url=URL; the report names the model that answered."
         )
 
 
 def has_ended(row: CataloguedModel, today: date | None = None) -> bool:
-    """Whether the provider does not answer under this name any more; `today` is the system's where it is not told."""
+    """Whether the provider no longer serves the model; `today` is the system's date if not given."""
     return row.ends is not None and row.ends <= (today or date.today())
 
 
@@ -142,7 +143,7 @@ def provider_at(url: str) -> str | None:
 
 
 def most_request_mb(url: str) -> float:
-    """The largest request, in MB, that the server at a URL is known to take, or may be expected to."""
+    """The largest request, in MB, that the server at a URL takes, as far as is known."""
     provider = provider_at(url)
     return read_catalogue().providers[provider].request_mb if provider else REQUEST_MB
 
@@ -155,9 +156,9 @@ def row_at(url: str, model: str) -> CataloguedModel | None:
 
 
 def end_notice(name: str, ends: date, successor: str | None, today: date | None = None) -> str | None:
-    """That a model ends soon or has ended, and what takes its place, in a sentence; None while that is far off."""
+    """A sentence on a model that ends soon or has ended, and on its successor; None while its end is far off."""
     days = (ends - (today or date.today())).days
     if days > SOON_DAYS:
         return None
-    when = f"has ended on {ends}" if days <= 0 else f"ends on {ends}, in {days} {'day' if days == 1 else 'days'}"
+    when = f"ended on {ends}" if days <= 0 else f"ends on {ends}, in {days} {'day' if days == 1 else 'days'}"
     return f"{name} {when}; its provider {f'recommends {successor}' if successor else 'names no successor'}."

@@ -1,4 +1,4 @@
-"""How hard a provider may be asked: requests in flight, pauses, and what is sent again.
+"""Rate limits: requests in flight, pauses, and retries.
 
 Each server with its key is an account. Its window of requests in flight opens by a tenth with every round of replies
 without a refusal and closes by a quarter with the first refusal of a round, as TCP's congestion control does (D. Chiu
@@ -21,23 +21,23 @@ from benchmark.errors import RunError
 
 ATTEMPTS = 8
 PATIENCE_SECONDS = 900
-"""How long one request is sent again and again, and how long a pause a server may ask for."""
+"""How long one request is retried, and the longest pause that a server may ask for."""
 
 LONGEST_BACKOFF_SECONDS = 60
 OFFLINE_WINDOW = 16
-"""Samples at once where nobody is asked over a network."""
+"""Samples in progress if no model is asked over a network."""
 CUT, GROWTH = 0.75, 1.1
 
 
 class Passing(Exception):
-    """A failure that may heal: the request is sent again.
+    """A failure that may pass: the request is sent again.
 
     Attributes:
-        refused: whether the server said that it is asked too much; only patience limits how often.
-        after: seconds that it wants to be left alone.
-        attempts: how often a request may fail in this way.
-        strikes: how much it speaks against the server.
-        unreached: whether the server has not even been reached.
+        refused: whether the server refused for too many requests; only time limits these retries.
+        after: seconds of pause that the server asks for.
+        attempts: how often a request may fail like this.
+        strikes: how strongly it suggests that the server is down.
+        unreached: whether there was no connection to the server.
     """
 
     def __init__(
@@ -56,22 +56,22 @@ class Passing(Exception):
 
 
 class Dismissed(Exception):
-    """The request has not been sent: another server may be the better place."""
+    """The request has not been sent: another server may have room."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Traffic:
-    """What goes on between this process and the servers, as progress shows it.
+    """Counts of requests between this process and the servers, for the progress display.
 
     Attributes:
-        in_flight: requests that wait for their reply.
-        requests: sent so far, retries among them.
+        in_flight: requests without a reply so far.
+        requests: sent so far, including retries.
         retries: sent again.
-        refusals: replies that said it was too much: 429 and 503.
-        cost_usd: what replies have cost, as far as prices are known.
+        refusals: replies of 429 and 503.
+        cost_usd: cost of the replies whose price is known.
         unpriced: replies whose price is not known.
         endpoints: servers, each with its key, outside this process.
-        out: those of them that are not asked because they fail.
+        out: those of them that are taken out because they fail.
     """
 
     in_flight: int = 0
@@ -85,18 +85,18 @@ class Traffic:
 
 
 class Account:
-    """One server with one key: all roles that ask there share its window. Belongs to one running loop.
+    """One server with one key, whose window all roles share. Belongs to one event loop.
 
     Attributes:
-        breaker: whether it is asked at all, where there are others.
-        ceiling: requests in flight at most.
-        in_flight: requests that have a place now.
-        allowed: how many may have one by now.
-        answered_at: when it last gave a reply, by the monotonic clock.
+        breaker: whether it is asked, if there are others.
+        ceiling: the most requests in flight.
+        in_flight: requests in flight now.
+        allowed: how many may be in flight now.
+        answered_at: time of its last reply, by the monotonic clock.
     """
 
     def __init__(self, ceiling: int, gate: asyncio.Semaphore, traffic: Traffic, backoff: float = 0.5) -> None:
-        """Starts with the whole window open; `gate` is for all accounts together, `backoff` is seconds.
+        """Starts with the whole window open; `gate` limits all accounts together, `backoff` is seconds.
 
         A request's first wait before it is sent again is `backoff`, each later one twice the one before. A server that
         is taken out rests twice as long.
@@ -110,13 +110,13 @@ class Account:
         self._resume_at = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._round = self._clean = 0
-        # what may be sent again: a good deal at once, and in the long run not more than what succeeds
+        # retries left: many at once, but over time no more than successes
         self._spare = self._most_spare = _most_spare(ceiling)
 
     def widen(self, ceiling: int) -> None:
-        """Raises the ceiling to that, at any time, and lets in those who wait; a lower one changes nothing.
+        """Raises the ceiling and admits requests that wait; a lower ceiling changes nothing.
 
-        A window that refusals have narrowed opens by the same proportion: there is so much more to ask.
+        A window that refusals have narrowed grows by the same factor.
         """
         if ceiling > self.ceiling:
             self.allowed, self.ceiling = self.allowed * ceiling / self.ceiling, ceiling
@@ -125,12 +125,12 @@ class Account:
 
     @property
     def load(self) -> float:
-        """How full the window is; more than 1 where requests wait."""
+        """How full the window is; more than 1 if requests wait."""
         return (self.in_flight + sum(map(len, self._waiting))) / self.allowed
 
     @property
     def paused(self) -> bool:
-        """Whether the server wants to be left alone for now."""
+        """Whether the server has asked for a pause that is not over."""
         return time.monotonic() < self._resume_at
 
     @property
@@ -140,17 +140,17 @@ class Account:
 
     @property
     def due(self) -> bool:
-        """Whether a request is to try the server again."""
+        """Whether the next request should test the server."""
         return self.breaker.due and self.has_room
 
     @asynccontextmanager
     async def slot(self, *, urgent: bool = False) -> AsyncIterator[int]:
         """A place in the window, held as long as the context lasts; gives the number of the round.
 
-        An urgent request goes before those that are not: what brings samples to their end, before what begins others.
+        Urgent requests go first: those that finish samples before those that start others.
 
         Raises:
-            Dismissed: the request is to look for its place anew; where it waited, the server has gone out.
+            Dismissed: the server was taken out meanwhile; the request must choose an account again.
         """
         opened = self.breaker.opened
         if not self.has_room:
@@ -182,7 +182,7 @@ class Account:
             self._admit()
 
     def refused(self, asked_in: int, after: float | None) -> None:
-        """Narrows the window, once for all requests of one round, and leaves the server alone as long as it asks."""
+        """Narrows the window, once for all requests of one round, and pauses as long as the server asks."""
         self._traffic.refusals += 1
         self._clean = 0
         if asked_in == self._round:
@@ -192,24 +192,24 @@ class Account:
             self.pause(after)
 
     def moved(self) -> None:
-        """Counts a request that is sent again, elsewhere."""
+        """Counts a retry at another server."""
         self._traffic.retries += 1
 
     def dismiss(self) -> None:
-        """Sends away those who wait, to look for their place anew."""
+        """Sends requests that wait to choose an account again."""
         for line in self._waiting:
             while line:
                 if not (place := line.popleft()).done():
                     place.set_result(False)
 
     def pause(self, seconds: float) -> None:
-        """Sends nothing for so long."""
+        """Sends nothing for that time."""
         self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, PATIENCE_SECONDS))
 
     def wait_before(self, attempt: int, failure: Passing, since: float, *, free: bool) -> float | None:
-        """Seconds to wait after this failed attempt; None where there is to be no other.
+        """Seconds to wait after this failed attempt; None if there is to be no other.
 
-        One that is `free` takes nothing from what may be sent again in all.
+        A `free` retry does not count towards the limit on all retries.
         """
         wait = min(LONGEST_BACKOFF_SECONDS, self._backoff * 2 ** min(attempt - 1, 60)) * random.uniform(0.5, 1)  # noqa: S311
         wait = max(float(wait), failure.after or 0)
@@ -230,7 +230,7 @@ class Account:
         try:
             admitted = await place
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled() and place.result():  # let in and called off in the same moment
+            if place.done() and not place.cancelled() and place.result():  # admitted and cancelled at the same time
                 self.in_flight -= 1
                 self._admit()
             raise
@@ -238,7 +238,7 @@ class Account:
             raise Dismissed
 
     def _admit(self) -> None:
-        """Lets in those who wait, the urgent before the others, else first come first served."""
+        """Admits requests that wait: urgent ones first, else in the order of their arrival."""
         for line in self._waiting:
             while line and self._open():
                 place = line.popleft()
@@ -261,17 +261,17 @@ class Account:
 
 @dataclass(slots=True, kw_only=True)
 class Bill:
-    """What one request costs in USD: what it may, until a reply tells; None if its price is unknown."""
+    """The cost of a request in USD: an upper bound until the reply is there; None if its price is unknown."""
 
     cost_usd: float | None
 
 
 class Limits:
-    """The accounts of a run, shared by all who are asked there.
+    """The accounts of a run, shared by all models.
 
     Attributes:
-        halted: why no other request is sent; None while there is no reason.
-        notices: what the user is to be told before the first request, a sentence or two each.
+        halted: why no more requests are sent; None while they are.
+        notices: messages to the user before the first request, a sentence or two each.
     """
 
     def __init__(
@@ -284,11 +284,11 @@ class Limits:
         budget: Budget | None = None,
         out: Collection[str] = (),
     ) -> None:
-        """Sets what holds for every account.
+        """Sets the limits of every account.
 
-        `ceiling` is of requests in flight, None for the provider's default; a process that has company gets the
-        `share`-th part of it. `timeout` and `backoff` are seconds: for one request, and before it is sent again.
-        Accounts whose names are in `out` begin as taken out.
+        `ceiling` is the number of requests in flight, None for the provider's default; each of `share` processes gets
+        its part of it. `timeout` and `backoff` are seconds: for one request, and before it is sent again. Accounts
+        whose names are in `out` start as taken out.
         """
         self.timeout, self.traffic, self.budget = timeout, Traffic(), budget
         self.halted: str | None = None
@@ -300,7 +300,7 @@ class Limits:
         self._gate = asyncio.Semaphore(self._part(ceiling) if ceiling else 10**9)
 
     def elsewhere(self) -> "Limits":
-        """The same limits for another event loop, with accounts of their own."""
+        """The same limits for another event loop, with separate accounts."""
         budget = self.budget.elsewhere() if self.budget else None
         return Limits(
             self._ceiling,
@@ -316,9 +316,9 @@ class Limits:
         return [name for name, account in self._accounts.items() if account.breaker.out]
 
     def account(self, name: str, usual: int, *, own: bool = False) -> Account:
-        """The account of that name, made where it is new; `usual` is the provider's default ceiling.
+        """The account of that name, made if it is new; `usual` is the provider's default ceiling.
 
-        A process has its `own` where whoever is asked is in it, and not elsewhere for all to share.
+        It is the process's `own` if the model runs in this process, and is not shared with others.
         """
         if name not in self._accounts:
             ceiling = usual if own and not self._ceiling else self._part(self._ceiling or usual)
@@ -330,24 +330,24 @@ class Limits:
         return self._accounts[name]
 
     def leave_out(self, account: Account, why: str) -> None:
-        """Takes an account out before anything is sent there; the user is told why, once for all who would ask it."""
+        """Takes an account out before anything is sent to it, and notes why, once for all models that use it."""
         if not account.breaker.out:
             account.breaker.open()
         if why not in self.notices:
             self.notices.append(why)
 
     def window(self, processes: int = 1) -> int:
-        """How many requests there may be in flight together, in so many processes that share these limits."""
+        """How many requests may be in flight together, in so many processes that share these limits."""
         asked = sum(account.ceiling for account in self._accounts.values())
         asked += (processes - 1) * sum(account.ceiling for account in self._own)
         return self._part(self._ceiling) if self._ceiling else asked or self._part(OFFLINE_WINDOW)
 
     @asynccontextmanager
     async def afford(self, most: float) -> AsyncIterator[Bill]:
-        """A bill for a request that may cost `most` USD; it is paid at the end, whatever happened.
+        """A bill for a request that may cost `most` USD; it is settled at the end, whatever happens.
 
         Raises:
-            RunError: the budget does not hold so much, or the run has been halted.
+            RunError: the budget is exceeded, or the run has been halted.
         """
         if self.halted is not None:
             raise RunError(self.halted)

@@ -1,4 +1,4 @@
-"""What requests may cost before they are sent, and the limit on what they cost together."""
+"""What requests may cost before they are sent, and the limit on their total cost."""
 
 import asyncio
 import sqlite3
@@ -15,7 +15,7 @@ from benchmark.prompt import Prompt
 from benchmark.usage import Usage
 
 Span = tuple[float, float]
-"""The least and the most that is plausible."""
+"""The least and the most plausible value."""
 
 CHARACTERS_A_TOKEN: Span = (2.5, 5.0)
 TOKENS_A_PICTURE: Span = (85, 800)
@@ -26,21 +26,21 @@ TOKENS_A_SECOND_OF_SOUND: Span = (10, 40)
 
 TOKENS_A_CLIP: Span = (500, 6000)
 USUAL_OUTPUT = 4096
-"""Output tokens that a request may take whose parameters set no limit."""
+"""Output tokens of a request whose parameters set no limit."""
 
 LOOK_SECONDS, STALE_SECONDS = 0.2, 30.0
-"""How often is looked what other processes have settled, and for how long: one that has died settles nothing."""
+"""How often payments of other processes are looked up, and for how long: a dead process settles nothing."""
 
 NOTHING = 1e-9
-"""USD: what sums of fractions may be off by."""
+"""USD: rounding error of sums."""
 
 KNOWN_AFTER = 20
 MARGIN = 1.5
-"""From so many replies on, the dearest of them with this margin stands for what a request may cost."""
+"""After so many replies, the cost of a request is at most that of the dearest of them times this margin."""
 
 
 def input_usage(prompt: Prompt) -> tuple[Usage, Usage]:
-    """The least and the most tokens that a prompt may count, those of its sound among them."""
+    """The least and the most tokens of a prompt, including those of its sound."""
     seconds = len(prompt.sound.samples) / prompt.sound.rate if prompt.sound else 0.0
     pictures, clips = len(as_frames(prompt.frames)), int(prompt.video is not None)
     low, high = (
@@ -59,41 +59,41 @@ def input_usage(prompt: Prompt) -> tuple[Usage, Usage]:
 
 
 def most_output(parameters: Mapping[str, Any]) -> int:
-    """Output tokens that a request with these parameters may take."""
+    """The most output tokens of a request with these parameters."""
     limits = [parameters.get(name) for name in ("max_completion_tokens", "max_tokens")]
     return max((int(limit) for limit in limits if isinstance(limit, int | float)), default=USUAL_OUTPUT)
 
 
 class Budget:
-    """A sum that all processes of a run together never pass: what a request may cost is set aside before it is sent."""
+    """A limit on the cost of all processes of a run: what a request may cost is reserved before it is sent."""
 
     def __init__(self, most: float, file: Path | None = None, stale_seconds: float = STALE_SECONDS) -> None:
-        """Allows `most` USD; processes that name the same file share them.
+        """Allows `most` USD; processes that name the same file share the limit.
 
-        What others have set aside is waited for as long as something is settled within `stale_seconds`.
+        Amounts that others have reserved are waited for as long as one is settled within `stale_seconds`.
         """
         self.most, self._stale_seconds = most, stale_seconds
         with _told():
             self._books = sqlite3.connect(file or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
-            self._books.execute("PRAGMA synchronous=OFF")  # worth nothing once the run is over
+            self._books.execute("PRAGMA synchronous=OFF")  # of no use after the run
             self._books.execute("CREATE TABLE IF NOT EXISTS books (row PRIMARY KEY, aside REAL, spent REAL)")
             self._books.execute("INSERT OR IGNORE INTO books VALUES (1, 0, 0)")
         self._pending = 0
         self._settled = asyncio.Event()
 
     def elsewhere(self) -> "Budget":
-        """The same sum for another event loop: who waits in one cannot be woken from the other."""
+        """The same limit for another event loop: a waiter in one loop cannot be woken from another."""
         other = copy(self)
         other._pending, other._settled = 0, asyncio.Event()
         return other
 
     @property
     def spent(self) -> float:
-        """USD that replies have cost."""
+        """Cost of the replies so far, in USD."""
         return self._state()[1]
 
     async def set_aside(self, amount: float) -> None:
-        """Reserves what a request may cost; waits while others that are under way may turn out cheaper.
+        """Reserves what a request may cost; waits while requests in flight may turn out cheaper.
 
         Raises:
             RunError: it is more than is left.
@@ -105,28 +105,28 @@ class Budget:
                 seen, since = (aside, spent), time.monotonic()
             if amount + spent > self.most or aside < NOTHING or time.monotonic() - since > self._stale_seconds:
                 raise RunError(
-                    f"--max-cost={self.most:g} would be passed: {spent:.2f} USD are spent, {aside:.2f} are set aside"
-                    f" and the next request may cost {amount:.3f}. What was answered is kept; the same command with a"
-                    " higher limit goes on."
+                    f"--max-cost={self.most:g} would be exceeded: {spent:.2f} USD are spent, {aside:.2f} are reserved,"
+                    f" and the next request may cost {amount:.3f}. Answers so far are kept; to continue, run the same"
+                    " command with a higher limit."
                 )
             await self._change()
         self._pending += 1
 
     async def _change(self) -> None:
-        """Waits for a request of this process to be settled; those of others are looked at now and then."""
+        """Waits for a request of this process to be settled; those of other processes are polled."""
         self._settled.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(None if self._pending else LOOK_SECONDS):
                 await self._settled.wait()
 
     def _state(self) -> tuple[float, float]:
-        """USD that all processes have set aside, and that replies have cost."""
+        """USD that all processes have reserved, and USD that replies have cost."""
         with _told():
             aside, spent = self._books.execute("SELECT aside, spent FROM books").fetchone()
         return float(aside), float(spent)
 
     def settle(self, amount: float, cost: float) -> None:
-        """Takes back what was set aside and books what it was in the end."""
+        """Releases the reserved amount and records the cost."""
         with _told():
             self._books.execute("UPDATE books SET aside = aside - ?, spent = spent + ?", (amount, cost))
         self._pending -= 1
@@ -146,6 +146,6 @@ def _told() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise NotKept(
-            f"What the run has spent cannot be kept in the temporary folder ({error}): make room there, or name another"
-            " with TMPDIR=DIR."
+            f"Cannot record the cost of the run in the temporary folder ({error}); free space there, or set TMPDIR to"
+            " another folder."
         ) from error

@@ -1,4 +1,4 @@
-"""What tokens cost, by the package `genai-prices` (https://github.com/pydantic/genai-prices) or as the user says."""
+"""Prices of tokens, from the package `genai-prices` (https://github.com/pydantic/genai-prices) or from the user."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ TIERS = frozenset({"flex", "priority", "batch"})
 
 
 class Price(Protocol):
-    """What a model's tokens cost."""
+    """The price of a model's tokens."""
 
     def usd(self, usage: Usage, answered: str | None = None, tier: str | None = None) -> float | None:
         """USD for the tokens of one request; None if the tokens or the price are unknown.
 
-        `answered` is the model that gave the reply and `tier` the service tier of it, where the reply tells.
+        `answered` is the model that gave the reply and `tier` its service tier, if the reply names them.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class StatedPrice:
-    """A price as the user states it: USD for a million input and for a million output tokens, whoever answers."""
+    """The user's price: USD for a million input and for a million output tokens, whichever model answers."""
 
     input_usd: float
     output_usd: float
@@ -42,14 +42,14 @@ class StatedPrice:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPrice:
-    """The price of a model at the provider whose URL it is, with its steps by length, for sound and what is cached."""
+    """The price of a model at its provider, with those for long prompts, sound and cached tokens."""
 
     model: str
     url: str
     asked_tier: str | None = None
 
     def usd(self, usage: Usage, answered: str | None = None, tier: str | None = None) -> float | None:
-        """As for a `Price`; a model that answers in place of another is billed as what it is."""
+        """As for a `Price`; a model that answers in place of another is billed at its own price."""
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
         billed = answered if answered and not is_same_model(self.model, answered) else self.model
@@ -60,7 +60,7 @@ class PublishedPrice:
         for counted in _counts(usage):
             try:
                 return float(_price(found, counted, context))
-            except ValueError:  # details that contradict each other: then the sums alone are billed
+            except ValueError:  # inconsistent details: bill the sums only
                 continue
         return None
 
@@ -71,10 +71,10 @@ def find_price(
     """The first price that is stated, else the published one; None if unknown.
 
     Args:
-        model: the name at the provider.
-        url: where it is asked.
-        stated: the user's prices under the names that the model has.
-        tier: the service tier that is asked for.
+        model: its name at the provider.
+        url: its endpoint.
+        stated: the user's prices for the names of the model.
+        tier: the service tier of the requests.
     """
     for price in stated:
         if price is not None:
@@ -110,6 +110,6 @@ def _counts(usage: Usage) -> Iterable[dict[str, int]]:
     sums = {"input_tokens": usage.input_tokens or 0, "output_tokens": usage.output_tokens or 0}
     details = {"cache_read_tokens": usage.cached_tokens or 0, "input_audio_tokens": usage.audio_tokens or 0}
     if any(details.values()):
-        # nobody tells how much of the sound was in the cache
+        # replies do not say how much of the sound was cached
         yield {**sums, **details, "cache_audio_read_tokens": 0}
     yield sums

@@ -1,4 +1,4 @@
-"""Which of several servers is asked, and what is sent again, where and when."""
+"""Chooses among several servers, and decides which requests are sent again, where and when."""
 
 import asyncio
 import math
@@ -16,17 +16,17 @@ T = TypeVar("T")
 
 
 async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[T]], *, urgent: bool = False) -> T:
-    """What `once` returns, called at the account with most room, and again as long as its failure may pass.
+    """The result of `once`, called with the account that has most room, and again while its failure may pass.
 
-    Where its server has died or wants to be left alone, the request goes on to another at once, and that is none of its
-    attempts. While no server answers anybody, requests wait for one, and that is none either.
+    If its server is down or asks for a pause, the request goes to another one at once, which does not count as an
+    attempt. Nor does waiting while no server answers any request.
 
     Raises:
-        Passing: the last failure, where there is to be no other attempt.
-        RunError: no server has answered for as long as there is patience.
+        Passing: the last failure, if there are no attempts left.
+        RunError: no server has answered for `PATIENCE_SECONDS`.
     """
     since, tries, failures, left = time.monotonic(), 0, Counter[int](), set[Account]()
-    silent_since = math.inf  # nobody has been answered from then on
+    silent_since = math.inf  # no request has been answered since then
     while True:
         account = min(accounts, key=partial(_rank, left=left))
         try:
@@ -35,7 +35,7 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
             continue
         except Passing as failure:
             last = failure
-        # each server is left once: a request that brings down whoever is asked must not go round and round
+        # each server is left once: a request that crashes servers must not go round all of them again and again
         left.add(account)
         if _moves_on([other for other in accounts if other not in left], account, last, since):
             account.moved()
@@ -50,22 +50,22 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
         wait = None if given_up else account.wait_before(tries, last, since, free=outage)
         if wait is None:
             if outage and time.monotonic() - since > PATIENCE_SECONDS - LONGEST_BACKOFF_SECONDS:
-                raise RunError(f"{last} Nobody was answered for {PATIENCE_SECONDS / 60:.0f} minutes. {KEPT}")
+                raise RunError(f"{last} No request was answered for {PATIENCE_SECONDS / 60:.0f} minutes. {KEPT}")
             raise last
         await asyncio.sleep(wait)
 
 
 def _rank(account: Account, *, left: Set[Account]) -> tuple[bool, bool, bool, bool, bool, float]:
-    """The less, the sooner an account is asked: one that is due for a trial; a live one; one with room.
+    """Sorts accounts by who is asked first: one that is due for a trial; a live one; one with room.
 
-    A request that has just `left` a server neither goes back there nor tries another that is out.
+    A request that has just `left` a server does not return to it, nor try another that is down.
     """
     due = not left and account.due
     return not due, account in left, account.breaker.out, account.paused, not account.has_room, account.load
 
 
 def _moves_on(others: Sequence[Account], asked: Account, failure: Passing, since: float) -> bool:
-    """Whether the server is the reason why the request failed, and there is time and another to send it to."""
+    """Whether the request failed because of the server, and there are time and another server to send it to."""
     if time.monotonic() - since > PATIENCE_SECONDS:
         return False
     live = [account for account in others if not account.breaker.out]
@@ -77,11 +77,11 @@ def _moves_on(others: Sequence[Account], asked: Account, failure: Passing, since
 async def _ask(
     accounts: Sequence[Account], account: Account, once: Callable[[Account], Awaitable[T]], *, urgent: bool
 ) -> T:
-    """What `once` returns, called in the account's window; who waits elsewhere may come where a server is back.
+    """The result of `once`, called in the account's window; wakes requests that wait elsewhere if the server is back.
 
     Raises:
-        Passing: as `once` does.
-        Dismissed: the server went out before its turn came.
+        Passing: from `once`.
+        Dismissed: the server went down before the request was sent.
     """
     breaker = account.breaker
     was_out = breaker.out
@@ -100,7 +100,7 @@ async def _ask(
 
 
 async def _heard(account: Account, once: Callable[[Account], Awaitable[T]], attempt: Attempt, asked_in: int) -> T:
-    """What `once` returns; the account hears how it went before it lets in the next."""
+    """The result of `once`, which the account notes before it admits the next request."""
     try:
         reply = await once(account)
     except Passing as failure:

@@ -6,7 +6,7 @@ claude-haiku-4-5               claude-haiku-4-5-20251001    yes, likewise
 gemini-2.5-pro-preview         …-preview-06-05              yes, likewise, as Google dates previews
 gemini-2.0-flash               gemini-2.0-flash-001         yes, a numbered one, as Google's
 mistral-large-latest           mistral-large-2411           yes: the latest is one of them
-gemini-2.5-pro                 models/gemini-2.5-pro        yes, folders may be told or left out
+gemini-2.5-pro                 models/gemini-2.5-pro        yes, folders may be named or omitted
 gpt-4o                         gpt-4o-mini                  no
 gpt-4o-2024-08-06              gpt-4o-2024-11-20            no
 gpt-4o-2024-08-06              gpt-4o                       no: that may be any snapshot
@@ -24,7 +24,7 @@ _LEAP_YEAR = 2024
 
 
 def is_same_model(asked: str, answered: str) -> bool:
-    """Whether the name that answered is the one asked for, or a dated or numbered snapshot of it."""
+    """Whether the model that answered is the one asked for, or a dated or numbered snapshot of it."""
     return any(one == other or _is_snapshot(one, other) for one, other in _comparable(asked, answered))
 
 
@@ -41,7 +41,7 @@ def one_for_each(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _comparable(asked: str, answered: str) -> list[tuple[str, str]]:
-    """The names in small letters; the last parts alone where one of them tells no folder, as `openai/gpt-4o` does."""
+    """The names in lower case, and their last parts if only one of them has a folder, as `openai/gpt-4o` has."""
     one, other = map(_plain, (asked, answered))
     pairs = [(one, other)]
     if ("/" in one) != ("/" in other):

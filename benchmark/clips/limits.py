@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from benchmark.options import split_pairs
+from benchmark.text import did_you_mean
+from benchmark.values import split_pairs
 
 RAISE = "raise the limit with --clip-limits="
 
@@ -99,7 +100,8 @@ def _parse_limits(value: object) -> object:
     known = tuple(field.name for field in fields(ClipLimits))
     for name, given in pairs:
         if name not in known:
-            raise ValueError(f"{name} is none of {', '.join(known)}")
+            hint = did_you_mean(name, known) or f"; the limits are {', '.join(known)}"
+            raise ValueError(f"unknown limit {name}{hint}")
         most = _GREATEST[name]
         if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given <= most:
             raise ValueError(f"{name} must be more than 0 and at most {most:,}, got {given}")

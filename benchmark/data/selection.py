@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from benchmark.errors import RunError
 from benchmark.suite import Suite, find_suite
 from benchmark.task import Sample, Task
+from benchmark.text import did_you_mean
 
 SEED = "mme-emotion"
 """Another seed makes another choice. Hashes stand in for a random generator: no Python version changes them."""
@@ -21,7 +22,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     """
     parts = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text.strip())
     if parts is None or not 1 <= int(parts[1]) <= int(parts[2]):
-        raise RunError(f"--shard={text} is malformed: give K/N with K from 1 to N, for example 2/5.")
+        raise RunError(f"--shard must be K/N with K from 1 to N, for example 2/5, got {text}.")
     return int(parts[1]), int(parts[2])
 
 
@@ -43,12 +44,14 @@ def select(
     chosen = _of_tasks(samples, tasks, suite or find_suite())
     if limit is not None:
         if limit < 1:
-            raise RunError(f"--limit={limit} selects no sample: give 1 or more.")
+            raise RunError(f"--limit must be at least 1, got {limit}.")
         chosen = _limited(chosen, limit)
     if shard is not None:
         part, parts = shard
         if len(chosen) < part:
-            raise RunError(f"--shard={part}/{parts} selects no sample: there are {len(chosen)} to share out.")
+            raise RunError(
+                f"--shard={part}/{parts} selects no sample: only {len(chosen)} are selected; use fewer shards."
+            )
         chosen = chosen[part - 1 :: parts]
     return chosen
 
@@ -56,14 +59,15 @@ def select(
 def _of_tasks(samples: Sequence[Sample], names: Sequence[str], suite: Suite) -> tuple[Sample, ...]:
     wanted = {_task(name, suite) for name in names}
     for task in wanted - {sample.task for sample in samples}:
-        raise RunError(f"--tasks={task.name} selects no sample: the data has none of that task.")
+        raise RunError(f"--tasks={task.name} selects no sample: the data has no sample of that task.")
     return tuple(sample for sample in samples if not wanted or sample.task in wanted)
 
 
 def _task(name: str, suite: Suite) -> Task:
     task = suite.task_named(name)
     if task is None:
-        raise RunError(f"--tasks={name} names no task; the tasks are {', '.join(suite.tasks)}.")
+        hint = did_you_mean(name, suite.tasks)
+        raise RunError(f"--tasks: unknown task {name}{hint or '.'} The tasks are {', '.join(suite.tasks)}.")
     return task
 
 

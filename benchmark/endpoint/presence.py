@@ -1,6 +1,5 @@
 """Whether an endpoint is there, has the model, and for how long, found out before anything is paid for."""
 
-import difflib
 import re
 from datetime import date
 from typing import Protocol
@@ -13,6 +12,7 @@ from benchmark.endpoint.connection import redirect_of
 from benchmark.endpoint.listing import parse_listing
 from benchmark.endpoint.urls import shown
 from benchmark.errors import RunError
+from benchmark.text import similar
 
 CHECK_SECONDS, CHECK_RETRIES = 20, 1
 SHOWN_MODELS = 6
@@ -76,7 +76,7 @@ async def find_fault(model: Asked, url: str) -> str | None:
 
 def nearest(name: str, served: tuple[str, ...]) -> str:
     """Some of the models that a server lists, those of similar names first."""
-    near = difflib.get_close_matches(name, served, n=SHOWN_MODELS, cutoff=0.3)
+    near = similar(name, served, SHOWN_MODELS, cutoff=0.3)
     named = [*near, *(other for other in served if other not in near)][:SHOWN_MODELS]
     return ", ".join(named) + (", …" if len(served) > len(named) else "")
 

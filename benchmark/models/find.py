@@ -1,4 +1,4 @@
-"""What an option names turned into a model: the one place that knows all of them."""
+"""Finds the model that a spec names: the one place that knows all kinds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,19 +35,19 @@ from benchmark.model import Model, Respondent, Watcher
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
-    """What options say of a model besides its name.
+    """The options of a model besides its name.
 
     Attributes:
-        base_urls: endpoints of `openai:` that share the load.
+        base_urls: endpoints of `openai:`, which share the load.
         api_key_env: environment variable with their key.
         parameters: of each request, over those of the catalogue.
-        modalities: what an endpoint takes that the catalogue does not know; video alone if nobody says.
-        prices: of models by name, in USD per million input and output tokens, over those that are published.
-        request_mb: the largest request that is sent, in MB; None for what the server is known to take.
+        modalities: what an endpoint takes that the catalogue does not list; video only if not given.
+        prices: USD per million input and output tokens, by model; they replace published prices.
+        request_mb: the largest request that is sent, in MB; None for the limit of the server.
         limits: the accounts of the run.
-        urgent: whether its requests go before those that are not: what ends samples, before what begins others.
-        local: where models of `hf:` are loaded; None where none can be.
-        asks: whether anything will be asked; else no key is needed.
+        urgent: whether its requests go first: those that finish samples before those that start others.
+        local: where `hf:` models are loaded; None if they cannot be.
+        asks: whether any request will be sent; if not, no key is needed.
     """
 
     base_urls: tuple[str, ...] = ()
@@ -63,14 +63,14 @@ class ModelOptions:
 
 
 def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> object:
-    """Whatever a spec names: `NAME` of the catalogue or of an entry point, or `SCHEME:REST`.
+    """The object that a spec names: `NAME` of the catalogue or of an entry point, or `SCHEME:REST`.
 
     Raises:
-        RunError: there is no such thing, or it cannot be used; says what there is.
+        RunError: the spec is unknown, or its object cannot be used; names what exists.
     """
     scheme, colon, rest = spec.partition(":")
     if colon and scheme in BUILT_IN:
-        raise RunError(f"{spec} names nothing: {scheme} stands alone.")
+        raise RunError(f"Unknown model {spec}; {scheme} takes no argument: use --model={scheme}.")
     if scheme in _SCHEMES:
         return _SCHEMES[scheme](rest, options, samples)
     for group in ("mme_emotion.models", "mme_emotion.judges"):
@@ -83,7 +83,7 @@ def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample])
     """The model under test.
 
     Raises:
-        RunError: as for `find`, or what is found neither generates nor answers.
+        RunError: as for `find`, or the object is neither a `Model` nor a `Respondent`.
     """
     found = find(spec, options, samples)
     if isinstance(found, (Model, Watcher, Respondent)):
@@ -93,19 +93,19 @@ def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample])
         f"no {', '.join(member for member in members if not hasattr(found, member))} for a {role}"
         for role, members in roles.items()
     )
-    raise RunError(f"--model={spec} is no model: it has {', and '.join(lacks)}; see benchmark/model.py.")
+    raise RunError(f"--model={spec} is not a model: it has {', and '.join(lacks)}; see benchmark/model.py.")
 
 
 def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointModel":
-    """OpenAI itself, or wherever the options say.
+    """A model of OpenAI, or of the endpoints that the options name.
 
-    The key of OPENAI_API_KEY goes to OpenAI alone, and elsewhere only where the options name that variable.
+    The key of OPENAI_API_KEY is sent to OpenAI only, unless the options name that variable.
     """
     from benchmark.endpoint.connection import OPENAI_URL
     from benchmark.endpoint.model import OPENAI_KEY
 
     if not name:
-        raise RunError("openai: names no model; give openai:NAME.")
+        raise RunError("openai: needs the name of a model: openai:NAME.")
     url = (options.base_urls or (OPENAI_URL,))[0]
     row, provider = row_at(url, name), provider_at(url)
     return _endpoint(
@@ -123,14 +123,16 @@ def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointM
 
 
 def _catalogued(name: str, options: ModelOptions) -> "EndpointModel":
-    """A model of the catalogue, at its provider; a local one at the base URLs given."""
+    """A model of the catalogue, at its provider or at the base URLs given."""
     row = find_catalogued(name)
     provider = read_catalogue().providers[row.provider]
     elsewhere = bool(options.base_urls)
     if not elsewhere:
         refuse_ended(name, row)
         if row.provider == HUB:
-            raise RunError(f"{name} is served by no common server: load it with --model=hf:{row.id}.")
+            raise RunError(
+                f"{name} has no public endpoint; load it with --model=hf:{row.id}, or add --base-url of your server."
+            )
     return _endpoint(
         options,
         row.id,
@@ -153,7 +155,7 @@ def _endpoint(
     prices: Sequence[tuple[float, float] | None],
     **known: Any,
 ) -> "EndpointModel":
-    """A model behind an endpoint; the user's parameters go over the usual ones, and one that is null is not sent."""
+    """A model behind an endpoint; the user's parameters replace the usual ones, and one that is null is not sent."""
     from benchmark.endpoint.model import Endpoint, EndpointModel
 
     url = known["urls"][0]
@@ -173,17 +175,17 @@ def _endpoint(
 
 
 def _hf(name: str, options: ModelOptions, _: Sequence[Sample]) -> object:
-    """A checkpoint loaded here, with the options that `parse_settings` knows."""
+    """A checkpoint to be loaded, with the options that `parse_settings` knows."""
     from benchmark.models.local import LocalModel
 
     if not name:
-        raise RunError("hf: names no model; give hf:FOLDER, or hf:OWNER/NAME of the Hugging Face hub.")
+        raise RunError("hf: needs a checkpoint: hf:FOLDER, or hf:OWNER/NAME of the Hugging Face hub.")
     if options.local is None:
-        raise RunError(f"hf:{name} can be loaded in a run alone.")
+        raise RunError(f"hf:{name} can be loaded in a run only.")
     settings = parse_settings(options.parameters)
     checkpoint = find_checkpoint(name, settings, offline=options.local.site.replaceable)
     if not checkpoint.modalities:
-        raise RunError(f"hf:{name} takes neither frames nor sound ({checkpoint.architecture}); name another model.")
+        raise RunError(f"hf:{name} takes neither frames nor sound ({checkpoint.architecture}); use another model.")
     return LocalModel(checkpoint, settings, options.local, options.limits, urgent=options.urgent)
 
 
@@ -204,4 +206,4 @@ _SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] 
         "python": lambda rest, *_: imported(rest),
     }
 )
-"""Makes what a spec names: given the part behind the colon, the options and the samples that will be asked."""
+"""Makes the object of a spec, given the part behind the colon, the options and the samples of the run."""

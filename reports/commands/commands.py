@@ -1,4 +1,4 @@
-"""The commands of `mme-emotion`: what comes before a run and after it, and the cache."""
+"""The commands of `mme-emotion`, for use before and after a run."""
 
 import argparse
 import json
@@ -9,13 +9,16 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from benchmark.errors import RunError
-from benchmark.storage.cache import LIMIT, Cache
+from benchmark.options import declare, read_arguments
+from benchmark.run_setup import BenchmarkOptions
+from benchmark.storage.cache import Cache
 from benchmark.suite import find_suite
 from evaluators.metrics.official import Counts, Rescored, read_evaluations, rescore_official, rescore_strict
 from evaluators.metrics.steps import METRIC
 from reports.commands.compare import add_comparisons
 from reports.commands.doctor import add_doctor
 from reports.commands.judge import add_judge
+from reports.commands.parser import Parser
 from reports.commands.run import add_runs
 from reports.say import say
 from reports.tables.table import as_text
@@ -23,16 +26,15 @@ from reports.wording import percent
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command line takes; what it parses has `run`, which returns an exit code or None."""
-    whole = argparse.ArgumentParser(prog="mme-emotion", description="Before and after a run of the MME-Emotion suite.")
+    """The parser of the command line; what it returns has `run`, which returns an exit code or None."""
+    whole = Parser(prog="mme-emotion", description="Commands for use before and after a run of the MME-Emotion suite.")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    rescore = commands.add_parser("rescore", help="turn evaluation files of the official scripts into scores")
+    rescore = commands.add_parser("rescore", help="compute scores from evaluation files of the official scripts")
     rescore.add_argument("files", nargs="+", type=Path, metavar="EVAL.json")
+    tasks = ", ".join(find_suite().tasks)
+    rescore.add_argument("--task", help=f"task of the files, if their names do not say it: {tasks}")
     rescore.add_argument(
-        "--task", help=f"whose files they are, where their names do not tell: {', '.join(find_suite().tasks)}"
-    )
-    rescore.add_argument(
-        "--official", action="store_true", help="count as the official scripts do, leniencies included"
+        "--official", action="store_true", help="count as the official scripts do, including their leniencies"
     )
     rescore.add_argument("--json", action="store_true", help="print JSON: overall and tasks, scores as fractions")
     rescore.set_defaults(run=_rescore)
@@ -40,18 +42,16 @@ def parser() -> argparse.ArgumentParser:
     add_judge(commands)
     add_comparisons(commands)
     add_runs(commands)
-    cache = commands.add_parser("cache", help="what is kept of replies and decoded clips: how much, and away with it")
+    cache = commands.add_parser("cache", help="show or delete cached replies and decoded clips")
     actions = cache.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (
-        ("stats", _cache_stats, "how much is kept"),
-        ("prune", _cache_prune, "let frames and sound go, least recently used first, down to --cache-limit"),
-        ("clear", _cache_clear, "forget everything, replies too: whatever was paid for is paid for again"),
+        ("stats", _cache_stats, "print the size of the cache"),
+        ("prune", _cache_prune, "delete frames and sound, least recently used first, down to --cache-limit"),
+        ("clear", _cache_clear, "delete everything, including replies: the next run pays for them again"),
     ):
         action = actions.add_parser(name, help=text)
-        action.add_argument("--cache", type=Path, metavar="DIR", help="the folder (default: the user's cache)")
+        declare(BenchmarkOptions, action.add_argument, ("cache", "cache_limit") if run is _cache_prune else ("cache",))
         action.set_defaults(run=run)
-        if run is _cache_prune:
-            action.add_argument("--cache-limit", type=float, default=LIMIT / 1e9, metavar="GB", help="default: 20")
     return whole
 
 
@@ -66,8 +66,9 @@ def _cache_stats(asked: argparse.Namespace) -> None:
 
 
 def _cache_prune(asked: argparse.Namespace) -> None:
+    limit = read_arguments(BenchmarkOptions, asked).cache_limit
     with _opened(asked) as cache:
-        print(f"{_size(cache.media.prune(int(asked.cache_limit * 1e9)))} of frames and sound are gone; replies stay")
+        print(f"{_size(cache.media.prune(int(limit * 1e9)))} of frames and sound deleted; replies are kept")
 
 
 def _cache_clear(asked: argparse.Namespace) -> None:
@@ -78,10 +79,10 @@ def _cache_clear(asked: argparse.Namespace) -> None:
 
 @contextmanager
 def _opened(asked: argparse.Namespace) -> Iterator[Cache]:
-    """The cache, which is there: looking at one must not make one."""
-    folder = asked.cache or user_cache_path("mme-emotion")
+    """The cache, which must exist: to look at one must not create it."""
+    folder = read_arguments(BenchmarkOptions, asked).cache or user_cache_path("mme-emotion")
     if not (folder / "cache.sqlite").exists():
-        raise RunError(f"There is no cache in {folder}; name its folder with --cache DIR.")
+        raise RunError(f"No cache in {folder}; name its folder with --cache=DIR.")
     with closing(Cache(folder)) as cache:
         yield cache
 

@@ -1,13 +1,15 @@
-"""`mme-emotion compare` and `power`: two runs beside each other, and how many samples tell them apart."""
+"""`mme-emotion compare` and `power`: the differences of two runs, and how many samples would show one."""
 
 import argparse
 from pathlib import Path
 
 from benchmark.errors import RunError
-from benchmark.options import parts_of
 from benchmark.suite import suite_of
+from benchmark.values import parts_of
 from evaluators.metrics.measures import measures_of
 from evaluators.metrics.metric import Measure
+from reports.commands.interrupt import uninterrupted
+from reports.commands.parser import Commands
 from reports.gate.compare import compare
 from reports.gate.power import CHANGED, POWER, Pilot, pilot_of
 from reports.kept.past import COMPARED, PastRun, read_past, refuse_unlike
@@ -18,22 +20,32 @@ from reports.tables.power import power_rows
 from reports.tables.table import as_text
 
 
-def add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares both."""
-    compared = commands.add_parser("compare", help="two runs: differences by task with paired 95 %% intervals")
+def add_comparisons(commands: Commands) -> None:
+    """Declares both commands."""
+    compared = commands.add_parser("compare", help="compare two runs: differences by task with paired 95 %% intervals")
     compared.add_argument("first", type=Path, metavar="RUN", help="the earlier run")
     compared.add_argument("second", type=Path, metavar="OTHER", help="the later run")
-    compared.add_argument("--allow", default="", metavar="LIST", help=f"in what they may differ: {', '.join(COMPARED)}")
-    compared.add_argument("--html", type=Path, metavar="OUT.html", help="write a page: what changed, side by side")
-    compared.set_defaults(run=_compare)
-    power = commands.add_parser("power", help="how many samples a verdict needs")
-    power.add_argument(
-        "--drop", type=_share, required=True, metavar="D", help="what the gate allows, 0.02 is two points"
+    compared.add_argument(
+        "--allow", default="", metavar="LIST", help=f"what may differ between the runs: {', '.join(COMPARED)}"
     )
-    power.add_argument("--runs", type=Path, nargs=2, metavar="RUN", help="two runs that show how much answers change")
-    power.add_argument("--score", metavar="NAME", help="which score of the runs (default: the first in their tables)")
-    power.add_argument("--error-rate", type=_share, default=0.05, metavar="E", help="the gate's (default: 0.05)")
-    power.add_argument("--power", type=_share, default=POWER, metavar="P", help=f"wanted (default: {POWER})")
+    compared.add_argument(
+        "--html", type=Path, metavar="OUT.html", help="write a page with the samples of both runs side by side"
+    )
+    compared.set_defaults(run=_compare)
+    power = commands.add_parser("power", help="compute how many samples a verdict needs")
+    power.add_argument(
+        "--drop", type=_share, required=True, metavar="D", help="the drop that the gate allows: 0.02 is two points"
+    )
+    power.add_argument(
+        "--runs", type=Path, nargs=2, metavar="RUN", help="two runs from which to estimate how much answers change"
+    )
+    power.add_argument("--score", metavar="NAME", help="score of the runs (default: the first in their tables)")
+    power.add_argument(
+        "--error-rate", type=_share, default=0.05, metavar="E", help="error rate of the gate (default: 0.05)"
+    )
+    power.add_argument(
+        "--power", type=_share, default=POWER, metavar="P", help=f"power that is wanted (default: {POWER})"
+    )
     power.set_defaults(run=_power)
 
 
@@ -43,7 +55,7 @@ def _share(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"must be a number between 0 and 1, got {text}")
     return value
 
 
@@ -63,9 +75,10 @@ def _compare(asked: argparse.Namespace) -> None:
     say(f"First {first.report.model} ({asked.first}), second {second.report.model} ({asked.second}); in percent")
     say(*as_text(difference_rows(differences)))
     if asked.html:
-        left_out = write_compare_page(asked.html, first, second, differences)
+        with uninterrupted(str(asked.html)):
+            left_out = write_compare_page(asked.html, first, second, differences)
         say("", *left_out, f"The page is {asked.html}")
-    say("", "p: no difference, two-sided; for tasks adjusted among all tasks of the score (Holm)")
+    say("", "p: two-sided test of no difference; for tasks, adjusted over all tasks of the score (Holm)")
 
 
 def _power(asked: argparse.Namespace) -> None:
@@ -74,9 +87,9 @@ def _power(asked: argparse.Namespace) -> None:
         first, second = map(read_past, asked.runs)
         pilot = pilot_of(first, second, _measure(first, asked.score))
     say(
-        f"To show, with a probability of {asked.power:.0%} and an error rate of {asked.error_rate:.0%}, that a score "
-        f"is not below the baseline's by more than {100 * asked.drop:.1f} points, where in truth nothing has changed:"
+        f"To show, with power {asked.power:.0%} and error rate {asked.error_rate:.0%}, that a score is at most "
+        f"{100 * asked.drop:.1f} points below the baseline's, if in truth nothing has changed:"
     )
     say(*as_text(power_rows(asked.drop, pilot, error=asked.error_rate, power=asked.power)))
     if pilot is None:
-        say("", f"Where nothing is known, take {CHANGED:.0%}; --runs RUN OTHER measures it, clustering included.")
+        say("", f"If no runs are at hand, assume {CHANGED:.0%}; --runs RUN OTHER estimates it, with clustering.")

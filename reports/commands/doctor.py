@@ -1,11 +1,11 @@
-"""`mme-emotion doctor`: will a run work here, and what does each endpoint take?"""
+"""`mme-emotion doctor`: whether a run will work here, and what each endpoint takes."""
 
 import argparse
 import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmark.accounts.catalogue import BUILT_IN, USUAL_PARAMETERS
@@ -15,30 +15,22 @@ from benchmark.endpoint.probe import Probed, make_steps, probe
 from benchmark.endpoint.urls import parse_url, shown
 from benchmark.errors import RunError
 from benchmark.models.find import ModelOptions, find
-from benchmark.options import Listed, Parameters, Prices, parse_options
+from benchmark.options import declare, read_arguments
 from benchmark.prompt import Modality
-from benchmark.run_setup import Modalities
+from benchmark.run_setup import BenchmarkOptions
+from reports.commands.parser import Commands
 from reports.doctor.doctor import Finding, endpoint_findings, lines_of
 from reports.doctor.local import local_findings
 from reports.doctor.machine import clip_for_all, machine_findings
 from reports.say import say
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorOptions:
-    """What is asked about, as the options of the same names say it of a run."""
-
-    model: str | None = None
-    base_url: Listed = ()
-    api_key_env: str | None = None
-    model_option: Parameters = ()
-    modalities: Modalities = ()
-    price: Prices = ()
+ASKED = ("model", "base_url", "api_key_env", "model_option", "modalities", "price")
+"""The options of a run that say what is examined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """A model or an endpoint and what is found of it; `probed` is None where none could be asked."""
+    """A model or an endpoint with the findings about it; `probed` is None if it could not be asked."""
 
     title: str
     findings: tuple[Finding, ...]
@@ -46,66 +38,61 @@ class Examined:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether no finding is a problem."""
         return all(finding.state != "problem" for finding in self.findings)
 
     def as_json(self) -> Mapping[str, Any]:
-        """As `--json` prints it; names and figures alone, no URL's credentials."""
-        told = {"title": self.title, "ok": self.ok, "findings": [finding.as_json() for finding in self.findings]}
+        """As `--json` prints it: names and figures only, without the credentials of URLs."""
+        stated = {"title": self.title, "ok": self.ok, "findings": [finding.as_json() for finding in self.findings]}
         if self.probed is None:
-            return told
+            return stated
         found = [asdict(taken) for taken in self.probed.found]
-        return told | {"url": self.probed.url, "model": self.probed.model, "requests": found}
+        return stated | {"url": self.probed.url, "model": self.probed.model, "requests": found}
 
 
-def add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_doctor(commands: Commands) -> None:
     """Declares it."""
     doctor = commands.add_parser(
-        "doctor", help="will a run work here, and what does each endpoint take? Exit code 1 where something does not"
+        "doctor",
+        help="check this machine, a model and its endpoints",
+        description="Checks this machine and, with --model or --base-url, sends each endpoint a dozen small requests. "
+        "Exit code 1 if something does not work.",
     )
-    doctor.add_argument("--model", metavar="SPEC", help="as for pytest; asked with a dozen small requests")
-    doctor.add_argument("--base-url", metavar="URL", help="as for pytest; without --model its first model is asked")
-    doctor.add_argument("--api-key-env", metavar="VARIABLE", help="variable that holds the key")
-    doctor.add_argument("--model-option", metavar="K=V,…", help="as for pytest")
-    doctor.add_argument(
-        "--modalities", metavar="LIST", help="what a run will send: video,audio (default: as for pytest)"
-    )
-    doctor.add_argument("--price", metavar="NAME=IN/OUT,…", help="as for pytest: says what the requests have cost")
+    model = "model that a run will ask, as for pytest; without it, the first model that --base-url lists"
+    declare(BenchmarkOptions, doctor.add_argument, ASKED, {"model": {"help": model}})
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     doctor.set_defaults(run=_doctor)
 
 
 def _doctor(asked: argparse.Namespace) -> int:
-    names = [field.name for field in fields(DoctorOptions)]
-    given = {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
-    options = parse_options(DoctorOptions, given)
+    options = read_arguments(BenchmarkOptions, asked)
     options = replace(options, base_url=tuple(map(parse_url, options.base_url)))
     clip, pyav = clip_for_all()
     machine = machine_findings(clip, pyav)
     if not asked.json:
         say("This machine", *lines_of(machine))
         sys.stdout.flush()  # endpoints may take their time
-    examined = _examined(options, clip)
+    examined = _examined(asked.model, options, clip)
     ok = all(one.ok for one in examined)
     if asked.json:
-        told = [one.as_json() for one in examined]
-        print(json.dumps({"ok": ok, "machine": [one.as_json() for one in machine], "endpoints": told}, indent=1))
+        endpoints = [one.as_json() for one in examined]
+        print(json.dumps({"ok": ok, "machine": [one.as_json() for one in machine], "endpoints": endpoints}, indent=1))
     else:
         for one in examined:
             say("", one.title, *lines_of(one.findings))
     return 0 if ok else 1
 
 
-def _examined(options: DoctorOptions, clip: bytes | None) -> tuple[Examined, ...]:
-    if not (options.model or options.base_url):
+def _examined(model: str | None, options: BenchmarkOptions, clip: bytes | None) -> tuple[Examined, ...]:
+    if not (model or options.base_url):
         return ()
-    title = options.model or ", ".join(map(shown, options.base_url))
-    if options.model and options.model.startswith("hf:"):
+    title = model or ", ".join(map(shown, options.base_url))
+    if model and model.startswith("hf:"):
         return (Examined(title=title, findings=local_findings(title.removeprefix("hf:"), options.model_option)),)
     try:
-        endpoints = _endpoints(options)
+        endpoints = _endpoints(model, options)
         if not endpoints:
-            said = "answers without an endpoint: there is nothing to ask"
+            said = "needs no endpoint"
             return (Examined(title=title, findings=(Finding(name="model", state="ok", text=said),)),)
         found = asyncio.run(_probed(endpoints, clip))
     except RunError as error:
@@ -130,14 +117,14 @@ async def _probed(endpoints: Sequence[Endpoint], clip: bytes | None) -> list[Pro
     return await asyncio.gather(*(probe(endpoint, steps) for endpoint in endpoints))
 
 
-def _endpoints(options: DoctorOptions) -> tuple[Endpoint, ...]:
-    """The endpoints that a run would ask, one for each URL; none for a model that answers without.
+def _endpoints(model: str | None, options: BenchmarkOptions) -> tuple[Endpoint, ...]:
+    """The endpoints that a run would ask, one for each URL; none for a model that needs no endpoint.
 
     Raises:
-        RunError: there is no such model, or its key is not set.
+        RunError: the model is unknown, or its key is not set.
     """
     takes: frozenset[Modality] = frozenset(options.modalities)
-    if options.model is None:
+    if not model:
         parameters = {**USUAL_PARAMETERS, **dict(options.model_option)}
         endpoint = Endpoint(
             urls=options.base_url,
@@ -147,10 +134,10 @@ def _endpoints(options: DoctorOptions) -> tuple[Endpoint, ...]:
             parameters={name: value for name, value in parameters.items() if value is not None},
         )
         return tuple(replace(endpoint, urls=(url,)) for url in endpoint.urls)
-    scheme, colon, _ = options.model.partition(":")
+    scheme, colon, _ = model.partition(":")
     if scheme in BUILT_IN or (colon and scheme != "openai"):
         return ()
-    found = find(options.model, _model_options(options))
+    found = find(model, _model_options(options))
     if not isinstance(found, EndpointModel):
         return ()
     endpoint = found.endpoint
@@ -159,7 +146,7 @@ def _endpoints(options: DoctorOptions) -> tuple[Endpoint, ...]:
     return tuple(replace(endpoint, urls=(url,)) for url in endpoint.urls)
 
 
-def _model_options(options: DoctorOptions) -> ModelOptions:
+def _model_options(options: BenchmarkOptions) -> ModelOptions:
     return ModelOptions(
         base_urls=options.base_url,
         api_key_env=options.api_key_env,
@@ -170,5 +157,5 @@ def _model_options(options: DoctorOptions) -> ModelOptions:
 
 
 def _allowed(takes: frozenset[Modality], wanted: frozenset[Modality]) -> frozenset[Modality]:
-    """What a run sends that is told what it may send: the whole clip stands for pictures."""
+    """What a run with these `--modalities` sends; `video` includes the whole clip."""
     return takes & (wanted | {"clip"}) if "video" in wanted else takes & wanted

@@ -1,26 +1,30 @@
-"""`mme-emotion view`, `show` and `merge`: runs that are over."""
+"""`mme-emotion view`, `show` and `merge`: finished runs."""
 
 import argparse
 import os
 import sys
 import webbrowser
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import RunError
-from benchmark.options import parts_of
+from benchmark.options import declare, read_arguments
 from benchmark.suite import suite_of
+from reports.commands.interrupt import uninterrupted
+from reports.commands.parser import Commands
 from reports.ending import UNKEPT
 from reports.figures.report import recomputed
-from reports.gate.gate import SAMPLES, read_gate
+from reports.gate.gate import read_gate
 from reports.gate.merge import merge
 from reports.gate.verdict import EXIT_CODES
 from reports.kept.folder import PAGE, PAGE_FOLDER, RunFolder, usual_place
-from reports.kept.past import COMPARED, read_past
+from reports.kept.past import read_past
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.live.output import printed
+from reports.options import ReportOptions
 from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import Contents, Linked, linked_to, write_run_page
 from reports.say import as_lines, say, tell
@@ -28,25 +32,19 @@ from reports.stats.inference import ERROR
 from reports.tables.results import gate_lines, score_lines, tell_github, write_results
 
 
-def add_runs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declares the three."""
+def add_runs(commands: Commands) -> None:
+    """Declares the three commands."""
     view = commands.add_parser("view", help="open a run's report in the browser")
     view.add_argument("run_dir", type=Path, metavar="RUN")
     view.set_defaults(run=_view)
     show = commands.add_parser("show", help="print a run's tables")
     show.add_argument("run_dir", type=Path, metavar="RUN")
     show.set_defaults(run=_show)
-    merged = commands.add_parser("merge", help="put runs together that asked a part of the samples each, and gate them")
+    merged = commands.add_parser("merge", help="merge the shards of a run into one run, and apply the gate to it")
     merged.add_argument("runs", nargs="+", type=Path, metavar="RUN")
-    merged.add_argument(
-        "--run-dir", type=Path, metavar="DIR", help="where the whole is kept (default: reports/runs/<model>-<time>)"
-    )
-    merged.add_argument("--partial", action="store_true", help="though shards are missing")
-    merged.add_argument("--gate", type=Path, metavar="FILE.toml", help="as for pytest; the exit code is the verdict's")
-    merged.add_argument("--baseline", type=Path, metavar="RUN", help="as for pytest")
-    allowed = ", ".join((*COMPARED, SAMPLES))
-    merged.add_argument("--baseline-allow", default="", metavar="LIST", help=f"in what the runs may differ: {allowed}")
-    merged.add_argument("--allow-substitute", action="store_true", help="as for pytest")
+    merged.add_argument("--partial", action="store_true", help="merge although shards are missing")
+    gated = ("run_dir", "gate", "baseline", "baseline_allow", "allow_substitute")
+    declare(ReportOptions, merged.add_argument, gated)
     merged.set_defaults(run=_merge)
 
 
@@ -54,17 +52,18 @@ def _view(asked: argparse.Namespace) -> None:
     page: Path = asked.run_dir / PAGE
     for path in (page, asked.run_dir / PAGE_FOLDER):
         if path.is_symlink():
-            raise RunError(f"{path} is a link, and may lead anywhere: put the page itself there.")
+            raise RunError(f"{path} is a symbolic link and may point outside the run; replace it with the page itself.")
     if page.exists() and not page.is_file():
-        raise RunError(f"{page} is no file: move it away, and the page is written anew.")
-    if not page.exists():  # kept by a version that wrote none
+        raise RunError(f"{page} is not a regular file; remove it, and the page is written again.")
+    if not page.exists():  # written by a version that made no page
         run = read_past(asked.run_dir)
         records = [run.records[name] for name in sorted(run.records)]
         report = recomputed(run.report, records)
-        write_run_page(asked.run_dir, _contents(report, records, linked_to(report)))
+        with uninterrupted(str(page)):
+            write_run_page(asked.run_dir, _contents(report, records, linked_to(report)))
     say(page.absolute().as_uri())
     if not webbrowser.open(page.absolute().as_uri()):
-        print("No browser was found; open that address in one.", file=sys.stderr)
+        print("No browser was found; open the address above in one.", file=sys.stderr)
 
 
 def _contents(report: Report, records: Sequence[Record], linked: Linked) -> Contents:
@@ -83,31 +82,30 @@ def _show(asked: argparse.Namespace) -> None:
 
 
 def _merge(asked: argparse.Namespace) -> int:
-    if asked.run_dir and os.path.realpath(asked.run_dir) in map(os.path.realpath, asked.runs):
-        raise RunError(f"--run-dir={asked.run_dir} is one of the runs to merge: choose another.")
+    options = read_arguments(ReportOptions, asked)
+    if options.run_dir and os.path.realpath(options.run_dir) in map(os.path.realpath, asked.runs):
+        raise RunError(f"--run-dir={options.run_dir} is one of the runs to merge; choose another folder.")
     runs = [read_past(path) for path in asked.runs]
     gate = read_gate(
-        asked.gate,
-        asked.baseline,
-        parts_of(asked.baseline_allow),
-        allow_substitute=asked.allow_substitute,
+        options.gate,
+        options.baseline,
+        options.baseline_allow,
+        allow_substitute=options.allow_substitute,
         suite=suite_of(runs[0].report.provenance),
     )
     report, records = merge(runs, gate, partial=asked.partial)
-    folder = RunFolder(asked.run_dir or usual_place(report.model))
-    try:
+    place = options.run_dir or usual_place(report.model)
+    with uninterrupted(str(place)), closing(RunFolder(place)) as folder:
         for record in records:
             folder.append(record.model_dump_json())
         write_results(folder, report, records)
         brought = bring_along(records, [run.path / PAGE_FOLDER for run in runs], folder.path / PAGE_FOLDER)
         write_run_page(folder.path, _contents(report, records, replace(linked_to(report), urls=brought.urls)))
-    finally:
-        folder.close()
     shown = [*left_out_of(brought), *score_lines(report, records), f"The run is kept in {folder.path}"]
     if report.gate is not None:
         shown += ["", f"Gate: {report.gate.word}", *gate_lines(report)]
     if (unshown := printed("\n".join(as_lines(shown)))) is not None:
-        tell(f"mme-emotion: What was found could not be shown ({unshown.strerror}); it is kept in {folder.path}.")
+        tell(f"mme-emotion: The results cannot be printed ({unshown.strerror}); they are kept in {folder.path}.")
         return UNKEPT
     try:
         tell_github(report, records)

@@ -20,9 +20,10 @@ from typing import Annotated, Literal, cast
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
 from benchmark.errors import DataError, RunError
-from benchmark.options import split
 from benchmark.storage.given import read_whole
 from benchmark.suite import OVERALL, Suite, find_suite
+from benchmark.text import did_you_mean
+from benchmark.values import split
 from evaluators.metrics.measures import Measures, measures_of
 from evaluators.metrics.metric import Measure
 from reports.kept.past import COMPARED
@@ -52,7 +53,8 @@ def _measure(name: str, info: ValidationInfo) -> str:
 
 def _aspect(name: str) -> str:
     if name not in (*COMPARED, SAMPLES):
-        raise ValueError(f"`{name}` is none of {', '.join((*COMPARED, SAMPLES))}")
+        known = (*COMPARED, SAMPLES)
+        raise ValueError(f"must be some of {', '.join(known)}, got {name}{did_you_mean(name, known)}")
     return name
 
 
@@ -191,7 +193,8 @@ def _read(path: Path, suite: Suite) -> Gate:
         if found["type"] == "extra_forbidden":
             raise RunError(f"--gate: {path} sets `{where}`, which is no key of a gate; see docs/gate.md.") from error
         said = found["msg"].removeprefix("Value error, ")
-        raise RunError(f"--gate: `{where}` in {path} is malformed: {said}") from error
+        wrong = said if said.startswith("must ") else f"is malformed: {said}"
+        raise RunError(f"--gate: `{where}` in {path} {wrong}") from error
 
 
 def criteria_of(

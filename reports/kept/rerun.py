@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from benchmark.clips.limits import ClipLimits
 from benchmark.endpoint.redaction import redacted
-from benchmark.options import declared, flag_of
+from benchmark.options import declared
 from benchmark.run_setup import Bench
 from evaluators.agents import EvaluatorOptions
 
@@ -37,15 +37,15 @@ def _data(bench: Bench) -> str:
 
 
 def _written(options: object) -> Iterator[str]:
-    for field in declared(type(options)):
-        value = getattr(options, field.name)
-        if field.name in LEFT_OUT or value == field.default:
+    for option in declared(type(options)):
+        value = option.of(options)
+        if option.name in LEFT_OUT or value == option.default:
             continue
         if value is True:
-            yield flag_of(field.name)
+            yield option.flag
         else:
-            for one in value if field.metadata["repeated"] else (value,):
-                yield f"{flag_of(field.name)}={_spelt(field.name, one)}"
+            for one in value if option.repeated else (value,):
+                yield f"{option.flag}={_spelt(option.name, one)}"
 
 
 def _spelt(name: str, value: Any) -> str:

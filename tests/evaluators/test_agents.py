@@ -24,6 +24,7 @@ from benchmark.model import Answer, Model
 from benchmark.models.cached import CachedModel
 from benchmark.models.find import ModelOptions
 from benchmark.models.templates import read_templates
+from benchmark.options import parse_options
 from benchmark.prompt import Modality, Prompt
 from benchmark.run_setup import BenchmarkOptions, prepare
 from benchmark.storage.cache import Cache
@@ -120,11 +121,15 @@ def test_a_rejected_reply_is_not_quoted_when_the_agent_is_asked_again(parts: lis
         assert ASKED_AGAIN.fullmatch(again.text.removeprefix(model.asked[0].text))
 
 
+def agents(**named: str) -> EvaluatorOptions:
+    return parse_options(EvaluatorOptions, named)
+
+
 def test_a_user_s_prompt_whose_fences_are_not_in_pairs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "judge.txt").write_text(TEMPLATES["judge"].template.replace("$steps\n$fence", "$steps"))
     bench = prepare(BenchmarkOptions(model="signal", prompts=tmp_path), Limits(), LocalRun(Site(folder=tmp_path)))
     with pytest.raises(RunError, match=r"lines with nothing but \$fence: each text needs one before it"):
-        find_agents(EvaluatorOptions(extractor="rules", judge=("rules",)), bench)
+        find_agents(agents(extractor="rules", judge="rules"), bench)
 
 
 @pytest.mark.parametrize("error", [ModelError, RunError])
@@ -351,8 +356,8 @@ def test_agents_are_found_by_their_specs() -> None:
 @pytest.mark.parametrize(
     ("find", "name", "said"),
     [
-        (find_judge, "BLIND", "cannot see: a judge is shown the clip's frames"),
-        (find_listener, "DEAF", "cannot hear: name a model that takes sound"),
+        (find_judge, "BLIND", "takes no frames, which a judge is shown"),
+        (find_listener, "DEAF", "takes no sound; name a model that does"),
     ],
 )
 def test_who_cannot_do_an_agent_s_work_is_refused(
@@ -387,10 +392,10 @@ def test_errors_of_agents_are_their_own_types() -> None:
 def test_whoever_cuts_mere_words_need_not_see(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
     hears = f"hf:{checkpoint('qwen2-audio')}"
     bench = prepare(BenchmarkOptions(model="signal"), Limits(), LocalRun(Site(folder=tmp_path)))
-    agents = find_agents(EvaluatorOptions(extractor=hears, judge=("rules",), clue_model=hears), bench)
-    assert agents.extractor.name == "qwen2-audio"
-    with pytest.raises(RunError, match="cannot see: a judge is shown the clip's frames"):
-        find_agents(EvaluatorOptions(extractor=hears, judge=(hears,)), bench)
+    found = find_agents(agents(extractor=hears, judge="rules", clue_model=hears), bench)
+    assert found.extractor.name == "qwen2-audio"
+    with pytest.raises(RunError, match="takes no frames, which a judge is shown"):
+        find_agents(agents(extractor=hears, judge=hears), bench)
 
 
 @dataclass
@@ -555,9 +560,9 @@ class Blind:
 
 def test_the_paper_s_agents_are_refused_when_they_have_ended_with_three_ways_on() -> None:
     after = date(2027, 1, 14)
-    with pytest.raises(RunError, match="has ended on 2027-01-14") as caught:
+    with pytest.raises(RunError, match="ended on 2027-01-14") as caught:
         agent_spec(None, PAPER_JUDGE, offline=False, key_is_set=True, today=after)
-    for way in ("--judge=gpt-6-luna", "others of your choice", "--judge=rules"):
+    for way in ("--judge=gpt-6-luna", "another model", "--judge=rules"):
         assert way in str(caught.value)
     assert agent_spec("mine", PAPER_JUDGE, offline=False, key_is_set=True, today=after) == "mine"
     assert agent_spec(None, PAPER_JUDGE, offline=True, key_is_set=False, today=after) == "rules"

@@ -137,7 +137,7 @@ def test_models_that_end_soon_are_named() -> None:
 
     today = date.today()
     roles = [ending("old", ends=today, successor="new"), ending("far", ends=today + timedelta(400)), ending("endless")]
-    assert ends_of(roles) == [f"old has ended on {today}; its provider recommends new."]
+    assert ends_of(roles) == [f"old ended on {today}; its provider recommends new."]
 
 
 def test_the_table_has_what_it_costs_by_the_average_call() -> None:

@@ -63,9 +63,12 @@ def test_a_node_lost_on_the_way_costs_nothing(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--engine=ray", "-n2"), "--engine=ray has the cluster's nodes compute, not processes of this machine"),
-        (("--engine=dask",), "--engine=dask is unknown: give ray, or ray:HOST:PORT of a cluster"),
-        (("--engine=ray", "--model=signal"), "--engine=ray loads models of hf:, and this run has none"),
+        (
+            ("--engine=ray", "-n2"),
+            "--engine=ray computes on the nodes of the cluster, not in processes of this machine",
+        ),
+        (("--engine=dask",), "--engine must be ray, or ray:HOST:PORT of a cluster, got dask"),
+        (("--engine=ray", "--model=signal"), "--engine=ray applies to hf: models only, and this run has none"),
     ],
 )
 def test_an_engine_that_cannot_be_is_refused(

@@ -131,17 +131,18 @@ def test_a_missing_clip_is_an_error_of_its_own_case(tmp_path: Path) -> None:
 
 
 BAD = {
-    "unknown model": (("--model=gemini-2.5-prot",), "the nearest names are gemini-2.5-pro"),
+    "unknown model": (("--model=gemini-2.5-prot",), "did you mean gemini-2.5-pro"),
     "missing key": (("--model=gemini-2.5-pro",), "set the environment variable GEMINI_API_KEY"),
-    "nobody to judge": (("--model=python:tests.integration.own:Echo",), "There is nobody to judge"),
-    "malformed limit": (("--limit=none",), "--limit=none is malformed"),
-    "malformed shard": (("--shard=3/2",), "--shard=3/2 is malformed"),
-    "unknown task": (("--tasks=ER-Moon",), "names no task"),
+    "nobody to judge": (("--model=python:tests.integration.own:Echo",), "No judge is configured"),
+    "malformed limit": (("--limit=none",), "--limit must be a whole number, got none"),
+    "malformed shard": (("--shard=3/2",), "--shard must be K/N"),
+    "unknown task": (("--tasks=ER-Lba",), "unknown task ER-Lba; did you mean ER-Lab?"),
+    "unknown option": (("--judge-optoin=a=1",), "unknown option --judge-optoin; did you mean --judge-option?"),
     "no data": (("--data=nowhere",), "There is no data at nowhere"),
     "empty selection": (("--limit=1", "--shard=2/2"), "selects no sample"),
     "no endpoint": (("--model=openai:x", "--base-url=http://127.0.0.1:9/v1", *RULES), "cannot be reached"),
     "no prompts": (("--prompts=tests",), "holds no template"),
-    "deaf listener": (("--clue-model=signal", "--judge=majority"), "can rate no steps"),
+    "deaf listener": (("--clue-model=signal", "--judge=majority"), "cannot rate steps"),
 }  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def test_a_run_stops_before_it_costs_too_much(tmp_path: Path) -> None:
             asked = server.asked()
             assert finished.code == 2, finished.output
             assert 120 < asked <= 150
-            assert "--max-cost=1.5 would be passed" in finished.output
+            assert "--max-cost=1.5 would be exceeded" in finished.output
             assert 0 < len(finished.records) < 300
             more = run(folder, *at(server, data, prices, "--max-cost=9", *processes))
             assert server.asked() == 900, "nothing is paid for twice"

@@ -63,7 +63,7 @@ def words(kept: Path, folder: Path, *arguments: str, gate: str = "low") -> list[
         ("--limit=0", 4, "limit"),
         ("--fixtures", 4, "--gate asks for a verdict, and --fixtures gives none"),
         ("--estimate", 0, "nothing has been asked"),
-        ("tests/test_docs.py", 4, "--gate is about the benchmark's cases"),
+        ("tests/test_docs.py", 4, "--gate applies to the benchmark's cases"),
         ("-p no:mme-emotion-recorder", 3, "the gate has not been decided"),
     ],
 )
@@ -104,7 +104,7 @@ def test_no_plugin_turns_a_fail_into_a_pass(kept: Path, tmp_path: Path) -> None:
     [
         (100_000, "", 3, "samples.jsonl cannot be written (File too large); earlier lines are kept"),
         (160_000, "--limit=16 --cache={fresh}", 3, "The cache"),
-        (4_096, "-n2 --max-cost=1", 4, "cannot be kept in the temporary folder"),
+        (4_096, "-n2 --max-cost=1", 4, "in the temporary folder"),
     ],
     ids=["run directory", "cache", "temporary folder"],
 )
@@ -154,7 +154,7 @@ def test_workers_that_die_again_and_again_are_no_whole_run(kept: Path, tmp_path:
 def test_an_installed_suite_is_gated(kept: Path, tmp_path: Path) -> None:
     """From a folder where there is no conftest.py."""
     asked = [f"--gate={kept / 'low.toml'}", f"--cache={kept / 'cache'}", "--limit=8", "-q", "--tb=no", "-rN"]
-    for package, code, said in (("benchmark", 0, PASSED), ("benchmark.task", 4, "--gate is about the benchmark's")):
+    for package, code, said in (("benchmark", 0, PASSED), ("benchmark.task", 4, "--gate applies to the benchmark's")):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "--pyargs", package, "-p", "benchmark.plugin", *asked],
             cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False,

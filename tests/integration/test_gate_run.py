@@ -128,10 +128,10 @@ def test_a_baseline_alone_is_refused_where_the_samples_cannot_tell(tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--until-decided"], "--until-decided stops when a gate is settled"),
+        (["--until-decided"], "--until-decided needs a gate"),
         (["--gate=nowhere.toml"], "nowhere.toml cannot be used"),
         (["--baseline=nowhere"], "nowhere holds no finished run"),
-        (["--baseline=x", "--baseline-allow=colour"], "--baseline-allow=colour is malformed"),
+        (["--baseline=x", "--baseline-allow=colour"], "--baseline-allow must be some of"),
     ],
 )
 def test_what_cannot_be_gated_is_refused_in_a_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -288,7 +288,7 @@ def test_who_reads_the_beginning_alone_sees_no_traceback(tmp_path: Path) -> None
 
 def test_a_judge_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     found = command("judge", "check", "--judge=nobody", f"--cache={tmp_path}")
-    assert (found.returncode, "There is no model nobody" in found.stderr) == (2, True)
+    assert (found.returncode, "Unknown model nobody" in found.stderr) == (2, True)
 
 
 def test_several_judges_rate_as_one_and_their_agreement_is_reported(endpoint: Endpoint, tmp_path: Path) -> None:

@@ -139,16 +139,42 @@ def test_a_command_ends_cleanly_when_nobody_reads_on_and_when_it_is_interrupted(
     assert process.communicate(timeout=60)[1] == "mme-emotion: interrupted\n"
     assert process.returncode == 130
 
+    whole = tmp_path / "whole"
+    arguments = [str(own.folder), "--partial", f"--run-dir={whole}"]
+    stopped = subprocess.run(
+        [sys.executable, "-c", _WRITING, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert stopped.returncode == 130
+    assert stopped.stderr.startswith(f"mme-emotion: interrupted; finishing {whole} first")
+    assert stopped.stderr.count("\n") == 1
+    assert {path.name for path in whole.iterdir()} >= {"samples.jsonl", "report.json", "report.html"}
+    assert len((whole / "samples.jsonl").read_text().splitlines()) == len(own.records)
+
+
+_WRITING = """
+import os, signal, sys
+from reports.cli import main
+from reports.commands import run
+
+whole = run.write_results
+
+def interrupted(*given):
+    os.kill(os.getpid(), signal.SIGINT)
+    whole(*given)
+
+run.write_results = interrupted
+sys.exit(main(["merge", *sys.argv[1:]]))
+"""
 
 _WAITING = """
 import sys, time
-from reports.commands import run as run_commands
 from reports.cli import main
+from reports.commands import run
 
 def waiting(folder):
     print("reading", flush=True)
     time.sleep(60)
 
-run_commands.read_past = waiting
+run.read_past = waiting
 sys.exit(main(["show", sys.argv[1]]))
 """

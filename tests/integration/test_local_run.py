@@ -80,9 +80,13 @@ def test_a_judge_and_a_listener_may_be_here_too(checkpoint: Find, endpoint: Endp
 @pytest.mark.parametrize(
     ("model", "option", "said"),
     [
-        ("hf:", ON_CPU, "hf: names no model; give hf:FOLDER, or hf:OWNER/NAME"),
+        ("hf:", ON_CPU, "hf: needs a checkpoint: hf:FOLDER, or hf:OWNER/NAME"),
         ("hf:/no/such/folder", ON_CPU, "hf:/no/such/folder names nothing: there is no such folder"),
-        ("hf:HERE", "--model-option=tempreature=0", "A local model knows no option tempreature"),
+        (
+            "hf:HERE",
+            "--model-option=tempreature=0",
+            "unknown option tempreature of a local model; did you mean temperature?",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence(checkpoint: Find, model: str, option: str, said: str, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_shard_does_not_stop_when_decided(tmp_path: Path, endpoint: Endpoint) 
     (tmp_path / "gate.toml").write_text(GATE)
     finished = part(tmp_path, "1/2", endpoint, f"--gate={tmp_path / 'gate.toml'}", "--until-decided")
     assert finished.code == 4
-    assert "leave --shard away" in finished.output
+    assert "omit --shard" in finished.output
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "."])

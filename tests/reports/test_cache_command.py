@@ -28,7 +28,7 @@ def test_stats_count_what_is_kept(folder: Path, capsys: pytest.CaptureFixture[st
 
 def test_pruning_keeps_replies(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache", "prune", "--cache", str(folder), "--cache-limit=0.0025"]) == 0
-    assert "2.0 MB of frames and sound are gone; replies stay" in capsys.readouterr().out
+    assert "2.0 MB of frames and sound deleted; replies are kept" in capsys.readouterr().out
     with closing(Cache(folder)) as cache:
         assert (cache.counts()["reply"], cache.media.size()) == (2, (2, 2_000_000))
 
@@ -41,5 +41,5 @@ def test_clearing_forgets_everything(folder: Path) -> None:
 
 def test_looking_at_a_cache_makes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache", "stats", "--cache", str(tmp_path / "none")]) == 2
-    assert "There is no cache in" in capsys.readouterr().err
+    assert "No cache in" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()

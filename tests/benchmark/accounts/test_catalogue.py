@@ -84,17 +84,17 @@ def test_a_spec_stands_for_its_published_row() -> None:
 
 
 def test_an_unknown_name_lists_the_nearest() -> None:
-    with pytest.raises(RunError, match=r"no model gemini-2\.5-por: the nearest names are gemini-2\.5-pro, "):
+    with pytest.raises(RunError, match=r"Unknown model gemini-2\.5-por; did you mean gemini-2\.5-pro "):
         find("gemini-2.5-por", OPTIONS)
-    with pytest.raises(RunError, match="the nearest names are majority"):
+    with pytest.raises(RunError, match="did you mean majority"):
         find("majorty", OPTIONS)
-    with pytest.raises(RunError, match=r"known are .*gpt-4o.*openai:NAME with --base-url"):
+    with pytest.raises(RunError, match=r"the catalogue has .*gpt-4o.*openai:NAME with --base-url"):
         find("?", OPTIONS)
 
 
 @pytest.mark.parametrize("name", CATALOGUE.own_code)
 def test_a_model_with_code_of_its_own_is_asked_by_its_answers(name: str) -> None:
-    with pytest.raises(RunError, match=f"{name} is run by code of its own.*--model=answers:FILE"):
+    with pytest.raises(RunError, match=f"{name} has its own code and no endpoint.*--model=answers:FILE"):
         find(name, OPTIONS)
 
 

@@ -72,7 +72,7 @@ def test_it_is_never_passed_however_many_ask_at_once(
 def test_processes_share_the_books(tmp_path: Path) -> None:
     one, other = Budget(1.0, tmp_path / "books"), Budget(1.0, tmp_path / "books", stale_seconds=0.1)
     asyncio.run(one.set_aside(0.6))
-    with pytest.raises(RunError, match=r"--max-cost=1 would be passed: 0\.00 USD are spent"):
+    with pytest.raises(RunError, match=r"--max-cost=1 would be exceeded: 0\.00 USD are spent"):
         asyncio.run(other.set_aside(0.6))
     one.settle(0.6, 0.3)
     asyncio.run(other.set_aside(0.6))
@@ -102,7 +102,7 @@ def test_the_whole_sum_may_be_spent_and_not_a_thousandth_more() -> None:
     budget.settle(1.0, 1.0)
     asyncio.run(budget.set_aside(0.0))
     with pytest.raises(
-        RunError, match=r"1\.00 USD are spent, 0\.00 are set aside and the next request may cost 0\.001"
+        RunError, match=r"1\.00 USD are spent, 0\.00 are reserved, and the next request may cost 0\.001"
     ):
         asyncio.run(budget.set_aside(0.001))
 
@@ -112,7 +112,7 @@ def test_what_can_not_fit_is_refused_at_once_whatever_is_under_way() -> None:
     asyncio.run(budget.set_aside(0.6))
     budget.settle(0.6, 0.6)
     asyncio.run(budget.set_aside(0.3))
-    with pytest.raises(RunError, match=r"0\.60 USD are spent, 0\.30 are set aside"):
+    with pytest.raises(RunError, match=r"0\.60 USD are spent, 0\.30 are reserved"):
         asyncio.run(asyncio.wait_for(budget.set_aside(0.5), timeout=5))
 
 
@@ -133,7 +133,7 @@ def test_what_turns_out_cheaper_makes_room() -> None:
 def test_another_loop_shares_the_sum_and_waits_for_nobody_of_this_one() -> None:
     budget = Budget(1.0, stale_seconds=0.1)
     asyncio.run(budget.set_aside(0.6))
-    with pytest.raises(RunError, match=r"--max-cost=1 would be passed"):
+    with pytest.raises(RunError, match=r"--max-cost=1 would be exceeded"):
         asyncio.run(asyncio.wait_for(budget.elsewhere().set_aside(0.6), timeout=5))
     with ThreadPoolExecutor(1) as elsewhere:  # where that loop is
         elsewhere.submit(asyncio.run, budget.elsewhere().set_aside(0.4)).result()

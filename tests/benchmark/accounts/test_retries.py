@@ -138,7 +138,7 @@ def test_an_outage_without_end_stops_the_run(failure: Passing, monkeypatch: pyte
     monkeypatch.setattr("benchmark.accounts.limits.PATIENCE_SECONDS", 0.01)
     servers = Servers(1, backoff=0.001)
     servers.failing = dict.fromkeys(servers.accounts, failure)
-    with pytest.raises(RunError, match=f"{failure} Nobody was answered for"):
+    with pytest.raises(RunError, match=f"{failure} No request was answered for"):
         done(send(servers.accounts, servers))
 
 

@@ -345,19 +345,20 @@ def test_a_clip_that_fits_is_the_same_spread_or_not(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("sound_seconds=0", "sound_seconds must be more than 0 and at most 86,400, got 0"),
-        ("megapixels=-1", "megapixels must be more than 0 and at most 500, got -1"),
-        ("decoded_gb=NaN", "decoded_gb must be more than 0 and at most 100,000, got nan"),
-        ("request_mb=1e400", "request_mb must be more than 0 and at most 2,000, got inf"),
-        ("request_mb=many", "request_mb must be more than 0 and at most 2,000, got many"),
-        ("frames=3", "frames is none of sound_seconds, megapixels, decoded_gb, request_mb"),
-        ("9", "9 is not K=V"),
+        ("sound_seconds=0", ": sound_seconds must be more than 0 and at most 86,400, got 0"),
+        ("megapixels=-1", ": megapixels must be more than 0 and at most 500, got -1"),
+        ("decoded_gb=NaN", ": decoded_gb must be more than 0 and at most 100,000, got nan"),
+        ("request_mb=1e400", ": request_mb must be more than 0 and at most 2,000, got inf"),
+        ("request_mb=many", ": request_mb must be more than 0 and at most 2,000, got many"),
+        ("frames=3", ": unknown limit frames; the limits are sound_seconds, megapixels, decoded_gb, request_mb"),
+        ("megapixel=3", ": unknown limit megapixel; did you mean megapixels?"),
+        ("9", " must be K=V, got 9"),
     ],
 )
 def test_a_limit_that_cannot_be_is_refused(given: str, said: str) -> None:
     with pytest.raises(RunError) as caught:
         parse_options(BenchmarkOptions, {"clip_limits": given})
-    assert str(caught.value) == f"--clip-limits={given} is malformed: {said}"
+    assert str(caught.value) == f"--clip-limits{said}"
 
 
 def test_limits_are_written_as_they_are_given() -> None:

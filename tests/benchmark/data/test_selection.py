@@ -113,10 +113,10 @@ def test_limit_and_shard_work_on_the_tasks_asked_for() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"tasks": ("ER-Moon",)}, "--tasks=ER-Moon names no task; the tasks are ER-Lab, ER-Wild,"),
+        ({"tasks": ("ER-Moon",)}, "--tasks: unknown task ER-Moon. The tasks are ER-Lab, ER-Wild,"),
         ({"tasks": ("ER-Lab", "IR")}, "--tasks=IR selects no sample"),
-        ({"limit": 0}, "--limit=0 selects no sample"),
-        ({"shard": (3, 3)}, "--shard=3/3 selects no sample: there are 2"),
+        ({"limit": 0}, "--limit must be at least 1, got 0"),
+        ({"shard": (3, 3)}, "--shard=3/3 selects no sample: only 2 are selected"),
     ],
 )
 def test_an_empty_selection_says_why(asked: dict[str, object], said: str) -> None:
@@ -135,7 +135,7 @@ def test_a_shard_is_read_back(part: int, parts: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "2", "0/5", "1/1234567890", "6/5", "1/0", "a/b", "1/2/3", "-1/2", "1.5/2", "²/5"])
 def test_a_malformed_shard_is_refused(text: str) -> None:
-    with pytest.raises(RunError, match="is malformed: give K/N"):
+    with pytest.raises(RunError, match="--shard must be K/N"):
         parse_shard(text)
 
 

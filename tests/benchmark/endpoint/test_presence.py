@@ -161,7 +161,7 @@ def in_days(days: int) -> datetime.date:
     ("row", "said"),
     [
         ({"shutdown_date": str(in_days(20))}, "ends on"),
-        ({"shutdown_date": f"{in_days(-20)}T00:00:00Z"}, "has ended on"),
+        ({"shutdown_date": f"{in_days(-20)}T00:00:00Z"}, "ended on"),
         ({"shutdown_date": datetime.datetime.now(datetime.UTC).timestamp() + 20 * 86400}, "ends on"),
         ({"shutdown_date": str(in_days(200))}, ""),
         ({"shutdown_date": None}, ""),
@@ -188,7 +188,7 @@ def test_an_end_is_told_sixty_days_before() -> None:
     assert end_notice("m", ends, "n", datetime.date(2026, 11, 30)) == (
         "m ends on 2026-12-01, in 1 day; its provider recommends n."
     )
-    assert end_notice("m", ends, None, ends) == "m has ended on 2026-12-01; its provider names no successor."
+    assert end_notice("m", ends, None, ends) == "m ended on 2026-12-01; its provider names no successor."
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"3", b'{"data": {}}', b'{"data": [null, {"id": 3}]}', b"\xff"])

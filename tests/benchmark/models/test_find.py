@@ -121,9 +121,9 @@ def test_every_published_model_can_be_asked_for() -> None:
 @pytest.mark.parametrize(
     ("spec", "told"),
     [
-        ("gpt-4.2", "the nearest names are gpt-4"),
-        ("affectgpt", "then --model=answers:FILE"),
-        ("openai:", "names no model"),
+        ("gpt-4.2", "did you mean gpt-4"),
+        ("affectgpt", "then use --model=answers:FILE"),
+        ("openai:", "needs the name of a model"),
         ("python:json", "is malformed"),
         ("python:no_such_module:x", "cannot be used"),
         ("python:json:JSONEncoder", "has no name, identity, modalities, generate"),

@@ -257,11 +257,11 @@ def test_a_key_appears_nowhere(
         ([], "cannot be reached"),
         ([MODEL], "cannot be reached"),
         (["--model=qwen2.5-vl-7b"], "cannot be reached"),
-        (["--model=signal"], "there is nothing to ask"),
-        (["--model=gpt-4oo"], "There is no model gpt-4oo"),
+        (["--model=signal"], "needs no endpoint"),
+        (["--model=gpt-4oo"], "Unknown model gpt-4oo"),
         (["--api-key-env=NO_SUCH_VARIABLE"], "set the environment variable NO_SUCH_VARIABLE"),
         ([MODEL, "--api-key-env=NO_SUCH_VARIABLE"], "set the environment variable NO_SUCH_VARIABLE"),
-        (["--modalities=smell"], "--modalities="),
+        (["--modalities=smell"], "--modalities must be video or audio, got smell"),
     ],
 )
 def test_what_is_secret_in_a_url_appears_nowhere(
@@ -297,10 +297,10 @@ def test_a_url_that_is_none_is_told_without_its_secrets(
 @pytest.mark.parametrize(
     ("model", "code", "said"),
     [
-        ("signal", 0, "there is nothing to ask"),
-        ("answers:none.jsonl", 0, "there is nothing to ask"),
-        ("gpt-4oo", 1, "There is no model gpt-4oo: the nearest names are gpt-4o"),
-        ("openai:", 1, "names no model"),
+        ("signal", 0, "needs no endpoint"),
+        ("answers:none.jsonl", 0, "needs no endpoint"),
+        ("gpt-4oo", 1, "Unknown model gpt-4oo; did you mean gpt-4o"),
+        ("openai:", 1, "needs the name of a model"),
         ("gpt-4o", 1, "set the environment variable OPENAI_API_KEY"),
     ],
 )
@@ -317,8 +317,8 @@ def test_what_cannot_be_asked_is_said_beside_the_machine(
     ("option", "said"),
     [
         ("--base-url=user:word-0123@nowhere", "A base URL begins with"),
-        ("--price=x", "--price=x is malformed"),
-        ("--modalities=smell", "--modalities="),
+        ("--price=x", "--price must be NAME=INPUT/OUTPUT, got x"),
+        ("--modalities=smell", "--modalities must be video or audio, got smell"),
     ],
 )
 def test_a_malformed_option_is_refused(capsys: pytest.CaptureFixture[str], option: str, said: str) -> None:
@@ -426,3 +426,19 @@ def test_a_checkpoint_is_examined_without_loading_it(
     assert told["weights"]["state"] == told["device"]["state"] == "ok"
     assert main(["doctor", "--model=hf:/no/such/folder"]) == 1
     assert "names nothing: there is no such folder" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["doctor", "--modle", "signal"], "unknown option --modle; did you mean --model?"),
+        (["judge", "check", "--judge=rules", "--judge-optoin=a=1"], "did you mean --judge-option?"),
+        (["judge", "chekc"], "did you mean check?"),
+    ],
+)
+def test_what_is_mistyped_is_answered_with_what_is_like_it(
+    command: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert (ended.value.code, said in capsys.readouterr().err) == (2, True)

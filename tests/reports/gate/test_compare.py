@@ -94,7 +94,7 @@ def test_power_by_assumption_and_by_runs(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_drop_that_is_no_share_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["power", "--drop=2"])
-    assert "2 is not between 0 and 1" in capsys.readouterr().err
+    assert "must be a number between 0 and 1, got 2" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("few_objects")

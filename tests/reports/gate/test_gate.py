@@ -152,7 +152,7 @@ def test_other_limits_do_not_take_the_place_of_the_point(tmp_path: Path) -> None
         ("[min_gain.overall]\ncot = -0.01", "`min_gain.overall.cot` .* malformed"),
         ("[min_gain.overall]", "`min_gain.overall` .* malformed: .*at least 1 item"),
         ("[judge]\nlabels = 1.01\n[min.overall]\ncot = 0.4", "`judge.labels` .* malformed"),
-        ('allow = ["judges"]', "`judges` is none of suite, data, extractor, judge"),
+        ('allow = ["judges"]', "must be some of suite, data, extractor, judge"),
         ("[judge]\nsensitivty = 0.5", "sets `judge.sensitivty`, which is no key"),
         ("min = ", "cannot be used"),
         ("coverage = 0.9", "sets no score a limit"),

@@ -339,6 +339,6 @@ def test_a_page_behind_a_link_is_not_opened(tmp_path: Path, capsys: pytest.Captu
     for name in ("report.html", "report"):
         (folder / name).symlink_to(tmp_path / "elsewhere")
         assert main(["view", str(folder)]) == 2
-        assert f"{folder / name} is a link, and may lead anywhere" in capsys.readouterr().err
+        assert f"{folder / name} is a symbolic link and may point outside the run" in capsys.readouterr().err
         (folder / name).unlink()
     assert not list((tmp_path / "elsewhere").iterdir())
