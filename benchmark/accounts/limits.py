@@ -92,16 +92,25 @@ class Account:
         ceiling: requests in flight at most.
         in_flight: requests that have a place now.
         allowed: how many may have one by now.
+        patience: seconds for which one request is sent again, and the longest pause that is kept.
         answered_at: when it last gave a reply, by the monotonic clock.
     """
 
-    def __init__(self, ceiling: int, gate: asyncio.Semaphore, traffic: Traffic, backoff: float = 0.5) -> None:
-        """Starts with the whole window open; `gate` is for all accounts together, `backoff` is seconds.
+    def __init__(
+        self,
+        ceiling: int,
+        gate: asyncio.Semaphore,
+        traffic: Traffic,
+        backoff: float = 0.5,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        """Starts with the whole window open; `gate` is for all accounts together.
 
-        A request's first wait before it is sent again is `backoff`, each later one twice the one before. A server that
-        is taken out rests twice as long.
+        A request's first wait before it is sent again is `backoff` seconds, each later one twice the one before. A
+        server that is taken out rests twice as long. `patience` is how long a request is sent again, in seconds.
         """
         self.breaker = Breaker(2 * backoff, self._turned)
+        self.patience = patience
         self.ceiling, self.in_flight = ceiling, 0
         self.allowed = float(ceiling)
         self._gate, self._traffic, self._backoff = gate, traffic, backoff
@@ -204,7 +213,7 @@ class Account:
 
     def pause(self, seconds: float) -> None:
         """Sends nothing for so long."""
-        self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, PATIENCE_SECONDS))
+        self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, self.patience))
 
     def wait_before(self, attempt: int, failure: Passing, since: float, *, free: bool) -> float | None:
         """Seconds to wait after this failed attempt; None where there is to be no other.
@@ -213,7 +222,7 @@ class Account:
         """
         wait = min(LONGEST_BACKOFF_SECONDS, self._backoff * 2 ** min(attempt - 1, 60)) * random.uniform(0.5, 1)  # noqa: S311
         wait = max(float(wait), failure.after or 0)
-        out_of_patience = time.monotonic() + wait - since > PATIENCE_SECONDS
+        out_of_patience = time.monotonic() + wait - since > self.patience
         if out_of_patience or (self._spare < 1 and not free):
             return None
         self._spare -= not free
@@ -281,16 +290,17 @@ class Limits:
         share: int = 1,
         timeout: float = 300,
         backoff: float = 0.5,
+        patience: float = PATIENCE_SECONDS,
         budget: Budget | None = None,
         out: Collection[str] = (),
     ) -> None:
         """Sets what holds for every account.
 
         `ceiling` is of requests in flight, None for the provider's default; a process that has company gets the
-        `share`-th part of it. `timeout` and `backoff` are seconds: for one request, and before it is sent again.
-        Accounts whose names are in `out` begin as taken out.
+        `share`-th part of it. Seconds are `timeout`, for one request, `backoff`, before it is sent again, and
+        `patience`, until it is sent no more. Accounts whose names are in `out` begin as taken out.
         """
-        self.timeout, self.traffic, self.budget = timeout, Traffic(), budget
+        self.timeout, self.patience, self.traffic, self.budget = timeout, patience, Traffic(), budget
         self.halted: str | None = None
         self.notices: list[str] = []
         self._ceiling, self._share, self._backoff = ceiling, share, backoff
@@ -307,6 +317,7 @@ class Limits:
             share=self._share,
             timeout=self.timeout,
             backoff=self._backoff,
+            patience=self.patience,
             budget=budget,
             out=self.out(),
         )
@@ -322,7 +333,7 @@ class Limits:
         """
         if name not in self._accounts:
             ceiling = usual if own and not self._ceiling else self._part(self._ceiling or usual)
-            account = self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff)
+            account = self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff, self.patience)
             self._own += [account] if own else []
             self.traffic.endpoints += not own
             if name in self._out:
