@@ -20,7 +20,7 @@ from benchmark.prompt import Modality
 from benchmark.run_setup import Modalities
 from reports.doctor.doctor import Finding, endpoint_findings, lines_of
 from reports.doctor.local import local_findings
-from reports.doctor.machine import clip_for_all, machine_findings
+from reports.doctor.machine import THIS_MACHINE, Machine, clip_for_all, machine_findings
 from reports.say import say
 
 
@@ -72,24 +72,25 @@ def add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     doctor.add_argument("--price", metavar="NAME=IN/OUT,…", help="as for pytest: says what the requests have cost")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.set_defaults(run=_doctor)
+    doctor.set_defaults(run=examine)
 
 
-def _doctor(asked: argparse.Namespace) -> int:
+def examine(asked: argparse.Namespace, machine: Machine = THIS_MACHINE) -> int:
+    """Prints what is found of the machine and of what the options name; returns the exit code."""
     names = [field.name for field in fields(DoctorOptions)]
     given = {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
     options = parse_options(DoctorOptions, given)
     options = replace(options, base_url=tuple(map(parse_url, options.base_url)))
-    clip, pyav = clip_for_all()
-    machine = machine_findings(clip, pyav)
+    clip, pyav = clip_for_all(machine)
+    found = machine_findings(clip, pyav, machine)
     if not asked.json:
-        say("This machine", *lines_of(machine))
+        say("This machine", *lines_of(found))
         sys.stdout.flush()  # endpoints may take their time
     examined = _examined(options, clip)
     ok = all(one.ok for one in examined)
     if asked.json:
         told = [one.as_json() for one in examined]
-        print(json.dumps({"ok": ok, "machine": [one.as_json() for one in machine], "endpoints": told}, indent=1))
+        print(json.dumps({"ok": ok, "machine": [one.as_json() for one in found], "endpoints": told}, indent=1))
     else:
         for one in examined:
             say("", one.title, *lines_of(one.findings))
