@@ -51,11 +51,13 @@ class Hub:
         self._taken(name, partial(take, endpoint=self.endpoint, cache_dir=self.cache))
 
     def _taken(self, name: str, take: Callable[[], str]) -> Path:
-        from huggingface_hub import constants
+        import httpx2  # by which this client of the hub asks
+        from huggingface_hub import constants, errors
 
+        broken = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)  # hf_xet's are the last
         try:
             return Path(take())
-        except (OSError, ValueError, RuntimeError, *_client_errors()) as error:
+        except (errors.EntryNotFoundError, *broken) as error:
             raise refusal(name, error, str(self.cache or constants.HF_HUB_CACHE)) from None
 
 
@@ -90,12 +92,6 @@ def refusal(name: str, error: Exception, cache: str) -> RunError:
         case _:
             why = _no_room(error, cache) or f"the hub broke off ({type(error).__name__}); try again"
     return RunError(f"hf:{name} cannot be had: {why}.")
-
-
-def _client_errors() -> tuple[type[Exception], ...]:
-    import httpx2  # by which this client of the hub asks
-
-    return httpx2.HTTPError, httpx2.InvalidURL
 
 
 def _no_room(error: Exception, cache: str) -> str | None:
