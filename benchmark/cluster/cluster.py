@@ -211,11 +211,11 @@ class RayCluster:
 class Fleet:
     """Actors that have all checkpoints of the run; whoever is free gets the next request.
 
-    Attributes:
-        dispatcher: the line before them.
-
     All but `submit` and `close` happens on the dispatcher's thread: Ray's own, on which it tells of replies, must not
     be kept waiting.
+
+    Attributes:
+        dispatcher: the line before them.
     """
 
     def __init__(self, cluster: RayCluster, wanted: Mapping[str, Wanted]) -> None:
