@@ -98,8 +98,8 @@ class Endpoint:
         self.reply: Callable[[Received], Said] = plausible
         self.listing: Callable[[Mapping[str, str]], Said] = lambda _: Said(raw='{"object": "list", "data": []}')
         self.by_path: Callable[[str], Said] | None = None
-        self._connections: set[socket.socket] = set()
-        self._gone = False
+        self.connections: set[socket.socket] = set()
+        self.gone = False
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self._server.socket.listen(128)  # the 5 that are usual reset connections of who opens many at once
@@ -110,8 +110,8 @@ class Endpoint:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._gone = True
-        for connection in set(self._connections):
+        self.gone = True
+        for connection in set(self.connections):
             _cut(connection)
 
     def asked(self, model: str) -> list[Received]:
@@ -126,12 +126,12 @@ class Endpoint:
 
             def setup(self) -> None:
                 super().setup()
-                endpoint._connections.add(self.connection)
-                if endpoint._gone:  # this one came in the last moment
+                endpoint.connections.add(self.connection)
+                if endpoint.gone:  # this one came in the last moment
                     _cut(self.connection)
 
             def finish(self) -> None:
-                endpoint._connections.discard(self.connection)
+                endpoint.connections.discard(self.connection)
                 super().finish()
 
             def do_GET(self) -> None:

@@ -92,16 +92,25 @@ class Account:
         ceiling: the most requests in flight.
         in_flight: requests in flight now.
         allowed: how many may be in flight now.
+        patience: seconds for which one request is sent again, and the longest pause that is kept.
         answered_at: time of its last reply, by the monotonic clock.
     """
 
-    def __init__(self, ceiling: int, gate: asyncio.Semaphore, traffic: Traffic, backoff: float = 0.5) -> None:
+    def __init__(
+        self,
+        ceiling: int,
+        gate: asyncio.Semaphore,
+        traffic: Traffic,
+        backoff: float = 0.5,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         """Starts with the whole window open; `gate` limits all accounts together, `backoff` is seconds.
 
-        A request's first wait before it is sent again is `backoff`, each later one twice the one before. A server that
-        is taken out rests twice as long.
+        A request's first wait before it is sent again is `backoff` seconds, each later one twice the one before. A
+        server that is taken out rests twice as long. `patience` is how long a request is sent again, in seconds.
         """
         self.breaker = Breaker(2 * backoff, self._turned)
+        self.patience = patience
         self.ceiling, self.in_flight = ceiling, 0
         self.allowed = float(ceiling)
         self._gate, self._traffic, self._backoff = gate, traffic, backoff
@@ -204,7 +213,7 @@ class Account:
 
     def pause(self, seconds: float) -> None:
         """Sends nothing for that time."""
-        self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, PATIENCE_SECONDS))
+        self._resume_at = max(self._resume_at, time.monotonic() + min(seconds, self.patience))
 
     def wait_before(self, attempt: int, failure: Passing, since: float, *, free: bool) -> float | None:
         """Seconds to wait after this failed attempt; None if there is to be no other.
@@ -213,7 +222,7 @@ class Account:
         """
         wait = min(LONGEST_BACKOFF_SECONDS, self._backoff * 2 ** min(attempt - 1, 60)) * random.uniform(0.5, 1)  # noqa: S311
         wait = max(float(wait), failure.after or 0)
-        out_of_patience = time.monotonic() + wait - since > PATIENCE_SECONDS
+        out_of_patience = time.monotonic() + wait - since > self.patience
         if out_of_patience or (self._spare < 1 and not free):
             return None
         self._spare -= not free
@@ -281,16 +290,17 @@ class Limits:
         share: int = 1,
         timeout: float = 300,
         backoff: float = 0.5,
+        patience: float = PATIENCE_SECONDS,
         budget: Budget | None = None,
         out: Collection[str] = (),
     ) -> None:
         """Sets the limits of every account.
 
         `ceiling` is the number of requests in flight, None for the provider's default; each of `share` processes gets
-        its part of it. `timeout` and `backoff` are seconds: for one request, and before it is sent again. Accounts
-        whose names are in `out` start as taken out.
+        its part of it. `timeout`, `backoff` and `patience` are seconds: for one request, before it is sent again, and
+        until it is sent no more. Accounts whose names are in `out` start as taken out.
         """
-        self.timeout, self.traffic, self.budget = timeout, Traffic(), budget
+        self.timeout, self.patience, self.traffic, self.budget = timeout, patience, Traffic(), budget
         self.halted: str | None = None
         self.notices: list[str] = []
         self._ceiling, self._share, self._backoff = ceiling, share, backoff
@@ -307,6 +317,7 @@ class Limits:
             share=self._share,
             timeout=self.timeout,
             backoff=self._backoff,
+            patience=self.patience,
             budget=budget,
             out=self.out(),
         )
@@ -322,7 +333,7 @@ class Limits:
         """
         if name not in self._accounts:
             ceiling = usual if own and not self._ceiling else self._part(self._ceiling or usual)
-            account = self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff)
+            account = self._accounts[name] = Account(ceiling, self._gate, self.traffic, self._backoff, self.patience)
             self._own += [account] if own else []
             self.traffic.endpoints += not own
             if name in self._out:

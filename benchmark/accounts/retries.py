@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from benchmark.accounts.breaker import STRIKES, UNWATCHED, Attempt
-from benchmark.accounts.limits import LONGEST_BACKOFF_SECONDS, PATIENCE_SECONDS, Account, Dismissed, Passing
+from benchmark.accounts.limits import LONGEST_BACKOFF_SECONDS, Account, Dismissed, Passing
 from benchmark.errors import KEPT, ModelError, RunError
 
 T = TypeVar("T")
@@ -49,8 +49,8 @@ async def send(accounts: Sequence[Account], once: Callable[[Account], Awaitable[
         given_up = failures[last.attempts] >= last.attempts
         wait = None if given_up else account.wait_before(tries, last, since, free=outage)
         if wait is None:
-            if outage and time.monotonic() - since > PATIENCE_SECONDS - LONGEST_BACKOFF_SECONDS:
-                raise RunError(f"{last} No request was answered for {PATIENCE_SECONDS / 60:.0f} minutes. {KEPT}")
+            if outage and time.monotonic() - since > account.patience - LONGEST_BACKOFF_SECONDS:
+                raise RunError(f"{last} No request was answered for {account.patience / 60:.0f} minutes. {KEPT}")
             raise last
         await asyncio.sleep(wait)
 
@@ -66,7 +66,7 @@ def _rank(account: Account, *, left: Set[Account]) -> tuple[bool, bool, bool, bo
 
 def _moves_on(others: Sequence[Account], asked: Account, failure: Passing, since: float) -> bool:
     """Whether the request failed because of the server, and there are time and another server to send it to."""
-    if time.monotonic() - since > PATIENCE_SECONDS:
+    if time.monotonic() - since > asked.patience:
         return False
     live = [account for account in others if not account.breaker.out]
     if failure.strikes >= STRIKES or (failure.strikes > 0 and asked.breaker.out):

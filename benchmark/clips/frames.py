@@ -42,20 +42,20 @@ class Mark(NamedTuple):
     is_keyframe: bool
 
 
-def frames_by_pyav(source: ClipFile, pace: Pace) -> Taken:
-    """The frames as PyAV decodes them.
+def frames_by_pyav(source: ClipFile, pace: Pace, held: int = HELD_PACKETS) -> Taken:
+    """The frames as PyAV decodes them; a file with more packets than may be `held` is read twice.
 
     Raises:
         DataError: there is no picture, or too much of it.
     """
-    return _by_packets(source, pace) or _by_counting(source, pace)
+    return _by_packets(source, pace, held) or _by_counting(source, pace)
 
 
-def _by_packets(source: ClipFile, pace: Pace) -> Taken | None:
+def _by_packets(source: ClipFile, pace: Pace, held: int) -> Taken | None:
     """Chooses by the packets' times, then decodes what is wanted and what that refers to; None where times mislead."""
     with opened(source) as clip:
         stream = clip.picture()
-        packets = _held(_until(clip.packets(stream), pace.last))
+        packets = _held(_until(clip.packets(stream), pace.last), held)
         if packets is not None:
             wanted = _wanted(packets, stream, pace)
             pictures = wanted and _taken(_decoded(stream, packets, wanted), wanted, Gallery(clip, stream))
@@ -63,13 +63,13 @@ def _by_packets(source: ClipFile, pace: Pace) -> Taken | None:
     return _by_passes(source, pace)
 
 
-def _held(packets: "Iterable[Packet[VideoStream]]") -> "list[Packet[VideoStream]] | None":
+def _held(packets: "Iterable[Packet[VideoStream]]", most: int) -> "list[Packet[VideoStream]] | None":
     """The packets; None where they take too much memory."""
     held, size = [], 0
     for packet in packets:
         held.append(packet)
         size += packet.size
-        if size > HELD_BYTES or len(held) > HELD_PACKETS:
+        if size > HELD_BYTES or len(held) > most:
             return None
     return held
 

@@ -52,19 +52,37 @@ class Place:
     number: int
 
 
+def _import_ray() -> Any:
+    import ray
+
+    return ray
+
+
 class RayCluster:
     """A connection to a Ray cluster, made when it is first needed.
 
     Attributes:
         room: the most actors that have been expected, or have joined, at a time.
+        loading_seconds: how long an actor may take to come up.
     """
 
-    def __init__(self, address: str, gpus: int, cache: Callable[[], Cache]) -> None:
+    def __init__(
+        self,
+        address: str,
+        gpus: int,
+        cache: Callable[[], Cache],
+        *,
+        package: Callable[[], Any] = _import_ray,
+        loading_seconds: float = LOADING_SECONDS,
+    ) -> None:
         """Connects to nothing yet.
 
         `address` is empty for a cluster of this machine alone, `gpus` is of each actor; `cache` has the pictures.
+        `package` imports Ray, when it is first needed; an actor has `loading_seconds` to come up.
         """
         self.address, self.gpus, self.cache, self.room = address or HERE, gpus, cache, 1
+        self.loading_seconds = loading_seconds
+        self._package = package
         self._mark = f"cluster-{os.urandom(16).hex()}"
         self._ray: Any = None
 
@@ -104,7 +122,7 @@ class RayCluster:
         if not any(self._room_in(free.get(place.node, {}), needs_gpu=needs_gpu) for place in places):
             told += (
                 f"; NONE IS FREE NOW ({_told(free.values())} are, and an actor needs"
-                f" {self._needed(needs_gpu=needs_gpu)}): the run waits {LOADING_SECONDS / 60:g} min for one"
+                f" {self._needed(needs_gpu=needs_gpu)}): the run waits {self.loading_seconds / 60:g} min for one"
             )
         return told
 
@@ -171,7 +189,7 @@ class RayCluster:
             )
         os.environ[AUTHENTICATION] = mode  # read when the package is imported
         try:
-            import ray
+            ray = self._package()
         except ImportError as error:
             raise RunError("--engine=ray needs Ray: pip install 'mme-emotion[ray]'.") from error
         if self.address == HERE:
@@ -195,6 +213,9 @@ class Fleet:
 
     All but `submit` and `close` happens on the dispatcher's thread: Ray's own, on which it tells of replies, must not
     be kept waiting.
+
+    Attributes:
+        dispatcher: the line before them.
     """
 
     def __init__(self, cluster: RayCluster, wanted: Mapping[str, Wanted]) -> None:
@@ -210,20 +231,23 @@ class Fleet:
         self._waits_since = time.monotonic()
         self._trouble = "no node has joined"
         self._closed = False
-        self._dispatcher = Dispatcher(self._send, cluster.is_loss, cluster.is_gone, self._look)
-        self.submit = self._dispatcher.submit
-        self._dispatcher.start()
+        self.dispatcher = Dispatcher(self._send, cluster.is_loss, cluster.is_gone, self.look)
+        self.submit = self.dispatcher.submit
+        self.dispatcher.start()
 
     def close(self) -> None:
         """Refuses what is left, and ends the actors."""
         if not self._closed:
             self._closed = True
-            self._dispatcher.close()
+            self.dispatcher.close()
             for actor in self._taken.values():
                 self._cluster.ray.kill(actor)
 
-    def _look(self) -> None:
-        """Starts actors at places that have none; gives up where requests have waited too long for one."""
+    def look(self) -> None:
+        """Starts actors at places that have none; gives up where requests have waited too long for one.
+
+        The dispatcher calls it every few seconds.
+        """
         places = self._cluster.places(needs_gpu=self._needs_gpu)
         for place in places:
             if place not in self._taken and self._starts[place] < MOST_STARTS:
@@ -233,10 +257,10 @@ class Fleet:
                 self._then(actor.settle, partial(self._settled, place, actor))
         self._heed_late()
         now = time.monotonic()
-        if not self._dispatcher.waits or self._loading:
+        if not self.dispatcher.waits or self._loading:
             self._waits_since = now
         elif places and all(place in self._late or self._starts[place] >= MOST_STARTS for place in places):
-            late = f"no actor has come up in {LOADING_SECONDS / 60:g} min"
+            late = f"no actor has come up in {self._cluster.loading_seconds / 60:g} min"
             self._give_up(late if self._late else f"{MOST_STARTS} actors have ended at each of its places")
         elif now - self._waits_since > PATIENCE_SECONDS:
             self._give_up(f"it has had no node with a model for {PATIENCE_SECONDS:g} s")
@@ -244,13 +268,13 @@ class Fleet:
     def _heed_late(self) -> None:
         """Counts no more on actors that do not come up; where others go on meanwhile, one that still does is used."""
         for place, since in tuple(self._loading.items()):
-            if time.monotonic() - since > LOADING_SECONDS:
+            if time.monotonic() - since > self._cluster.loading_seconds:
                 del self._loading[place]
                 self._late.add(place)
                 self._trouble = self._cluster.missing(place.node, needs_gpu=self._needs_gpu)
 
     def _give_up(self, why: str) -> None:
-        self._dispatcher.fail(
+        self.dispatcher.fail(
             RunError(
                 f"The Ray cluster cannot go on: {why} (the last that was heard: {self._trouble}). What was answered is"
                 " kept: the same command goes on once that is mended."
@@ -270,7 +294,7 @@ class Fleet:
 
     def _then(self, method: Any, heed: Callable[[Any], None]) -> None:
         """Has an actor do something, and the dispatcher's thread heed what came of it."""
-        method.remote().future().add_done_callback(lambda done: self._dispatcher.call(partial(heed, done)))
+        method.remote().future().add_done_callback(lambda done: self.dispatcher.call(partial(heed, done)))
 
     def _settled(self, place: Place, actor: Any, done: "Future[Settled | Refused]") -> None:
         """An actor has loaded its networks, or could not."""
@@ -283,15 +307,15 @@ class Fleet:
             return
         said = done.result()
         if isinstance(said, Refused):
-            self._dispatcher.fail(RunError(said.why))
+            self.dispatcher.fail(RunError(said.why))
             return
         if self._packages not in (None, said.packages):
-            self._dispatcher.fail(RunError(_unlike(self._packages or {}, said.packages)))
+            self.dispatcher.fail(RunError(_unlike(self._packages or {}, said.packages)))
             return
         self._packages = said.packages
         worker = Worker(actor=actor, node=place.node, shares=said.shares)
-        self._dispatcher.add(worker)
-        self._cluster.room = max(self._cluster.room, self._dispatcher.workers)
+        self.dispatcher.add(worker)
+        self._cluster.room = max(self._cluster.room, self.dispatcher.workers)
         self._then(actor.live, partial(self._ended, place, worker))
 
     def _ended(self, place: Place, worker: Worker, done: "Future[None]") -> None:
@@ -301,7 +325,7 @@ class Fleet:
         if (error := done.exception()) is not None:
             self._trouble = first_line(error)
         del self._taken[place]
-        self._dispatcher.remove(worker)
+        self.dispatcher.remove(worker)
 
     def _send(self, worker: Worker, request: Request) -> "Future[Generated | Refused]":
         frames, file, key = as_frames(request.prompt.frames), None, ""

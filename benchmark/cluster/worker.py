@@ -13,11 +13,10 @@ from benchmark.clip import Frames, Sound
 from benchmark.clips.reader import pictures_in
 from benchmark.errors import EmotionError, RunError
 from benchmark.fault import Fault
-from benchmark.local.batching import Batcher, Generated, Generation
+from benchmark.local.batching import Batcher, Generated, Generation, Network
 from benchmark.local.checkpoint import Checkpoint, fetch, find_checkpoint, warm
 from benchmark.local.loaded import Wanted, load_all
 from benchmark.local.memory import first_line
-from benchmark.local.network import TransformersNetwork
 from benchmark.local.placement import one_at_a_time
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
@@ -126,7 +125,7 @@ class Seat:
         """Never ends by itself, so that whoever waits for it learns of the actor's end."""
         await asyncio.Event().wait()
 
-    def _load(self) -> Mapping[str, TransformersNetwork]:
+    def _load(self) -> Mapping[str, Network]:
         here = {key: replace(one, checkpoint=_here(one.checkpoint, one.settings)) for key, one in self._wanted.items()}
         return load_all(here)
 

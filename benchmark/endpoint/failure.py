@@ -7,7 +7,7 @@ import httpx2
 import openai
 
 from benchmark.accounts.breaker import STRIKES
-from benchmark.accounts.limits import PATIENCE_SECONDS, Passing
+from benchmark.accounts.limits import Passing
 from benchmark.endpoint.complaint import LONGEST, Complaint, parse_complaint
 from benchmark.endpoint.connection import redirect_of
 from benchmark.endpoint.headers import pause_asked
@@ -55,6 +55,7 @@ class Failing:
         model: its name at the endpoint.
         key_env: environment variable with the key.
         seconds: how long a request may take.
+        patience: the longest pause in seconds that a request waits for.
         redact: takes off what must not be told.
         several: whether there are other servers to ask.
         proxies: by URL, the proxy by way of which it is asked, as it may be shown.
@@ -63,6 +64,7 @@ class Failing:
     model: str
     key_env: str | None
     seconds: float
+    patience: float
     redact: Redactor
     several: bool
     proxies: Mapping[str, str | None]
@@ -109,7 +111,7 @@ class Failing:
         after = pause_asked(headers)
         after = complaint.pause if after is None else after
         refused = status in REFUSED
-        if refused and not self.several and (after or 0) > PATIENCE_SECONDS:
+        if refused and not self.several and (after or 0) > self.patience:
             return ModelError(
                 said
             )  # nobody waits so long: each request hears it, and the first eight alike end the run

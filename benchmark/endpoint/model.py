@@ -19,7 +19,7 @@ from benchmark.accounts.catalogue import (
     AudioForm,
     end_notice,
 )
-from benchmark.accounts.limits import PATIENCE_SECONDS, Account, Bill, Limits, Passing
+from benchmark.accounts.limits import Account, Bill, Limits, Passing
 from benchmark.accounts.money import KNOWN_AFTER, MARGIN, input_usage, most_output
 from benchmark.accounts.prices import Price, StatedPrice
 from benchmark.accounts.retries import send
@@ -113,6 +113,7 @@ class EndpointModel:
             model=endpoint.model,
             key_env=endpoint.key_env,
             seconds=self._seconds,
+            patience=limits.patience,
             redact=redactor_of(endpoint.model, self._key, told, endpoint.parameters),
             several=len(self.endpoint.urls) > 1,
             proxies={url: proxy_for(url, self._proxies) for url in self.endpoint.urls},
@@ -283,7 +284,7 @@ class EndpointModel:
         elif not told.get("choices"):
             bill.cost_usd = 0.0  # an error
         pause = pause_due(response.headers)
-        if pause is not None and (pause <= PATIENCE_SECONDS or len(self._accounts) > 1):
+        if pause is not None and (pause <= account.patience or len(self._accounts) > 1):
             account.pause(pause)
         name = told.get("model")
         return parse_reply(told, self.redacted), _text(head_of(name, self.redacted) if isinstance(name, str) else None)

@@ -25,6 +25,15 @@ BACKLOG = 1000
 """Results that may wait for their cases, beyond those in flight, before no new sample is begun."""
 
 
+def fast_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, which costs a fifth less; Python's own where that is not to be had, as on Windows."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 class Engine(Generic[T]):
     """One asyncio loop on a thread of its own, with a bounded number of samples in flight.
 
@@ -42,12 +51,14 @@ class Engine(Generic[T]):
         failure: Callable[[T], str | None] = lambda _: None,
         rescue: Callable[[Sample, BaseException], T] | None = None,
         farewell: Callable[[], Awaitable[None]] | None = None,
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = fast_loop,
     ) -> None:
         """Starts the thread.
 
         `work` is what is done with a sample, at most `window` at once, which may grow meanwhile; `failure` says whether
         a result is one, and of which kind; `rescue` makes a result of what the work raises; `farewell` is what is done
-        last. A `RunError` of the work stops the engine, and so do first results that all fail alike.
+        last; `new_loop` makes the loop in which all of that happens. A `RunError` of the work stops the engine, and so
+        do first results that all fail alike.
         """
         self.stopped: str | None = None
         self.fault: Fault | None = None
@@ -59,7 +70,7 @@ class Engine(Generic[T]):
         self._open: set[asyncio.Task[None]] = set()
         self._unclaimed: dict[str, T] = {}
         self._failures: list[str | None] = []
-        self._loop = _new_loop()
+        self._loop = new_loop()
         self._loop.set_exception_handler(self._unforeseen)
         self._thread = threading.Thread(target=self._loop.run_forever, name="mme-emotion engine", daemon=True)
         self._thread.start()
@@ -217,12 +228,3 @@ class Engine(Generic[T]):
 def without_ids(text: str) -> str:
     """The text without what may differ where all else is alike: ids and figures, but for the status of a reply."""
     return _ID.sub("#", text)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's, which costs a fifth less; Python's own where that is not to be had, as on Windows."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()

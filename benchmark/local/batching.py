@@ -81,6 +81,9 @@ class Network(Protocol):
             DeviceLost: no other batch would fare better.
         """
 
+    def measure_room(self) -> None:
+        """Looks how much memory is free, once all networks that share the devices have been loaded."""
+
     def stop(self) -> None:
         """Has `generate` end soon, from another thread; what it gives then is nobody's answer."""
 

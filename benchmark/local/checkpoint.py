@@ -1,13 +1,10 @@
 """A checkpoint's files: where they are, what they say of themselves, what they weigh. Nothing here needs torch."""
 
-import errno
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
@@ -15,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import RunError
+from benchmark.local.hub import HUB, Hub, no_such_checkpoint
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Modality
 from benchmark.storage.cache import key_of
@@ -27,11 +25,6 @@ DTYPE_BYTES = MappingProxyType({"float32": 4, "float16": 2, "bfloat16": 2})
 """Bytes a number takes, in files (the safetensors format, "Format") and by names of `dtype`."""
 
 TEXT_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
-NO_ROOM = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EEXIST, errno.ENOTDIR}
-)
-"""What the system says of a disk that does not take a file."""
-
 READ_AT_ONCE = 16 * 2**20
 
 THINKER = "thinker."
@@ -120,7 +113,7 @@ class Checkpoint:
             return key_of(*(part for path, held in told for part in (path.name, held)))
 
 
-def find_checkpoint(name: str, settings: LocalSettings, *, offline: bool = False) -> Checkpoint:
+def find_checkpoint(name: str, settings: LocalSettings, *, offline: bool = False, hub: Hub = HUB) -> Checkpoint:
     """The checkpoint of that name: a folder, else an id of the hub, of which the configuration alone is fetched.
 
     With `offline` it is the commit that another process has just fetched, whatever is newest by now.
@@ -132,14 +125,14 @@ def find_checkpoint(name: str, settings: LocalSettings, *, offline: bool = False
         raise RunError(f"hf:{name} needs {', '.join(missing)}: pip install 'mme-emotion[local]'.")
     folder, commit = _folder(name), None
     if folder is None:
-        folder, commit = _fetched(name, settings, offline=offline)
+        folder, commit = _fetched(name, settings, hub, offline=offline)
     config = folder / "config.json"
     if not config.exists():
         raise RunError(f"hf:{name} is no checkpoint: {folder} has no config.json.")
     return Checkpoint(name=name, folder=folder, config=read_json(config), commit=commit)
 
 
-def fetch(checkpoint: Checkpoint, settings: LocalSettings) -> None:
+def fetch(checkpoint: Checkpoint, settings: LocalSettings, hub: Hub = HUB) -> None:
     """Fetches what a checkpoint of the hub still lacks; one process does it for all.
 
     Raises:
@@ -147,13 +140,10 @@ def fetch(checkpoint: Checkpoint, settings: LocalSettings) -> None:
     """
     if checkpoint.commit is None:
         return
-    from huggingface_hub import snapshot_download
-
     wanted = [*TEXT_FILES, "*.safetensors", *(["*.py"] if settings.trusts_code else [])]
-    take = partial(snapshot_download, checkpoint.name, revision=checkpoint.commit)
-    _from_hub(checkpoint.name, lambda: take(allow_patterns=wanted))
+    hub.fetch(checkpoint.name, checkpoint.commit, wanted)
     if not any(checkpoint.folder.glob("*.safetensors")):
-        _from_hub(checkpoint.name, lambda: take(allow_patterns=["*.bin", "*.bin.index.json"]))
+        hub.fetch(checkpoint.name, checkpoint.commit, ["*.bin", "*.bin.index.json"])
 
 
 def warm(files: Iterable[Path]) -> None:
@@ -192,61 +182,12 @@ def _folder(name: str) -> Path | None:
         raise RunError(f"hf:{name} cannot be looked at: {error.strerror}.") from None
 
 
-def _fetched(name: str, settings: LocalSettings, *, offline: bool) -> tuple[Path, str]:
+def _fetched(name: str, settings: LocalSettings, hub: Hub, *, offline: bool) -> tuple[Path, str]:
     """The folder and commit of a checkpoint of the hub."""
     if name.startswith(("/", ".", "~")) or name.count("/") != 1:
-        raise _nothing(name)
-    from huggingface_hub import hf_hub_download
-
-    revision = settings.loading.get("revision")
-    take = partial(hf_hub_download, name, "config.json", revision=revision, local_files_only=offline)
-    config = Path(_from_hub(name, take))
+        raise no_such_checkpoint(name)
+    config = hub.file(name, "config.json", settings.loading.get("revision"), offline=offline)
     return config.parent, config.parent.name
-
-
-def _nothing(name: str) -> RunError:
-    return RunError(
-        f"hf:{name} names nothing: there is no such folder, and ids of the hub are OWNER/NAME, of letters, digits and"
-        " single '-', '_' and '.'."
-    )
-
-
-def _from_hub(name: str, take: Callable[[], str]) -> str:
-    """What `take` gets, or one sentence on why it cannot be had; an error's own text may quote a token."""
-    import httpx2  # by which this client of the hub asks
-    from huggingface_hub import errors
-
-    try:
-        return take()
-    except errors.HFValidationError:
-        raise _nothing(name) from None
-    except errors.GatedRepoError:
-        why = "its owner wants to be asked: accept the terms on its page, then set HF_TOKEN or run `hf auth login`"
-    except errors.RepositoryNotFoundError:
-        why = "the hub knows no such checkpoint, or shows it only to those with a token (HF_TOKEN); check the id"
-    except errors.RevisionNotFoundError:
-        why = "it has no such revision"
-    except errors.EntryNotFoundError as error:
-        absent = isinstance(error, errors.LocalEntryNotFoundError)
-        why = (
-            "the hub cannot be reached and the cache has no copy; give a folder" if absent else "it has no config.json"
-        )
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError) as error:  # hf_xet's are the last
-        why = _no_room(error) or f"the hub broke off ({type(error).__name__}); try again"
-    raise RunError(f"hf:{name} cannot be had: {why}.") from None
-
-
-def _no_room(error: Exception) -> str | None:
-    """What the disk of the cache says; None where the error is about something else."""
-    from huggingface_hub import constants
-
-    number = error.errno if isinstance(error, OSError) else None
-    if number is None and (told := re.search(r"\(os error (\d+)\)", str(error))):  # Rust's, by which hf_xet is written
-        number = int(told[1])
-    if number not in NO_ROOM:
-        return None
-    folder = constants.HF_HUB_CACHE
-    return f"{os.strerror(number)} at {folder}; make it writable and make room, or name another folder by HF_HUB_CACHE"
 
 
 def _names(config: Mapping[str, Any]) -> Iterable[str]:

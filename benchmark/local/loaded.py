@@ -2,14 +2,19 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from benchmark.local.batching import Batcher, Network
 from benchmark.local.checkpoint import Checkpoint
 from benchmark.local.network import TransformersNetwork
 from benchmark.local.settings import LocalSettings
 from benchmark.local.sizing import Sizer
+
+Load = Callable[[Checkpoint, LocalSettings, AbstractContextManager[Any]], Network]
+"""Loads a network, which takes turns in generating with others that share its devices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,7 @@ class Wanted:
         return Batcher(load, partial(Sizer, fixed=self.settings.batch, steps=self.steps), give_up)
 
 
-def load_all(wanted: Mapping[str, Wanted]) -> Mapping[str, TransformersNetwork]:
+def load_all(wanted: Mapping[str, Wanted], load: Load = TransformersNetwork) -> Mapping[str, Network]:
     """The networks by key.
 
     They are loaded before any of them generates, so that the batches of one do not take the room that another's weights
@@ -39,7 +44,7 @@ def load_all(wanted: Mapping[str, Wanted]) -> Mapping[str, TransformersNetwork]:
         RunError: one cannot be loaded.
     """
     turn = threading.Lock()
-    networks = {key: TransformersNetwork(one.checkpoint, one.settings, turn) for key, one in wanted.items()}
+    networks = {key: load(one.checkpoint, one.settings, turn) for key, one in wanted.items()}
     for network in networks.values():
         network.measure_room()
     return networks

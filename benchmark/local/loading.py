@@ -168,6 +168,21 @@ def load_processor(checkpoint: Checkpoint, settings: LocalSettings) -> Any:
     return processor
 
 
+def arguments_of(checkpoint: Checkpoint, settings: LocalSettings, device: str) -> dict[str, Any]:
+    """How Transformers is asked to load the network on a kind of device.
+
+    Raises:
+        RunError: the quantization is malformed, or a package is missing.
+    """
+    placed = _cuda_map() if device == "cuda" else {"": device}
+    usual = {"device_map": placed, "dtype": "auto", "trust_remote_code": False}  # or it would ask at the terminal
+    arguments: dict[str, Any] = usual | dict(settings.loading)
+    arguments.pop("revision", None)  # the folder is of that revision
+    if (quantization := _quantization(checkpoint, settings)) is not None:
+        arguments["quantization_config"] = quantization
+    return arguments
+
+
 def load_model(checkpoint: Checkpoint, settings: LocalSettings, device: str) -> Any:
     """The network with its weights, on a kind of device, ready to answer.
 
@@ -177,12 +192,7 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, device: str) -> 
     import torch
 
     name = checkpoint.name
-    placed = {"cuda": _cuda_map(torch)}.get(device, {"": device})
-    usual = {"device_map": placed, "dtype": "auto", "trust_remote_code": False}  # or it would ask at the terminal
-    arguments: dict[str, Any] = usual | dict(settings.loading)
-    arguments.pop("revision", None)  # the folder is of that revision
-    if (quantization := _quantization(checkpoint, settings)) is not None:
-        arguments["quantization_config"] = quantization
+    arguments = arguments_of(checkpoint, settings, device)
     from safetensors import SafetensorError
 
     try:
@@ -275,6 +285,8 @@ def _class_of(checkpoint: Checkpoint, settings: LocalSettings) -> Any:
     return getattr(transformers, next(filter(None, names), AUTOMATIC[0]))
 
 
-def _cuda_map(torch: Any) -> Any:
+def _cuda_map() -> Any:
     """All on one device where there is one; spread over all that this process sees where there are more."""
+    import torch
+
     return "auto" if torch.cuda.device_count() > 1 else {"": 0}

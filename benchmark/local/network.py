@@ -204,7 +204,8 @@ class TransformersNetwork:
     def _tokens(self, batch: Tensors) -> tuple[Any, float]:
         """The new tokens, shape (rows, steps), and the seconds for which the device was busy with them."""
         torch = self._torch
-        inputs = {name: self._placed(name, value) for name, value in batch.inputs.items()}
+        where, precision = self._model.device, self._model.dtype
+        inputs = {name: placed(name, value, where, precision) for name, value in batch.inputs.items()}
         more = {WOVEN: True} if batch.woven else {}
         how = {"generation_config": self._generation_config(batch.generation), "stopping_criteria": [self._stops]}
         with self._turn, torch.inference_mode():
@@ -219,16 +220,6 @@ class TransformersNetwork:
     def _stops(self, tokens: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  Transformers' own
         """For each row, whether it is to end."""
         return self._torch.full((len(tokens),), self._stopped.is_set(), device=tokens.device, dtype=self._torch.bool)
-
-    def _placed(self, name: str, value: Any) -> Any:
-        """A tensor on the network's device, in its precision where it is of fractions.
-
-        Times stay exact: by them the processor has woven sound into the video, and the network has to find it again.
-        """
-        if not isinstance(value, self._torch.Tensor):
-            return value
-        rounds = value.is_floating_point() and "second_per_grid" not in name
-        return value.to(self._model.device, self._model.dtype if rounds else None)
 
     def _said(self, row: Sequence[int]) -> tuple[int, bool]:
         """Tokens until the answer's end, that included, and whether it has come to one."""
@@ -246,6 +237,19 @@ class TransformersNetwork:
         for name, value in {**PLAIN, **dict(generation)}.items():
             setattr(config, name, value)
         return config
+
+
+def placed(name: str, value: Any, device: Any, precision: Any) -> Any:
+    """An input of that name on the network's device, in its precision where it is a tensor of fractions.
+
+    Times stay exact: by them the processor has woven sound into the video, and the network has to find it again.
+    """
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return value
+    rounds = value.is_floating_point() and "second_per_grid" not in name
+    return value.to(device, precision if rounds else None)
 
 
 def _renderer_of(processor: Any, checkpoint: Checkpoint) -> Renderer:

@@ -17,9 +17,10 @@ from benchmark.errors import RunError
 from benchmark.local.batching import Generated, Generation, Network
 from benchmark.local.checkpoint import Checkpoint, fetch, warm
 from benchmark.local.devices import Device, devices
-from benchmark.local.loaded import Wanted, load_all
+from benchmark.local.loaded import Load, Wanted, load_all
 from benchmark.local.loading import check_architecture
 from benchmark.local.memory import free_devices
+from benchmark.local.network import TransformersNetwork
 from benchmark.local.placement import (
     check_devices,
     check_memory,
@@ -94,6 +95,24 @@ class Site:
     replaceable: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What networks are loaded on.
+
+    Attributes:
+        accelerators: the devices that there are.
+        memory: bytes of main memory that nobody uses.
+        load: loads a network.
+    """
+
+    accelerators: Callable[[], Sequence[Device]] = devices
+    memory: Callable[[], int] = free_memory
+    load: Load = TransformersNetwork
+
+
+THIS_MACHINE = Machine()
+
+
 class LocalRun:
     """The checkpoints of a run; each is loaded once, whatever parts it plays.
 
@@ -101,10 +120,10 @@ class LocalRun:
         notes: what the user should know of the devices, once they have been looked at.
     """
 
-    def __init__(self, site: Site, cluster: Cluster | None = None) -> None:
+    def __init__(self, site: Site, cluster: Cluster | None = None, machine: Machine = THIS_MACHINE) -> None:
         """Loads nothing yet; without a cluster, all is loaded on this machine."""
         self.site = site
-        self._cluster = cluster
+        self._cluster, self._machine = cluster, machine
         self._known: dict[str, Wanted] = {}
         self._answering: Mapping[str, Answering] = {}
         self._guard, self._loading = threading.Lock(), threading.Lock()
@@ -161,7 +180,7 @@ class LocalRun:
         """Another run on the same site, for what this process does before others need the devices."""
         folder = self.site.folder / "apart"
         make_folder(folder)
-        return LocalRun(replace(self.site, folder=folder, worker=0, workers=1), self._cluster)
+        return LocalRun(replace(self.site, folder=folder, worker=0, workers=1), self._cluster, self._machine)
 
     def release(self) -> None:
         """Lets go of all networks and of the devices, which other processes may want; what is asked next loads anew."""
@@ -202,13 +221,13 @@ class LocalRun:
                 name += " with other options"
             there[name] = _loaded_bytes(one)
         if on_cpu := weights.pop("cpu", None):
-            check_memory(on_cpu, free_memory(), workers)
+            check_memory(on_cpu, self._machine.memory(), workers)
         if on_any := weights.pop(None, None):
             if weights:  # of whose devices we would hide some
                 raise RunError(
                     f"device_map={min(map(str, weights))} is for one of the models: name a device for each, or none."
                 )
-            found = devices()
+            found = self._machine.accelerators()
             check_devices(found, workers, each)
             check_room(on_any, found, workers, each)
             self.notes = (_note(found, workers * each, each),)
@@ -225,7 +244,7 @@ class LocalRun:
         """Refuses devices that are not there, or too small for what is meant for them."""
         if self.site.workers > 1:
             raise RunError(f"device_map={min(weights)} is one device for all processes: leave it, or -n, away.")
-        found = {f"{device.kind}:{device.index}": device for device in devices()}
+        found = {f"{device.kind}:{device.index}": device for device in self._machine.accelerators()}
         check_devices(tuple(found.values()), 1, 1)
         for name, held in weights.items():
             place = name if ":" in name else f"{name}:0"
@@ -254,7 +273,7 @@ class LocalRun:
                 try:
                     if None in self._named():
                         self._place()
-                    self._networks = load_all(self._known)
+                    self._networks = load_all(self._known, self._machine.load)
                 except RunError as error:
                     self._failure = error
                     raise

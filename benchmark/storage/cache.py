@@ -186,11 +186,15 @@ class _Batch:
 
 
 class Media:
-    """Decoded pictures and sound: a file each, in a folder of limited size."""
+    """Decoded pictures and sound: a file each, in a folder of limited size.
+
+    Attributes:
+        limit: bytes at most.
+    """
 
     def __init__(self, folder: Path, limit: int) -> None:
         """Counts what is there."""
-        self._folder, self._limit = folder, limit
+        self._folder, self.limit = folder, limit
         self._lock = threading.Lock()
         make_folder(folder)
         self._size = sum(size for _, size, _ in self._files())
@@ -226,9 +230,9 @@ class Media:
             raise NotKept(f"The cache {path} cannot be written ({error.strerror}).") from error
         with self._lock:
             self._size += len(content)
-            full = self._size > self._limit
+            full = self._size > self.limit
         if full:
-            self.prune(self._limit * 9 // 10)  # a tenth at once, so that not every clip from here on has to prune
+            self.prune(self.limit * 9 // 10)  # a tenth at once, so that not every clip from here on has to prune
 
     def size(self) -> tuple[int, int]:
         """How many files there are, and how many bytes."""

@@ -15,13 +15,13 @@ ALIVE = ".alive"
 
 
 @contextmanager
-def passing_folder() -> Iterator[Path]:
-    """A folder in the system's temporary one, for as long as the context lasts.
+def passing_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A folder in `parent`, else in the system's temporary one, for as long as the context lasts.
 
     Raises:
         OSError: there is no room for it.
     """
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     held = None
     try:
         # locked before it has the name by which it is found, else it would be taken for a dead process's
@@ -35,10 +35,10 @@ def passing_folder() -> Iterator[Path]:
             os.close(held)
 
 
-def sweep() -> None:
+def sweep(parent: Path | None = None) -> None:
     """Removes such folders of this user's whose processes are dead; all others stay as they are."""
     with suppress(OSError):  # tidying up is no reason not to start
-        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        for folder in (parent or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
             with suppress(OSError):
                 _remove_dead(folder)
 

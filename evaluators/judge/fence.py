@@ -11,7 +11,7 @@ A prompt encloses each such text between two lines that stand nowhere in it:
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 from string import Template
@@ -115,10 +115,20 @@ def fence_for(*texts: str) -> str:
 
     It depends on the texts alone: the same texts make the same prompt, which the cache can find again.
     """
-    mark = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-    while any(mark[:12] in text.lower() for text in texts):
-        mark = hashlib.sha256(mark.encode()).hexdigest()
-    return f"===== {mark[:12]} ====="
+    return f"===== {first_absent(_marks(texts), texts)} ====="
+
+
+def first_absent(marks: Iterable[str], texts: Sequence[str]) -> str:
+    """The first of the marks, in small letters, that none of the texts quotes."""
+    return next(mark for mark in marks if not any(mark in text.lower() for text in texts))
+
+
+def _marks(texts: Sequence[str]) -> Iterator[str]:
+    """Marks without end, each the beginning of a digest: of the texts, then of the digest before."""
+    digest = "\0".join(texts)
+    while True:
+        digest = hashlib.sha256(digest.encode()).hexdigest()
+        yield digest[:12]
 
 
 def request(template: Template, texts: Mapping[str, str], **ours: object) -> str:

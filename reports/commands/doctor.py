@@ -21,7 +21,7 @@ from benchmark.run_setup import BenchmarkOptions
 from reports.commands.parser import Commands
 from reports.doctor.doctor import Finding, endpoint_findings, lines_of
 from reports.doctor.local import local_findings
-from reports.doctor.machine import clip_for_all, machine_findings
+from reports.doctor.machine import THIS_MACHINE, Machine, clip_for_all, machine_findings
 from reports.say import say
 
 ASKED = ("model", "base_url", "api_key_env", "model_option", "modalities", "price")
@@ -61,22 +61,23 @@ def add_doctor(commands: Commands) -> None:
     model = "model that a run will ask, as for pytest; without it, the first model that --base-url lists"
     declare(BenchmarkOptions, doctor.add_argument, ASKED, {"model": {"help": model}})
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.set_defaults(run=_doctor)
+    doctor.set_defaults(run=examine)
 
 
-def _doctor(asked: argparse.Namespace) -> int:
+def examine(asked: argparse.Namespace, machine: Machine = THIS_MACHINE) -> int:
+    """Prints what is found of the machine and of what the options name; returns the exit code."""
     options = read_arguments(BenchmarkOptions, asked)
     options = replace(options, base_url=tuple(map(parse_url, options.base_url)))
-    clip, pyav = clip_for_all()
-    machine = machine_findings(clip, pyav)
+    clip, pyav = clip_for_all(machine)
+    found = machine_findings(clip, pyav, machine)
     if not asked.json:
-        say("This machine", *lines_of(machine))
+        say("This machine", *lines_of(found))
         sys.stdout.flush()  # endpoints may take their time
     examined = _examined(asked.model, options, clip)
     ok = all(one.ok for one in examined)
     if asked.json:
         endpoints = [one.as_json() for one in examined]
-        print(json.dumps({"ok": ok, "machine": [one.as_json() for one in machine], "endpoints": endpoints}, indent=1))
+        print(json.dumps({"ok": ok, "machine": [one.as_json() for one in found], "endpoints": endpoints}, indent=1))
     else:
         for one in examined:
             say("", one.title, *lines_of(one.findings))

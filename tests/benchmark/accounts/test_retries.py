@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.accounts import retries as pool
 from benchmark.accounts.limits import Account, Limits, Passing
 from benchmark.accounts.retries import send
 from benchmark.errors import ModelError, RunError
@@ -26,8 +25,8 @@ Asking = Callable[[Account], Awaitable[str]]
 class Servers:
     """Servers which know how often each has been asked; `dead` ones cannot be reached, others may fail otherwise."""
 
-    def __init__(self, count: int, ceiling: int = 4, backoff: float = NEVER) -> None:
-        self.limits = Limits(backoff=backoff)
+    def __init__(self, count: int, ceiling: int = 4, backoff: float = NEVER, patience: float = 900) -> None:
+        self.limits = Limits(backoff=backoff, patience=patience)
         self.accounts = [self.limits.account(f"server {number}", ceiling) for number in range(count)]
         self.dead: set[Account] = set()
         self.failing: dict[Account, Exception] = {}
@@ -133,10 +132,8 @@ def test_an_outage_of_all_servers_is_sat_out(failure: Passing, count: int) -> No
 
 
 @pytest.mark.parametrize("failure", [Passing("gone", strikes=STRIKES, unreached=True), Passing("busy", refused=True)])
-def test_an_outage_without_end_stops_the_run(failure: Passing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr("benchmark.accounts.limits.PATIENCE_SECONDS", 0.01)
-    servers = Servers(1, backoff=0.001)
+def test_an_outage_without_end_stops_the_run(failure: Passing) -> None:
+    servers = Servers(1, backoff=0.001, patience=0.01)
     servers.failing = dict.fromkeys(servers.accounts, failure)
     with pytest.raises(RunError, match=f"{failure} No request was answered for"):
         done(send(servers.accounts, servers))
@@ -197,10 +194,11 @@ def test_who_waits_for_all_servers_together_moves_on_too() -> None:
     servers = Servers(2)
     limits = Limits(2, backoff=NEVER)
     servers.accounts = dies, other = [limits.account(name, 2) for name in ("dies", "other")]
+    busy = limits.account("busy", 2)
     servers.dead = {dies}
 
     async def ask() -> None:
-        async with limits._gate, limits._gate:
+        async with busy.slot(), busy.slot():  # as many requests as there may be of all together
             asking = asyncio.ensure_future(many(servers, 4))
             await settled()
             assert (dies.in_flight, other.in_flight) == (2, 2), "each has its place and waits for the gate"
@@ -366,10 +364,8 @@ def test_a_request_that_brings_everybody_down_does_not_go_round_and_round() -> N
     assert servers.asked.total() == 3 * ATTEMPTS
 
 
-def test_nothing_moves_on_when_patience_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "PATIENCE_SECONDS", -1)
-    monkeypatch.setattr("benchmark.accounts.limits.PATIENCE_SECONDS", -1)
-    servers = Servers(2)
+def test_nothing_moves_on_when_patience_is_over() -> None:
+    servers = Servers(2, patience=-1)
     servers.dead = {servers.accounts[0]}
     with pytest.raises(Passing, match="dead"):
         done(send(servers.accounts, servers))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -15,9 +16,10 @@ import numpy as np
 import pytest
 
 from benchmark.clip import Clip
+from benchmark.clips.container import ClipFile, with_room
 from benchmark.clips.decode import read_frames, read_length, read_sound, read_video
-from benchmark.clips.frames import Taken
-from benchmark.clips.limits import ClipLimits
+from benchmark.clips.frames import Taken, frames_by_pyav
+from benchmark.clips.limits import USUAL, ClipLimits
 from benchmark.clips.pace import Pace
 from benchmark.clips.reader import ClipReader
 from benchmark.data.archive import DIRECTORY_BYTES
@@ -247,6 +249,7 @@ def test_a_picture_that_grows_in_the_midst_of_a_stream_takes_no_memory(tmp_path:
     joined.write_bytes(b"".join(as_transport_stream(clip, tmp_path) for clip in (small, large)))
     script = f"""
 from pathlib import Path
+from benchmark.clips.container import ClipFile, with_room
 from benchmark.clips.decode import read_frames
 from benchmark.errors import DataError
 from benchmark.clips.pace import Pace
@@ -321,18 +324,16 @@ def test_more_than_the_limit_is_not_decoded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
-def test_spread_frames_show_the_whole_of_a_long_clip(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
-) -> None:
+def test_spread_frames_show_the_whole_of_a_long_clip(tmp_path: Path, suffix: str) -> None:
     """Whether its packets are held or, where they are too many, read twice."""
     codec = "mpeg4" if suffix == ".avi" else "libx264"
     clip = make_clip(tmp_path / f"clip{suffix}", Recipe(times=range(0, 40_000, 100), codec=codec))
     held = read_frames(clip, "pyav", Pace(spread=True))[1]
-    monkeypatch.setattr("benchmark.clips.frames.HELD_PACKETS", 10)
-    for taken in (held, read_frames(clip, "pyav", Pace(spread=True))[1]):
+    read_twice = with_room(partial(frames_by_pyav, pace=Pace(spread=True), held=10), ClipFile(clip, USUAL))
+    for taken in (held, read_twice):
         assert list(map(number_of, taken.pictures.values())) == list(range(0, 400, 40))
         assert list(taken.pictures) == [4.0 * n for n in range(10)]
-    assert read_frames(clip, "pyav", Pace(spread=True))[1] == held
+    assert read_twice == held
     assert Taken(held.pictures, read_length(clip)).length == pytest.approx(40, abs=0.2)
     assert list(read_frames(clip, "pyav", Pace())[1].pictures) == list(range(10))
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from benchmark.clip import Clip, Frame, Sound, Source
 from benchmark.clips.jpeg import JPEG_QUALITY
+from benchmark.clips.limits import ClipLimits
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import DataError
 from benchmark.storage.cache import Cache
@@ -116,12 +117,15 @@ def test_avi_with_reordered_frames_and_no_display_times(tmp_path: Path, reader: 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_container_with_times_is_decoded_once_though_nothing_is_reordered(
-    tmp_path: Path, reader: ClipReader, monkeypatch: pytest.MonkeyPatch, suffix: str
+    tmp_path: Path, cache: Cache, suffix: str
 ) -> None:
     never = {"bf": "2", "x264-params": "b-bias=-100"}  # the stream allows for reordering and has none
     clip = Clip(make_clip(tmp_path / f"clip{suffix}", Recipe(options=never)))
-    monkeypatch.setattr("benchmark.clips.frames._by_counting", None)
-    assert shown(reader.frames(clip)) == [(0, 0.0), (25, 1.0), (50, 2.0)]
+    most = ClipLimits(decoded_gb=60 * 160 * 96 * 1.5 / 1e9)  # of 63 pictures; counting them decodes all
+    assert shown(ClipReader(cache, limits=most).frames(clip)) == [(0, 0.0), (25, 1.0), (50, 2.0)]
+    without_times = Clip(make_clip(tmp_path / "clip.avi", Recipe(options=never)))
+    with pytest.raises(DataError, match="of decoded pictures"):
+        ClipReader(cache, limits=most).frames(without_times)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,19 +1,19 @@
 """What is told of a Ray cluster that cannot be used, and which actors are started where."""
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from benchmark.cluster import cluster as module
-from benchmark.cluster.cluster import MOST_STARTS, Fleet, Place, RayCluster
+from benchmark.cluster.cluster import LOADING_SECONDS, MOST_STARTS, NICENESS, Fleet, Place, RayCluster
 from benchmark.cluster.dispatch import MOST_LOSSES
 from benchmark.cluster.worker import Settled
 from benchmark.errors import RunError
@@ -86,6 +86,9 @@ class Ray:
     def put(self, material: object) -> object:
         return material
 
+    def init(self, **how: object) -> None:
+        """Raises nothing: it can be reached."""
+
     def shutdown(self) -> None: ...
 
 
@@ -93,10 +96,15 @@ def node(name: str, *, alive: bool = True, **resources: float) -> Node:
     return {"NodeID": name, "NodeManagerHostname": f"host-{name}", "Alive": alive, "Resources": resources}
 
 
-def cluster(folder: Path, ray: Ray, gpus: int = 1) -> RayCluster:
-    made = RayCluster("", gpus, lambda: Cache(folder))
-    made._ray = ray
-    return made
+@pytest.fixture(autouse=True)
+def _authenticated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts back what connecting exports."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv(NICENESS, "0")
+
+
+def cluster(folder: Path, ray: Ray, gpus: int = 1, loading_seconds: float = LOADING_SECONDS) -> RayCluster:
+    return RayCluster("", gpus, lambda: Cache(folder), package=lambda: ray, loading_seconds=loading_seconds)
 
 
 @dataclass
@@ -110,8 +118,8 @@ class Running:
     def look(self) -> None:
         """Has the fleet look for places now, as it does by itself each few seconds, and waits until it has."""
         done = threading.Event()
-        for work in (self.fleet._look, done.set):
-            self.fleet._dispatcher.call(work)
+        for work in (self.fleet.look, done.set):
+            self.fleet.dispatcher.call(work)
         assert done.wait(20)
 
     def ask(self) -> "Future[Generated]":
@@ -128,9 +136,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a fleet on such nodes."""
     started: list[Fleet] = []
 
-    def begin(*nodes: Node, free: dict[str, dict[str, float]] | None = None) -> Running:
+    def begin(
+        *nodes: Node, free: dict[str, dict[str, float]] | None = None, seconds: float = LOADING_SECONDS
+    ) -> Running:
         ray = Ray(list(nodes), free)
-        made = cluster(tmp_path, ray)
+        made = cluster(tmp_path, ray, loading_seconds=seconds)
         wanted = SimpleNamespace(settings=SimpleNamespace(device=None))
         started.append(fleet := Fleet(made, {"key": wanted}))  # type: ignore[dict-item]
         running = Running(made, ray, fleet)
@@ -174,13 +184,11 @@ def test_it_is_told_where_others_have_all_places(tmp_path: Path) -> None:
     assert "NONE" not in cluster(tmp_path, taken).check(needs_gpu=True)
 
 
-def test_actors_that_do_not_come_up_end_the_run_with_what_is_free(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_actors_that_do_not_come_up_end_the_run_with_what_is_free(start: Start) -> None:
     running = start(node("a", CPU=4, GPU=1), free={"a": {"CPU": 3.0}})
     asked = running.ask()
     assert not asked.done()
-    monkeypatch.setattr(module, "LOADING_SECONDS", -60.0)
+    running.cluster.loading_seconds = -60.0
     running.look()
     with pytest.raises(
         RunError, match=r"no actor has come up in -1 min .*and a CPU, and on host-a 0 GPUs and 3 CPUs are free\)"
@@ -188,9 +196,8 @@ def test_actors_that_do_not_come_up_end_the_run_with_what_is_free(
         asked.result(20)
 
 
-def test_one_that_comes_up_late_is_used_where_others_go_on(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOADING_SECONDS", -60.0)
-    running = start(node("a", CPU=4, GPU=1), node("b", CPU=4, GPU=1))
+def test_one_that_comes_up_late_is_used_where_others_go_on(start: Start) -> None:
+    running = start(node("a", CPU=4, GPU=1), node("b", CPU=4, GPU=1), seconds=-60.0)
     first, second = running.ray.actors
     first.come_up()
     running.look()
@@ -236,60 +243,44 @@ class RayError(Exception):
     """As Ray's own, which all others are."""
 
 
-@pytest.fixture
-def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Stands for Ray's package, with nobody to connect to."""
-    absent = ModuleType("ray")
-    absent.exceptions = SimpleNamespace(RayError=RayError)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ray", absent)
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    return absent
-
-
 @pytest.mark.parametrize(
     "error", [ConnectionError("Failed to connect\nto the cluster."), RayError("Failed to connect to the cluster")]
 )
-def test_a_cluster_that_cannot_be_reached_is_one_sentence(
-    package: ModuleType, tmp_path: Path, error: Exception
-) -> None:
+def test_a_cluster_that_cannot_be_reached_is_one_sentence(tmp_path: Path, error: Exception) -> None:
     def refuse(**_: object) -> None:
         raise error
 
-    package.init = refuse  # type: ignore[attr-defined]
-    made = RayCluster("head:6379", 1, lambda: Cache(tmp_path))
+    package = SimpleNamespace(init=refuse, exceptions=SimpleNamespace(RayError=RayError))
+    made = RayCluster("head:6379", 1, lambda: Cache(tmp_path), package=lambda: package)
     said = r"at head:6379 cannot be reached \(Failed to connect to the cluster\).*RAY_AUTH_TOKEN,.*RAY_AUTH_TOKEN_PATH"
     with pytest.raises(RunError, match=said):
         made.check(needs_gpu=True)
 
 
-def test_without_the_package_it_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
-    monkeypatch.setitem(sys.modules, "ray", None)
+def test_without_the_package_it_says_how_to_install_it(tmp_path: Path) -> None:
+    made = RayCluster("head:6379", 1, lambda: Cache(tmp_path), package=partial(import_module, "no_such_package"))
     with pytest.raises(RunError, match=r"--engine=ray needs Ray: pip install 'mme-emotion\[ray\]'"):
-        RayCluster("head:6379", 1, lambda: Cache(tmp_path)).check(needs_gpu=True)
+        made.check(needs_gpu=True)
 
 
 def test_without_an_address_it_is_this_machine_whatever_else_runs(
-    package: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, object] = {}
-    package.init = asked.update  # type: ignore[attr-defined]
-    package.shutdown = lambda: None  # type: ignore[attr-defined]
+    package = SimpleNamespace(init=asked.update, shutdown=lambda: None)
     monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")
     monkeypatch.setenv("RAY_AUTH_MODE", "")
-    monkeypatch.setenv(module.NICENESS, "")
-    monkeypatch.delenv(module.NICENESS)
-    made = RayCluster("", 1, lambda: Cache(tmp_path))
+    monkeypatch.delenv(NICENESS)
+    made = RayCluster("", 1, lambda: Cache(tmp_path), package=lambda: package)
     assert made.ray is package
     assert asked["address"] == "local"
     assert os.environ["RAY_AUTH_MODE"] == "token"
-    assert os.environ[module.NICENESS] == "0"
+    assert os.environ[NICENESS] == "0"
     made.close()
 
 
 @pytest.mark.parametrize("address", ["", "head:6379"])
 def test_a_cluster_that_anybody_may_use_is_refused(
-    package: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     address: str,

@@ -71,9 +71,8 @@ def test_it_says_what_the_network_says_here(checkpoint: Find, tmp_path: Path) ->
 
 
 def test_a_node_without_the_checkpoint_says_so(checkpoint: Find, tmp_path: Path) -> None:
-    seat = seated(checkpoint("qwen2.5-omni"), tmp_path / "elsewhere")
-    lost = seat._wanted["key"]
-    seat._wanted = {"key": replace(lost, checkpoint=replace(lost.checkpoint, folder=tmp_path / "not here"))}
+    lost = replace(find_checkpoint(str(checkpoint("qwen2.5-omni")), SETTINGS), folder=tmp_path / "not here")
+    seat = Seat({"key": Wanted(checkpoint=lost, settings=SETTINGS, steps=12)}, tmp_path / "elsewhere")
     said = asyncio.run(seat.settle())
     assert isinstance(said, Refused)
     assert said.fatal

@@ -1,13 +1,12 @@
 import asyncio
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmark.clip import Clip
-from benchmark.engine.engine import BACKLOG, Engine
+from benchmark.engine.engine import BACKLOG, Engine, fast_loop
 from benchmark.errors import RunError
 from benchmark.task import Sample
 from tests.tasks import TASKS
@@ -214,18 +213,16 @@ def test_closing_drops_what_is_in_flight() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "mme-emotion engine"]
 
 
-@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+@pytest.mark.parametrize("new_loop", [fast_loop, asyncio.new_event_loop])
 def test_a_callback_that_fails_ends_it_and_leaves_nobody_waiting(
-    engines: list[Engine[str]], monkeypatch: pytest.MonkeyPatch, loop: str
+    engines: list[Engine[str]], new_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    if loop == "asyncio":  # as on Windows
-        monkeypatch.setitem(sys.modules, "uvloop", None)
     windows = iter([3, 3])
 
     async def work(asked: Sample) -> str:
         return asked.id
 
-    engines.append(engine := Engine(work, window=lambda: next(windows)))
+    engines.append(engine := Engine(work, window=lambda: next(windows), new_loop=new_loop))
     engine.begin(SAMPLES)
     with pytest.raises(RunError, match=r"The engine has failed: StopIteration \(.+, line \d+\)"):
         engine.result(SAMPLES[-1])

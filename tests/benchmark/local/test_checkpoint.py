@@ -2,12 +2,14 @@
 
 import errno
 import json
+import re
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,13 +19,14 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmark.errors import RunError
-from benchmark.local import checkpoint as module
 from benchmark.local.checkpoint import Checkpoint, fetch, find_checkpoint
+from benchmark.local.hub import Hub, refusal
 from benchmark.local.settings import LocalSettings, parse_settings
 from benchmark.storage.digests import digest_of
 
 Find = Callable[[str], Path]
 PLAIN = LocalSettings()
+ROOT = Path(__file__).parents[3]
 
 
 def copied(folder: Path, to: Path) -> Path:
@@ -99,13 +102,16 @@ def test_what_is_no_checkpoint_is_told(checkpoint: Find, tmp_path: Path) -> None
         find_checkpoint(str(folder), PLAIN)
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "NEEDED", ("torch", "no_such_package"))
-    with pytest.raises(RunError, match=r"hf:a/b needs no_such_package: pip install 'mme-emotion\[local\]'"):
-        find_checkpoint("a/b", PLAIN)
+def test_a_missing_package_is_named() -> None:
+    code = (
+        "import sys; sys.modules['torchvision'] = None; from benchmark.local.checkpoint import find_checkpoint as find;"
+        " from benchmark.local.settings import LocalSettings; find('a/b', LocalSettings())"
+    )
+    asked = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "RunError: hf:a/b needs torchvision: pip install 'mme-emotion[local]'" in asked.stderr
 
 
-class Hub:
+class Refusing:
     """Answers as the Hugging Face hub does to those who may not have something."""
 
     def __init__(self, status: int, code: str) -> None:
@@ -114,6 +120,8 @@ class Hub:
                 self.send_response(status)
                 self.send_header("X-Error-Code", code)
                 self.send_header("X-Error-Message", "Bearer hf_secret0123456789 may not")
+                self.send_header("ETag", '"0123"')
+                self.send_header("X-Repo-Commit", "c0ffee")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -129,16 +137,13 @@ class Hub:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[int, str], None]]:
+def refusing(tmp_path: Path) -> Iterator[Callable[[int, str], Hub]]:
     """Makes a hub of what it is to say, for the length of a test."""
-    import huggingface_hub
+    started: list[Refusing] = []
 
-    started: list[Hub] = []
-
-    def start(status: int, code: str) -> None:
-        started.append(Hub(status, code))
-        asked = partial(huggingface_hub.hf_hub_download, endpoint=started[-1].url, cache_dir=tmp_path)
-        monkeypatch.setattr(huggingface_hub, "hf_hub_download", asked)
+    def start(status: int, code: str) -> Hub:
+        started.append(Refusing(status, code))
+        return Hub(started[-1].url, tmp_path)
 
     yield start
     for one in started:
@@ -155,20 +160,15 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[i
         (404, "EntryNotFound", r"it has no config\.json"),
     ],
 )
-def test_why_the_hub_gives_nothing(hub: Callable[[int, str], None], status: int, code: str, said: str) -> None:
-    hub(status, code)
+def test_why_the_hub_gives_nothing(refusing: Callable[[int, str], Hub], status: int, code: str, said: str) -> None:
     with pytest.raises(RunError, match=f"hf:owner/name cannot be had: {said}") as raised:
-        find_checkpoint("owner/name", PLAIN)
+        find_checkpoint("owner/name", PLAIN, hub=refusing(status, code))
     assert "hf_secret" not in str(raised.value)
 
 
-def test_what_is_neither_here_nor_to_be_had_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import huggingface_hub
-
-    asked = partial(huggingface_hub.hf_hub_download, cache_dir=tmp_path)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", asked)
+def test_what_is_neither_here_nor_to_be_had_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be had: the hub cannot be reached and the cache has no copy"):
-        find_checkpoint("owner/name", PLAIN, offline=True)
+        find_checkpoint("owner/name", PLAIN, offline=True, hub=Hub(cache=tmp_path))
 
 
 @pytest.mark.parametrize("name", ["foo bar/baz", "a/", "a/b:c", "a/b--c", "a/b.git", "~nobody-has-this-name/model"])
@@ -198,32 +198,27 @@ SECRET = "Bearer hf_secret0123456789"
         (RuntimeError(f"{SECRET}: No space (os error 28)"), "No space left on device at /the/cache; make it writable"),
     ],
 )
-def test_why_a_download_ends(monkeypatch: pytest.MonkeyPatch, error: Exception, said: str) -> None:
-    import huggingface_hub
-
-    def broken(*_: object, **__: object) -> str:
-        raise error
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", "/the/cache")
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", broken)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", broken)
-    found = Checkpoint(name="owner/name", folder=Path("/nowhere"), config={}, commit="c0ffee")
-    for take in (lambda: fetch(found, PLAIN), lambda: find_checkpoint("owner/name", PLAIN)):
-        with pytest.raises(RunError, match=f"hf:owner/name cannot be had: {said}") as raised:
-            take()
-        assert "hf_secret" not in str(raised.value)
+def test_why_a_download_ends(error: Exception, said: str) -> None:
+    told = str(refusal("owner/name", error, "/the/cache"))
+    assert re.match(f"hf:owner/name cannot be had: {said}", told)
+    assert "hf_secret" not in told
 
 
-def test_a_hub_that_breaks_off_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import huggingface_hub
+def test_a_cache_that_takes_nothing_is_told(refusing: Callable[[int, str], Hub], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    hub = Hub(refusing(200, "None").endpoint, tmp_path / "file" / "cache")
+    with pytest.raises(RunError, match=r"Not a directory at .*cache; make it writable and make room, or name another"):
+        find_checkpoint("owner/name", PLAIN, hub=hub)
 
+
+def test_a_hub_that_breaks_off_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_hang_up, args=(server,), daemon=True).start()
-        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
-        asked = partial(huggingface_hub.hf_hub_download, endpoint=endpoint, cache_dir=tmp_path)
-        monkeypatch.setattr(huggingface_hub, "hf_hub_download", asked)
-        with pytest.raises(RunError, match=r"hf:owner/name cannot be had: the hub broke off \(\w+Error\); try again"):
-            find_checkpoint("owner/name", PLAIN)
+        hub = Hub(f"http://127.0.0.1:{server.getsockname()[1]}", tmp_path)
+        found = Checkpoint(name="owner/name", folder=Path("/nowhere"), config={}, commit="c0ffee")
+        for take in (lambda: find_checkpoint("owner/name", PLAIN, hub=hub), lambda: fetch(found, PLAIN, hub)):
+            with pytest.raises(RunError, match=r"hf:owner/name cannot be had: the hub broke off \(\w+Error\); try"):
+                take()
         server.shutdown(socket.SHUT_RDWR)  # else the thread would wait for one more
 
 

@@ -2,17 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("torch")
 
 from benchmark.errors import RunError
-from benchmark.local import loading
 from benchmark.local.checkpoint import Checkpoint
-from benchmark.local.loading import check_architecture, load_model
+from benchmark.local.loading import arguments_of, check_architecture
 from benchmark.local.settings import LocalSettings, parse_settings
+from tests.benchmark.local.packages import installed
 
 
 def checkpoint(**more: object) -> Checkpoint:
@@ -33,22 +32,11 @@ def quantized(**told: object) -> LocalSettings:
     ],
 )
 def test_weights_are_quantized_by_the_method_that_is_named(
-    monkeypatch: pytest.MonkeyPatch, told: dict[str, object], kind: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: dict[str, object], kind: str
 ) -> None:
-    given: dict[str, Any] = {}
-
-    class Network:
-        @staticmethod
-        def from_pretrained(*_: object, **arguments: object) -> None:
-            given.update(arguments)
-            raise ValueError("seen")
-
-    monkeypatch.setattr(loading, "QUANTIZERS", {})
-    monkeypatch.setattr(loading, "_class_of", lambda *_: Network)
+    monkeypatch.syspath_prepend(installed(tmp_path, "bitsandbytes", "optimum-quanto"))
     check_architecture(checkpoint(), quantized(**told))
-    with pytest.raises(RunError, match="hf:some cannot be loaded: ValueError: seen"):
-        load_model(checkpoint(), quantized(**told), "cpu")
-    made = given["quantization_config"]
+    made = arguments_of(checkpoint(), quantized(**told), "cpu")["quantization_config"]
     assert type(made).__name__ == kind
     assert told.items() <= made.to_dict().items()
 
@@ -56,13 +44,16 @@ def test_weights_are_quantized_by_the_method_that_is_named(
 @pytest.mark.parametrize("own", [False, True])
 def test_the_package_that_quantizes_is_missed_before_the_run(
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     own: bool,  # noqa: FBT001
 ) -> None:
-    monkeypatch.setattr(loading, "QUANTIZERS", {"bitsandbytes": ("no-such-a", "pytest", "no-such-b")})
-    told = {"load_in_4bit": True}
+    told = {"quant_method": "higgs"}
     asked = (checkpoint(quantization_config=told), LocalSettings()) if own else (checkpoint(), quantized(**told))
-    missing = "hf:some quantized by bitsandbytes needs no-such-a no-such-b: pip install no-such-a no-such-b"
-    with pytest.raises(RunError, match=missing):
+    both, one = "flute-kernel fast-hadamard-transform", "fast-hadamard-transform"
+    with pytest.raises(RunError, match=f"^hf:some quantized by higgs needs {both}: pip install {both}"):
+        check_architecture(*asked)
+    monkeypatch.syspath_prepend(installed(tmp_path, "flute-kernel"))
+    with pytest.raises(RunError, match=f"^hf:some quantized by higgs needs {one}: pip install {one}"):
         check_architecture(*asked)
 
 
@@ -84,9 +75,9 @@ def test_the_package_that_quantizes_is_missed_before_the_run(
     ],
 )
 def test_a_malformed_quantization_is_told_before_the_run(
-    monkeypatch: pytest.MonkeyPatch, told: object, said: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: object, said: str
 ) -> None:
-    monkeypatch.setattr(loading, "QUANTIZERS", {})
+    monkeypatch.syspath_prepend(installed(tmp_path, "bitsandbytes"))
     settings = parse_settings({"quantization_config": told})
     with pytest.raises(RunError, match=said) as raised:
         check_architecture(checkpoint(), settings)

@@ -1,10 +1,15 @@
 """What the local models of a run share."""
 
 import asyncio
+import json
 import os
-from collections.abc import Callable, Mapping
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,22 +17,22 @@ pytest.importorskip("torch")
 
 from benchmark.accounts.limits import Limits
 from benchmark.errors import ModelError, RunError
-from benchmark.local import loaded, loading
-from benchmark.local import run as module
 from benchmark.local.batching import Batcher
 from benchmark.local.checkpoint import Checkpoint, find_checkpoint
 from benchmark.local.devices import Device
 from benchmark.local.loaded import Wanted
 from benchmark.local.placement import claim
-from benchmark.local.run import LOST_DEVICE, LocalRun, Site, last_words
+from benchmark.local.run import LOST_DEVICE, LocalRun, Machine, Site, last_words
 from benchmark.local.settings import LocalSettings, parse_settings
 from benchmark.models.find import ModelOptions, find_respondent
 from benchmark.models.local import LocalModel
 from benchmark.prompt import Prompt
 from benchmark.run_setup import BenchmarkOptions, Modalities, prepare
 from tests.benchmark.local.fake import FakeNetwork
+from tests.benchmark.local.packages import installed
 
 Find = Callable[[str], Path]
+ROOT = Path(__file__).parents[3]
 ON_CPU = {"device_map": "cpu"}
 WAITING, HEADROOM = 192, 2  # as docs/scaling.md says: on a cluster 384 samples wait for each GPU
 
@@ -39,6 +44,26 @@ def cards(count: int) -> tuple[Device, ...]:
     )
 
 
+def here(folder: Path, load: Callable[..., FakeNetwork], **site: Any) -> LocalRun:
+    """A run on this machine, whose networks are not Transformers'."""
+    return LocalRun(Site(folder=folder, **site), machine=Machine(load=load))
+
+
+def on(found: Sequence[Device], folder: Path, **site: Any) -> LocalRun:
+    """A run on a machine with these devices."""
+    machine = Machine(accelerators=lambda: found, memory=lambda: 16 * 10**9)
+    return LocalRun(Site(folder=folder, **site), machine=machine)
+
+
+def heavy(folder: Path, to: Path, gigabytes: int) -> Path:
+    """A checkpoint of that kind, by whose file its weights are so heavy."""
+    to.mkdir()
+    shutil.copy(folder / "config.json", to)
+    head = json.dumps({"weights": {"dtype": "BF16", "shape": [gigabytes * 10**9 // 2], "data_offsets": [0, 0]}})
+    (to / "model.safetensors").write_bytes(len(head).to_bytes(8, "little") + head.encode())
+    return to
+
+
 def model(folder: Path, run: LocalRun, limits: Limits | None = None, **options: object) -> LocalModel:
     settings = ModelOptions(parameters={**ON_CPU, **options}, local=run, limits=limits or Limits())
     found = find_respondent(f"hf:{folder}", settings, ())
@@ -46,17 +71,14 @@ def model(folder: Path, run: LocalRun, limits: Limits | None = None, **options: 
     return found
 
 
-def test_one_checkpoint_in_two_parts_is_loaded_once(
-    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_checkpoint_in_two_parts_is_loaded_once(checkpoint: Find, tmp_path: Path) -> None:
     networks: list[FakeNetwork] = []
 
     def load(checkpoint: Checkpoint, settings: LocalSettings, turn: object) -> FakeNetwork:
         networks.append(FakeNetwork())
         return networks[-1]
 
-    monkeypatch.setattr(loaded, "TransformersNetwork", load)
-    run = LocalRun(Site(folder=tmp_path))
+    run = here(tmp_path, load)
     answers, judges = model(checkpoint("qwen2.5-vl"), run), model(checkpoint("qwen2.5-vl"), run, max_new_tokens=7)
     other = model(checkpoint("qwen2.5-vl"), run, dtype="bfloat16")
 
@@ -69,11 +91,8 @@ def test_one_checkpoint_in_two_parts_is_loaded_once(
     run.close()
 
 
-def test_an_answer_costs_nothing_and_an_empty_one_is_an_error(
-    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loaded, "TransformersNetwork", lambda *_: FakeNetwork())
-    run, limits = LocalRun(Site(folder=tmp_path)), Limits()
+def test_an_answer_costs_nothing_and_an_empty_one_is_an_error(checkpoint: Find, tmp_path: Path) -> None:
+    run, limits = here(tmp_path, lambda *_: FakeNetwork()), Limits()
     one = model(checkpoint("qwen2.5-vl"), run, limits)
     answer = asyncio.run(one.generate(Prompt(text="abc")))
     assert answer.usage.cost_usd == 0.0
@@ -130,9 +149,8 @@ def test_a_process_hides_the_devices_of_the_others(
         seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
         return FakeNetwork()
 
-    monkeypatch.setattr(loaded, "TransformersNetwork", load)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
-    run = LocalRun(Site(folder=tmp_path, worker=1, workers=2, gpus=2))
+    run = here(tmp_path, load, worker=1, workers=2, gpus=2)
     one = model(checkpoint("qwen2.5-vl"), run, device_map=None)
     asyncio.run(one.generate(Prompt(text="abc")))
     assert seen == ["6,7"]
@@ -156,23 +174,19 @@ def test_the_first_reason_is_told_of_all_networks(
     def load(checkpoint: Checkpoint, settings: LocalSettings, turn: object) -> FakeNetwork:
         raise RunError("hf:x lacks weights.")
 
-    monkeypatch.setattr(loaded, "TransformersNetwork", load)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    run = LocalRun(Site(folder=tmp_path))
+    run = here(tmp_path, load)
     for one in (model(checkpoint("qwen2.5-vl"), run, device_map=None), model(checkpoint("qwen2-audio"), run)):
         with pytest.raises(RunError, match="lacks weights"):
             asyncio.run(one.generate(Prompt(text="abc")))
     run.close()
 
 
-def test_one_named_device_is_the_one_that_is_looked_at(
-    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_named_device_is_the_one_that_is_looked_at(checkpoint: Find, tmp_path: Path) -> None:
     full = replace(cards(2)[0], free_bytes=0)
-    monkeypatch.setattr(module, "devices", lambda: (full, cards(2)[1]))
     settings = parse_settings({"device_map": "cuda:1"})
     for workers, fits in ((1, True), (2, False)):
-        run = LocalRun(Site(folder=tmp_path, workers=workers))
+        run = on((full, cards(2)[1]), tmp_path, workers=workers)
         run.add(find_checkpoint(str(checkpoint("qwen2.5-vl")), settings), settings)
         if fits:
             run.check()
@@ -193,15 +207,12 @@ def test_one_named_device_is_the_one_that_is_looked_at(
     ],
 )
 def test_each_model_may_have_a_device_of_its_own(
-    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: object, judge: object, said: str | None
+    checkpoint: Find, tmp_path: Path, model: object, judge: object, said: str | None
 ) -> None:
-    monkeypatch.setattr(module, "devices", lambda: cards(2))
-    monkeypatch.setattr(module, "free_memory", lambda: 16 * 10**9)
-    monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 15 * 10**9)
-    run = LocalRun(Site(folder=tmp_path))
+    run = on(cards(2), tmp_path)
     for name, device in (("qwen2.5-vl", model), ("qwen2-audio", judge)):
         settings = parse_settings({"device_map": device})
-        found = find_checkpoint(str(checkpoint(name)), settings)
+        found = find_checkpoint(str(heavy(checkpoint(name), tmp_path / name, 15)), settings)
         run.add(replace(found, name=name), settings)
     if said is None:
         run.check()
@@ -210,84 +221,82 @@ def test_each_model_may_have_a_device_of_its_own(
             run.check()
 
 
-def test_one_checkpoint_that_is_loaded_twice_is_listed_twice(
-    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "devices", lambda: cards(1))
-    monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 15 * 10**9)
-    run = LocalRun(Site(folder=tmp_path))
+def test_one_checkpoint_that_is_loaded_twice_is_listed_twice(checkpoint: Find, tmp_path: Path) -> None:
+    run, folder = on(cards(1), tmp_path), heavy(checkpoint("qwen2.5-vl"), tmp_path / "heavy", 15)
     for options in ({"dtype": "bfloat16"}, {}):
         settings = parse_settings(options)
-        run.add(replace(find_checkpoint(str(checkpoint("qwen2.5-vl")), settings), name="x"), settings)
+        run.add(replace(find_checkpoint(str(folder), settings), name="x"), settings)
     with pytest.raises(RunError, match=r"hf:x \(15\.0 GB\) and hf:x with other options \(15\.0 GB\) together"):
         run.check()
 
 
-def test_a_card_with_room_is_named(checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "devices", lambda: (replace(cards(1)[0], free_bytes=10**9), cards(2)[1]))
-    monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 15 * 10**9)
-    settings, run = parse_settings({}), LocalRun(Site(folder=tmp_path))
-    run.add(find_checkpoint(str(checkpoint("qwen2.5-vl")), settings), settings)
+def test_a_card_with_room_is_named(checkpoint: Find, tmp_path: Path) -> None:
+    settings, run = parse_settings({}), on((replace(cards(1)[0], free_bytes=10**9), cards(2)[1]), tmp_path)
+    folder = heavy(checkpoint("qwen2.5-vl"), tmp_path / "heavy", 15)
+    run.add(find_checkpoint(str(folder), settings), settings)
     with pytest.raises(RunError, match="GPU 1 has room: --model-option=device_map=cuda:1"):
         run.check()
 
 
-def test_a_process_that_leaves_says_why(checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left: list[int] = []
-    network = FakeNetwork()
-    monkeypatch.setattr(loaded, "TransformersNetwork", lambda *_: network)
-    monkeypatch.setattr("benchmark.local.run.os._exit", left.append)
-    run = LocalRun(Site(folder=tmp_path, worker=3, replaceable=True))
-    one = model(checkpoint("qwen2.5-vl"), run)
-    asyncio.run(one.generate(Prompt(text="abc")))
-    network.lost = True
-    with pytest.raises(RunError, match="The device has failed"):
-        asyncio.run(one.generate(Prompt(text="abc")))
-    assert (left, last_words(tmp_path, 3), last_words(tmp_path, 2)) == ([LOST_DEVICE], "an illegal access", "")
-    run.close()
+LEAVING = """
+import sys
+from pathlib import Path
+from benchmark.local.checkpoint import Checkpoint
+from benchmark.local.run import LocalRun, Machine, Site
+from benchmark.local.settings import parse_settings
+from benchmark.prompt import Prompt
+from tests.benchmark.local.fake import FakeNetwork
+
+network, folder = FakeNetwork(), Path(sys.argv[1])
+run = LocalRun(Site(folder=folder, worker=3, replaceable=True), machine=Machine(load=lambda *_: network))
+key = run.add(Checkpoint(name="x", folder=folder, config={}), parse_settings({"device_map": "cpu"}))
+assert run.answering(key).submit(Prompt(text="abc")).result(20).text == "cba"
+network.lost = True
+run.answering(key).submit(Prompt(text="abc")).result(20)
+"""
 
 
-def test_devices_are_looked_at_before_anything_is_loaded(
-    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "devices", lambda: cards(8))
+def test_a_process_that_leaves_says_why(tmp_path: Path) -> None:
+    left = subprocess.run([sys.executable, "-c", LEAVING, str(tmp_path)], cwd=ROOT, check=False)
+    assert (left.returncode, last_words(tmp_path, 3), last_words(tmp_path, 2)) == (LOST_DEVICE, "an illegal access", "")
+
+
+def test_devices_are_looked_at_before_anything_is_loaded(checkpoint: Find, tmp_path: Path) -> None:
     settings = parse_settings({})
     found = find_checkpoint(str(checkpoint("qwen2.5-vl")), settings)
-    run = LocalRun(Site(folder=tmp_path))
+    run = on(cards(8), tmp_path)
     run.add(found, settings)
     run.check()
     assert run.notes == ("hf: computes on 1 × Card; 7 more are idle, -n 8 uses them",)
-    all_of_them = LocalRun(Site(folder=tmp_path, workers=8))
+    all_of_them = on(cards(8), tmp_path, workers=8)
     all_of_them.add(found, settings)
     all_of_them.check()
     assert all_of_them.notes == ("hf: computes on 8 × Card",)
-    too_many = LocalRun(Site(folder=tmp_path, workers=9))
+    too_many = on(cards(8), tmp_path, workers=9)
     too_many.add(found, settings)
     with pytest.raises(RunError, match=r"9 GPUs are needed .* and there are 8"):
         too_many.check()
 
 
 @pytest.mark.parametrize(
-    ("option", "fits"),
-    [({}, False), ({"quantization_config": {"load_in_4bit": True}}, True), ({"dtype": "float32"}, False)],
+    ("option", "needed"),
+    [
+        ({}, 61),
+        ({"quantization_config": {"load_in_8bit": True}}, 31),
+        ({"quantization_config": {"load_in_4bit": True}}, None),
+        ({"dtype": "float32"}, 121),
+    ],
 )
 def test_quantized_weights_take_less(
-    checkpoint: Find,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    option: dict[str, object],
-    fits: bool,  # noqa: FBT001
+    checkpoint: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: dict[str, object], needed: int | None
 ) -> None:
-    monkeypatch.setattr(loading, "QUANTIZERS", {})  # nothing is loaded
-    monkeypatch.setattr(module, "devices", lambda: cards(1))
-    monkeypatch.setattr(Checkpoint, "weigh", lambda *_: 60 * 10**9)
-    settings = parse_settings(option)
-    run = LocalRun(Site(folder=tmp_path))
-    run.add(find_checkpoint(str(checkpoint("qwen2.5-vl")), settings), settings)
-    if fits:
+    monkeypatch.syspath_prepend(installed(tmp_path, "bitsandbytes"))
+    settings, run = parse_settings(option), on(cards(1), tmp_path)
+    run.add(find_checkpoint(str(heavy(checkpoint("qwen2.5-vl"), tmp_path / "heavy", 60)), settings), settings)
+    if needed is None:
         run.check()
     else:
-        with pytest.raises(RunError, match=r"need 61\.0 GB, and GPU 0 \(Card\) has 24\.0 GB free"):
+        with pytest.raises(RunError, match=rf"need {needed}\.0 GB, and GPU 0 \(Card\) has 24\.0 GB free"):
             run.check()
 
 

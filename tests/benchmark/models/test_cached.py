@@ -15,6 +15,7 @@ from benchmark.models.cached import CachedModel
 from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import Cache, key_of
 from benchmark.usage import Usage
+from tests.benchmark.kept import keys_of
 
 SPENT = Usage(requests=1, input_tokens=7, output_tokens=3, seconds=1.5, cost_usd=0.25)
 SOUND = Sound(samples=np.zeros(4, np.float32), rate=16_000)
@@ -223,7 +224,7 @@ def test_one_kept_by_a_version_that_kept_all_is_asked_anew_where_it_is_of_no_use
 def test_what_is_kept_and_cannot_be_read_counts_as_absent(cache: Cache, kept: bytes) -> None:
     model = Counting()
     ask(model, cache)
-    ((key,),) = cache._reader.execute("SELECT key FROM kept").fetchall()
+    (key,) = keys_of(cache, "reply")
     cache.put(key, kept)
 
     assert ask(model, cache).text == ask(model, cache).text == "reply 2, “joy”"
@@ -232,7 +233,7 @@ def test_what_is_kept_and_cannot_be_read_counts_as_absent(cache: Cache, kept: by
 def test_a_reply_of_the_version_before_is_read(cache: Cache) -> None:
     model = Counting()
     ask(model, cache)
-    ((key,),) = cache._reader.execute("SELECT key FROM kept").fetchall()
+    (key,) = keys_of(cache, "reply")
     cache.put(key, b'{"text": "<think>hm</think>joy", "model": "m", "input_tokens": 5, "output_tokens": null}')
     answer = ask(model, cache)
 

@@ -1,7 +1,6 @@
 import asyncio
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,18 +24,19 @@ async def keep(cache: Cache, count: int) -> None:
 
 
 def test_what_waits_to_be_written_is_written_whoever_is_called_off(cache: Cache) -> None:
-    """The writing thread is held up, and the only one who waits for it is called off."""
-    held = threading.Event()
+    """The writing is held up by another process, and the only one who waits for it is called off."""
 
     async def call_off() -> None:
-        cache._pool.submit(held.wait)
         task = asyncio.create_task(cache.keep("reply:1", b"paid for"))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(call_off())
-    held.set()
+    with closing(sqlite3.connect(cache.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.run(call_off())
+        assert cache.get("reply:1") is None
+        other.execute("ROLLBACK")
     cache.close()
     with closing(Cache(cache.path.parent)) as again:
         assert again.get("reply:1") == b"paid for"
@@ -91,7 +91,9 @@ def key(number: int) -> str:
 
 
 def used(media: Media, number: int, when: int) -> None:
-    os.utime(media._path(key(number)), (when, when))
+    path = media.find(key(number))
+    assert path is not None
+    os.utime(path, (when, when))
 
 
 def test_what_was_used_least_recently_makes_room(tmp_path: Path) -> None:
@@ -181,4 +183,4 @@ def test_a_folder_may_be_full_and_goes_a_tenth_below_its_limit_when_it_is_passed
 
 def test_twenty_gigabytes_are_kept_as_the_readme_says(tmp_path: Path) -> None:
     with closing(Cache(tmp_path)) as opened:
-        assert opened.media._limit == 20_000_000_000
+        assert opened.media.limit == 20_000_000_000

@@ -3,17 +3,9 @@
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import pytest
-
 from benchmark.storage.passing import ALIVE, PREFIX, passing_folder, sweep
-
-
-@pytest.fixture(autouse=True)
-def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def dead(folder: Path, name: str) -> Path:
@@ -30,7 +22,7 @@ def dead(folder: Path, name: str) -> Path:
 
 
 def test_it_goes_with_its_context(tmp_path: Path) -> None:
-    with passing_folder() as folder:
+    with passing_folder(tmp_path) as folder:
         (folder / "file").write_text("")
         assert folder.parent == tmp_path
     assert list(tmp_path.iterdir()) == []
@@ -45,8 +37,8 @@ def test_what_a_killed_process_has_left_is_removed_and_nothing_else(tmp_path: Pa
     (precious / ALIVE).write_text("")
     (tmp_path / f"{PREFIX}link").symlink_to(precious)
     (left / "link").symlink_to(precious)
-    with passing_folder() as alive:
-        sweep()
+    with passing_folder(tmp_path) as alive:
+        sweep(tmp_path)
         assert alive.exists()
     assert not left.exists()
     assert theirs.exists()
@@ -56,5 +48,5 @@ def test_what_a_killed_process_has_left_is_removed_and_nothing_else(tmp_path: Pa
 def test_a_folder_that_others_may_write_is_left_alone(tmp_path: Path) -> None:
     left = dead(tmp_path, "left")
     left.chmod(0o777)
-    sweep()
+    sweep(tmp_path)
     assert left.exists()

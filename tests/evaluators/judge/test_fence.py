@@ -1,10 +1,8 @@
 import re
-import time
 import unicodedata
 from collections.abc import Callable
 from functools import partial
 from string import Template
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -14,8 +12,9 @@ from benchmark.errors import RunError
 from benchmark.models.templates import read_templates
 from evaluators.agents import PROMPTS
 from evaluators.judge.extractor import TEXTS as EXTRACTED
-from evaluators.judge.fence import defused, fence_for, fenced, request, unnumbered
+from evaluators.judge.fence import defused, fence_for, fenced, first_absent, request, unnumbered
 from evaluators.judge.judge import TEXTS as JUDGED
+from tests.evaluators.judge.lengths import assert_in_proportion
 
 OURS = re.compile(
     r"<\s*(?:/\s*)?(?:step|score|reason)\s*>|<\||^===== [0-9a-z]{12} =====$", re.IGNORECASE | re.MULTILINE
@@ -146,12 +145,8 @@ def test_no_text_contains_its_own_fence(texts: list[str]) -> None:
     assert all(fence.split()[1] not in text for text in texts)
 
 
-def test_a_text_that_quotes_its_mark_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text that holds its own digest cannot be found, so here digests only count."""
-    texts, digests = ("a000000000000", "b111111111111"), iter(["0" * 64, "1" * 64, "2" * 64])
-    digest = SimpleNamespace(hexdigest=lambda: next(digests))
-    monkeypatch.setattr("evaluators.judge.fence.hashlib", SimpleNamespace(sha256=lambda _: digest))
-    assert fence_for(*texts) == "===== 222222222222 ====="
+def test_a_mark_that_a_text_quotes_is_passed_over() -> None:
+    assert first_absent(["0a", "1b", "2c", "3d"], ["x0Ay", "1B"]) == "2c"
 
 
 @pytest.mark.parametrize(("name", "texts"), [("extract", EXTRACTED), ("judge", JUDGED)])
@@ -188,11 +183,8 @@ def test_a_fence_without_its_other_end_is_refused() -> None:
     "piece", ["<", "<step ", "\u0301", "＜\u0301", "=", "==== a ", "&amp;", "&", "%3C", "\x1b[", "[i"]
 )
 def test_long_texts_take_no_time_to_speak_of(piece: str) -> None:
-    def seconds(times: int) -> float:
-        start = time.process_time()
+    def harmless(times: int) -> None:
         defused(piece * times)
         unnumbered(f"step 1{piece}" * (times // 4))
-        return time.process_time() - start
 
-    few = 20_000 // len(piece)
-    assert seconds(8 * few) < 40 * max(min(seconds(few) for _ in range(3)), 0.005)
+    assert_in_proportion(harmless, 20_000 // len(piece))

@@ -1,13 +1,10 @@
-import re
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluators.judge import labels as word_list
 from evaluators.judge.labels import named_labels
 from tests.demo_clips.script import LABEL_SETS
+from tests.evaluators.judge.lengths import assert_in_proportion
 
 LABELS = st.sampled_from([(label, tuple(labels)) for labels in LABEL_SETS.values() for label in labels])
 CASES = st.sampled_from([str, str.upper, str.lower, str.title])
@@ -158,36 +155,6 @@ def test_a_synonym_of_two_labels_names_neither() -> None:
     assert named_labels("happiness", ["happy", "happiness"]) == ("happiness",)
 
 
-class Counted:
-    """A pattern of the word list that notes how many characters it is given."""
-
-    def __init__(self, pattern: re.Pattern[str], given: list[int]) -> None:
-        self.pattern, self.given = pattern, given
-
-    def finditer(self, text: str) -> Iterator[re.Match[str]]:
-        self.given.append(len(text))
-        return self.pattern.finditer(text)
-
-    def fullmatch(self, text: str, start: int, end: int) -> re.Match[str] | None:
-        self.given.append(end - start)
-        return self.pattern.fullmatch(text, start, end)
-
-    def match(self, text: str, start: int) -> re.Match[str] | None:
-        return self.pattern.match(text, start)  # of the few words behind a label, however long the text
-
-    def sub(self, replacement: str, text: str) -> str:
-        self.given.append(len(text))
-        return self.pattern.sub(replacement, text)
-
-
 @pytest.mark.parametrize("text", ["angry, ", "not angry or ", "sad/", "It is not fear. ", "neither "])
-def test_each_character_is_looked_at_a_few_times_however_long_the_text(
-    monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    given: list[int] = []
-    for name, pattern in list(vars(word_list).items()):
-        if isinstance(pattern, re.Pattern):
-            monkeypatch.setattr(word_list, name, Counted(pattern, given))
-    named_labels(text * 2000, WILD)
-
-    assert 0 < sum(given) < 10 * len(text * 2000)
+def test_a_long_text_takes_time_in_proportion(text: str) -> None:
+    assert_in_proportion(lambda times: named_labels(text * times, WILD), 500)

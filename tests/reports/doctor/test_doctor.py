@@ -1,39 +1,50 @@
 import json
-import os
-import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from platformdirs import user_cache_path
 
 from benchmark.accounts.catalogue import read_catalogue
+from benchmark.clips.frames import Taken
 from benchmark.endpoint.probe_media import make_clip
-from benchmark.errors import RunError
+from benchmark.errors import EmotionError, RunError
 from benchmark.local.devices import Device
-from reports.cli import main
-from reports.doctor import machine
+from reports.commands.commands import parser
+from reports.commands.doctor import examine
 from reports.doctor.doctor import WIDTH, Finding, lines_of
+from reports.doctor.machine import SUITE, Machine, clip_for_all, machine_findings
+from reports.say import tell
 from tests.benchmark.endpoint.servers import Character, listing
 from tests.endpoint import Endpoint, Received, Said
 
 KEY = "sk-very-secret-0123456789"
 MODEL = "--model=openai:some-model"
+BARE = Machine(gpus=lambda: ())
 
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without keys, data and GPU; GPUs are looked for in tests/benchmark/local/test_devices.py."""
+    """A machine without keys and data; GPUs are looked for in tests/benchmark/local/test_devices.py."""
     for provider in read_catalogue().providers.values():
         if provider.key:
             monkeypatch.delenv(provider.key, raising=False)
     monkeypatch.delenv("MME_EMOTION_DATA", raising=False)
-    monkeypatch.setattr(machine, "devices", lambda: ())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """As the command line runs the doctor, on a machine without GPU."""
+    try:
+        return examine(parser().parse_args(arguments), BARE)
+    except EmotionError as error:
+        tell(str(error))
+        return 2
 
 
 @pytest.fixture
@@ -328,26 +339,23 @@ def test_a_malformed_option_is_refused(capsys: pytest.CaptureFixture[str], optio
     assert "0123" not in printed.err + printed.out
 
 
-def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
-    code, told = examined(capsys)
-    assert code == 0, "nothing was asked for"
-    return {finding["name"]: finding for finding in told["machine"]}
+def findings(machine: Machine) -> dict[str, Mapping[str, Any]]:
+    clip, pyav = clip_for_all(machine)
+    return {finding.name: finding.as_json() for finding in machine_findings(clip, pyav, machine)}
 
 
-def test_what_this_machine_lacks_is_said_with_the_way_to_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_what_this_machine_lacks_is_said_with_the_way_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def absent(package: str) -> str:
         if package in ("torch", "ray", "decord", "numpy"):
             raise PackageNotFoundError(package)
         return version(package)
 
-    monkeypatch.setattr(machine, "version", absent)
     needs = ["numpy>=2", "av>=16", 'torch<2; extra == "local"', "decord>=0.6; (a == 'b') and extra == 'decord'"]
-    monkeypatch.setattr(machine, "requires", lambda _: [*needs, "uvloop-of-mars>=1; sys_platform == 'mars'"])
-    monkeypatch.setattr(shutil, "which", lambda _: None)
+    needs.append("uvloop-of-mars>=1; sys_platform == 'mars'")
+    machine = replace(BARE, version_of=absent, requirements_of=lambda _: needs)
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("MME_EMOTION_DATA", str(tmp_path / "nowhere"))
-    told = findings(capsys)
+    told = findings(machine)
     assert (told["torch"]["state"], told["torch"]["text"]) == (
         "missing",
         'not installed: pip install "mme-emotion[local]"',
@@ -358,51 +366,46 @@ def test_what_this_machine_lacks_is_said_with_the_way_to_it(
     assert told["packages"]["state"] == told["MME_EMOTION_DATA"]["state"] == "problem"
     assert told["ffmpeg"]["state"] == "missing"
     monkeypatch.setenv("MME_EMOTION_DATA", str(tmp_path))
-    assert findings(capsys)["MME_EMOTION_DATA"]["state"] == "ok"
+    assert findings(machine)["MME_EMOTION_DATA"]["state"] == "ok"
 
 
-def test_gpus_are_told_with_what_is_free(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_told_with_what_is_free() -> None:
     card = Device(kind="cuda", index=0, name="Card", free_bytes=60_000_000_000, total_bytes=80_000_000_000)
-    monkeypatch.setattr(machine, "devices", lambda: (card,))
-    gpu = findings(capsys)["GPU"]
+    gpu = findings(replace(BARE, gpus=lambda: (card,)))["GPU"]
     assert (gpu["text"], gpu["devices"][0]["free_bytes"]) == ("Card (60.0 GB of 80.0 GB free)", 60_000_000_000)
 
     def broken() -> tuple[Device, ...]:
         raise RunError("torch does not import: too old.")
 
-    monkeypatch.setattr(machine, "devices", broken)
-    assert findings(capsys)["GPU"]["text"] == "torch does not import: too old."
+    assert findings(replace(BARE, gpus=broken))["GPU"]["text"] == "torch does not import: too old."
 
 
-def test_a_full_disk_and_one_that_is_closed_stand_in_the_way(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(machine, "user_cache_path", lambda _: tmp_path / "not" / "made")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_500_000_000))
-    cache = findings(capsys)["cache"]
-    assert (cache["state"], cache["text"]) == ("problem", f"1.5 GB free at {tmp_path}/not/made: make room")
+def test_a_full_disk_and_one_that_is_closed_stand_in_the_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "made"))
+    full = replace(BARE, free_at=lambda _: 1_500_000_000)
+    cache = findings(full)["cache"]
+    assert (cache["state"], cache["text"]) == ("problem", f"1.5 GB free at {user_cache_path(SUITE)}: make room")
     assert not (tmp_path / "not").exists()
-    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
-    assert "cannot be written: choose another with --cache=DIR" in findings(capsys)["cache"]["text"]
+    closed = replace(full, may_write=lambda path: path != tmp_path)
+    assert "cannot be written: choose another with --cache=DIR" in findings(closed)["cache"]["text"]
 
 
-def test_decoders_are_tried(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def decoded_by(decoder: str) -> tuple[str, Taken]:
+    return decoder, Taken({0.0: b"", 1.0: b""}, 2.0)
+
+
+def test_decoders_are_tried() -> None:
     whole = make_clip()
-    monkeypatch.setattr(machine, "make_clip", lambda: whole[: len(whole) // 2])
-    assert "cannot encode and decode a clip" in findings(capsys)["PyAV"]["text"]
-    monkeypatch.setattr(machine, "make_clip", lambda: whole)
-    monkeypatch.setattr(machine, "read_frames", lambda path, decoder, pace: ("ffmpeg", ({0.0: b"", 1.0: b""}, 2.0)))
-    told = findings(capsys)
+    half = replace(BARE, encode=lambda: whole[: len(whole) // 2])
+    assert "cannot encode and decode a clip" in findings(half)["PyAV"]["text"]
+    told = findings(replace(BARE, decode=lambda *_: decoded_by("ffmpeg")))
     assert (told["PyAV"]["state"], "ffmpeg had to" in told["PyAV"]["text"]) == ("problem", True)
 
 
-def test_a_decoder_that_fails_is_said_though_another_steps_in(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_decoder_that_fails_is_said_though_another_steps_in() -> None:
     pytest.importorskip("decord", exc_type=ImportError)
-    assert findings(capsys)["decord"]["text"].endswith(", decodes")
-    monkeypatch.setattr(machine, "read_frames", lambda path, decoder, pace: ("pyav", ({0.0: b"", 1.0: b""}, 2.0)))
-    assert findings(capsys)["decord"]["state"] == "problem"
+    assert findings(BARE)["decord"]["text"].endswith(", decodes")
+    assert findings(replace(BARE, decode=lambda *_: decoded_by("pyav")))["decord"]["state"] == "problem"
 
 
 def test_long_lines_go_on_below_themselves() -> None:
