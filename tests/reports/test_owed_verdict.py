@@ -28,7 +28,7 @@ def test_what_only_shows_something_gives_no_verdict(capfd: pytest.CaptureFixture
     ("command", "said"),
     [
         ([str(CASES), "--collect-only"], "asks for a verdict, and --collect-only gives none"),
-        ([__file__, "-knothing"], "is about the benchmark's cases, and they are not among what pytest is to collect"),
+        ([__file__, "-knothing"], "applies to the benchmark's cases, which are not among what pytest collects"),
     ],
     ids=["shown", "not collected"],
 )
@@ -88,4 +88,4 @@ def test_a_run_s_folder_is_named_after_the_model_of_an_ini_section() -> None:
 @pytest.mark.parametrize("option", ["--lf", "--sw", "--stepwise-skip", "--sw-reset", "--looponfail"])
 def test_what_failed_last_time_is_no_fair_sample(capfd: pytest.CaptureFixture[str], option: str) -> None:
     assert int(pytest.main([str(CASES), "--gate=none.toml", option])) == 4
-    assert "asks what failed last time, and no gate can be decided over that" in capfd.readouterr().err
+    assert "selects what failed last time, on which no gate can be decided" in capfd.readouterr().err
