@@ -12,7 +12,7 @@ from benchmark.plugin import bench_of, cache_of, usage_errors
 from benchmark.storage.files import keep
 from evaluators.metrics.measures import measures_of
 from evaluators.outcome import Unscored
-from evaluators.plugin import ENGINE, UNKEPT, agents_of, check_judges, end_workers
+from evaluators.plugin import ENGINE, OUTCOME, UNKEPT, agents_of, check_judges, end_workers
 from reports.figures.health import cost_of
 from reports.figures.report import report_of
 from reports.gate.gate import Gate
@@ -155,7 +155,8 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Writes the report and the summary, of whatever was finished, reported to pytest or not."""
         state, engine = self.state, session.config.stash.get(ENGINE, None)
-        for outcome in engine.unclaimed() if engine else ():
+        begun = [item.stash[OUTCOME] for item in getattr(session, "items", ()) if OUTCOME in item.stash]
+        for outcome in (*begun, *(engine.unclaimed() if engine else ())):  # of a case that was not reported, too
             with state.failures.noted():
                 self._keep(record_line(outcome, session.config)[0])
         state.unkept = state.unkept or (engine is not None and engine.unkept)
@@ -187,7 +188,7 @@ class Recorder:
         """Brings along a junit.xml written elsewhere, lets go of the folder, and has the end printed."""
         with self.state.pages.noted():
             written = getattr(config.option, "xmlpath", None)  # None with `-p no:junitxml`
-            if self.state.records and written and Path(written).exists():
+            if self.state.records and written and Path(written).is_file():  # /dev/full, as a file, has no end
                 keep(Path(written), self._folder.path / JUNIT)
         with self.state.failures.noted():
             self._folder.close()

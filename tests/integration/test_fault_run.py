@@ -33,7 +33,7 @@ def broken(folder: Path, fault: str, *arguments: str) -> Finished:
         ("benchmark.models.signal:SignalModel.watch", "model", "asking.py", ()),
         ("evaluators.judge.rules:split_steps", "extractor", "evaluators/judge/rules.py", ()),
         ("evaluators.judge.rules:recognised", "judge", "evaluators/judge/rules.py", ()),
-        ("evaluators.scorer:named_labels", "run", "evaluators/scorer.py", ()),
+        ("evaluators.metrics.steps:named_labels", "run", "evaluators/metrics/steps.py", ()),
     ],
 )
 def test_where_all_samples_end_so_the_run_stops_and_says_so_once(
@@ -113,7 +113,12 @@ def test_what_is_kept_and_shown_survives_what_is_not(
 
 
 @pytest.mark.parametrize(
-    "fault", ["reports.live.progress:Progress.add", "reports.live.progress:Progress.hear", "reports.page.plugin:_cells"]
+    "fault",
+    [
+        "reports.live.progress:Progress.add",
+        "reports.live.progress:Progress.hear",
+        "reports.page.plugin:HtmlRows._cells",
+    ],
 )
 def test_what_cannot_be_shown_meanwhile_costs_nothing(tmp_path: Path, fault: str) -> None:
     finished = broken(tmp_path, fault, "--tasks=SA", f"--html={tmp_path / 'page.html'}")
@@ -143,7 +148,7 @@ def test_nothing_is_estimated_where_the_estimate_fails(tmp_path: Path) -> None:
     finished = broken(tmp_path, "av:open", "--estimate")
     assert finished.code == 4
     assert re.search(
-        r"Nothing can be estimated: TypeError: .* \(benchmark/clips/container.py, line \d+\)", finished.output
+        r"Cannot estimate the run: TypeError: .* \(benchmark/clips/container.py, line \d+\)", finished.output
     )
 
 
