@@ -16,10 +16,9 @@ from benchmark.local.run import LocalRun
 from benchmark.model import Model, Respondent, Watcher
 from benchmark.models.find import ModelOptions, find_respondent
 from benchmark.models.templates import read_templates
-from benchmark.options import option
+from benchmark.options import Listed, Parameters, Prices, option, split
 from benchmark.suite import DEFAULT, Suite, find_suite
 from benchmark.task import Sample
-from benchmark.values import Listed, Parameters, Prices, split
 
 Modalities = Annotated[tuple[Literal["video", "audio"], ...], BeforeValidator(split)]
 

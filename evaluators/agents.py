@@ -16,11 +16,10 @@ from benchmark.errors import RunError
 from benchmark.model import Model
 from benchmark.models.find import ModelOptions
 from benchmark.models.templates import check_replacements, read_templates
-from benchmark.options import option, option_group
+from benchmark.options import Listed, Parameters, option, option_group
 from benchmark.prompt import Modality
 from benchmark.run_setup import Bench
 from benchmark.text import SEATS
-from benchmark.values import Listed, Parameters
 from evaluators.judge.extractor import TEXTS as EXTRACTED
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.fence import fenced

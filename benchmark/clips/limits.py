@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from benchmark.options import split_pairs
 from benchmark.text import did_you_mean
-from benchmark.values import split_pairs
 
 RAISE = "raise the limit with --clip-limits="
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from benchmark.errors import RunError
+from benchmark.options import parts_of
 from benchmark.suite import suite_of
-from benchmark.values import parts_of
 from evaluators.metrics.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.commands.interrupt import uninterrupted

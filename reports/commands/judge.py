@@ -15,11 +15,10 @@ from benchmark.local.run import LocalRun, Site
 from benchmark.model import Connected, Model
 from benchmark.models.find import ModelOptions
 from benchmark.models.templates import read_templates
-from benchmark.options import declare, read_arguments
+from benchmark.options import Listed, declare, read_arguments
 from benchmark.run_setup import BenchmarkOptions
 from benchmark.storage.cache import Cache
 from benchmark.storage.passing import passing_folder
-from benchmark.values import Listed
 from evaluators.agents import PROMPTS, AgentOptions, EvaluatorOptions
 from evaluators.judge.check import Checked, check_judge
 from evaluators.judge.judge import Judge, PromptedJudge

@@ -20,10 +20,10 @@ from typing import Annotated, Literal, cast
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
 from benchmark.errors import DataError, RunError
+from benchmark.options import split
 from benchmark.storage.given import read_whole
 from benchmark.suite import OVERALL, Suite, find_suite
 from benchmark.text import did_you_mean
-from benchmark.values import split
 from evaluators.metrics.measures import Measures, measures_of
 from evaluators.metrics.metric import Measure
 from reports.kept.past import COMPARED

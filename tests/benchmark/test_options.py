@@ -8,6 +8,9 @@ from pydantic import Field
 
 from benchmark.errors import RunError
 from benchmark.options import (
+    Listed,
+    Parameters,
+    Prices,
     declare,
     declared,
     option,
@@ -16,7 +19,6 @@ from benchmark.options import (
     read_arguments,
     read_option_file,
 )
-from benchmark.values import Listed, Parameters, Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
