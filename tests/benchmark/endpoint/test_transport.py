@@ -28,7 +28,7 @@ Sent = Callable[[], Iterator[bytes]]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PEAK_MB = 220
 IN_FLIGHT = """
 import asyncio, re, sys
