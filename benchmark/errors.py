@@ -6,7 +6,8 @@
     ├── ExtractorError    the agent that cuts an answer into steps
     ├── JudgeError        the agent that rates the steps, or describes the sound for it
     └── RunError          an option, a key, an endpoint, a run directory
-        └── NotKept       a disk that is full, a folder that has gone
+        ├── NotKept       a disk that is full, a folder that has gone
+        └── Halted        no more requests may be sent
 
 A text is one or two sentences for the person at the terminal: what is wrong, where, what to do.
 """
@@ -78,6 +79,10 @@ class RunError(EmotionError):
 
 class NotKept(RunError):
     """What was found cannot be kept."""
+
+
+class Halted(RunError):
+    """No more requests may be sent; the replies to those in flight, which will be paid for, are still kept."""
 
 
 def _shortened(message: str) -> str:

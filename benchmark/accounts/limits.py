@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from benchmark.accounts.breaker import Breaker
 from benchmark.accounts.money import Budget
-from benchmark.errors import RunError
+from benchmark.errors import Halted
 
 ATTEMPTS = 8
 PATIENCE_SECONDS = 900
@@ -358,10 +358,10 @@ class Limits:
         """A bill for a request that may cost `most` USD; it is settled at the end, whatever happens.
 
         Raises:
-            RunError: the budget is exceeded, or the run has been halted.
+            Halted: the budget is exceeded, or the run has been halted.
         """
         if self.halted is not None:
-            raise RunError(self.halted)
+            raise Halted(self.halted)
         bill = Bill(cost_usd=most)
         if self.budget is not None:
             await self.budget.set_aside(most)

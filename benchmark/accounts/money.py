@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.clip import as_frames
-from benchmark.errors import NotKept, RunError
+from benchmark.errors import Halted, NotKept
 from benchmark.prompt import Prompt
 from benchmark.usage import Usage
 
@@ -96,7 +96,7 @@ class Budget:
         """Reserves what a request may cost; waits while requests in flight may turn out cheaper.
 
         Raises:
-            RunError: it is more than is left.
+            Halted: it is more than is left.
         """
         seen, since = self._state(), time.monotonic()
         while not self._take(amount):
@@ -104,7 +104,7 @@ class Budget:
             if (aside, spent) != seen:
                 seen, since = (aside, spent), time.monotonic()
             if amount + spent > self.most or aside < NOTHING or time.monotonic() - since > self._stale_seconds:
-                raise RunError(
+                raise Halted(
                     f"--max-cost={self.most:g} would be exceeded: {spent:.2f} USD are spent, {aside:.2f} are reserved,"
                     f" and the next request may cost {amount:.3f}. Answers so far are kept; to continue, run the same"
                     " command with a higher limit."

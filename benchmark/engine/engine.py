@@ -10,7 +10,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from benchmark.errors import NotKept, RunError
+from benchmark.errors import Halted, NotKept, RunError
 from benchmark.fault import Fault, fault_of
 from benchmark.task import Sample
 
@@ -58,7 +58,7 @@ class Engine(Generic[T]):
         `work` is what is done with a sample, at most `window` at once, which may grow meanwhile; `failure` says whether
         a result is one, and of which kind; `rescue` makes a result of what the work raises; `farewell` is what is done
         last; `new_loop` makes the loop in which all of that happens. A `RunError` of the work stops the engine, and so
-        do first results that all fail alike.
+        do first results that all fail alike; both drop what is in flight, but for `Halted`.
         """
         self.stopped: str | None = None
         self.fault: Fault | None = None
@@ -86,7 +86,7 @@ class Engine(Generic[T]):
     def next_done(self) -> str | None:
         """The id of a sample that is done, each once, first come first served; waits for it.
 
-        None once, where the engine has stopped and no other is done.
+        None where the engine has stopped, nothing is in flight and no other is done.
         """
         return self._done.get()
 
@@ -132,6 +132,8 @@ class Engine(Generic[T]):
         if self.stopped:
             while self._line:  # one by one, since another thread may be putting more in line
                 self._refuse(self._line.popleft())
+            if not self._open:
+                self._done.put(None)
             return
         window = self._window()
         while self._line and len(self._open) < window:
@@ -155,7 +157,7 @@ class Engine(Generic[T]):
         except RunError as error:
             self.fault = self.fault or error.fault
             self.unkept = self.unkept or isinstance(error, NotKept)
-            self._stop(str(error), drop=True)
+            self._stop(str(error), drop=not isinstance(error, Halted))
             future.set_exception(error)
         except asyncio.CancelledError:
             if self.stopped is None:  # not by the engine, and so by the work's own doing
@@ -204,7 +206,6 @@ class Engine(Generic[T]):
             self.stopped = why
             for task in self._open - {asyncio.current_task(self._loop)} if drop else ():
                 task.cancel()
-            self._done.put(None)
             self._fill()
 
     def _refuse(self, sample: Sample) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.clip import Clip
 from benchmark.engine.engine import BACKLOG, Engine, fast_loop
-from benchmark.errors import RunError
+from benchmark.errors import Halted, NotKept, RunError
 from benchmark.task import Sample
 from tests.tasks import TASKS
 
@@ -187,6 +187,30 @@ def test_a_gentle_stop_lets_what_is_in_flight_end(engines: list[Engine[str]]) ->
     freed.set()
     assert [engine.finish(asked) for asked in SAMPLES] == [True, True] + [False] * 38
     assert engine.stopped == "Another process has ended the run."
+
+
+@pytest.mark.parametrize(("error", "kept"), [(RunError, []), (NotKept, []), (Halted, ["0", "1"])])
+def test_only_a_halt_waits_for_what_is_paid_for(
+    engines: list[Engine[str]], error: type[RunError], kept: list[str]
+) -> None:
+    """The third sample may send nothing more, while the first two wait for their replies."""
+    waiting, replied = [asyncio.Event() for _ in range(2)], asyncio.Event()
+
+    async def work(asked: Sample) -> str:
+        if asked.id == "2":
+            for one in waiting:
+                await one.wait()
+            asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, replied.set)
+            raise error("The budget is spent.")
+        waiting[int(asked.id)].set()
+        await replied.wait()
+        return asked.id
+
+    engines.append(engine := Engine(work, window=lambda: 3))
+    engine.begin(SAMPLES)
+    assert sorted(iter(engine.next_done, None)) == kept
+    assert engine.unclaimed() == kept
+    assert engine.stopped == "The budget is spent."
 
 
 def test_a_fault_of_ours_is_raised_where_the_case_waits(engines: list[Engine[str]]) -> None:
