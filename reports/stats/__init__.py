@@ -1,1 +1,1 @@
-"""Statistics of columns of numbers; knows nothing of runs."""
+"""Statistics of columns of numbers, independent of runs."""

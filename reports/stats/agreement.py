@@ -1,4 +1,4 @@
-"""How far raters agree, and how much of the scores' variance each source of chance makes up.
+"""Agreement between raters, and the share of each source of chance in the variance of scores.
 
 scipy and krippendorff are imported where they are used: they are slow to import, and most commands need neither.
 """
@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 ROUNDING = 1e-24
-"""A mean square below this share of the largest square is what is left of 0 after rounding."""
+"""A mean square below this share of the largest square is 0 with a rounding error."""
 
 
 def alpha(ratings: Sequence[Sequence[float | None]], *, level: Literal["nominal", "interval"]) -> float | None:
     """Krippendorff's alpha, 1 at most (Krippendorff 2019, Content Analysis, 4th ed., ch. 12).
 
     Args:
-        ratings: a row per rater, a column per rated thing; None is not rated.
-        level: whether values only differ (nominal) or differ by so much (interval).
+        ratings: a row per rater, a column per rated object; None where a rater gave no rating.
+        level: whether ratings are categories (nominal) or numbers whose distance counts (interval).
 
     Returns:
-        None where it is undefined: nothing is rated by two, or all ratings of such things are equal. Raters who all say
-        the same of everything show no agreement beyond chance, nor a lack of it.
+        None if undefined: no object has two ratings, or all ratings of those that have are equal, which shows neither
+        agreement beyond chance nor a lack of it.
 
     Raises:
-        ValueError: the rows are not of one length.
+        ValueError: the rows differ in length.
     """
     import krippendorff
 
@@ -44,14 +44,14 @@ def alpha(ratings: Sequence[Sequence[float | None]], *, level: Literal["nominal"
 def kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
     """Cohen's kappa of two raters' categories, -1 to 1 (Cohen 1960, doi:10.1177/001316446002000104).
 
-    Equal values are one category, and 2/3 is no 0.67: give exact fractions. Every run needs it, and statsmodels, which
-    has it too, would take each 0.8 s and 120 MB to import; the tests hold one against the other.
+    Equal values are one category, and 2/3 does not equal 0.67: pass exact fractions. Every run needs kappa, and the
+    import of statsmodels, which has it too, takes 0.8 s and 120 MB; the tests compare the two.
 
     Returns:
-        None where it is undefined: nothing is rated, or both raters know one category alone.
+        None if undefined: there are no ratings, or both raters use the same single category.
 
     Raises:
-        ValueError: one rated more things than the other.
+        ValueError: the sequences differ in length.
     """
     pairs = list(zip(first, second, strict=True))
     if len({*first, *second}) < 2:
@@ -62,20 +62,20 @@ def kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Spearman's rank correlation, ties sharing their mean rank, -1 to 1 (Spearman 1904, doi:10.2307/1412159).
+    """Spearman's rank correlation, -1 to 1; ties share their mean rank (Spearman 1904, doi:10.2307/1412159).
 
     Returns:
-        None where it is undefined: one side is constant, or empty.
+        None if undefined: a sequence is constant or empty.
 
     Raises:
-        ValueError: the sequences are not of one length.
+        ValueError: the sequences differ in length.
     """
-    # each run's page needs it, and scipy.stats takes longer to import than the page to write
+    # every run's page needs it, and importing scipy.stats takes longer than writing the page
     return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1]) if _both_vary(first, second) else None
 
 
 def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
-    """From 1 on; equal values share the mean of their ranks."""
+    """The ranks from 1 on; equal values share the mean of their ranks."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks: NDArray[np.float64] = (counts.cumsum() - (counts - 1) / 2)[place]
     return ranks
@@ -85,10 +85,10 @@ def kendall(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Kendall's tau-b, -1 to 1 (Kendall 1945, doi:10.1093/biomet/33.3.239).
 
     Returns:
-        None where it is undefined: one side is constant, or empty.
+        None if undefined: a sequence is constant or empty.
 
     Raises:
-        ValueError: the sequences are not of one length.
+        ValueError: the sequences differ in length.
     """
     from scipy.stats import kendalltau
 
@@ -97,27 +97,25 @@ def kendall(first: Sequence[float], second: Sequence[float]) -> float | None:
 
 def _both_vary(first: Sequence[float], second: Sequence[float]) -> bool:
     if len(first) != len(second):
-        raise ValueError(f"{len(first)} values do not pair with {len(second)}.")
+        raise ValueError(f"cannot pair {len(first)} values with {len(second)}; pass sequences of equal length.")
     return len(set(first)) > 1 and len(set(second)) > 1
 
 
 def icc(ratings: Sequence[Sequence[float]]) -> float | None:
     """The intraclass correlation ICC(2,1): two-way random effects, absolute agreement, a single rater; 1 at most.
 
-    (MSR - MSE) / (MSR + (k-1) MSE + k (MSC - MSE) / n) for n things and k raters (Shrout & Fleiss 1979,
+    (MSR - MSE) / (MSR + (k-1) MSE + k (MSC - MSE) / n) for n objects and k raters (Shrout & Fleiss 1979,
     doi:10.1037/0033-2909.86.2.420; ICC(A,1) of McGraw & Wong 1996, doi:10.1037/1082-989X.1.1.30).
 
     Args:
-        ratings: a row per rated thing, a column per rater; complete.
+        ratings: a row per rated object, a column per rater, none missing.
 
     Returns:
-        None where it is undefined: fewer than two things or raters, or no variance that it could be a share of.
+        None if undefined: there are fewer than two objects or raters, or the ratings do not vary.
 
     Raises:
-        ValueError: the rows are not of one length.
+        ValueError: the rows differ in length.
     """
-    import numpy as np
-
     table = np.array(ratings, dtype=float)
     if table.ndim != 2 or min(table.shape) < 2:
         return None
@@ -132,11 +130,11 @@ def icc(ratings: Sequence[Sequence[float]]) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
-    """One sample, answered and judged K times; scores are fractions.
+    """One sample, answered K times and judged K times; scores are 0 to 1.
 
     Attributes:
-        answers: the score of each of K answers, each judged once.
-        judgements: the scores of K judgements of the first answer, of which the first is that in `answers`.
+        answers: the scores of K answers, each judged once.
+        judgements: the scores of K judgements of the first answer; the first of them is also in `answers`.
     """
 
     answers: tuple[float, ...]
@@ -144,15 +142,15 @@ class Repeats:
 
 
 class Variances(BaseModel):
-    """What the variance of one sample's score, answered once and judged once, is made up of; squares of fractions.
+    """The components of the variance of one sample's score, answered once and judged once; scores are 0 to 1.
 
     Attributes:
-        model: answers of the model to the same question that differ in quality.
-        judge: ratings of the same answer that differ.
-        sample: questions that are harder than others.
-        samples: how many were repeated.
-        repeats: how many answers and judgements of each, K.
-        truncated: whether one came out below 0 and is given as 0, as chance makes it where the true one is small.
+        model: between the model's answers to the same question.
+        judge: between ratings of the same answer.
+        sample: between questions, some of which are harder than others.
+        samples: the number of repeated samples.
+        repeats: the number K of answers, and of judgements, per sample.
+        truncated: whether an estimate was below 0 and was set to 0; by chance this happens if the true value is small.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -168,22 +166,22 @@ class Variances(BaseModel):
 def split_variance(scores: Sequence[Repeats]) -> Variances | None:
     """The variance components by the method of moments.
 
-    Judge: the mean over samples of the variance within judgements. Model: that within answers, less the judge's.
-    Sample: the variance of the answers' means, less 1/K of that within answers. All are unbiased before they are cut
-    off at 0: the ANOVA estimator of Searle, Casella & McCulloch 1992, Variance Components, ch. 3.
+    Judge: the mean over samples of the variance within judgements. Model: the variance within answers, less the
+    judge's. Sample: the variance of the answers' means, less 1/K of the variance within answers. All are unbiased
+    before they are truncated at 0 (ANOVA estimator of Searle, Casella & McCulloch 1992, Variance Components, ch. 3).
 
     Returns:
-        None where there are fewer than two samples, whose variance nothing tells.
+        None if there are fewer than two samples.
 
     Raises:
-        ValueError: a sample has fewer than two answers or judgements, more of one than of the other or than another
-            sample, or a first answer whose score is not the first judgement.
+        ValueError: the numbers of answers and judgements are not all equal and at least 2, or a sample's first answer
+            and first judgement have different scores.
     """
     for repeated in scores:
         _check(repeated, len(scores[0].answers))
     if len(scores) < 2:
         return None
-    # exact, so that a difference that is 0 comes out as 0 and not as truncated dust
+    # exact, so that a difference of 0 is 0 and not a rounding error that counts as truncated
     answers = [[Fraction(score) for score in repeated.answers] for repeated in scores]
     judgements = [[Fraction(score) for score in repeated.judgements] for repeated in scores]
     within, judge = mean(map(variance, answers)), mean(map(variance, judgements))
@@ -201,6 +199,6 @@ def split_variance(scores: Sequence[Repeats]) -> Variances | None:
 def _check(repeated: Repeats, repeats: int) -> None:
     if repeats < 2 or not len(repeated.answers) == len(repeated.judgements) == repeats:
         found = f"{len(repeated.answers)} answers and {len(repeated.judgements)} judgements"
-        raise ValueError(f"A sample has {found}; all need as many of each, two or more.")
+        raise ValueError(f"A sample has {found}; every sample needs the same number of each, at least 2.")
     if repeated.answers[0] != repeated.judgements[0]:
-        raise ValueError("The judgements are not of the first answer: its score is not the first of them.")
+        raise ValueError("The first judgement must have the first answer's score; pass judgements of the first answer.")

@@ -1,4 +1,4 @@
-"""Statistics of scores from samples that are not independent: clustered by the recording that a clip was cut from.
+"""Statistics of scores whose samples are not independent: they are clustered by the recording that a clip comes from.
 
 `docs/statistics.md` explains the choices and shows how often the intervals hold.
 """
@@ -16,21 +16,21 @@ Clusters: TypeAlias = NDArray[np.intp]
 Interval: TypeAlias = tuple[float, float]
 
 ERROR = 0.05
-"""A 95 % interval misses the true score so often."""
+"""How often a 95 % interval misses the true score."""
 
 DUST = 9
-"""Sums of residuals are rounded to so many places: what is left of 0 by floating point is no variance."""
+"""Decimal places to which sums of residuals are rounded, so that rounding errors do not count as variance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A mean and how well it is known.
+    """A mean and its precision.
 
     Attributes:
-        mean: over all samples, each weighing the same.
+        mean: over all samples, with equal weights.
         variance: of the mean, robust to correlation within clusters.
-        df: degrees of freedom of the variance; 0 where there is but one cluster, and nothing is known of the variance.
-        units: effective number of samples where all values are equal, and nothing tells how alike a cluster's are.
+        df: degrees of freedom of the variance; 0 if there is only one cluster, and the variance is unknown.
+        units: effective number of samples if all values are equal, so that the correlation in clusters is unknown.
     """
 
     mean: float
@@ -44,8 +44,8 @@ class Tails:
     """Two one-sided tests against a limit.
 
     Attributes:
-        above: the p-value of "the true value is at most the limit": small where it is shown to be above.
-        below: the p-value of "the true value is at least the limit": small where it is shown to be below.
+        above: the p-value of "the true value is at most the limit"; small if it is shown to be above.
+        below: the p-value of "the true value is at least the limit"; small if it is shown to be below.
     """
 
     above: float
@@ -53,16 +53,17 @@ class Tails:
 
 
 def cluster_codes(names: Iterable[str]) -> Clusters:
-    """Names of clusters as numbers from 0 on."""
+    """The clusters' names as numbers from 0 on, in the same order."""
     return np.unique(list(names), return_inverse=True)[1]
 
 
 def estimate(values: Values, clusters: Clusters) -> Estimate:
-    """The mean of n values in G clusters of sizes m, with its cluster-robust variance.
+    """The mean of n values, and its cluster-robust variance.
 
-    The variance is the bias-reduced linearisation estimator CR2, Σ s² / (1 - m/n) / n² where s is the sum of a
-    cluster's residuals; its degrees of freedom are Satterthwaite's (Bell & McCaffrey 2002, Survey Methodology 28;
-    Pustejovsky & Tipton 2018, doi:10.1080/07350015.2016.1247004), both in closed form for a mean.
+    `clusters` has the cluster of each value. The variance is the bias-reduced linearisation estimator CR2, the sum of
+    s² / (1 - m/n) / n² over clusters of m values whose residuals add up to s. The degrees of freedom are
+    Satterthwaite's (Bell & McCaffrey 2002, Survey Methodology 28; Pustejovsky & Tipton 2018,
+    doi:10.1080/07350015.2016.1247004). For a mean both have a closed form.
     """
     n, mean = len(values), float(values.mean())
     sizes = np.bincount(clusters).astype(float)
@@ -82,7 +83,7 @@ def estimate(values: Values, clusters: Clusters) -> Estimate:
 
 
 def _units_but_for_one(sizes: Values) -> float:
-    """The effective number if one sample, of the largest cluster, were otherwise: a perfect run must not tell less."""
+    """The effective number if one sample of the largest cluster had another value: a perfect run must not show less."""
     n = float(sizes.sum())
     sums = -sizes / n
     sums[sizes.argmax()] += 1
@@ -90,17 +91,17 @@ def _units_but_for_one(sizes: Values) -> float:
 
 
 def _effective(known: Estimate) -> float:
-    """How many independent samples would know the mean as well (Kish 1965, Survey Sampling).
+    """The number of independent samples that would give the same precision (Kish 1965, Survey Sampling).
 
-    The variance of n that are right or wrong is estimated by p(1-p) / (n-1) where they are independent, with df = n-1.
-    Where all values are equal it says nothing, and each cluster counts as one sample.
+    With n independent samples, each right or wrong, the estimated variance is p(1-p) / (n-1), and df = n-1. If all
+    values are equal, the variance says nothing, and `units` is used.
     """
     spread = known.mean * (1 - known.mean)
     return spread / known.variance * (1 + 1 / known.df) if known.variance > 0 else known.units
 
 
 def score_interval(values: Values, clusters: Clusters, error: float = ERROR) -> Interval:
-    """Where the true mean of a score between 0 and 1 lies, except with probability `error`.
+    """The interval for the true mean of a score between 0 and 1, which misses it with probability `error`.
 
     Wilson's interval (1927, doi:10.1080/01621459.1927.10502953) for the effective number of samples, with Student's t
     in place of the normal quantile (Dean & Pagano 2015, doi:10.1093/jssam/smv024, compare such intervals).
@@ -118,26 +119,30 @@ def _wilson(known: Estimate, error: float) -> Interval:
 
 
 def mean_interval(values: Values, clusters: Clusters, error: float = ERROR) -> Interval:
-    """Where the true mean of values that need not lie between 0 and 1 lies, by Student's t; cut at 0 and 1."""
-    known = estimate(values, clusters)
+    """The interval, by Student's t, for a true mean from 0 to 1 of values that may lie outside; misses as above."""
+    return _student(estimate(values, clusters), error, 0.0)
+
+
+def _student(known: Estimate, error: float, lowest: float) -> Interval:
+    """Student's interval, cut off at `lowest` and 1."""
     if not known.df:
-        return (0.0, 1.0)
+        return (lowest, 1.0)
     half = _quantile(known.df, 1 - error / 2) * sqrt(known.variance)
-    return (max(0.0, known.mean - half), min(1.0, known.mean + half))
+    return (max(lowest, known.mean - half), min(1.0, known.mean + half))
 
 
 def mean_test(values: Values, clusters: Clusters, limit: float) -> Tails:
-    """Whether such a mean is above or below the limit, by the test that `mean_interval` inverts."""
+    """Tests whether the true mean is above or below the limit; `mean_interval` inverts this test."""
     known = estimate(values, clusters)
     return _tails(known.mean - limit, sqrt(known.variance), known.df)
 
 
 def score_bounds(values: Values, clusters: Clusters, level: float) -> Interval:
-    """Bounds of which each holds except with probability `level`, also for few samples and scores near 0 or 1.
+    """Bounds for a true mean from 0 to 1; each fails with probability `level`, also for few samples or near 0 or 1.
 
-    Wider than Wilson's interval, which errs to one side near the ends: the further of its bounds and of Clopper and
-    Pearson's (1934, doi:10.1093/biomet/26.4.404) for the effective number of samples (Korn & Graubard 1998, Survey
-    Methodology 24).
+    Near the ends Wilson's interval fails more often on one side. So each bound is the wider one of Wilson's and of
+    Clopper and Pearson's (1934, doi:10.1093/biomet/26.4.404) for the effective number of samples (Korn & Graubard 1998,
+    Survey Methodology 24).
     """
     from scipy.special import betaincinv
 
@@ -153,7 +158,7 @@ def score_bounds(values: Values, clusters: Clusters, level: float) -> Interval:
 
 
 def score_test(values: Values, clusters: Clusters, limit: float) -> Tails:
-    """Whether the true mean of a score is above or below the limit, by the tests that `score_bounds` inverts."""
+    """Tests whether the true mean of a score is above or below the limit; `score_bounds` inverts these tests."""
     from scipy.special import betainc
 
     known = estimate(values, clusters)
@@ -168,33 +173,33 @@ def score_test(values: Values, clusters: Clusters, limit: float) -> Tails:
 
 
 def difference_interval(values: Values, clusters: Clusters, error: float = ERROR) -> Interval:
-    """Where the true mean of paired differences between -1 and 1 lies, except with probability `error`.
+    """The interval for the true mean of paired differences from -1 to 1, which misses it with probability `error`.
 
-    One pair is added that got better by 1 and one that got worse by 1, as Bonett & Price do for proportions
-    (2012, doi:10.3102/1076998611411915): pairs that hardly differ must not make an interval of no width.
+    A pair that improved by 1 and a pair that got worse by 1 are added, as Bonett & Price do for proportions (2012,
+    doi:10.3102/1076998611411915): the interval must keep some width even if no pair differs.
     """
-    known = _adjusted(values, clusters)
-    if not known.df:
-        return (-1.0, 1.0)
-    half = _quantile(known.df, 1 - error / 2) * sqrt(known.variance)
-    return (max(-1.0, known.mean - half), min(1.0, known.mean + half))
+    return _student(_adjusted(values, clusters), error, -1.0)
 
 
 def difference_test(values: Values, clusters: Clusters, limit: float) -> Tails:
-    """Whether the true mean difference is above or below the limit, by the test that `difference_interval` inverts."""
+    """Tests whether the true mean difference is above or below the limit; `difference_interval` inverts this test."""
     known = _adjusted(values, clusters)
     return _tails(known.mean - limit, sqrt(known.variance), known.df)
 
 
 def _tails(distance: float, scale: float, df: float) -> Tails:
+    """The p-values of a mean that lies `distance` above the limit and has the standard error `scale`."""
+    from scipy.special import stdtr
+
     if not df or distance == 0 == scale:
         return Tails(above=1.0, below=1.0)
-    if scale == 0:  # a limit of 0 or 1, which one sample on its one side disproves
+    if scale == 0:  # the limit is 0 or 1, and one sample beyond it disproves it
         return Tails(above=float(distance < 0), below=float(distance > 0))
-    return Tails(above=_probability(df, -distance / scale), below=_probability(df, distance / scale))
+    return Tails(above=float(stdtr(df, -distance / scale)), below=float(stdtr(df, distance / scale)))
 
 
 def _adjusted(values: Values, clusters: Clusters) -> Estimate:
+    """The estimate with Bonett and Price's two added pairs."""
     known = estimate(values, clusters)
     if not known.df:
         return known
@@ -203,12 +208,12 @@ def _adjusted(values: Values, clusters: Clusters) -> Estimate:
 
 
 def macro_interval(values: Values, clusters: Clusters, groups: Clusters, error: float = ERROR) -> Interval:
-    """Where the true mean of the groups' means lies: each group weighs the same, clusters may reach across groups.
+    """The interval for the mean of the groups' true means, with equal weights; misses it with probability `error`.
 
-    The variance is by Taylor linearisation with the factor G/(G-1) for G clusters, the squares of a group of n scaled
-    by n/(n-1) (Cochran 1977, Sampling Techniques, ch. 5); the degrees of freedom are Welch and Satterthwaite's over the
-    groups, G-1 at most; the interval is as that of a score. A group of one sample says nothing of its variance, and so
-    nothing is known.
+    `groups` has the group of each value; clusters may extend over several groups. The variance is by Taylor
+    linearisation with the factor G/(G-1) for G clusters, the squares of a group of n scaled by n/(n-1) (Cochran 1977,
+    Sampling Techniques, ch. 5). The degrees of freedom are Welch and Satterthwaite's over the groups, at most G-1. The
+    interval has the form of `score_interval`, and is (0, 1) if a group has only one sample: its variance is unknown.
     """
     counts = np.bincount(groups)
     if counts.min() < 2:
@@ -228,21 +233,14 @@ def macro_interval(values: Values, clusters: Clusters, groups: Clusters, error: 
 
 
 def _quantile(df: float, share: float) -> float:
-    """Student's t below which that share lies."""
-    from scipy.special import stdtrit  # slow to import, and needed when the samples are done
+    """The quantile of Student's t below which that share lies."""
+    from scipy.special import stdtrit  # slow to import, and not needed before the samples are done
 
     return float(stdtrit(df, share))
 
 
-def _probability(df: float, value: float) -> float:
-    """How much of Student's t lies below the value."""
-    from scipy.special import stdtr
-
-    return float(stdtr(df, value))
-
-
 def mean(values: Iterable[float | None]) -> float | None:
-    """The mean; None where there is no value, or where one of them is unknown."""
+    """The mean of the values; None if there are none, or if one of them is None (unknown)."""
     known = list(values)
     if not known or None in known:
         return None

@@ -1,7 +1,8 @@
-"""Looking at a run while it grows, and stopping it, without more wrong verdicts than one look would give.
+"""Interim looks at a run that may stop it early, with no more wrong verdicts than a single look at its end.
 
-A group-sequential design: looks are fixed beforehand, and each spends a part of the error rate that grows with the
-samples asked (Lan & DeMets 1983, doi:10.1093/biomet/70.3.659; Jennison & Turnbull 2000, Group Sequential Methods).
+This is a group-sequential design: looks are fixed beforehand, and each spends a part of the error rate that grows with
+the number of samples (Lan & DeMets 1983, doi:10.1093/biomet/70.3.659; Jennison & Turnbull 2000, Group Sequential
+Methods).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,58 +14,57 @@ from numpy.typing import NDArray
 
 LOOKS = 20
 LEAST = 100
-"""Below so many samples no normal approximation is good enough in the tail that an early look uses."""
+"""Fewest samples at a look: with fewer, the normal approximation is poor in the tail that an early look uses."""
 
 POWER = 3.0
 NODES = 200
 FARTHEST = 8.0
-"""Standard deviations beyond which nothing lies."""
+"""Standard deviations beyond which the probability is taken as 0."""
 
 DRAWS, ENOUGH, FEWEST = 1000, 300, 50
+"""Orders that `unbiased` draws at most, how many of use are enough, and how many are needed."""
 
 
 def looks_of(samples: int) -> tuple[int, ...]:
-    """After how many samples to look: 20 times evenly, not before 100, and when all are there."""
+    """The numbers of samples after which to look: 20 evenly spaced looks, none before 100 samples, one at the end."""
     steps = {-(-samples * look // LOOKS) for look in range(1, LOOKS + 1)}
     return tuple(sorted({min(samples, max(LEAST, step)) for step in steps}))
 
 
 @cache
 def levels_of(looks: tuple[int, ...], error: float) -> tuple[float, ...]:
-    """The one-sided significance level of each look, such that all together err with probability `error` at most.
+    """The one-sided significance level of each look; together the looks err with probability `error` at most.
 
-    Spent up to a share t of the samples is error · t³ (Kim & DeMets 1987, doi:10.1093/biomet/74.1.149): almost as
-    thrifty at the start as O'Brien and Fleming's, and at the end nearly all is left. The levels come from the recursive
-    integration of Armitage, McPherson & Rowe (1969, doi:10.2307/2343787) for increments that are independent; scores
-    of clustered samples correlate more from look to look, which errs less.
+    After a share t of the samples, error · t³ is spent (Kim & DeMets 1987, doi:10.1093/biomet/74.1.149): almost as
+    little at the start as by O'Brien and Fleming's rule, which leaves nearly all for the end. The levels come from the
+    recursive integration of Armitage, McPherson & Rowe (1969, doi:10.2307/2343787), for independent increments. Scores
+    of clustered samples correlate more between looks, and err less often.
     """
-    from scipy.special import ndtr  # slow to import, and needed when samples are done
+    from scipy.special import ndtr  # slow to import, and not needed before samples are done
 
-    times = [look / looks[-1] for look in looks]
-    spent = [error * time**POWER for time in times]
+    times = np.array(looks) / looks[-1]
+    steps, shares = (np.diff(values, prepend=0.0).tolist() for values in (times, error * times**POWER))
     levels: list[float] = []
-    density: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-    for place, time in enumerate(times):
-        step = time - (times[place - 1] if place else 0.0)
-        share = spent[place] - (spent[place - 1] if place else 0.0)
-        bound = _bound(density, step, time, share)
+    density = np.zeros(1), np.ones(1)
+    for time, step, share in zip(times.tolist(), steps, shares, strict=True):
+        bound = _bound(density, step, share)
         levels.append(float(ndtr(-bound / sqrt(time))))
         density = _continued(density, step, time, bound)
     return tuple(levels)
 
 
 Density = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Where a Brownian motion that has not crossed yet may be, and with which probability, as quadrature nodes."""
+"""The places, as quadrature nodes, of a Brownian motion that has not crossed a bound, and their probabilities."""
 
 
-def _bound(density: Density | None, step: float, time: float, share: float) -> float:
-    """Above which the motion at this look lies with probability `share`."""
+def _bound(density: Density, step: float, share: float) -> float:
+    """The bound that the motion exceeds at this look with probability `share`."""
     from scipy.optimize import brentq
     from scipy.special import ndtr, ndtri
 
-    if density is None:
-        return float(-ndtri(share)) * sqrt(time)
     nodes, weights = density
+    if len(nodes) == 1:  # the start, from which the bound is exact
+        return float(-ndtri(share)) * sqrt(step)
 
     def crossed(bound: float) -> float:
         return float(weights @ ndtr((nodes - bound) / sqrt(step))) - share
@@ -72,27 +72,21 @@ def _bound(density: Density | None, step: float, time: float, share: float) -> f
     return float(brentq(crossed, -FARTHEST, FARTHEST, xtol=1e-12))
 
 
-def _continued(density: Density | None, step: float, time: float, bound: float) -> Density:
-    """The density at this look of those that lie below the bound."""
+def _continued(density: Density, step: float, time: float, bound: float) -> Density:
+    """The density at this look of the motions below the bound."""
     low = -FARTHEST * sqrt(time)
     roots, weights = _quadrature()
     nodes = (bound - low) / 2 * roots + (bound + low) / 2
-    if density is None:
-        values = _normal(nodes, sqrt(time))
-    else:
-        before, probability = density
-        values = _normal(nodes[:, None] - before[None, :], sqrt(step)) @ probability
+    before, probability = density
+    away, deviation = nodes[:, None] - before[None, :], sqrt(step)
+    values = np.exp(-0.5 * (away / deviation) ** 2) / (deviation * sqrt(2 * pi)) @ probability
     return nodes, values * weights * (bound - low) / 2
 
 
 @cache
 def _quadrature() -> Density:
-    """The nodes and weights of Gauss and Legendre on [-1, 1]."""
+    """The nodes and weights of Gauss-Legendre quadrature on [-1, 1]."""
     return np.polynomial.legendre.leggauss(NODES)
-
-
-def _normal(at: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
-    return np.exp(-0.5 * (at / deviation) ** 2) / (deviation * sqrt(2 * pi))
 
 
 Order = NDArray[np.intp]
@@ -104,18 +98,21 @@ def unbiased(
     settled: Callable[[Order, int], bool],
     measured: Callable[[Order], NDArray[np.float64]],
 ) -> NDArray[np.float64] | None:
-    """What `measured` is, without the optimism of having stopped when it looked good; None where that cannot be said.
+    """The figures of `measured`, corrected for having stopped the run when they looked good.
 
-    Samples come in an order that is random within strata. What the first look measures is unbiased, whatever stopped
-    the run later; so is its mean over all orders of the same samples that would not have stopped the run earlier
+    The order of samples is random within strata. The figures at the first look are unbiased, whatever stopped the run
+    later. So is their mean over all orders of the same samples that would not have stopped the run earlier
     (Rao-Blackwell; Emerson & Fleming 1990, doi:10.1093/biomet/77.4.875, and Liu & Hall 1999,
-    doi:10.1093/biomet/86.1.71, for a normal mean). The orders are drawn: the result is a Monte Carlo mean, seeded.
+    doi:10.1093/biomet/86.1.71, for a normal mean). A fixed seed draws these orders (Monte Carlo).
 
     Args:
-        strata: of each sample asked so far, in the order asked.
-        looks: after how many samples was looked, up to the look that stopped the run.
-        settled: whether a look at these samples, the n-th look, would have stopped the run.
-        measured: some figures of some samples.
+        strata: the stratum of each sample, in the order asked.
+        looks: the numbers of samples at the looks, up to the look that stopped the run.
+        settled: whether the look of that index, from 0 on, would have stopped the run with these samples.
+        measured: a row of figures of these samples; nan where a figure is unknown.
+
+    Returns:
+        A row like that of `measured`; None if too few of the drawn orders would have reached the last look.
     """
     asked = np.arange(looks[-1])
     if len(looks) == 1:
@@ -132,6 +129,6 @@ def unbiased(
                 break
     if len(found) < FEWEST:
         return None
-    columns, known = np.array(found), ~np.isnan(found)  # a figure that a first look lacks is known from the others
+    columns, known = np.array(found), ~np.isnan(found)  # a first look may lack a figure
     counts = known.sum(axis=0)
     return np.where(counts > 0, np.where(known, columns, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
