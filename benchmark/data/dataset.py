@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +11,8 @@ from benchmark.clip import Clip
 from benchmark.data.download import fetch, read_table
 from benchmark.data.own import FORMATS, Origin, gather, read_own
 from benchmark.data.rows import Gathered, Row, case_ids, duplicates, flaws
-from benchmark.errors import DataError
+from benchmark.errors import DataError, RunError
+from benchmark.importing import import_named
 from benchmark.storage.cache import key_of
 from benchmark.suite import Suite, find_suite
 from benchmark.task import Sample
@@ -54,7 +54,7 @@ def read_samples(where: str, suite: Suite | None = None) -> Dataset:
 
     Raises:
         DataError: there is no such place, or something in it is wrong; all that is then listed, one line each.
-        RunError: a package that the hub needs is not installed.
+        RunError: a package that the hub needs is not installed, or the suite's reader cannot be imported.
     """
     suite = suite or find_suite()
     if where.startswith("hf:"):
@@ -161,9 +161,15 @@ Reader = Callable[[Path, Suite], Gathered | None]
 
 
 def _reader(suite: Suite) -> Reader:
-    """What reads a folder of the suite's own layout; without one no folder holds questions."""
+    """The function that reads a folder of the suite's own layout; without one no folder has questions.
+
+    Raises:
+        RunError: the function that `suite.toml` names cannot be imported.
+    """
     if not suite.reader:
         return lambda *_: None
-    module, _, name = suite.reader.partition(":")
-    reader: Reader = getattr(import_module(module), name)
+    subject = f"The reader {suite.reader} of the suite {suite.name}"
+    reader: Reader = import_named(suite.reader, subject)
+    if not callable(reader):
+        raise RunError(f"{subject} is not a function.")
     return reader

@@ -20,11 +20,11 @@ from benchmark.accounts.catalogue import (
 from benchmark.accounts.limits import Limits
 from benchmark.accounts.prices import find_price
 from benchmark.errors import RunError
+from benchmark.importing import import_named
 from benchmark.local.checkpoint import find_checkpoint
 from benchmark.local.settings import parse_settings
 from benchmark.models.answers import read_answers
 from benchmark.models.floors import RandomGuess, majority_of
-from benchmark.models.python import imported
 from benchmark.task import Sample
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> ob
         return _SCHEMES[scheme](rest, options, samples)
     for group in ("mme_emotion.models", "mme_emotion.judges"):
         for point in entry_points(group=group, name=spec):
-            return imported(f"{point.module}:{point.attr}")
+            return _python(f"{point.module}:{point.attr}")
     return _catalogued(spec, options)
 
 
@@ -195,6 +195,11 @@ def _signal(_: str, __: ModelOptions, ___: Sequence[Sample]) -> object:
     return SignalModel()
 
 
+def _python(path: str) -> object:
+    """A model or a judge of the user's own."""
+    return import_named(path, f"python:{path}", call=True)
+
+
 _SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] = MappingProxyType(
     {
         "openai": _openai,
@@ -203,7 +208,7 @@ _SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] 
         "signal": _signal,
         "random": lambda *_: RandomGuess(),
         "majority": lambda _, __, samples: majority_of(samples),
-        "python": lambda rest, *_: imported(rest),
+        "python": lambda rest, *_: _python(rest),
     }
 )
 """Makes the object of a spec, given the part behind the colon, the options and the samples of the run."""

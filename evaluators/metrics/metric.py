@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from importlib import import_module
 from importlib.util import find_spec
 from math import fsum, nan
-from operator import attrgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +16,7 @@ from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import RunError
+from benchmark.importing import import_named
 from benchmark.model import Answer
 from benchmark.task import Sample
 from evaluators.judge.clue import Listener
@@ -233,15 +232,13 @@ def find_metric(name: str) -> Metric:
     Raises:
         RunError: there is none.
     """
-    scheme, _, rest = name.partition(":")
-    path = rest if scheme == "python" else f"{__package__}.{name}:METRIC"
-    module, _, attribute = path.partition(":")
-    try:
-        if scheme != "python" and (not name.isidentifier() or find_spec(module) is None):
+    if name.startswith("python:"):
+        module, _, attribute = name.removeprefix("python:").partition(":")
+    else:
+        module, attribute = f"{__package__}.{name}", ""
+        if not name.isidentifier() or find_spec(module) is None:
             raise RunError(f"The metric {name} is unknown; see evaluators/metrics/.")
-        found = attrgetter(attribute or "METRIC")(import_module(module))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise RunError(f"The metric {name} cannot be loaded ({error}).") from error
+    found = import_named(f"{module}:{attribute or 'METRIC'}", f"The metric {name}")
     if not isinstance(found, Metric):
         members = ("name", "roles", "marks", "measures", "details", "floor", "score", "remade", "is_right")
         lacking = ", ".join(member for member in members if not hasattr(found, member))

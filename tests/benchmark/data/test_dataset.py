@@ -5,7 +5,8 @@ from zipfile import ZipFile
 import pytest
 
 from benchmark.data.dataset import Dataset, read_samples
-from benchmark.errors import DataError
+from benchmark.errors import DataError, RunError
+from benchmark.suite import find_suite
 from tests.tasks import TASKS
 
 ANNOTATIONS = Path(__file__).parents[3].parent / "shared" / "mme_emotion"
@@ -90,3 +91,18 @@ def test_a_place_without_data_is_refused(where: str, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"There is no data at|holds no MME-Emotion questions"):
         read_samples(where)
+
+
+@pytest.mark.parametrize(
+    ("reader", "problem"),
+    [
+        ("no_such_module:read", "cannot be used: ModuleNotFoundError: .*no_such_module"),
+        ("json:read", "cannot be used: AttributeError: .*read"),
+        ("json", "is malformed: 'json' is not of the form MODULE:ATTRIBUTE"),
+        ("sys:path", "is not a function"),
+    ],
+)
+def test_a_suite_whose_reader_cannot_be_used_is_refused(reader: str, problem: str, tmp_path: Path) -> None:
+    suite = find_suite().model_copy(update={"reader": reader})
+    with pytest.raises(RunError, match=f"The reader {reader} of the suite mme-emotion {problem}"):
+        read_samples(str(tmp_path), suite)

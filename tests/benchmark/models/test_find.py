@@ -124,8 +124,8 @@ def test_every_published_model_can_be_asked_for() -> None:
         ("gpt-4.2", "did you mean gpt-4"),
         ("affectgpt", "then use --model=answers:FILE"),
         ("openai:", "needs the name of a model"),
-        ("python:json", "is malformed"),
-        ("python:no_such_module:x", "cannot be used"),
+        ("python:json", "python:json is malformed: 'json' is not of the form MODULE:ATTRIBUTE"),
+        ("python:no_such_module:x", "python:no_such_module:x cannot be used: ModuleNotFoundError: .*no_such_module"),
         ("python:json:JSONEncoder", "has no name, identity, modalities, generate"),
     ],
 )

@@ -32,8 +32,9 @@ def test_metrics_are_found_by_name() -> None:
     [
         ("step", "The metric step is unknown"),
         ("../steps", "is unknown"),
-        ("measures", "cannot be loaded .*METRIC"),
-        ("python:no.such:METRIC", "cannot be loaded .*no"),
+        ("measures", "The metric measures cannot be used: AttributeError: .*METRIC"),
+        ("python:no.such:METRIC", "The metric python:no.such:METRIC cannot be used: ModuleNotFoundError: .*no"),
+        ("python:", "The metric python: is malformed: ':METRIC' is not of the form MODULE:ATTRIBUTE"),
         (f"python:{__name__}:LACKING", "lacks marks, details, floor, score, remade, is_right;"),
     ],
 )
@@ -104,7 +105,7 @@ def test_the_label_that_the_conclusion_names_is_scored(text: str, predicted: tup
         (
             "name = 'a'\ntitle = 'A'\n"
             + "[[task]]\nname='t'\ntitle='t'\nsubject='s'\nquestion='?'\nmetric='steps'\n" * 2,
-            "each task needs a name of its own",
+            "task names must differ",
         ),
     ],
 )
