@@ -1,1 +1,1 @@
-"""What is shown while a run goes on."""
+"""What the terminal shows during a run and at its end."""

@@ -1,4 +1,4 @@
-"""The end of a run: what came of it is printed, and its exit code decided."""
+"""The end of a run: prints its results, and decides its exit code."""
 
 import sys
 from collections.abc import Sequence
@@ -19,28 +19,28 @@ from reports.live.plugin import print_scores, print_verdict, write_lines
 from reports.say import tell
 
 WRITERS = ("_pytest.junitxml", "pytest_html")
-"""Modules of pytest and its plugins that write reports of their own."""
+"""Modules of pytest and its plugins that write report files."""
 
 
 @dataclass(slots=True)
 class RunState:
-    """What is known of a run while it goes on, and at its end.
+    """The state of a run, during it and at its end.
 
     Attributes:
-        folder: where it is kept.
-        background: what its report says besides figures.
-        unshown: what could not be shown meanwhile, which costs nothing.
-        gated: whether a gate was asked for.
-        shard: whether the run is a part, whose gate is decided when all parts are merged.
-        records: by sample id, as they come.
-        report: the figures, once they are there.
+        folder: the run directory.
+        background: what the report says besides figures.
+        unshown: failures to show progress, which do not change the exit code.
+        gated: whether the run has a gate.
+        shard: whether this is one of several shards; their gate is decided when they are merged.
+        records: by sample id, in the order of arrival.
+        report: the figures; None until they are computed.
         drift: how the check of the judge differs from the last one, in sentences.
         failures: what could not be kept or computed.
-        pages: what could not be written for people, which costs no verdict.
+        pages: failures to write files for people, which leave the verdict as it is.
         skipped: ids of the samples whose cases were skipped.
-        unkept: whether a worker or the engine could not keep what it found.
-        stray: whether something besides the samples has failed.
-        settled: whether the run was ended because its verdict could not change any more.
+        unkept: whether a worker or the engine could not keep a result.
+        stray: whether something other than a sample failed.
+        settled: whether the run was stopped because its verdict could not change any more.
     """
 
     folder: Path
@@ -60,26 +60,26 @@ class RunState:
     settled: bool = False
 
     def sorted_records(self) -> list[Record]:
-        """In an order of their own: sums of fractions must not depend on who was done first."""
+        """The records by id: the order of arrival must not change sums of fractions."""
         return [self.records[name] for name in sorted(self.records)]
 
 
 class Closing:
-    """Prints what came of a run, and decides its exit code."""
+    """Prints the results of a run, and decides its exit code."""
 
     def __init__(self, session: pytest.Session, state: RunState) -> None:
-        """From now on a terminal that goes away ends no run."""
+        """Makes sure that the run does not end if its terminal goes away."""
         self._session, self._state = session, state
         self._late = Failures()
         self._printed = False
-        terminal = session.config.pluginmanager.getplugin("terminalreporter")
-        self._output = spare(terminal) if terminal is not None else None
+        self._terminal = session.config.pluginmanager.getplugin("terminalreporter")
+        self._output = spare(self._terminal) if self._terminal is not None else None
 
     def show(self) -> None:
-        """Prints the scores and the verdict, below everything else."""
-        terminal, report = self._session.config.pluginmanager.getplugin("terminalreporter"), self._state.report
-        if terminal is not None:
-            self._print(terminal)
+        """Prints the scores and the verdict below all other output."""
+        report = self._state.report
+        if self._terminal is not None:
+            self._print(self._terminal)
         elif report is not None and report.gate is not None:  # with `-p no:terminal`
             sys.stdout.write(f"Gate: {report.gate.word}\n")
 
@@ -94,36 +94,40 @@ class Closing:
             if state.report is not None:
                 print_verdict(terminal, state.report, state.drift)
         if state.gated and state.stray:
-            terminal.write_line("Something besides the samples has failed, see above: no PASS is given.", red=True)
+            terminal.write_line("Something other than a sample failed (see above), so the gate cannot pass.", red=True)
         found = (state.failures, state.pages, state.unshown)
         write_lines(terminal, [line for failures in found for line in failures.lines()], red=True)
         terminal.flush()
         self._printed = True
 
     def end(self, status: int | None, escaped: BaseException | None) -> int:
-        """The exit code, whatever pytest ended with, or an exception that has escaped from it; tells what is news."""
+        """Prints what was not printed yet, and returns the exit code of the run.
+
+        `status` is pytest's exit code, None for that of the session; `escaped` is an exception that pytest did not
+        catch.
+        """
         state, failures = self._state, self._state.failures
         status = self._session.exitstatus if status is None else status
-        for step in (partial(_raise, escaped), partial(clean_up, self._session.config)):
+        for step in (partial(_raise, escaped), partial(_clean_up, self._session.config)):
             try:
                 step()
             except KeyboardInterrupt:
                 status = ENDED_EARLY
-            except BaseException as error:  # noqa: BLE001  other plugins' and packages', at the very end
+            except BaseException as error:  # noqa: BLE001  from other plugins and packages, at the very end
                 self._note_late(error)
         unshown = let_go() or (self._output.error if self._output else None)
         if unshown is not None:
-            kept = f"; what was found is kept in {state.folder}" if state.records else ""
-            self._late.note(NotKept(f"What was found could not be shown ({unshown.strerror}){kept}."))
+            kept = f"; they are kept in {state.folder}" if state.records else ""
+            self._late.note(NotKept(f"The results could not be printed ({unshown.strerror}){kept}."))
         for line in self._late.lines():
             tell(line)
         code = exit_code(self._ending(status))
         if state.report is None and status in (0, 1) and not (failures.found or self._late.found):
-            tell(f"No sample has been recorded{', and the gate has not been decided' if state.gated else ''}.")
+            tell(f"No sample was recorded{', so the gate was not decided' if state.gated else ''}.")
         return code
 
     def _note_late(self, error: BaseException) -> None:
-        """Notes what pytest, another plugin or the cleaning up has let escape; their pages cost no verdict."""
+        """Notes an exception of pytest, a plugin or the clean-up; one about their report files costs no verdict."""
         writers = {frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)}
         if isinstance(error, OSError) and any(name.startswith(WRITERS) for name in writers):
             failure = NotKept(f"{error.filename or 'junit.xml or --html'} cannot be written ({error.strerror}).")
@@ -155,6 +159,6 @@ def _raise(error: BaseException | None) -> None:
         raise error
 
 
-def clean_up(config: pytest.Config) -> None:
-    """What pytest does when a run is over, unless it has; else it would do so when the exit code is decided."""
+def _clean_up(config: pytest.Config) -> None:
+    """Runs pytest's clean-up, unless it has run: later its errors could not change the exit code."""
     config._ensure_unconfigure()

@@ -1,4 +1,4 @@
-"""A terminal, pipe or file that may go away, or be full, while a run writes on it."""
+"""Output to a terminal, pipe or file that may be closed or full while a run writes to it."""
 
 import os
 import sys
@@ -9,19 +9,19 @@ import pytest
 
 
 class Spared:
-    """A stream that is written to no more once that has failed, so that a run does not end for want of a reader.
+    """A stream that drops all output after its first error, so that a run survives the loss of its terminal.
 
     Attributes:
-        error: why nothing is written any more; None while all is well.
+        error: the first error; None if there was none.
     """
 
     def __init__(self, stream: IO[str]) -> None:
-        """Passes everything on to the stream."""
+        """Writes to the stream."""
         self.error: OSError | None = None
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Writes the text, or not."""
+        """Writes the text, unless the stream has failed; returns its length."""
         try:
             return len(text) if self.error else self._stream.write(text)
         except OSError as error:
@@ -29,7 +29,7 @@ class Spared:
         return len(text)
 
     def flush(self) -> None:
-        """Hands on what is waiting, or not."""
+        """Flushes the stream, unless it has failed."""
         try:
             if not self.error:
                 self._stream.flush()
@@ -41,26 +41,28 @@ class Spared:
 
 
 def spare(terminal: pytest.TerminalReporter) -> Spared:
-    """Has pytest's terminal write on such a stream."""
+    """Replaces the stream of pytest's terminal by one that cannot fail, and returns it."""
     writer = terminal._tw  # nothing public names its file
     writer._file = spared = Spared(writer._file)
     return spared
 
 
 def open_closed() -> None:
-    """Gives pytest something to write on in place of standard output or error that was closed when Python started."""
+    """Opens the null device as standard output or error if it was closed when Python started."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123  until Python exits
 
 
 def let_go() -> OSError | None:
-    """Writes what waits for standard output and error; tells why that of the output cannot be.
+    """Flushes standard output and error; returns the error of standard output, None if there was none.
 
-    A stream that cannot be written is put aside: Python would try again when it exits, and end with a code of its own.
+    A stream that fails is redirected to the null device: Python flushes it again when it exits, and would change the
+    exit code.
     """
-    errors = [_flush(name) for name in ("stdout", "stderr")]
-    return errors[0]
+    unwritten = _flush("stdout")
+    _flush("stderr")
+    return unwritten
 
 
 def _flush(name: str) -> OSError | None:
@@ -79,7 +81,7 @@ def _flush(name: str) -> OSError | None:
 
 
 def printed(text: str) -> OSError | None:
-    """Prints the text; tells why it cannot be, as of a pipe that nobody reads."""
+    """Prints the text; returns the error if it cannot be printed, e.g. the reader of a pipe has gone."""
     stream = Spared(sys.stdout)
     if sys.stdout is not None:
         stream.write(f"{text}\n")

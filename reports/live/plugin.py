@@ -1,4 +1,4 @@
-"""What pytest shows of a run: how far it is, and at the end what came of it."""
+"""What pytest shows of a run: its progress, and at the end its results."""
 
 import os
 import sys
@@ -20,14 +20,14 @@ from reports.say import as_lines
 from reports.tables.results import gate_lines, score_lines
 
 TRAFFIC = "mme_emotion_traffic"
-"""The attribute that tells the controller what a worker's requests are about."""
+"""The attribute of a worker's report that carries the counts of its requests to the controller."""
 
 
 class Shown:
-    """The pytest plugin that shows how far the run is: a panel on a terminal, else lines, and nothing with `-q`."""
+    """The pytest plugin that shows progress: a panel on a terminal, lines elsewhere, nothing with `-q`."""
 
     def __init__(self, config: pytest.Config, progress: Progress) -> None:
-        """Finds out what there is to write on."""
+        """Chooses between panel, lines and nothing by the options and by standard output."""
         self.progress, self.failures = progress, Failures()
         self._warned: set[str] = set()
         self._heard: set[tuple[str, str | None]] = set()
@@ -35,18 +35,19 @@ class Shown:
         self._terminal = config.pluginmanager.getplugin("terminalreporter")
         self._quiet = self._terminal is None or config.option.verbose < 0
         plain = self._quiet or config.option.verbose > 0 or config.option.capture == "no" or bool(config.option.usepdb)
-        self._panel = None if plain or not _is_terminal(sys.stdout) else Panel(progress, sys.stdout)
+        drawn = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not plain
+        self._panel = Panel(progress, sys.stdout) if drawn else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
-        """Says what is amiss before anything is asked; with `-q` too, which leaves pytest's header away."""
+        """Prints warnings before the first request; with `-q` too, which omits pytest's header."""
         if self._terminal is not None:
             notices = [f"MME-Emotion: {notice}" for notice in self._limits.notices]
             write_lines(self._terminal, notices, red=True, bold=True)
         return (yield)
 
     def add(self, record: Record, provenance: Mapping[str, Any]) -> None:
-        """Counts a sample that is done; says at once, and once, that another model answers than was asked for."""
+        """Counts a finished sample; warns once for each model that answers in place of the requested one."""
         with self.failures.noted():
             self.progress.add(record)
             for role, spent in record.usage.items():
@@ -56,18 +57,24 @@ class Shown:
                         self._warn(reason.partition(",")[0])
 
     def _warn(self, text: str) -> None:
-        """Says something that cannot wait for the end, once."""
-        if self._terminal is None or text in self._warned:
-            return
-        self._warned.add(text)
+        """Prints a warning at once, each text only once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._hide_panel()
+            self._write(text, bold=True)
+
+    def _hide_panel(self) -> None:
         if self._panel is not None:
             self._panel.hide()
-        self._terminal.ensure_newline()
-        write_lines(self._terminal, [f"MME-Emotion: {text}."], red=True, bold=True)
+
+    def _write(self, text: str, **markup: bool) -> None:
+        if self._terminal is not None:
+            self._terminal.ensure_newline()
+            write_lines(self._terminal, [f"MME-Emotion: {text}."], red=True, **markup)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Shows what has changed; what cannot be shown is said at the end, and costs nothing."""
+        """Updates the progress; a failure to show it is reported at the end, and does not change the exit code."""
         if self.failures.found:
             return
         with self.failures.noted():
@@ -77,8 +84,8 @@ class Shown:
         node = getattr(report, "node", None)
         if node is None:
             self.progress.hear("", self._limits.traffic)
-        elif (told := getattr(report, TRAFFIC, None)) is not None:
-            self.progress.hear(node.gateway.id, Traffic(**told))
+        elif (counts := getattr(report, TRAFFIC, None)) is not None:
+            self.progress.hear(node.gateway.id, Traffic(**counts))
         if self._panel is not None:
             self._panel.show()
         elif not self._quiet and self.progress.is_due():
@@ -87,7 +94,7 @@ class Shown:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Counts cases without a dot for each: pytest would write it into the middle of the panel."""
+        """Counts cases without printing a dot, which would break the panel."""
         if self._panel is None or hasattr(report, "wasxfail"):
             return None
         if report.failed:
@@ -96,18 +103,15 @@ class Shown:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Makes room for what xdist says of a worker that is gone; tells why, where that worker did."""
+        """Hides the panel for xdist's message about a lost worker; says why it was lost, if the worker said so."""
         self.progress.forget(node.gateway.id)
-        if self._panel is not None:
-            self._panel.hide()
-        words = last_words(self._folder, int(node.gateway.id.removeprefix("gw")))
-        if words and self._terminal is not None:
-            self._terminal.ensure_newline()
-            write_lines(self._terminal, [f"MME-Emotion: {node.gateway.id} has lost its GPU ({words})."], red=True)
+        self._hide_panel()
+        if words := last_words(self._folder, int(node.gateway.id.removeprefix("gw"))):
+            self._write(f"{node.gateway.id} lost its GPU ({words})")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Takes the panel away when the cases are over, however they end."""
+        """Removes the panel after the last case, however the run ends."""
         try:
             return (yield)
         finally:
@@ -118,25 +122,21 @@ class Shown:
 
 
 def write_lines(terminal: pytest.TerminalReporter, lines: Iterable[str], **markup: bool) -> None:
-    """Writes lines, made fit for a terminal and a log."""
+    """Writes lines, with control characters escaped and each kept on one line."""
     for line in as_lines(lines):
         terminal.write_line(line, **markup)
 
 
 def print_scores(terminal: pytest.TerminalReporter, report: Report, records: Sequence[Record]) -> None:
-    """Prints the scores and what must be known beside them."""
+    """Prints the scores with their notes."""
     (title,) = as_lines([f"{suite_of(report.provenance).title}: {report.model} (scores in percent)"])
     terminal.write_sep("=", title, bold=True)
     write_lines(terminal, score_lines(report, records))
 
 
 def print_verdict(terminal: pytest.TerminalReporter, report: Report, drift: Sequence[str]) -> None:
-    """Prints the gate's verdict, where there is a gate; `drift` is how its judge's check differs from the last one."""
+    """Prints the verdict, if there is a gate; `drift` says how the check of its judge differs from the last one."""
     if (verdict := report.gate) is not None:
         good, bad = verdict.word == "PASS", verdict.word == "FAIL"
         terminal.write_sep("=", f"Gate: {verdict.word}", bold=True, green=good, red=bad, yellow=not (good or bad))
         write_lines(terminal, gate_lines(report, drift))
-
-
-def _is_terminal(stream: Any) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"

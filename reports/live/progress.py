@@ -1,4 +1,4 @@
-"""How far a run is: one panel where there is a terminal, a line now and then where there is none."""
+"""The progress of a run: a panel on a terminal, elsewhere a line every 30 seconds."""
 
 import os
 import time
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 LINE_EVERY_SECONDS = 30
 SPENT = ("requests", "input_tokens", "output_tokens", "cost_usd")
 SHARED = ("endpoints", "out")
-"""What all processes see alike, or one before the others."""
+"""Fields in which the processes see the same servers: their maximum counts, not their sum."""
 
 RECENT = 200
-"""Samples by which the pace is measured."""
+"""Finished samples from which the speed is computed."""
 
 
 class Progress:
-    """What is known while the run goes on."""
+    """The counts of a run so far."""
 
     def __init__(self, total: int, suite: Suite, clock: Callable[[], float] = time.monotonic) -> None:
-        """Expects so many samples; `clock` gives seconds."""
+        """Starts with no samples of `total`; `clock` returns seconds."""
         self._total, self._suite, self._clock = total, suite, clock
         self._measure = measures_of(suite).headline
-        self._started = self._told = clock()
+        self._printed = clock()
         self._finished: deque[float] = deque([clock()], maxlen=RECENT)
         self._outcomes: Counter[str] = Counter()
         self._scored: defaultdict[str, list[Record]] = defaultdict(list)
@@ -41,7 +41,7 @@ class Progress:
         self._spent: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, record: Record) -> None:
-        """Counts a sample that is done."""
+        """Counts a finished sample."""
         self._finished.append(self._clock())
         self._outcomes[record.outcome] += 1
         for role, spent in record.usage.items():
@@ -52,32 +52,32 @@ class Progress:
 
     @property
     def retries(self) -> int:
-        """How many requests were sent again, as far as is known."""
+        """The number of requests that were sent again, as far as the processes have reported."""
         return _sum(self._traffic.values()).retries
 
     def hear(self, process: str, traffic: Traffic) -> None:
-        """Takes down what a process has said of its requests."""
+        """Stores the latest counts of a process, which replace its earlier ones."""
         self._traffic[process] = traffic
 
     def forget(self, process: str) -> None:
-        """A process is gone: nothing of it is in flight, and what it thought of servers is out of date."""
+        """Resets the requests in flight and the servers down of a process that has ended."""
         if process in self._traffic:
             self._traffic[process].in_flight = self._traffic[process].out = 0
 
     def is_due(self) -> bool:
-        """Whether it is time for another line."""
-        due = self._clock() - self._told >= LINE_EVERY_SECONDS
+        """Whether the next line is due; if so, the interval starts again."""
+        due = self._clock() - self._printed >= LINE_EVERY_SECONDS
         if due:
-            self._told = self._clock()
+            self._printed = self._clock()
         return due
 
     def line(self) -> str:
-        """All in one line."""
+        """The progress in one line."""
         value = self._measure.value([record for records in self._scored.values() for record in records])
         return f"{', '.join(self._facts())}, {self._measure.title} {percent(value)}"
 
     def panel(self) -> "Group":
-        """All in a few lines."""
+        """The progress as tables by task and by role."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
@@ -114,12 +114,12 @@ class Panel:
     """The live panel at the bottom of a terminal."""
 
     def __init__(self, progress: Progress, terminal: IO[str]) -> None:
-        """Draws on a duplicate of the terminal: pytest captures the original while a case runs."""
+        """Draws on a duplicate of the terminal, since pytest captures the original while a case runs."""
         self._progress, self._file = progress, os.fdopen(os.dup(terminal.fileno()), "w")
         self._live: Live | None = None
 
     def show(self) -> None:
-        """Draws it, on a line of its own, and again four times a second."""
+        """Draws the panel, which then updates itself four times a second."""
         if self._live is None:
             from rich.console import Console
             from rich.live import Live
@@ -136,20 +136,20 @@ class Panel:
             self._live.start()
 
     def hide(self) -> None:
-        """Takes it away, because something else is going to be printed."""
+        """Removes the panel, so that other output can be printed."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     def close(self) -> None:
-        """Takes it away for good."""
+        """Removes the panel and closes its file."""
         self.hide()
         self._file.close()
 
 
 def _sum(parts: Collection[Traffic]) -> Traffic:
-    told = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Traffic)}
-    return Traffic(**{name: max(values, default=0) if name in SHARED else sum(values) for name, values in told.items()})
+    counts = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Traffic)}
+    return Traffic(**{name: max(of, default=0) if name in SHARED else sum(of) for name, of in counts.items()})
 
 
 def _cost(traffic: Traffic) -> str:

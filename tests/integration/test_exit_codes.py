@@ -79,7 +79,7 @@ def test_what_is_asked_for(kept: Path, tmp_path: Path, arguments: str, code: int
         ("finish last", 3, "ValueError: theirs"),
         ("unconfigure first", 3, "ValueError: theirs"),
         ("cleanup", 3, "ValueError: theirs"),
-        ("teardown", 3, "Something besides the samples has failed"),
+        ("teardown", 3, "Something other than a sample failed"),
         ("enough", 7, "samples were not asked"),
         ("Ctrl-C", 2, "KeyboardInterrupt"),
         ("report.json", 3, "report.json cannot be written"),
@@ -129,7 +129,7 @@ def test_what_nobody_can_read(kept: Path, tmp_path: Path, streams: str) -> None:
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
-    assert ("What was found could not be shown" in done.stderr) == ("2>&" not in streams)
+    assert ("The results could not be printed" in done.stderr) == ("2>&" not in streams)
     assert '"word": "PASS"' in (tmp_path / "run" / "report.json").read_text()
     assert not (tmp_path / "run" / "junit.xml").exists(), "devices such as /dev/full have no end, and are not copied"
 
