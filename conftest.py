@@ -1,3 +1,3 @@
-"""The suite's plugins, one a folder."""
+"""Loads the plugins of the suite, one from each package."""
 
 pytest_plugins = ["benchmark.plugin", "evaluators.plugin", "reports.plugin"]

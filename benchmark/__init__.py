@@ -1,1 +1,1 @@
-"""The questions, and who answers them."""
+"""The questions, and the models that answer them."""

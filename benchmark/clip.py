@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 
 from benchmark.storage.cache import key_of
 
+FULL_SCALE = 32_768
+"""The amplitude of a 16-bit sample that stands for 1.0."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A still picture and when it is shown.
+    """A still picture of a clip.
 
     Attributes:
-        jpeg: the picture, upright.
-        seconds: its time in the clip, 0 at the first frame.
+        jpeg: the picture as a JPEG file, upright.
+        seconds: its time in the clip; the first frame is at 0.
     """
 
     jpeg: bytes
@@ -32,8 +35,8 @@ class Source:
     """Where frames come from.
 
     Attributes:
-        decoder: what decoded them: `pyav`, `decord`, or `ffmpeg` where the library refused the file.
-        key: under which the reader's cache keeps their pictures.
+        decoder: what decoded them: `pyav`, `decord`, or `ffmpeg` if the library refused the file.
+        key: the key of their pictures in the reader's cache.
     """
 
     decoder: str
@@ -41,7 +44,7 @@ class Source:
 
 
 class Frames(Sequence[Frame]):
-    """A clip's frames in order of time; the pictures are read when somebody looks at them."""
+    """A clip's frames in order of time. The pictures are read from disk on first use."""
 
     def __init__(
         self,
@@ -51,9 +54,9 @@ class Frames(Sequence[Frame]):
         source: Source | None = None,
         encoded: tuple[bytes, ...] | None = None,
     ) -> None:
-        """Stands for pictures that `load` gets in Base64, one for each time; `digest` stands for what they show.
+        """Frames at these times, whose pictures `load` returns as JPEG in Base64; `digest` is a hash of the pictures.
 
-        `source` is None for frames that no reader has decoded; `encoded` is what `load` would get, where it is at hand.
+        `source` is None for frames that no reader has decoded; `encoded` is what `load` returns, if already in memory.
         """
         self.seconds = tuple(seconds)
         self.source = source
@@ -81,23 +84,23 @@ class Frames(Sequence[Frame]):
 
     @property
     def ready(self) -> bool:
-        """Whether `encoded` is at hand, without a look at the disk."""
+        """Whether the pictures are in memory, so that `encoded` need not read the disk."""
         return self._encoded is not None
 
     def encoded(self) -> tuple[bytes, ...]:
-        """The pictures in Base64; read once."""
+        """The pictures as JPEG in Base64; read once."""
         if self._encoded is None:
             self._encoded = self._load()
         return self._encoded
 
 
 def as_frames(frames: Sequence[Frame]) -> Frames:
-    """Frames in hand as `Frames`."""
+    """The frames as `Frames`, with a digest and the pictures in Base64."""
     if isinstance(frames, Frames):
         return frames
-    pictures = tuple(frame.jpeg for frame in frames)
-    encoded = tuple(map(base64.b64encode, pictures))
-    return Frames([frame.seconds for frame in frames], key_of(*pictures), lambda: encoded)
+    pictures = [frame.jpeg for frame in frames]
+    seconds = [frame.seconds for frame in frames]
+    return Frames(seconds, key_of(*pictures), lambda: tuple(map(base64.b64encode, pictures)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,7 +116,7 @@ class Sound:
     rate: int
 
     def wav(self) -> bytes:
-        """The sound as a WAV file, 16 bits a sample."""
+        """The sound as a mono WAV file with 16 bits a sample."""
         levels = np.clip(np.rint(self.samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
         buffer = BytesIO()
         with wave.open(buffer, "wb") as file:
@@ -124,9 +127,6 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A recording on disk; the file may be missing until somebody reads it."""
+    """A recording on disk. The file may be missing: reading it then raises a `DataError`."""
 
     path: Path
-
-
-FULL_SCALE = 32_768

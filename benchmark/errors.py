@@ -3,13 +3,13 @@
     EmotionError
     ├── DataError         a clip, a question or a data folder
     ├── ModelError        the model under test
-    ├── ExtractorError    the agent that cuts an answer into steps
+    ├── ExtractorError    the agent that splits an answer into steps
     ├── JudgeError        the agent that rates the steps, or describes the sound for it
-    └── RunError          an option, a key, an endpoint, a run directory
-        ├── NotKept       a disk that is full, a folder that has gone
+    └── RunError          an option, a key, an endpoint, a run folder
+        ├── NotKept       a full disk, a deleted folder
         └── Halted        no more requests may be sent
 
-A text is one or two sentences for the person at the terminal: what is wrong, where, what to do.
+A message is one or two sentences for the person at the terminal: what is wrong, where, what to do.
 """
 
 import asyncio
@@ -20,22 +20,21 @@ from benchmark.fault import Fault, fault_of
 from benchmark.printed import printable
 from benchmark.usage import Usage
 
-KEPT = "What was answered is kept: the same command goes on."
-"""What errors end with that end a run on its way."""
-
+KEPT = "The answers so far are kept: run the same command again to continue."
+"""The last sentence of errors that end a run after it has begun."""
 
 LONGEST_HEAD, LONGEST_TAIL = 15_000, 5_000
-"""Characters of a text: what it quotes may be a book, and what to do often stands at its end."""
+"""Characters of a message that are kept: it may quote a very long text, and often ends with what to do."""
 
 
 class EmotionError(Exception):
-    """Root of the tree.
+    """The base class of all expected errors.
 
     Attributes:
-        stage: the boundary in one word, as records carry it.
-        replies: texts that an agent gave before it was given up, oldest first.
-        usage: what was spent until then.
-        fault: the exception behind it, where that is of a kind that nobody foresaw.
+        stage: the boundary in one word, as in records.
+        replies: the replies of the agent that could not be used, oldest first.
+        usage: what these replies cost.
+        fault: the exception behind this error, if it was an unexpected one.
     """
 
     stage = "run"
@@ -43,7 +42,9 @@ class EmotionError(Exception):
     def __init__(
         self, message: str, replies: tuple[str, ...] = (), usage: Usage = Usage(), fault: Fault | None = None
     ) -> None:
-        super().__init__(printable(_shortened(message)))  # it may quote a server, a file or a model
+        if len(message) > LONGEST_HEAD + LONGEST_TAIL:
+            message = f"{message[:LONGEST_HEAD]} … {message[-LONGEST_TAIL:]}"
+        super().__init__(printable(message))  # it may quote a server, a file or a model
         self.replies = replies
         self.usage = usage
         self.fault = fault
@@ -62,53 +63,45 @@ class ModelError(EmotionError):
 
 
 class ExtractorError(EmotionError):
-    """The step extractor gave nothing that parses."""
+    """No reply of the step extractor could be parsed."""
 
     stage = "extractor"
 
 
 class JudgeError(EmotionError):
-    """The judge gave nothing that parses."""
+    """No reply of the judge could be parsed."""
 
     stage = "judge"
 
 
 class RunError(EmotionError):
-    """The run cannot start, or cannot go on: most causes, such as a refused key, may show at either time."""
+    """The run cannot start or cannot continue; most causes, such as a refused key, can show at either time."""
 
 
 class NotKept(RunError):
-    """What was found cannot be kept."""
+    """A result cannot be written to disk."""
 
 
 class Halted(RunError):
-    """No more requests may be sent; the replies to those in flight, which will be paid for, are still kept."""
-
-
-def _shortened(message: str) -> str:
-    if len(message) <= LONGEST_HEAD + LONGEST_TAIL:
-        return message
-    return f"{message[:LONGEST_HEAD]} … {message[-LONGEST_TAIL:]}"
+    """No more requests may be sent. Replies to those in flight, which will be billed, are still kept."""
 
 
 @contextmanager
 def boundary(error: type[EmotionError], redact: Callable[[str], str] = str) -> Iterator[None]:
-    """Attributes whatever goes wrong inside to one boundary, with the cause kept.
+    """Attributes every exception raised inside to one boundary, and keeps its cause.
 
-    A `DataError` or `RunError` passes as it is: a clip that cannot be decoded is not the fault of the model. What is no
-    `EmotionError` is a fault, and `redact` takes off what must not be told of it.
+    A `DataError` or `RunError` passes unchanged: a clip that cannot be decoded is not the fault of the model. Any
+    exception that is no `EmotionError` becomes a `Fault`, with its secrets removed by `redact`.
 
     Raises:
         EmotionError: of the given type, or the `DataError` or `RunError` itself.
     """
     try:
         yield
-    except (error, DataError, RunError):
+    except (error, DataError, RunError, asyncio.CancelledError, GeneratorExit, KeyboardInterrupt):
         raise
     except EmotionError as cause:
         raise error(str(cause), cause.replies, cause.usage, cause.fault) from cause
-    except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt):
-        raise
-    except BaseException as cause:  # a model's own code may even exit, and compiled packages panic
+    except BaseException as cause:  # a model's own code may call sys.exit, and compiled packages panic
         fault = fault_of(cause, redact)
         raise error(fault.words, fault=fault) from cause

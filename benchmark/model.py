@@ -1,8 +1,8 @@
-"""The roles on the answering side, and how an option names one.
+"""The roles on the answering side.
 
-A `Model` sees a prompt and nothing else. A `Respondent` has an answer to a sample: a model that is asked about it, a
-file of answers given elsewhere, a constant guess. A `Watcher` is given the sample and what the clip shows, so that it
-need not read the wording of a question.
+A `Model` sees only a prompt. A `Respondent` answers a sample: a model behind a prompter, a file of answers given
+elsewhere, a constant guess. A `Watcher` is given the sample with the clip's frames and sound, so that it need not read
+the wording of a question.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Literal
 
-# Python's own, before 3.12, computes every property of an object to tell whether it is one of a protocol
+# before Python 3.12, isinstance with a Protocol of `typing` computes every property of the object
 from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.errors import ModelError
@@ -21,22 +21,22 @@ from benchmark.thoughts import split_thoughts
 from benchmark.usage import Usage
 
 Ending = Literal["whole", "cut off", "filtered"]
-"""How a reply ended: by itself, at its limit of tokens, or at the provider's filter of contents."""
+"""How a reply ended: by itself, at its token limit, or at the provider's content filter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a model said, who it was, how that ended and what it took; None is unknown.
+    """A model's reply. Fields are None if unknown.
 
     Attributes:
-        text: the reply without its thoughts; empty only where it got no further than these. Half a character is
+        text: the reply without its thoughts; empty if the reply ended before the answer began. Lone surrogates are
             replaced.
-        model: the name under which the provider answered, which need not be the one that was asked for.
+        model: the name under which the provider answered, which may differ from the requested one.
         usage: tokens, time and cost.
-        thoughts: what it thought before it answered, as far as it shows: told beside the text, or marked in it.
-        ending: how it ended.
-        refusal: whether the provider marks it as a refusal.
-        left_out: parameters of the request that the server has refused, and that were not sent.
+        thoughts: the model's reasoning before the answer, if it shows it: in a separate field, or marked in the text.
+        ending: how the reply ended.
+        refusal: whether the provider marks the reply as a refusal.
+        left_out: parameters of the request that were not sent because the server refuses them.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Answer:
     left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Takes thoughts out of the text, and makes both what files can hold, wherever they come from."""
+        """Moves thoughts out of the text, and replaces lone surrogates in both."""
         marked, text = split_thoughts(storable(self.text))
         parts = dict.fromkeys(part for part in (storable(self.thoughts or "").strip(), marked) if part)
         object.__setattr__(self, "text", text)
@@ -56,21 +56,21 @@ class Answer:
 
     @property
     def reasoned(self) -> str:
-        """The thoughts, and the text after them: what is cut into steps."""
+        """The thoughts followed by the text: what is split into steps."""
         return "\n\n".join(part for part in (self.thoughts, self.text.strip()) if part)
 
 
 async def as_answer(given: object, name: str) -> Answer:
-    """The answer that a model of that name has promised: code of the user's own may give anything.
+    """Awaits what the method of a model of that name returned, and checks it: a user's own code may return anything.
 
     Raises:
-        ModelError: it is none, or an empty one.
+        ModelError: it is not awaitable, not an `Answer`, or an empty one.
     """
     if not isawaitable(given):
-        raise ModelError(f"{name} has no asynchronous method to answer with: declare it with `async def`.")
+        raise ModelError(f"The method of {name} that answers is not asynchronous: declare it with `async def`.")
     answer = await given
     if not isinstance(answer, Answer):
-        raise ModelError(f"{name} gave {type(answer).__name__} in place of an Answer of benchmark.model.")
+        raise ModelError(f"{name} returned {type(answer).__name__}; return an Answer of benchmark.model.")
     if not answer.reasoned:
         raise ModelError(f"{name} gave an empty answer.", usage=answer.usage)
     return answer
@@ -78,11 +78,11 @@ async def as_answer(given: object, name: str) -> Answer:
 
 @runtime_checkable
 class Model(Protocol):
-    """A multimodal language model: asked with a prompt, answers with text."""
+    """A multimodal language model: takes a prompt, answers with text."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -90,54 +90,54 @@ class Model(Protocol):
 
     @property
     def identity(self) -> str:
-        """All that determines its replies besides the prompt (endpoint, checkpoint, parameters), free of secrets."""
+        """All that affects its replies besides the prompt (endpoint, checkpoint, parameters), without secrets."""
 
     async def generate(self, prompt: Prompt) -> Answer:
         """The reply to one prompt.
 
         Raises:
-            ModelError: no reply, or an empty one.
+            ModelError: there is no reply, or an empty one.
         """
 
 
 @runtime_checkable
 class Connected(Protocol):
-    """A model with connections: can say beforehand whether it is there, and lets go at the end."""
+    """A model with connections, which can be checked before the run and are closed at its end."""
 
     @property
     def identity(self) -> str:
-        """As a `Model`'s: what has one identity is asked once."""
+        """As a `Model`'s. Models of the same identity are checked once."""
 
     async def check(self) -> None:
-        """Looks whether it can be asked at all.
+        """Checks whether the model can be reached.
 
         Raises:
             RunError: it cannot; says why.
         """
 
     async def aclose(self) -> None:
-        """Closes the connections of the running loop."""
+        """Closes the connections of the running event loop."""
 
 
 @runtime_checkable
 class Yielding(Protocol):
-    """A model that leaves out of its requests what its server refuses."""
+    """A model that omits the request parameters that its server refuses."""
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Names of the parameters that are not sent any more."""
+        """The names of the parameters that it no longer sends."""
 
     def leave_out(self, names: Iterable[str]) -> None:
-        """Sends these no more."""
+        """Stops sending these parameters."""
 
 
 @runtime_checkable
 class Respondent(Protocol):
-    """Whoever is under test: has an answer to a sample."""
+    """A model, program or file under test that answers samples."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
 
     async def answer(self, sample: Sample) -> Answer:
         """The answer to the sample's question.
@@ -150,18 +150,18 @@ class Respondent(Protocol):
 
 @runtime_checkable
 class Watcher(Protocol):
-    """A program under test that reads no words: it is given the sample, and the clip's frames and sound."""
+    """A program under test that needs no question in words: it is given the sample, and the clip's frames and sound."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
 
     @property
     def modalities(self) -> frozenset[Modality]:
         """What it can be shown."""
 
     async def watch(self, sample: Sample, shown: Prompt) -> Answer:
-        """The answer to the sample's question; `shown` is what a `Model` would be sent, without the words.
+        """The answer to the sample's question; `shown` is what a `Model` would be sent, without the text.
 
         Raises:
             ModelError: there is no answer.
@@ -170,7 +170,7 @@ class Watcher(Protocol):
 
 @runtime_checkable
 class Repeatable(Protocol):
-    """A respondent that may answer otherwise when asked again; others say the same every time."""
+    """A respondent that may answer differently when asked again; others give the same answer every time."""
 
     def again(self, repeat: int) -> Respondent:
-        """Itself, as asked for the n-th time again."""
+        """The respondent that answers when a sample is asked for the `repeat`-th time after the first."""

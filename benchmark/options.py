@@ -1,11 +1,11 @@
-"""Options: the fields of a frozen dataclass, set on a command line, in a file or in pytest's ini section."""
+"""Options: the fields of a frozen dataclass, set on the command line, in a file or in pytest's ini section."""
 
 import json
 import re
 import tomllib
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -23,9 +23,9 @@ class Declared:
     """One option of a dataclass.
 
     Attributes:
-        name: as files and the ini section spell it, e.g. `judge_base_url`.
-        path: the field, or the field and its field, that holds the value, e.g. `judge` and `base_url`.
-        metavar: the value's placeholder; empty for a switch, which takes none.
+        name: its name in files and, after `mme_`, in the ini section, e.g. `judge_base_url`.
+        path: the field that holds the value, behind the field of its group if any, e.g. `judge` and `base_url`.
+        metavar: the value's placeholder; empty for a switch, which takes no value.
         help: one line for `--help`.
         repeated: whether it may be given several times on the command line.
         default: the value if it is not given.
@@ -40,7 +40,7 @@ class Declared:
 
     @property
     def flag(self) -> str:
-        """How it is spelt on the command line."""
+        """Its name on the command line."""
         return flag_of(self.name)
 
     def of(self, options: object) -> Any:
@@ -51,9 +51,9 @@ class Declared:
 
 
 def option(default: object, metavar: str, text: str, *, repeated: bool = False) -> Any:
-    """A field that is an option: `--name-of-field METAVAR`, `mme_name_of_field` in the ini section.
+    """A field that is an option: `--name-of-field METAVAR`, or `mme_name_of_field` in the ini section.
 
-    One that is `repeated` may be given several times on the command line.
+    A `repeated` option may be given several times on the command line.
     """
     return field(default=default, metadata={"metavar": metavar, "help": text, "repeated": repeated})
 
@@ -61,46 +61,32 @@ def option(default: object, metavar: str, text: str, *, repeated: bool = False) 
 def option_group(default: object, text: str, *, repeated: bool = False) -> Any:
     """A field whose value is a dataclass of options: `--field` sets its first field, `--field-NAME` its field NAME.
 
-    `text` is the help of `--field`, which may be `repeated`; in the helps of the others `{}` stands for the field.
+    `text` is the help of `--field`, which may be `repeated`. In the help texts of the other fields, `{}` is replaced by
+    the name of this field.
     """
     return field(default=default, metadata={"group": type(default), "help": text, "repeated": repeated})
 
 
 def flag_of(name: str) -> str:
-    """How the option is spelt on the command line."""
+    """The option's name on the command line: `--judge-base-url` of `judge_base_url`."""
     return "--" + name.replace("_", "-")
 
 
-def declared(kind: type[Any]) -> tuple[Declared, ...]:
-    """The options that a dataclass declares."""
-    return tuple(_declared(kind))
-
-
-def _declared(kind: type[Any]) -> Iterator[Declared]:
+def declared(kind: type[Any]) -> Iterator[Declared]:
+    """The options that a dataclass declares, in the order of its fields."""
     for one in fields(kind):
         stated = one.metadata
         if "group" in stated:
-            first, *others = declared(stated["group"])
-            yield Declared(
-                name=one.name,
-                path=(one.name, *first.path),
-                metavar=first.metavar,
-                help=stated["help"],
-                repeated=stated["repeated"],
-                default=first.of(one.default),
+            first, *others = (
+                replace(part, path=(one.name, *part.path), default=part.of(one.default))
+                for part in declared(stated["group"])
             )
+            yield replace(first, name=one.name, help=stated["help"], repeated=stated["repeated"])
             for other in others:
-                yield Declared(
-                    name=f"{one.name}_{other.name}",
-                    path=(one.name, *other.path),
-                    metavar=other.metavar,
-                    help=other.help.format(one.name.replace("_", " ")),
-                    repeated=other.repeated,
-                    default=other.of(one.default),
-                )
+                words = other.help.format(one.name.replace("_", " "))
+                yield replace(other, name=f"{one.name}_{other.name}", help=words)
         elif "help" in stated:
-            default = None if one.default is MISSING else one.default
-            yield Declared(name=one.name, path=(one.name,), default=default, **stated)
+            yield Declared(name=one.name, path=(one.name,), default=one.default, **stated)
 
 
 def declare(
@@ -109,12 +95,12 @@ def declare(
     names: Collection[str] | None = None,
     changes: Mapping[str, Mapping[str, object]] | None = None,
 ) -> None:
-    """Declares the dataclass's options, or those `names` only, to argparse or to pytest.
+    """Declares the dataclass's options to argparse or to pytest.
 
     Args:
         kind: the dataclass.
-        add: `add_argument` of a parser of argparse, or `addoption` of pytest's.
-        names: which options.
+        add: `add_argument` of a parser of argparse, or `addoption` of a group of pytest's.
+        names: only these options; None for all.
         changes: arguments of `add` that replace the usual ones, by option.
     """
     for one in declared(kind):
@@ -127,16 +113,16 @@ def declare(
 
 
 def read_arguments(kind: type[T], asked: Namespace) -> T:
-    """The dataclass made of those of its options that argparse has read.
+    """An instance of the dataclass with the values that argparse has read.
 
     Raises:
-        RunError: a value is malformed.
+        RunError: a value is malformed; names the option and the value.
     """
     return parse_options(kind, {one.name: getattr(asked, one.name, None) for one in declared(kind)})
 
 
 def read_option_file(path: Path, known: Callable[[], Sequence[str]]) -> Mapping[str, object]:
-    """The options kept in a TOML file, by name; written with `-` or `_`. `known` gives the names of all options.
+    """The values of options in a TOML file, by name with `_`; the file may write `-`. `known` returns all valid names.
 
     Raises:
         RunError: the file cannot be read, is not TOML, or names an unknown option.
@@ -154,7 +140,9 @@ def read_option_file(path: Path, known: Callable[[], Sequence[str]]) -> Mapping[
 
 
 def parse_options(kind: type[T], given: Mapping[str, object]) -> T:
-    """The dataclass made of options by name, text turned into numbers, paths and lists; None and "" are not given.
+    """An instance of the dataclass with values by option name; text becomes numbers, paths and lists.
+
+    None and "" mean that an option is not given.
 
     Raises:
         RunError: a value is malformed; names the option and the value.
@@ -180,14 +168,14 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
-"""Pydantic's errors about bounds: the name of the bound, and how a sentence puts it."""
+"""The name and the wording of each bound, by Pydantic's type of error."""
 
 _KINDS = {"int": "a whole number", "float": "a number", "finite": "a finite number", "bool": "true or false"}
-"""What a value must be, by the first part of Pydantic's type of error."""
+"""What a value must be, by the first word of Pydantic's type of error."""
 
 
 def _complaint(problem: Mapping[str, Any]) -> str:
-    """What is wrong with a value, to be read behind the name of its option."""
+    """What is wrong with a value, as the text after the name of its option."""
     kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind in _BOUNDS:
         bound, words = _BOUNDS[kind]
@@ -209,12 +197,12 @@ def split(value: object) -> object:
 
 
 def parts_of(text: str) -> tuple[str, ...]:
-    """The parts between the commas, without blanks around them; empty ones are dropped."""
+    """The parts between commas, without surrounding spaces and without empty ones."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 _BETWEEN_PAIRS = re.compile(r",(?=[^,=\"{}\[\]]+=)|,\s*$")
-"""Commas before a name and `=`; a comma inside JSON is never followed by these."""
+"""Commas before a name and `=`, which never follow a comma inside JSON."""
 
 Listed = Annotated[tuple[str, ...], BeforeValidator(split)]
 """Several values, comma-separated on the command line."""
@@ -224,7 +212,7 @@ def split_pairs(value: object, form: str = "K=V") -> object:
     """Comma-separated `K=V` pairs, or a table, as a tuple of pairs; anything else unchanged.
 
     Raises:
-        ValueError: a part is no pair; names the `form` that it must have.
+        ValueError: a part is not a pair; the message names the `form` that it must have.
     """
     if isinstance(value, Mapping):
         return tuple(value.items())

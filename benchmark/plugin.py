@@ -1,10 +1,10 @@
-"""The pytest plugin of the samples and the model under test: options, parametrisation, the `model` fixture."""
+"""The pytest plugin for the samples and the model under test: options, parametrisation, the `model` fixture."""
 
 import asyncio
 import os
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
@@ -34,20 +34,19 @@ from benchmark.storage.cache import Cache
 from benchmark.storage.digests import Contents
 from benchmark.storage.passing import passing_folder, sweep
 from benchmark.suite import find_suite
-from benchmark.task import Sample
 from benchmark.text import did_you_mean
 
 T = TypeVar("T")
 
 PYTEST_S_OWN = frozenset({"filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"})
-"""Markers that change what pytest does; a source of such a name is no marker."""
+"""Markers that change what pytest does; a source with such a name gets no marker."""
 
 TITLE = "MME-Emotion: the samples and the model under test"
-"""Of the options, in `pytest --help`."""
+"""The title of the options in `pytest --help`."""
 
 CASES = Path(__file__).resolve().with_name("test_mme_emotion.py")
 
-# so that `-p benchmark.plugin` is all that an installed suite needs, which has no conftest.py
+# an installed suite has no conftest.py; with this it needs only `-p benchmark.plugin`
 pytest_plugins = ["evaluators.plugin", "reports.plugin"]
 
 OPTIONS = pytest.StashKey[BenchmarkOptions]()
@@ -57,63 +56,64 @@ READER = pytest.StashKey[ClipReader]()
 COMMON_FOLDER = pytest.StashKey[Path]()
 WORKERS = pytest.StashKey[int]()
 COMMON = "mme_emotion_folder"
-"""Under which an xdist worker is told the folder that all processes of the run see."""
+"""The key in an xdist worker's input of the run's common folder."""
 
 LEFT_OUT = "mme_emotion_left_out"
-"""Under which it is told which endpoints cannot be reached."""
+"""The key of the names of endpoints that cannot be reached."""
 
 
 def add_options(parser: pytest.Parser, title: str, kind: type[Any]) -> None:
-    """Declares the dataclass's options, each with its ini twin."""
+    """Declares the dataclass's options, on the command line and in the ini section."""
     declare(kind, parser.getgroup(title).addoption)
     for one in declared(kind):
         parser.addini(f"mme_{one.name}", help=f"as {one.flag}", default=None)
 
 
 def read_options(config: pytest.Config, kind: type[T]) -> T:
-    """The options of this run: the command line wins over `--config`, that over the ini section.
+    """The options of this run: the command line takes precedence over `--config`, and that over the ini section.
 
     Raises:
-        pytest.UsageError: one is malformed.
+        pytest.UsageError: a value is malformed, or the file of `--config` cannot be used.
     """
-    path = config.getoption("--config")
+    given: dict[str, object] = {}
     with usage_errors():
-        kept = read_option_file(Path(path), partial(_names, config)) if path else {}
-        return parse_options(kind, {one.name: _given(config, one.name, kept) for one in declared(kind)})
-
-
-def _given(config: pytest.Config, name: str, kept: Mapping[str, object]) -> object:
-    asked = config.getoption(flag_of(name))
-    return asked if asked is not None else kept.get(name, config.getini(f"mme_{name}"))
+        kept = _option_file(config)
+        for one in declared(kind):
+            asked = config.getoption(one.flag)
+            given[one.name] = kept.get(one.name, config.getini(f"mme_{one.name}")) if asked is None else asked
+        return parse_options(kind, given)
 
 
 def given_as(config: pytest.Config, name: str) -> str:
-    """How a user has given an option that has a value: by its flag, else where it is kept and how to empty it."""
-    flag, path = flag_of(name), config.getoption("--config")
+    """How an option that has a value was set, for messages: its flag, else the file, else the ini option."""
+    flag = flag_of(name)
     if config.getoption(flag):
         return flag
-    kept = read_option_file(Path(path), partial(_names, config)) if path else {}
-    return f"{flag}, set in {path}," if name in kept else f"mme_{name}, an ini option (-o mme_{name}= empties it),"
+    if name in _option_file(config):
+        return f"{flag}, set in {config.getoption('--config')},"
+    return f"mme_{name}, an ini option (-o mme_{name}= empties it),"
+
+
+def _option_file(config: pytest.Config) -> Mapping[str, object]:
+    path = config.getoption("--config")
+    return read_option_file(Path(path), partial(_names, config)) if path else {}
 
 
 def _names(config: pytest.Config) -> list[str]:
-    """The names of all options of the suite: those of pytest's options that have an ini twin."""
-    return [name for name in vars(config.option) if _is_ours(config, name)]
-
-
-def _is_ours(config: pytest.Config, name: str) -> bool:
-    try:
-        config.getini(f"mme_{name}")
-    except ValueError:
-        return False
-    return True
+    """The names of all options of the suite: those of pytest's options that have an ini option `mme_NAME`."""
+    names = []
+    for name in vars(config.option):
+        with suppress(ValueError):
+            config.getini(f"mme_{name}")
+            names.append(name)
+    return names
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: Sequence[str]
 ) -> Generator[None, None, None]:
-    """Once all options are known, refuses an unknown one that looks like one of the suite's, and names that."""
+    """Once all options are known, refuses an unknown option that is similar to one of the suite's, and names that."""
     yield
     for argument in parser.parse_known_and_unknown_args(args)[1]:
         flag = argument.partition("=")[0]
@@ -123,7 +123,7 @@ def pytest_load_initial_conftests(
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turns the suite's errors into pytest's way to say that a run cannot start: one message, exit code 4."""
+    """Turns the suite's errors into `pytest.UsageError`: pytest prints the message and exits with 4."""
     try:
         yield
     except EmotionError as error:
@@ -131,13 +131,13 @@ def usage_errors() -> Iterator[None]:
 
 
 def runs_cases(config: pytest.Config) -> bool:
-    """Whether the benchmark's cases are among what pytest was asked to collect; `pytest tests` starts nothing."""
+    """Whether pytest was asked to collect the benchmark's cases; `pytest tests` does not."""
     asked = (_place(config, argument.partition("::")[0]).resolve() for argument in config.args)
     return any(path == CASES or path in CASES.parents for path in asked)
 
 
 def _place(config: pytest.Config, argument: str) -> Path:
-    """What pytest is asked to collect: a path, or with `--pyargs` a package's name, which goes first."""
+    """The path of one of pytest's arguments; with `--pyargs` the argument may be the name of a package or module."""
     if config.option.pyargs:
         try:
             spec = find_spec(argument)
@@ -159,21 +159,21 @@ SHOWING = MappingProxyType(
         "cacheshow": "--cache-show",
     }
 )
-"""pytest's options that show something in place of running cases, by the name that it keeps them under."""
+"""pytest's options that show something instead of running cases: the flag by the name in `config.option`."""
 
 
 def asks(config: pytest.Config) -> bool:
-    """Whether cases are run, so that somebody is asked: pytest may only be shown what it would run, or has."""
+    """Whether the benchmark's cases are run, so that models are asked."""
     return runs_cases(config) and not shows(config)
 
 
 def shows(config: pytest.Config) -> str:
-    """Which option has pytest show something in place of running cases; empty where none does."""
+    """The flag with which pytest shows something instead of running cases; "" if there is none."""
     return next((flag for name, flag in SHOWING.items() if getattr(config.option, name, None)), "")
 
 
 def introduces(config: pytest.Config) -> bool:
-    """Whether to say who is asked: where somebody is, and where the cases are only listed."""
+    """Whether to print which models are used: if cases are run or only listed."""
     return asks(config) or (runs_cases(config) and config.option.collectonly)
 
 
@@ -183,7 +183,11 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def common_folder(config: pytest.Config) -> Path:
-    """A folder that all processes of the run see, for as long as it lasts."""
+    """A temporary folder shared by all processes of the run and deleted at its end.
+
+    Raises:
+        pytest.UsageError: it cannot be created.
+    """
     if is_worker(config):
         return Path(config.workerinput[COMMON])  # type: ignore[attr-defined]
     if COMMON_FOLDER not in config.stash:
@@ -200,10 +204,10 @@ def common_folder(config: pytest.Config) -> Path:
 
 
 def bench_of(config: pytest.Config) -> Bench:
-    """The questions and the respondent, made on first use.
+    """The samples and the model under test, prepared on first use.
 
     Raises:
-        pytest.UsageError: the samples, the selection or the model are not to be had.
+        pytest.UsageError: the samples, the selection or the model cannot be used.
     """
     if BENCH not in config.stash:
         with usage_errors():
@@ -214,13 +218,12 @@ def bench_of(config: pytest.Config) -> Bench:
 
 
 def _local_run(config: pytest.Config) -> LocalRun:
-    """Where models of `hf:` are loaded: in each worker on its own devices, or on a cluster."""
+    """Where hf: models are loaded: in each worker on its own devices, or on a cluster."""
     options, worker = config.stash[OPTIONS], getattr(config, "workerinput", {})
-    processes = worker.get("workercount") or len(config.getoption("tx", None) or ()) or 1
     site = Site(
         folder=common_folder(config),
         worker=int(worker.get("workerid", "gw0").removeprefix("gw")),
-        workers=processes,
+        workers=worker.get("workercount") or len(config.getoption("tx", None) or ()) or 1,
         gpus=options.gpus_per_worker,
         digest=lambda path: Contents(cache_of(config)).digest(path),
         replaceable=is_worker(config),
@@ -240,7 +243,7 @@ def _cluster(config: pytest.Config) -> RayCluster | None:
             f"--engine must be ray, or ray:HOST:PORT of a cluster, got {options.engine}{did_you_mean(name, ['ray'])}"
         )
     if is_worker(config) or config.getoption("tx", None):
-        raise RunError("--engine=ray computes on the nodes of the cluster, not in processes of this machine; omit -n.")
+        raise RunError("--engine=ray runs models on the nodes of the cluster, not in local processes; omit -n.")
     return RayCluster(address, options.gpus_per_worker, partial(cache_of, config))
 
 
@@ -258,7 +261,7 @@ def _limits(config: pytest.Config) -> Limits:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declares the options of samples and model."""
+    """Declares the options of the samples and the model, and `--config`."""
     add_options(parser, TITLE, BenchmarkOptions)
     parser.getgroup(TITLE).addoption(
         "--config", metavar="FILE", help="TOML file of options of the suite; those of the command line take precedence"
@@ -268,7 +271,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Reads the options and makes each task a marker."""
     options = read_options(config, BenchmarkOptions)
-    # NumPy tells a library's developers, of each batch anew
+    # NumPy warns the developers of a library about each batch
     warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
     config.stash[OPTIONS] = replace(options, data=options.data or os.environ.get("MME_EMOTION_DATA"))
     with usage_errors():
@@ -283,7 +286,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Finds the samples and the model before anything is collected, and makes each source a marker."""
+    """Prepares the samples and the model before anything is collected, and makes each source a marker."""
     if not runs_cases(session.config):
         return
     config = session.config
@@ -291,17 +294,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.addinivalue_line("markers", f"{source}: clips from {source}")
     if asks(config):
         cache_of(config)
-
-
-def _open_cache(config: pytest.Config) -> Cache:
-    options = config.stash[OPTIONS]
-    folder = options.cache or user_cache_path("mme-emotion")
-    if options.no_cache:
-        folder = common_folder(config) / "cache"
-    with usage_errors():
-        cache = Cache(folder, int(options.cache_limit * 1e9))
-    config.add_cleanup(cache.close)
-    return cache
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -312,7 +304,7 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[object]) -> N
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """With `-n auto`, a process for each share of the GPUs where the model is loaded here; else xdist's own count."""
+    """The number of processes with `-n auto`: for hf: models one for each `gpus_per_worker` GPUs, else xdist's own."""
     options = read_options(config, BenchmarkOptions)
     if not options.model.startswith("hf:") or "device_map" in dict(options.model_option):
         return None
@@ -322,14 +314,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tells a worker where it finds what all processes of the run share."""
+    """Sends a worker the run's common folder, and the endpoints that cannot be reached."""
     node.workerinput[COMMON] = str(common_folder(node.config))
     node.workerinput[LEFT_OUT] = bench_of(node.config).limits.out() if BENCH in node.config.stash else []
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config) -> Dealing | None:
-    """Deals cases out such that each worker can run far ahead; another `--dist` than xdist's default is respected."""
+    """A scheduler that lets each worker work far ahead; None if `--dist` names another than xdist's default."""
     if not runs_cases(config) or config.getvalue("dist") != "load":
         return None
     workers = config.stash[WORKERS]
@@ -349,18 +341,16 @@ def _tell(config: pytest.Config, node: Node, cases: Sequence[int]) -> None:
 
 
 def deal_of(config: pytest.Config, worker: str) -> Deal:
-    """What a worker of that name is going to be given."""
+    """The cases assigned to the worker of that name."""
     return Deal(common_folder(config) / f"{worker}.cases")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One case for each sample, marked with its task and its source."""
+    """Makes one case of each sample, marked with its task and its source."""
     if "sample" in metafunc.fixturenames and metafunc.definition.path.resolve() == CASES:
-        metafunc.parametrize("sample", [_case(sample) for sample in bench_of(metafunc.config).samples])
-
-
-def _case(sample: Sample) -> "pytest.ParameterSet":  # which pytest 9.0 does not name
-    return pytest.param(sample, id=sample.id, marks=_marks(sample.task.name, sample.source))
+        samples = bench_of(metafunc.config).samples
+        cases = [pytest.param(one, id=one.id, marks=_marks(one.task.name, one.source)) for one in samples]
+        metafunc.parametrize("sample", cases)
 
 
 @cache
@@ -369,14 +359,24 @@ def _marks(*names: str) -> tuple[pytest.MarkDecorator, ...]:
 
 
 def cache_of(config: pytest.Config) -> Cache:
-    """What has been decoded and answered before."""
+    """The cache of decoded clips and replies, opened on first use.
+
+    Raises:
+        pytest.UsageError: its folder cannot be used.
+    """
     if CACHE not in config.stash:
-        config.stash[CACHE] = _open_cache(config)
+        options = config.stash[OPTIONS]
+        folder = options.cache or user_cache_path("mme-emotion")
+        if options.no_cache:
+            folder = common_folder(config) / "cache"
+        with usage_errors():
+            cache = config.stash[CACHE] = Cache(folder, int(options.cache_limit * 1e9))
+        config.add_cleanup(cache.close)
     return config.stash[CACHE]
 
 
 def reader_of(config: pytest.Config) -> ClipReader:
-    """Frames and sound of clips; one reader for all, so that a clip is read once for model and judge."""
+    """The reader of clips, shared so that each clip is read once for the model and the judge."""
     if READER not in config.stash:
         options = config.stash[OPTIONS]
         config.stash[READER] = ClipReader(
@@ -386,7 +386,7 @@ def reader_of(config: pytest.Config) -> ClipReader:
 
 
 def cached(config: pytest.Config, model: Model, role: str) -> CachedModel:
-    """The model behind the cache; one without limits of its own is asked no more often at once than is allowed."""
+    """The model behind the cache. A model without connections gets at most the allowed number of requests at once."""
     if isinstance(model, Connected):
         return CachedModel(model, cache_of(config), role=role.partition(" ")[0])
     gate = asyncio.Semaphore(bench_of(config).limits.window())
@@ -399,7 +399,7 @@ def cached(config: pytest.Config, model: Model, role: str) -> CachedModel:
 
 
 def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Respondent:
-    """Whoever is under test, ready to be asked; `behind` puts a model of that role behind whatever asks it."""
+    """The model under test as a respondent; `behind(model, role)` wraps a model before it is asked."""
     bench = bench_of(config)
     if not isinstance(bench.respondent, (Model, Watcher)):
         return bench.respondent
@@ -417,5 +417,5 @@ def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) 
 
 @pytest.fixture(scope="session")
 def model(pytestconfig: pytest.Config) -> Respondent:
-    """Whoever is under test."""
+    """The model under test."""
     return respondent_of(pytestconfig, partial(cached, pytestconfig))

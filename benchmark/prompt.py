@@ -1,4 +1,4 @@
-"""What a model is sent, and the wording of it."""
+"""What a model is sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ Modality = Literal["video", "audio", "clip"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """All that a model is sent; has no field that could carry an id, a path, an audio clue or a target.
+    """Everything that a model is sent. No field could carry an id, a path, an audio clue or a target.
 
     Attributes:
-        text: the request in words: what the user says last.
-        frames: still pictures in order of time; read from disk when somebody looks at them.
-        sound: what is heard.
-        video: the whole clip as mp4 without metadata, for models that take one.
-        turns: what was said before it, in a dialogue.
-        repeat: how often the same has been asked before; not sent, but a kept reply to one is none to the other.
+        text: the question: the last message of the user.
+        frames: still pictures in order of time; read from disk on first use.
+        sound: the clip's sound.
+        video: the whole clip as an mp4 file without metadata, for models that take one.
+        turns: the messages before the question, in a dialogue.
+        repeat: how often the same prompt was asked before; not sent, but each repeat has its own cached reply.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""The samples of a run and the model under test: their options, and what is made of them."""
+"""The options of the samples and the model under test, and the setup of a run from them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ Modalities = Annotated[tuple[Literal["video", "audio"], ...], BeforeValidator(sp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOptions:
-    """The samples, and the model under test."""
+    """The options of the samples and the model under test."""
 
     model: str = option(
         "signal", "SPEC", "model under test: a catalogued name, openai:NAME, hf:FOLDER_OR_ID, answers:FILE, signal,"
@@ -68,7 +68,7 @@ class BenchmarkOptions:
     estimate: bool = option(
         default=False,
         metavar="",
-        text="print what the run would ask and cost, then stop; sends nothing and needs no key",
+        text="print the requests and the cost of the run, then stop; sends nothing and needs no key",
     )
     frames: Annotated[int, Field(ge=1)] = option(10, "N", "maximum number of frames that the model sees (default: 10)")
     fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
@@ -85,7 +85,7 @@ class BenchmarkOptions:
         "limits on a clip: sound_seconds=300 (longer sound is cut), megapixels=9 of a picture, decoded_gb=32 of decoded"
         " pictures, request_mb=32 of a request (default: the provider's limit)",
     )
-    modalities: Modalities = option((), "LIST", "what the model is sent: video,audio (default: all that it takes)")
+    modalities: Modalities = option((), "LIST", "what the model is sent: video,audio (default: all that it accepts)")
     decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "decoder for frames: pyav or decord (default: pyav)")
     prompts: Path | None = option(
         None, "DIR", "folder of prompt templates, which replace the built-in ones of the same name"
@@ -101,7 +101,7 @@ class BenchmarkOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The samples of this run and the model under test, ready to start; `asks` is whether any request will be sent."""
+    """The model under test, ready to start, and the `samples` selected for it; `asks` if any request will be sent."""
 
     options: BenchmarkOptions
     suite: Suite
@@ -114,10 +114,10 @@ class Bench:
     asks: bool = True
 
     def check_engine(self) -> None:
-        """Refuses an engine that no model would use.
+        """Checks that a given `--engine` is used.
 
         Raises:
-            RunError: no model of the run is loaded by the suite.
+            RunError: the run has no model that the suite loads.
         """
         if self.options.engine is not None and self.local.is_empty:
             raise RunError(
@@ -126,11 +126,11 @@ class Bench:
 
 
 def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks: bool = True) -> Bench:
-    """The samples and the respondent that the options name; if nothing `asks`, no key is needed.
+    """The samples and the model under test that the options name; unless the run `asks`, no key is needed.
 
     Raises:
-        RunError: the samples, the selection or the model cannot be used, or the model takes nothing of what it would be
-            sent.
+        DataError: the samples cannot be read.
+        RunError: the selection or the model cannot be used, or the model accepts none of the given modalities.
     """
     suite = find_suite(options.suite)
     dataset = read_samples(options.data or "demo", suite)
@@ -165,11 +165,11 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
 
 
 def _check_modalities(options: BenchmarkOptions, model: Model | Watcher) -> None:
-    """Refuses a model that takes nothing of what it would be sent: every sample would fail."""
+    """Refuses a model that accepts none of the modalities: every sample would fail."""
     if model.modalities.isdisjoint(options.modalities):
-        takes = ",".join(sorted(model.modalities & {"video", "audio"}))
+        accepted = ",".join(sorted(model.modalities & {"video", "audio"}))
         asked = ",".join(options.modalities)
         raise RunError(
-            f"{options.model} takes {takes} only, but --modalities is {asked}; use --modalities={takes}, or a model"
-            f" that takes {asked}."
+            f"{options.model} accepts {accepted} only, but --modalities is {asked}; use --modalities={accepted}, or a"
+            f" model that accepts {asked}."
         )

@@ -1,7 +1,7 @@
-"""A suite: a benchmark's tasks as data, and where its questions are read from.
+"""A suite: a benchmark's tasks, and how its questions are read.
 
-A folder with a `suite.toml` and a `question.txt`, here (`benchmark/suites/`) or in a package that declares an entry
-point of the group `mme_emotion.suites`, whose value is the package that is the folder:
+A suite is a folder with a `suite.toml` and a `question.txt`, in `benchmark/suites/` or in a package of another project.
+Such a project declares the package as an entry point of the group `mme_emotion.suites`:
 
     [project.entry-points."mme_emotion.suites"]
     my-suite = "my_package.my_suite"
@@ -17,32 +17,32 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import RunError
-from benchmark.task import Task, leading_task, spelling
+from benchmark.task import Task, spelling
 
 DEFAULT = "mme-emotion"
 GROUP = "mme_emotion.suites"
 OVERALL = "overall"
-"""The place of scores over all tasks; no task may have this name."""
+"""The key of the scores over all tasks; no task may have this name."""
 
 _HERE = Path(__file__).parent / "suites"
 
 
 class Suite(BaseModel):
-    """What `suite.toml` states.
+    """The contents of `suite.toml`.
 
     Attributes:
-        name: as `--suite` takes it.
-        title: as readers know it.
+        name: the value of `--suite`.
+        title: its name in reports.
         task: the tasks, in the order in which they are shown.
-        reader: `MODULE:FUNCTION` that reads a folder of the suite's own layout (benchmark/data/dataset.py says how it
-            is called); empty where the data is only a table of samples.
-        layout: what such a folder looks like, for the message that nothing was found.
+        reader: `MODULE:FUNCTION` that reads a folder of the suite's own layout (`read_samples` says how it is called);
+            empty if the data is only a table of samples.
+        layout: what such a folder looks like, for the message that no questions were found.
         published: the file with published scores: `models` by name, each with `overall` and `tasks`, each a mapping
             from measure to fraction; `samples` by task.
-        demo: the folder of samples that `--data=demo` means.
+        demo: the folder of samples that `--data=demo` reads, relative to `home`.
         home: the suite's folder.
     """
 
@@ -67,37 +67,29 @@ class Suite(BaseModel):
         return {spelling(task.name): task for task in self.task}
 
     def task_named(self, name: str) -> Task | None:
-        """The task of that name, in any spelling."""
+        """The task of that name, in any spelling; None if there is none."""
         return self._spellings.get(spelling(name))
 
-    def leading_task(self, stem: str) -> Task | None:
-        """The task with whose name a file's name begins."""
-        return leading_task(stem, self.task)
-
     def task_around(self, path: str) -> Task | None:
-        """The task after which the innermost folder of a path is named."""
+        """The task that the innermost folder of a path with a task's name is named after; None if there is none."""
         folders = reversed(path.split("/")[:-1])
         return next((task for folder in folders if (task := self.task_named(folder))), None)
 
     @property
     def demo_folder(self) -> Path | None:
-        """Where the samples of `--data=demo` lie."""
+        """The folder of samples that `--data=demo` reads; None if the suite has no demo."""
         return self.home.joinpath(self.demo).resolve() if self.demo else None
 
     def read_published(self) -> Mapping[str, Any]:
-        """The published scores; without models where the suite has none."""
+        """The published scores; without models if the suite has none."""
         if self.published is None:
             return {"models": {}, "samples": {}, "doubtful": []}
-        return _read_json(self.home / self.published)
-
-
-@cache
-def _read_json(path: Path) -> Mapping[str, Any]:
-    return TypeAdapter(Mapping[str, Any]).validate_python(json.loads(path.read_text("utf-8")))
+        published: Mapping[str, Any] = json.loads((self.home / self.published).read_text("utf-8"))
+        return published
 
 
 def suite_names() -> Sequence[str]:
-    """The names that `--suite` takes, those of other packages among them."""
+    """The values of `--suite`, including the suites of other packages."""
     ours = [path.parent.name.replace("_", "-") for path in sorted(_HERE.glob("*/suite.toml"))]
     return [*ours, *sorted(point.name for point in entry_points(group=GROUP))]
 
@@ -107,7 +99,7 @@ def find_suite(name: str = DEFAULT) -> Suite:
     """The suite of that name.
 
     Raises:
-        RunError: there is none, or its `suite.toml` is malformed.
+        RunError: there is no such suite, or its `suite.toml` is malformed.
     """
     home = _HERE / name.replace("-", "_")
     if name.replace("_", "-") in suite_names() and (home / "suite.toml").is_file():
@@ -115,16 +107,16 @@ def find_suite(name: str = DEFAULT) -> Suite:
     for point in entry_points(group=GROUP, name=name):
         suite = read_suite(_folder_of(point.value, name))
         if suite.name != name:
-            raise RunError(f"The suite {suite.home} calls itself {suite.name}, and its package {name}: use one name.")
+            raise RunError(f"{suite.home} names the suite {suite.name}, its entry point {name}: use one name for both.")
         return suite
     raise RunError(f"--suite={name} is unknown; the suites are {', '.join(suite_names())}.")
 
 
 def suite_of(provenance: Mapping[str, Any]) -> Suite:
-    """The suite of a run; versions that knew only one kept no name.
+    """The suite of a run; runs of older versions, which had only one suite, do not name it.
 
     Raises:
-        RunError: it is not installed here.
+        RunError: the suite is not installed here.
     """
     return find_suite(str(provenance.get("suite") or DEFAULT))
 
@@ -133,14 +125,14 @@ def _folder_of(package: str, name: str) -> Path:
     try:
         return Path(str(import_module(package).__file__)).parent
     except ImportError as error:
-        raise RunError(f"--suite={name}: its package {package} cannot be imported ({error}).") from error
+        raise RunError(f"--suite={name}: cannot import its package {package} ({error}).") from error
 
 
 def read_suite(home: Path) -> Suite:
     """The suite in a folder.
 
     Raises:
-        RunError: `suite.toml` is missing or malformed; says where.
+        RunError: `suite.toml` is missing or malformed; names the key.
     """
     path = home / "suite.toml"
     try:
@@ -148,13 +140,11 @@ def read_suite(home: Path) -> Suite:
         tasks = [{**task, "place": place} for place, task in enumerate(stated.get("task", ()))]
         suite = Suite.model_validate({**stated, "task": tasks, "home": home})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RunError(f"The suite {path} cannot be read ({error}).") from error
+        raise RunError(f"Cannot read the suite {path} ({error}).") from error
     except (ValidationError, TypeError) as error:
         where = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("task",), "msg": "must be tables"}
         raise RunError(f"The suite {path} is malformed: {'.'.join(map(str, where['loc']))}: {where['msg']}.") from error
     names = [task.name for task in suite.task]
     if len({*names, OVERALL}) <= len(names):
-        raise RunError(
-            f"The suite {path} is malformed: each task needs a name of its own, and none may be `{OVERALL}`."
-        )
+        raise RunError(f"The suite {path} is malformed: task names must differ, and none may be `{OVERALL}`.")
     return suite

@@ -17,8 +17,8 @@ class Task:
         subject: what is asked for, as a noun: emotion, sentiment, intent.
         question: the wording of the question.
         metric: how answers are scored: a module of `evaluators.metrics`, or `python:MODULE:ATTR`.
-        separator: what stands between several labels in the data, or None where there is only one label.
-        place: its position in the suite.
+        separator: what separates several labels in the data; None if each sample has one label.
+        place: its position in the suite, from 0.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Task:
         return self.separator is not None
 
     def targets(self, label: str) -> tuple[str, ...]:
-        """The labels in the data's `label`, in its order: `"anger,disgust"` is two only where a comma separates."""
+        """The labels in the data's `label`, in order: `"anger,disgust"` is two labels if the separator is a comma."""
         parts = label.split(self.separator) if self.separator else [label]
         return tuple(part.strip() for part in parts)
 
@@ -45,7 +45,7 @@ class Task:
 
 
 def spelling(name: str) -> str:
-    """The name as all its spellings are compared."""
+    """The form of a name in which all its spellings are equal."""
     return name.strip().lower().replace("_", "-")
 
 
@@ -55,13 +55,13 @@ def task_named(name: str, tasks: Iterable[Task]) -> Task | None:
 
 
 def leading_task(stem: str, tasks: Iterable[Task]) -> Task | None:
-    """The task with whose name a file's name begins: `ER_Lab_qwen2_audio_clues`."""
+    """The task whose name a file's name begins with, as ER-Lab for `ER_Lab_qwen2_audio_clues`."""
     words = f"{spelling(stem)}-"
     return next((task for task in tasks if words.startswith(f"{spelling(task.name)}-")), None)
 
 
 class Turn(NamedTuple):
-    """What one speaker says: `user`, `assistant` (whoever is under test) or `system`."""
+    """A message of a dialogue, by `user`, `assistant` (the model under test) or `system`."""
 
     speaker: Literal["user", "assistant", "system"]
     text: str
@@ -73,15 +73,15 @@ class Sample:
 
     Attributes:
         id: short, unique in the data set and the same on every machine, e.g. `SA/MELD/test_dia100_utt0`.
-        task: the task that it belongs to.
-        clip: the recording; its file need not exist, and the case is then an error. None where there is only text.
-        turns: what is said before the question: a dialogue, a scenario; empty where there is only a clip.
-        label_set: the candidates, in the order in which they are shown; empty where any answer may be given.
-        targets: the true label(s).
-        source: the corpus, e.g. `MELD`; "unknown" where the data does not say.
-        recording: what the clip was cut from; samples that share it are not independent of each other.
-        video_id: the id that the data file gives, by which answers produced elsewhere are found.
-        audio_clue: what is heard, for the judge only; None where nobody has said.
+        task: its task.
+        clip: the recording, or None if there is only text. Its file may be missing; the case is then an error.
+        turns: the messages before the question, such as a dialogue; empty if there is only a clip.
+        label_set: the candidate labels, in the order in which they are shown; empty if any answer is allowed.
+        targets: the true label or labels.
+        source: the corpus, e.g. `MELD`; "unknown" if the data does not name it.
+        recording: what the clip was cut from; samples of one recording are not independent of each other.
+        video_id: the clip's id in the data file, by which answers produced elsewhere are matched.
+        audio_clue: a description of the sound, for the judge only; None if there is none.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Text and JSON as the files of people and programs hold them, made fit for use."""
+"""Reads text and JSON from foreign files, and cleans them up."""
 
 import difflib
 import json
@@ -16,42 +16,42 @@ _POINTER = "version https://git-lfs.github.com/spec/v1"
 _PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 LONGEST_NAME = 200
-"""Characters of a model's name that are told."""
+"""How many characters of a model's name are shown."""
 
 QUOTED = 100
-"""Characters of a file's words that a sentence quotes."""
+"""How many characters of a file's text a message quotes."""
 
 SEATS = " + "
-"""What stands between the names of a panel's judges, and in no name."""
+"""The separator between the names of a panel's judges; no name contains it."""
 
 _SMALL = 1024
-"""Bytes: no clip is smaller, and no pointer of Git LFS larger."""
+"""Bytes: no clip is smaller, and no Git LFS pointer larger."""
 
 
 def storable(text: str) -> str:
-    """The text with lone surrogates replaced: halves of a character, which JSON may carry and UTF-8 may not."""
+    """The text with lone surrogates replaced: JSON can contain these halves of a character, UTF-8 cannot."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def one_line(text: str, most: int) -> str:
-    """The text on one line of so many characters at most, without what would steer a terminal."""
+    """The text on one line of at most `most` characters, without commands to a terminal."""
     plain = "".join(sign if sign.isprintable() else " " for sign in storable(text[: 20 * most]))
     return printable(" ".join(plain.split()))[:most]
 
 
 def similar(name: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> list[str]:
-    """The known names most like this one, whatever their case, at most so many; empty if none is like it."""
+    """The known names most similar to this one, ignoring case, at most `most` of them; empty if none is similar."""
     folded = {other.casefold(): other for other in known}
     return [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=most, cutoff=cutoff)]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: `; did you mean NAME?`, or nothing if no known name is like it."""
+    """The end of a message about an unknown name: `; did you mean NAME?`, or "" if no known name is similar."""
     return "".join(f"; did you mean {other}?" for other in similar(name, known))
 
 
 def mended(value: object) -> object:
-    """A value of JSON or of a table, half characters replaced; `NaN` is None: it says that nothing is there."""
+    """A value of JSON or of a table with lone surrogates replaced; NaN and infinities, which mark gaps, become None."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, list):
@@ -62,60 +62,56 @@ def mended(value: object) -> object:
 
 
 def parse_json(text: str) -> object:
-    """What a JSON text says, `mended`.
+    """The value of a JSON text, cleaned up as by `mended`.
 
     Raises:
-        DataError: it is no JSON; the text does not name the file.
+        DataError: the text is not valid JSON; the message does not name the file.
     """
     try:
-        value = json.loads(text, parse_constant=_constant)
+        value = json.loads(text, parse_constant=lambda _: None)
         return mended(value) if _HALF.search(text) else value
     except (ValueError, RecursionError) as error:
-        raise DataError(f"is no JSON ({error})") from error
-
-
-def _constant(name: str) -> None:  # noqa: ARG001  NaN and the infinities say nothing
-    return None
+        raise DataError(f"is not valid JSON ({error})") from error
 
 
 def read_text(path: Path) -> str:
-    """A data file that is not empty, with or without a byte-order mark; half characters are replaced.
+    r"""The text of a data file, without its byte-order mark, with `\n` as line end, and with lone surrogates replaced.
 
     Raises:
-        DataError: it cannot be read, is empty, or is something else under this name; the text does not name the file.
+        DataError: the file cannot be read, is empty, is not UTF-8, or is another kind of file, such as a web page; the
+            message does not name the file.
     """
     try:
         text = storable(read_whole(path).decode("utf-8-sig", "surrogatepass"))
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise DataError(f"is not UTF-8 ({error})") from error
     if not text.strip():
         raise DataError("is empty")
     if disguise := _disguise(text, "a data file"):
         raise DataError(disguise)
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 NOT_REGULAR = -1
-"""In place of the size of a pipe, a device or a socket: to open it may never end."""
+"""The `size_of` a pipe, a device or a socket, which may block whoever opens it."""
 
 
 def size_of(state: os.stat_result) -> int:
-    """The size in bytes of a file, or `NOT_REGULAR`."""
+    """The size of a file in bytes, or `NOT_REGULAR`."""
     return NOT_REGULAR if strange(state) else state.st_size
 
 
 def clip_flaw(path: Path, size: int) -> str:
-    """Why a clip of so many bytes cannot be used; empty where its size is no reason to look, or it seems to be one."""
+    """Why a clip of `size` bytes cannot be used; "" if no reason is seen. Only small files are opened."""
     if size == NOT_REGULAR:
-        return "is no regular file"
+        return "is not a regular file"
     if not size:
         return "is empty"
     return clip_disguise(path) if size < _SMALL else ""
 
 
 def clip_disguise(path: Path) -> str:
-    """What lies there in place of a clip, and what to do; empty where that is not known."""
+    """What the file is instead of a clip, and what to do; "" if it is not a known kind of such a file."""
     try:
         with path.open("rb") as file:
             head = file.read(_SMALL)
@@ -125,6 +121,7 @@ def clip_disguise(path: Path) -> str:
 
 
 def _disguise(text: str, wanted: str) -> str:
+    """Which known kind of file the text is instead of the wanted one, by its first characters; "" if none."""
     start = text[:_SMALL].lstrip()
     if start.startswith(_POINTER):
         return f"is a Git LFS pointer, not {wanted}: run `git lfs pull`"

@@ -1,14 +1,14 @@
-"""Telling what a model thought from what it answered, where both stand in one text.
+"""Separates a model's thoughts from its answer, if one text contains both.
 
 <think>The brows are drawn. The voice is loud.</think>anger
 The brows are drawn. The voice is loud.</think>anger             the chat template has opened the block
 <think>The brows are drawn. The voi                              the reply was cut off
-<|channel|>analysis<|message|>…<|end|>…<|channel|>final<|message|>anger     gpt-oss, where no server reads it
+<|channel|>analysis<|message|>…<|end|>…<|channel|>final<|message|>anger     gpt-oss, if the server does not parse it
 """
 
 import re
 
-# the words of DeepSeek, Qwen, Audio-Reasoner and R1-Omni; of others like them; Seed-OSS; Magistral; Kimi-VL; Sky-T1
+# the marks of DeepSeek, Qwen, Audio-Reasoner and R1-Omni; similar ones; Seed-OSS; Magistral; Kimi-VL; Sky-T1
 _MARK = re.compile(
     r"<(?P<ends>\s*/)?\s*(?:seed:)?(?P<name>think|thinking|thoughts?|reasoning)\s*>"
     r"|\[(?P<stops>/)?THINK\]"
@@ -21,33 +21,28 @@ _CHANNEL = re.compile(
     r"(?P<words>(?:(?!<\|(?:start|channel|end|return|call)\|>).)*)",
     re.DOTALL,
 )
-_ANSWERS = "final"
 
 
 def split_thoughts(text: str) -> tuple[str | None, str]:
-    """The thoughts and the answer of a text; None and the text as it is where it marks no thoughts.
+    """The thoughts and the answer of a text; None and the unchanged text if it marks no thoughts.
 
-    A block that is not ended goes to the end of the text; before an end without a beginning all is thought. Marks of
-    another name within a block are part of it.
+    A block without an end extends to the end of the text. All text before an end without a start is thought. Marks of
+    another name inside a block are part of it.
     """
-    if channels := list(_CHANNEL.finditer(text)):
-        parts: dict[bool, list[str]] = {True: [], False: []}
-        for channel in channels:
-            parts[channel["name"] == _ANSWERS].append(channel["words"])
-        return _joined(parts[False]), _joined(parts[True])
     thought: list[str] = []
     said: list[str] = []
+    if channels := list(_CHANNEL.finditer(text)):
+        for channel in channels:
+            (said if channel["name"] == "final" else thought).append(channel["words"])
+        return _joined(thought), _joined(said)
     at, inside = 0, None
     for mark in _MARK.finditer(text):
         ends, name = any(mark[kind] for kind in ("ends", "stops", "closes", "over")), (mark["name"] or "").lower()
-        before = text[at : mark.start()]
         if inside is not None and name != inside:
             continue
-        if ends:
-            thought += [before] if inside is not None else [*said, before]
-            said = said if inside is not None else []
-        else:
-            (thought if inside is not None else said).append(before)
+        (thought if inside is not None else said).append(text[at : mark.start()])
+        if ends and inside is None:
+            thought, said = thought + said, []
         at, inside = mark.end(), None if ends else name
     if not at:
         return None, text

@@ -1,36 +1,36 @@
 """What requests cost in tokens, time and money."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 TOKENS = ("input_tokens", "cached_tokens", "audio_tokens", "output_tokens", "thought_tokens")
 """The fields of a `Usage` that count tokens."""
 
-
 MOST = 10**9
-"""Tokens: no request has more, whatever a server says."""
+"""The largest number of tokens that is believed of a request."""
 
 MOST_USD = 10**6
-"""No request costs more, whatever a server says."""
+"""The highest cost that is believed of a request."""
 
 
-def count_of(told: object) -> int | None:
-    """A count as others tell it; None for what is none, or cannot be one."""
-    if isinstance(told, float) and told.is_integer() and abs(told) <= MOST:
-        told = int(told)
-    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST else None
+def count_of(value: object) -> int | None:
+    """The value as a count of tokens; None if it is not a whole number from 0 to `MOST`."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MOST:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What one or several requests took; None is unknown, never zero.
+    """What one or several requests cost. None means unknown, never zero.
 
     Attributes:
-        requests: how many were sent; a reply from the cache counts none.
+        requests: the number of requests sent; a reply from the cache counts as 0.
         input_tokens: tokens sent.
-        cached_tokens: those of them that the provider had in a cache of its own, and bills for less.
-        audio_tokens: those of them that stand for sound.
-        output_tokens: tokens received, thoughts included, whether the provider counts them among these or beside them.
-        thought_tokens: those of them that are thoughts.
+        cached_tokens: those of the input tokens that the provider took from its own cache and bills for less.
+        audio_tokens: those of the input tokens that stand for sound.
+        output_tokens: tokens received, including thoughts, even if the provider counts these separately.
+        thought_tokens: those of the output tokens that are thoughts.
         seconds: wall time, summed over requests.
         cost_usd: what the provider bills.
     """
@@ -45,22 +45,13 @@ class Usage:
     cost_usd: float | None = None
 
     def __add__(self, other: "Usage") -> "Usage":
-        """The sum; a figure is unknown where a part that sent requests does not know it."""
+        """The sum. A figure is None if either part does not know it, unless that part is an empty `Usage`."""
         if self == Usage():
             return other
         if other == Usage():
             return self
-        return Usage(
-            requests=self.requests + other.requests,
-            input_tokens=_sum(self.input_tokens, other.input_tokens),
-            cached_tokens=_sum(self.cached_tokens, other.cached_tokens),
-            audio_tokens=_sum(self.audio_tokens, other.audio_tokens),
-            output_tokens=_sum(self.output_tokens, other.output_tokens),
-            thought_tokens=_sum(self.thought_tokens, other.thought_tokens),
-            seconds=self.seconds + other.seconds,
-            cost_usd=None if self.cost_usd is None or other.cost_usd is None else self.cost_usd + other.cost_usd,
-        )
-
-
-def _sum(left: int | None, right: int | None) -> int | None:
-    return None if left is None or right is None else left + right
+        sums: dict[str, Any] = {}
+        for name in (field.name for field in fields(self)):
+            left, right = getattr(self, name), getattr(other, name)
+            sums[name] = None if left is None or right is None else left + right
+        return Usage(**sums)

@@ -1,1 +1,1 @@
-"""Samples: read from a folder, a table or the hub, checked, selected."""
+"""Samples: read from a folder, a table or the hub, checked and selected."""

@@ -1,4 +1,4 @@
-"""Where the clips of a folder lie, however they are nested or packed."""
+"""Finds the clips of a folder, in any subfolder or zip file."""
 
 import os
 from collections import defaultdict
@@ -11,13 +11,13 @@ from benchmark.data.download import unpack
 from benchmark.data.rows import inner_id, slashed
 from benchmark.errors import DataError
 from benchmark.suite import Suite
-from benchmark.task import Task
+from benchmark.task import Task, leading_task
 from benchmark.text import NOT_REGULAR, clip_flaw, size_of
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A clip that a question is about; `place` is where its layout puts it, as a path from the folder."""
+    """A clip that a question is about; `place` is its path from the folder according to the layout."""
 
     task: Task
     video_id: str
@@ -31,16 +31,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a clip is, or should be, and why it cannot be used; `flaw` is empty where it can."""
+    """The path where a clip is, or should be, and why it cannot be used; `flaw` is empty if it can."""
 
     path: Path
     flaw: str
 
 
 def list_files(root: Path) -> Mapping[str, int]:
-    """The size in bytes of every file below the folder, by its path from there; `NOT_REGULAR` of pipes and the like.
+    """The `size_of` every file below the folder, by its path from there.
 
-    Hidden ones are passed over; links are followed, but into no folder twice.
+    Hidden files and folders are skipped. Links are followed, but a folder is never entered by a second link.
 
     Raises:
         DataError: a folder cannot be read.
@@ -53,26 +53,27 @@ def list_files(root: Path) -> Mapping[str, int]:
             with os.scandir(root / prefix) as children:
                 seen = [child for child in children if not child.name.startswith(".")]
         except OSError as error:
-            raise DataError(f"The folder {root / prefix} cannot be read ({error.strerror}).") from error
+            raise DataError(f"Cannot read the folder {root / prefix} ({error.strerror}).") from error
         for child in seen:
             if not child.is_dir():
-                with suppress(FileNotFoundError):  # a link that leads nowhere
+                with suppress(FileNotFoundError):  # a link to nothing
                     sizes[prefix + child.name] = size_of(child.stat())
-            elif not child.is_symlink() or _is_new(child.path, followed):
-                left.append(f"{prefix}{child.name}/")
+                continue
+            if child.is_symlink():
+                if (real := os.path.realpath(child.path)) in followed:
+                    continue
+                followed.add(real)
+            left.append(f"{prefix}{child.name}/")
     return sizes
-
-
-def _is_new(link: str, followed: set[str]) -> bool:
-    before = len(followed)
-    followed.add(os.path.realpath(link))
-    return len(followed) > before
 
 
 def find_clips(
     root: Path, wanted: Sequence[Wanted], files: Mapping[str, int], suite: Suite, problems: list[str]
 ) -> Sequence[Found]:
-    """Where each clip is; zip files of tasks that lack some are unpacked first, their faults added to the problems."""
+    """Where each clip is.
+
+    If a task lacks clips, its zip files are unpacked first. What is wrong with these is added to the problems.
+    """
     found = _find(root, wanted, files, suite)
     lacking = {clip.task for clip, place in zip(wanted, found, strict=True) if place.flaw}
     if lacking and _unpack(root, files, lacking, suite, problems):
@@ -86,54 +87,53 @@ def _find(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int], suite:
         by_name[_spelt(path).rpartition("/")[2]].append(path)
     found = []
     for clip in wanted:
-        distances = {namesake: _distance(clip, namesake, suite) for namesake in by_name.get(_spelt(clip.name), ())}
-        found.append(_locate(root, clip, files, distances))
+        near = [clip.place] if clip.place in files else _nearest(clip, by_name.get(_spelt(clip.name), ()), suite)
+        if len(near) == 1:
+            path = near[0]
+            flaw = clip_flaw(root / path, files[path])
+        else:
+            path = clip.place
+            flaw = f"is not there; it could be any of {', '.join(near)}" if near else "is not there"
+        found.append(Found(root / path, f"{path} {flaw}" if flaw else ""))
     return found
 
 
 def _spelt(path: str) -> str:
-    """The path as it is compared: Windows leaves backslashes within names, and cameras write `.MP4`."""
+    """The path in the form in which paths are compared: with slashes, and the extension in lower case."""
     stem, dot, suffix = slashed(path).rpartition(".")
     return f"{stem}{dot}{suffix.lower()}" if dot and "/" not in suffix else slashed(path)
-
-
-def _locate(root: Path, clip: Wanted, files: Mapping[str, int], distances: Mapping[str, tuple[int, bool]]) -> Found:
-    path = clip.place
-    if path not in files:
-        nearest = min(distances.values(), default=_ELSEWHERE)
-        near = sorted(namesake for namesake, distance in distances.items() if distance == nearest < _ELSEWHERE)
-        if len(near) != 1:
-            return Found(
-                root / path, f"{path} is not there" + (f"; it could be any of {', '.join(near)}" if near else "")
-            )
-        (path,) = near
-    flaw = clip_flaw(root / path, files[path])
-    return Found(root / path, f"{path} {flaw}" if flaw else "")
 
 
 _ELSEWHERE = (4, False)
 
 
-def _distance(clip: Wanted, namesake: str, suite: Suite) -> tuple[int, bool]:
-    """How far from its place a file of the clip's name lies, and whether its name is spelt otherwise.
+def _nearest(clip: Wanted, namesakes: Iterable[str], suite: Suite) -> list[str]:
+    """The files of the clip's name that are nearest to its place; empty if all are in folders of other tasks."""
+    distances = {namesake: _distance(clip, namesake, suite) for namesake in namesakes}
+    nearest = min(distances.values(), default=_ELSEWHERE)
+    return sorted(namesake for namesake, distance in distances.items() if distance == nearest < _ELSEWHERE)
 
-    It is 0 and 1 within the clip's task, and `_ELSEWHERE` within another's.
+
+def _distance(clip: Wanted, namesake: str, suite: Suite) -> tuple[int, bool]:
+    """How far a file of the clip's name is from its place, and whether its name is spelt differently.
+
+    The distance is 0 or 1 in the folder of the clip's task, and `_ELSEWHERE` in that of another task.
     """
     inner, path = _spelt(inner_id(clip.task, clip.video_id)), _spelt(namesake)
     ends, otherwise = f"/{path}".endswith(f"/{inner}"), not namesake.endswith(clip.name)
     task = suite.task_around(path)
     if task == clip.task:
         return 0 if ends else 1, otherwise
-    if ends and "/" in inner:  # its corpus's folder vouches for it, whichever task that belongs to
+    if ends and "/" in inner:  # the folder of the corpus matches too, so it may be in any task's folder
         return 2, otherwise
     return (3, otherwise) if task is None else _ELSEWHERE
 
 
 def _unpack(root: Path, files: Mapping[str, int], lacking: Set[Task], suite: Suite, problems: list[str]) -> bool:
-    """Unpacks the zip files that may hold clips of the tasks; says whether there is anything new."""
+    """Unpacks the zip files that may contain clips of the tasks; returns whether there are new files."""
     unpacked = False
     for archive in (file for file in files if file.lower().endswith(".zip") and files[file] != NOT_REGULAR):
-        task = suite.leading_task(_stem(archive).rpartition("/")[2]) or suite.task_around(archive)
+        task = leading_task(_stem(archive).rpartition("/")[2], suite.task) or suite.task_around(archive)
         target = _target(archive, files)
         if target is None or (root / target).exists() or not (task is None or task in lacking):
             continue
@@ -146,7 +146,7 @@ def _unpack(root: Path, files: Mapping[str, int], lacking: Set[Task], suite: Sui
 
 
 def _target(archive: str, files: Iterable[str]) -> str | None:
-    """Where a zip file goes: a folder of its stem, or one beside the questions there; None where clips are already."""
+    """The folder to unpack a zip file to: named as the zip file, or inside that if it has only questions; else None."""
     stem = _stem(archive)
     inside = [file for file in files if file.startswith(f"{stem}/")]
     if not all(file.lower().endswith((".json", ".zip")) for file in inside):

@@ -1,4 +1,4 @@
-"""The samples, from wherever the user keeps them, and all that is wrong with them."""
+"""The samples of a folder, a file or the hub, or a list of everything that is wrong with them."""
 
 import json
 import os
@@ -19,19 +19,19 @@ from benchmark.task import Sample
 from benchmark.text import storable
 
 MOST_PROBLEMS = 50
-"""How many problems one message lists."""
+"""How many problems an error lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """What there is to ask.
+    """All samples of a data set.
 
     Attributes:
-        samples: in the data's order, each with an id of its own.
+        samples: in the data's order, with unique ids.
         missing: why a sample's clip cannot be used, by sample id; these samples are among `samples`.
-        name: what reports call it.
+        name: its name in reports.
         fingerprint: a hash of ids, targets and label sets, not of the clips; equal for both layouts of the benchmark.
-        folder: below which the clips lie; those of a user's own file may lie elsewhere.
+        folder: the folder that contains the clips; those of a user's own file may lie elsewhere.
     """
 
     samples: tuple[Sample, ...]
@@ -41,7 +41,7 @@ class Dataset:
     folder: Path
 
     def place_of(self, clip: Clip) -> str | None:
-        """The clip's path from the folder; None where it lies elsewhere."""
+        """The clip's path from the folder, with slashes; None if it lies elsewhere."""
         path, folder = os.path.normpath(clip.path.absolute()), f"{self.folder}{os.sep}"
         return Path(path.removeprefix(folder)).as_posix() if path.startswith(folder) else None
 
@@ -49,11 +49,11 @@ class Dataset:
 def read_samples(where: str, suite: Suite | None = None) -> Dataset:
     """The samples of a suite's folder, a hub id (`hf:ID`, `hf:ID@REVISION`), the `demo`, or a user's own file.
 
-    Without a suite they are MME-Emotion's. A folder is read by the suite's `reader`: given the folder and the suite, it
-    returns the rows that it has gathered, or None where there is no question.
+    The default suite is MME-Emotion. A folder is read by the suite's `reader`, a function that takes the folder and the
+    suite and returns the rows as `Gathered`, or None if the folder has no questions.
 
     Raises:
-        DataError: there is no such place, or something in it is wrong; all that is then listed, one line each.
+        DataError: there is no such data, or it has errors, which are all listed, one a line.
         RunError: a package that the hub needs is not installed, or the suite's reader cannot be imported.
     """
     suite = suite or find_suite()
@@ -61,11 +61,14 @@ def read_samples(where: str, suite: Suite | None = None) -> Dataset:
         return _dataset(where, *_gather_hub(where.removeprefix("hf:"), suite))
     path = (suite.demo_folder if where == "demo" else None) or Path(where).expanduser()
     if path.is_dir():
-        return _dataset(where if where == "demo" else path.resolve().name, _gather_folder(path, suite), path.resolve())
+        gathered = _read_folder(path, suite)
+        if gathered is None:
+            raise DataError(f"{path} has no {suite.title} questions: {_layout(suite)}.")
+        return _dataset(where if where == "demo" else path.resolve().name, gathered, path.resolve())
     if path.is_file() and path.suffix.lower() in FORMATS:
         return _dataset(path.name, read_own(path, suite), path.parent.absolute())
     if where == "demo":
-        raise DataError(f"{suite.title} has no demo: name its data with --data.")
+        raise DataError(f"{suite.title} has no demo: set --data to its data.")
     raise DataError(
         f"There is no data at {where}: give a folder, hf:ID, demo, or a file of your own clips ({', '.join(FORMATS)})."
     )
@@ -75,25 +78,25 @@ def _dataset(name: str, gathered: Gathered, folder: Path) -> Dataset:
     rows = gathered.rows
     problems = [*gathered.problems, *(flaw for row in rows for flaw in flaws(row)), *duplicates(rows)]
     if not rows and not problems:
-        problems.append(f"{name}: holds no row")
+        problems.append(f"{name}: has no rows")
     if problems:
         raise DataError(_report(name, [*problems, *(f"{row.place}: {row.flaw}" for row in rows if row.flaw)]))
     samples = tuple(_sample(row, case_id) for row, case_id in zip(rows, case_ids(rows), strict=True))
     return Dataset(
         samples=samples,
         missing={sample.id: storable(row.flaw) for sample, row in zip(samples, rows, strict=True) if row.flaw},
-        name=storable(name),  # of a folder, whose name need be no text
+        name=storable(name),  # the name of a folder may not be valid UTF-8
         fingerprint=fingerprint_of(samples),
         folder=Path(os.path.normpath(folder)),
     )
 
 
 class Asked(Protocol):
-    """What a fingerprint is of: a sample, or the record of one."""
+    """A sample, or the record of one, as far as it enters the fingerprint."""
 
     @property
     def id(self) -> str:
-        """Its name among all."""
+        """Its unique id."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -101,11 +104,11 @@ class Asked(Protocol):
 
     @property
     def label_set(self) -> tuple[str, ...]:
-        """The candidates."""
+        """The candidate labels."""
 
 
 def fingerprint_of(samples: Iterable[Asked]) -> str:
-    """A hash of what is asked, whatever the order of the samples."""
+    """A hash of the id, the targets and the label set of each sample, independent of their order."""
     return key_of(json.dumps(sorted((sample.id, sample.targets, sample.label_set) for sample in samples)))
 
 
@@ -131,24 +134,16 @@ def _sample(row: Row, case_id: str) -> Sample:
     )
 
 
-def _gather_folder(path: Path, suite: Suite) -> Gathered:
-    gathered = _reader(suite)(path, suite)
-    if gathered is None:
-        raise DataError(f"{path} holds no {suite.title} questions: {_layout(suite)}.")
-    return gathered
-
-
 def _gather_hub(name: str, suite: Suite) -> tuple[Gathered, Path]:
+    """The rows of a data set of the hub, in the suite's layout or as a table, and the folder of its clips."""
     folder = fetch(name)
-    if (gathered := _reader(suite)(folder, suite)) is not None:
+    if (gathered := _read_folder(folder, suite)) is not None:
         return gathered, folder.resolve()
     source = name.partition("@")[0].rpartition("/")[2]
     try:
         placed = [(f"row {number}", row) for number, row in enumerate(read_table(folder), 1)]
     except DataError as error:
-        raise DataError(
-            f"hf:{name} holds no {suite.title} questions ({_layout(suite)}) and no table: {error}"
-        ) from error
+        raise DataError(f"hf:{name} has no {suite.title} questions ({_layout(suite)}) and no table: {error}") from error
     return gather(placed, Origin(suite=suite, folder=folder, source=source, confined=True)), folder.absolute()
 
 
@@ -157,19 +152,12 @@ def _layout(suite: Suite) -> str:
     return f"{expected}the tasks are {', '.join(suite.tasks)}"
 
 
-Reader = Callable[[Path, Suite], Gathered | None]
-
-
-def _reader(suite: Suite) -> Reader:
-    """The function that reads a folder of the suite's own layout; without one no folder has questions.
-
-    Raises:
-        RunError: the function that `suite.toml` names cannot be imported.
-    """
+def _read_folder(folder: Path, suite: Suite) -> Gathered | None:
+    """The rows of a folder of the suite's own layout; None if it has no questions, or the suite no such layout."""
     if not suite.reader:
-        return lambda *_: None
+        return None
     subject = f"The reader {suite.reader} of the suite {suite.name}"
-    reader: Reader = import_named(suite.reader, subject)
+    reader: Callable[[Path, Suite], Gathered | None] = import_named(suite.reader, subject)
     if not callable(reader):
         raise RunError(f"{subject} is not a function.")
-    return reader
+    return reader(folder, suite)

@@ -1,4 +1,4 @@
-"""Data sets from the hub, and clips out of zip files."""
+"""Downloads data sets from the hub, and unpacks zip files of clips."""
 
 import hashlib
 import lzma
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 from zipfile import BadZipFile, ZipFile
 
-from benchmark.data.archive import check_members, open_archive
+from benchmark.data.archive import Directory, check_members
 from benchmark.data.rows import slashed
 from benchmark.errors import DataError, RunError, boundary
 from benchmark.storage.files import make_folder, put
@@ -20,23 +20,25 @@ INSTALL = "Reading data sets from the hub needs: pip install 'mme-emotion[hub]'"
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpacks a zip file into a folder that does not exist yet and appears when it is complete.
+    """Unpacks a zip file into a new folder, which appears only when it is complete.
 
-    Processes may do so at the same time; one of them provides the folder.
+    Several processes may unpack the same file at the same time; the first to finish provides the folder.
 
     Raises:
-        DataError: the file is damaged or encrypted, a member would leave the folder, members overlap or grow out of
-            all proportion, there is too little space or no right to write; the text does not name the file.
+        DataError: the file is damaged or encrypted, a member would leave the folder, members overlap or grow too
+            much, or the disk is full or not writable; the message does not name the file.
     """
     passing = target.with_name(f".{target.name}.{uuid4().hex}")
     try:
-        with open_archive(archive) as file, ZipFile(file) as opened:
-            file.limited = False
+        if not archive.is_file():
+            raise DataError("is not a regular file")
+        with Directory(archive) as file, ZipFile(file) as opened:
+            file.limited = False  # the list of members has been read
             members = opened.infolist()
             check_members(members, file, shutil.disk_usage(archive.parent).free)
             make_folder(passing)
             for member in members:
-                member.filename = slashed(member.filename)  # as some programs of Windows write it
+                member.filename = slashed(member.filename)  # some programs on Windows write backslashes
                 opened.extract(member, passing)
         passing.rename(target)
     except (BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError) as error:
@@ -48,11 +50,11 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def fetch(name: str) -> Path:
-    """The folder with the hub's data set `ID` or `ID@REVISION`, downloaded where the hub's own cache lacks it.
+    """The folder of the hub's data set `ID` or `ID@REVISION`, downloaded unless the hub's cache has it.
 
     Raises:
-        DataError: there is no such data set, it wants terms accepted, or the download fails.
-        RunError: the hub's client is not installed.
+        DataError: there is no such data set, its terms are not accepted yet, or the download fails.
+        RunError: the package huggingface_hub is not installed.
     """
     try:
         import httpx2
@@ -62,29 +64,29 @@ def fetch(name: str) -> Path:
     repository, _, revision = name.partition("@")
     try:
         return Path(snapshot_download(repository, repo_type="dataset", revision=revision or None))
-    except errors.GatedRepoError as error:
-        why = "its owner wants terms accepted first: do so on its page, then run `hf auth login`"
-        cause: Exception = error
-    except errors.RevisionNotFoundError as error:
-        why, cause = f"it has no revision {revision}", error
-    except errors.RepositoryNotFoundError as error:
-        why, cause = "there is no such data set, or it is private: check the name, or run `hf auth login`", error
-    except errors.HFValidationError as error:
-        why, cause = "write it as hf:OWNER/NAME or hf:OWNER/NAME@REVISION", error
-    except (OSError, httpx2.HTTPError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].removeprefix("Got: ")
-        why, cause = f"the download failed ({reason}); what has arrived is kept, so try again", error
-    raise DataError(f"hf:{name} cannot be had: {why}.") from cause
+    except (OSError, httpx2.HTTPError, errors.HFValidationError) as error:
+        if isinstance(error, errors.GatedRepoError):
+            why = "its terms must be accepted first: do so on its page, then run `hf auth login`"
+        elif isinstance(error, errors.RevisionNotFoundError):
+            why = f"it has no revision {revision}"
+        elif isinstance(error, errors.RepositoryNotFoundError):
+            why = "there is no such data set, or it is private: check the name, or run `hf auth login`"
+        elif isinstance(error, errors.HFValidationError):
+            why = "write it as hf:OWNER/NAME or hf:OWNER/NAME@REVISION"
+        else:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0].removeprefix("Got: ")
+            why = f"the download failed ({reason}); finished files are kept, so try again"
+        raise DataError(f"Cannot download hf:{name}: {why}.") from error
 
 
 def read_table(folder: Path) -> Iterator[Mapping[str, object]]:
-    """The rows of a folder that the `datasets` library reads, nothing decoded; `video` is a path from the folder.
+    """The rows of a folder that the `datasets` library reads, without decoding; `video` is a path from the folder.
 
-    Clips that are stored within the table are written to files in a hidden folder first.
+    Clips that are stored inside the table are first written to files in a hidden folder.
 
     Raises:
         DataError: the library cannot read the folder.
-        RunError: it is not installed.
+        RunError: the library is not installed.
     """
     try:
         from datasets import load_dataset

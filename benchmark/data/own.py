@@ -1,11 +1,11 @@
-"""A user's own clips, listed in a file.
+"""A user's own clips, listed in a JSON Lines, JSON, CSV or TSV file.
 
-A line of JSON Lines; a JSON list and CSV have the same columns:
+A line of JSON Lines; the other formats have the same columns:
 
     {"video": "clips/door.mp4", "label": "anger", "label_set": ["anger", "joy", "neutral"], "task": "ER-Wild"}
 
-`audio_clue`, `id`, `source` and `recording` (what several clips were cut from) may be added. CSV has commas, semicolons
-or tabs between its columns, whichever part those of its first line; the labels of a set stand between `;` or `|`.
+`audio_clue`, `id`, `source` and `recording` (what several clips were cut from) are optional. In CSV, columns are
+separated by commas, semicolons or tabs, as in the first line, and the labels of a label set by `;` or `|`.
 """
 
 import csv
@@ -50,7 +50,7 @@ def _task(name: object, info: ValidationInfo) -> Task:
 
 def _optional(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
-        return int(value)  # pandas makes fractions of a column's whole numbers where one is lacking
+        return int(value)  # pandas writes a column of whole numbers as fractions if one is missing
     return None if value == "" else value
 
 
@@ -58,7 +58,7 @@ Optional = Annotated[str | None, BeforeValidator(_optional)]
 
 
 class OwnClip(BaseModel):
-    """A row as the user states it."""
+    """A row of the user's file."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -73,18 +73,18 @@ class OwnClip(BaseModel):
 
 
 Placed = tuple[str, object]
-"""Where a row stands, and the row as it was written, or the `DataError` where it cannot be read."""
+"""The place of a row, such as `line 3`, and the row as it was read, or the `DataError` if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where rows come from.
+    """How to read the rows of a table.
 
     Attributes:
-        suite: whose tasks they name.
-        folder: where the paths of clips start.
-        source: of the rows that name none; empty for the name of the folder that a clip lies in.
-        confined: whether paths must stay below the folder, as those of a stranger's table must.
+        suite: the suite whose tasks they name.
+        folder: the folder that the paths of clips start from.
+        source: the source of rows that name none; empty for the name of the clip's folder.
+        confined: whether paths must stay inside the folder, as in a table by somebody else.
     """
 
     suite: Suite
@@ -94,7 +94,7 @@ class Origin:
 
 
 def read_own(path: Path, suite: Suite) -> Gathered:
-    """The clips of a JSONL, JSON or CSV file."""
+    """The rows of a file of one of the `FORMATS`, and its problems, one line each."""
     try:
         placed = [(f"{path.name} {place}", record) for place, record in _READERS[path.suffix.lower()](path)]
     except DataError as error:
@@ -103,21 +103,17 @@ def read_own(path: Path, suite: Suite) -> Gathered:
 
 
 def gather(placed: Iterable[Placed], origin: Origin) -> Gathered:
-    """The rows that can be used, and what is wrong with the others."""
+    """The rows that can be used, and what is wrong with the others, one line each."""
     rows: list[Row] = []
     problems: list[str] = []
     for place, record in placed:
         try:
             rows.append(_parse(place, record, origin))
-        except ValidationError as error:
-            problems.append(f"{place}: {_naming(record)}{mistakes(error)}")
-        except DataError as error:
-            problems.append(f"{place}: {_naming(record)}{error}")
+        except (ValidationError, DataError) as error:
+            named = f"{record['video']}: " if isinstance(record, dict) and record.get("video") else ""
+            said = mistakes(error) if isinstance(error, ValidationError) else error
+            problems.append(f"{place}: {named}{said}")
     return Gathered(rows=tuple(rows), problems=tuple(problems))
-
-
-def _naming(record: object) -> str:
-    return f"{record['video']}: " if isinstance(record, dict) and record.get("video") else ""
 
 
 def _parse(place: str, record: object, origin: Origin) -> Row:
@@ -128,6 +124,8 @@ def _parse(place: str, record: object, origin: Origin) -> Row:
         raise DataError("its path leaves the folder")
     video = _video(stated.video, origin.folder)
     source = source_name(stated.source or origin.source or PurePosixPath(video).parent.name or "own")
+    digest = hashlib.sha256(video.encode()).hexdigest()[:8]
+    recording = stated.recording or f"{stem(video)}-{digest}"  # without a stated one, each clip is its own
     return Row(
         place=place,
         task=stated.task,
@@ -135,7 +133,7 @@ def _parse(place: str, record: object, origin: Origin) -> Row:
         label_set=stated.label_set,
         targets=targets_of(stated.task, stated.label),
         source=source,
-        recording=_recording(source, video, stated.recording),
+        recording=plain(f"{source}/{recording}"),
         clip=origin.folder / video,
         flaw=_flaw(origin.folder / video, video),
         audio_clue=stated.audio_clue,
@@ -143,14 +141,8 @@ def _parse(place: str, record: object, origin: Origin) -> Row:
     )
 
 
-def _recording(source: str, video: str, stated: str | None) -> str:
-    """What the row states, else the clip itself, told apart by its whole path."""
-    digest = hashlib.sha256(video.encode()).hexdigest()[:8]
-    return plain(f"{source}/{stated}" if stated else f"{source}/{stem(video)}-{digest}")
-
-
 def _video(stated: str, folder: Path) -> str:
-    """The path with slashes, unless a file has backslashes in its very name."""
+    """The path with slashes, unless the name of an existing file contains backslashes."""
     with suppress(OSError):
         if "\\" in stated and (folder / stated).exists():
             return stated
@@ -160,7 +152,7 @@ def _video(stated: str, folder: Path) -> str:
 def _flaw(clip: Path, video: str) -> str:
     try:
         flaw = clip_flaw(clip, size_of(clip.stat()))
-    except (OSError, ValueError):  # the latter for a zero byte in the path
+    except (OSError, ValueError):  # ValueError: a zero byte in the path
         flaw = "is not there"
     return f"{video} {flaw}" if flaw else ""
 
@@ -168,14 +160,10 @@ def _flaw(clip: Path, video: str) -> str:
 def _read_lines(path: Path) -> Iterator[Placed]:
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
-            yield f"line {number}", _parse_line(line)
-
-
-def _parse_line(line: str) -> object:
-    try:
-        return parse_json(line)
-    except DataError as error:
-        return error
+            try:
+                yield f"line {number}", parse_json(line)
+            except DataError as error:
+                yield f"line {number}", error
 
 
 def _read_list(path: Path) -> Iterator[Placed]:
@@ -189,20 +177,17 @@ def _read_csv(path: Path) -> Iterator[Placed]:
     try:
         for row in reader:
             surplus = DataError("has more cells than there are columns") if None in row else None
-            yield f"line {reader.line_num}", surplus or {name: _cell(cell) for name, cell in row.items()}
+            # pandas may write an empty cell as nan
+            cells = {name: None if cell in ("", "nan", "NaN") else cell for name, cell in row.items()}
+            yield f"line {reader.line_num}", surplus or cells
     except csv.Error as error:
-        yield f"line {reader.line_num + 1}", DataError(f"is no CSV ({error})")
+        yield f"line {reader.line_num + 1}", DataError(f"is not valid CSV ({error})")
 
 
 def _delimiter(head: str) -> str:
-    """What parts the columns of a table's first line: that which makes the most of the required ones of it."""
+    """The delimiter of a table's first line: the one that yields the most required columns."""
     required = {name for name, field in OwnClip.model_fields.items() if field.is_required()}
     return max(",;\t", key=lambda delimiter: len(required.intersection(*csv.reader([head], delimiter=delimiter))))
-
-
-def _cell(cell: str | None) -> str | None:
-    """What a cell says; pandas may be told to write that there is nothing."""
-    return None if cell in ("", "nan", "NaN") else cell
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Placed]]] = MappingProxyType(

@@ -1,6 +1,6 @@
-"""Rows of a data file on their way to samples: placed, checked, named.
+"""The rows of data files: their checks, and the ids of their samples.
 
-The parts of a row's `video_id` by their usual layouts:
+The usual layouts of a row's `video_id`:
 
     CAER/video/test_Disgust_0072.avi        the official folder: corpus, folder, name
     ER_Wild/test_Disgust_0072.avi           the hub's copy: task, name
@@ -22,14 +22,14 @@ from benchmark.task import Task, Turn
 from benchmark.text import parse_json, read_text
 
 
-def _listed(value: object) -> object:
+def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
 _BARE = "one_label"
 
 
-def _parted(value: object) -> object:
+def _split_labels(value: object) -> object:
     if not isinstance(value, str) or not value.strip():
         return value
     labels = re.split("[;|]", value)
@@ -39,29 +39,21 @@ def _parted(value: object) -> object:
 
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Labels = Annotated[tuple[Word, ...], Field(min_length=1), BeforeValidator(_parted)]
-"""The candidates: a list, or one string in which they stand between `;` or `|`."""
-Label = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)]
-"""The true label(s): a list, or one string in which the task's separator may stand."""
+Labels = Annotated[tuple[Word, ...], Field(min_length=1), BeforeValidator(_split_labels)]
+"""The candidate labels: a list, or one string with `;` or `|` between them."""
+Label = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)]
+"""The true label or labels: a list, or one string, with the task's separator between several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One question as a data file states it.
+    """One question of a data file; the other attributes are those of the `Sample` made from it.
 
     Attributes:
-        place: the file and, where it has lines, the line; for messages.
-        task: which of the tasks.
-        video_id: the clip as the file names it.
-        label_set: the candidates, in the file's order.
-        targets: the true labels.
-        source: the corpus.
-        recording: what the clip was cut from.
-        clip: where the recording is, or should be; None where there is only text.
-        flaw: why the recording cannot be used; empty where it can.
-        audio_clue: what is heard.
+        place: the file and, if it has lines, the line; for messages.
+        clip: the path where the clip is, or should be; None if there is only text.
+        flaw: why the clip cannot be used; empty if it can.
         case: the id that the user chose, if any.
-        turns: what is said before the question.
     """
 
     place: str
@@ -80,14 +72,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """The rows of one place, and what is wrong with its files, one line each."""
+    """The rows of a folder or a file, and what is wrong with it, one line each."""
 
     rows: tuple[Row, ...]
     problems: tuple[str, ...]
 
 
 def targets_of(task: Task, label: Sequence[str]) -> tuple[str, ...]:
-    """The true labels, given one by one or as one string."""
+    """The true labels, given as a list or as one string with the task's separator."""
     return tuple(target for part in label for target in task.targets(part))
 
 
@@ -95,25 +87,26 @@ def read_list(path: Path) -> list[object]:
     """The rows of a JSON file.
 
     Raises:
-        DataError: it cannot be read, is empty, is no JSON, or holds no list of rows; the text does not name the file.
+        DataError: the file cannot be read, or is not a JSON list of at least one row; the message does not name the
+            file.
     """
     rows = parse_json(read_text(path))
     if not isinstance(rows, list) or not rows:
-        raise DataError("holds no row" if rows == [] else "holds no list of rows")
+        raise DataError("has no rows" if rows == [] else "must be a list of rows")
     return rows
 
 
-# a leading slash, a drive, a step up, or the zero byte at which C ends a name; with either kind of slash
+# a leading slash, a drive, `..`, or a zero byte, which ends a name in C; with either kind of slash
 _LEAVING = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 
 
 def leaves_folder(name: str) -> bool:
-    """Whether a path is absolute or climbs out of its folder, on any system."""
+    """Whether a path is absolute or leads out of its folder, on any system."""
     return _LEAVING.search(name) is not None
 
 
 def slashed(path: str) -> str:
-    """The path as all systems but Windows write it."""
+    """The path with slashes instead of the backslashes of Windows."""
     return path.replace("\\", "/")
 
 
@@ -139,7 +132,7 @@ def flaws(row: Row) -> Iterator[str]:
 
 
 def duplicates(rows: Sequence[Row]) -> Iterator[str]:
-    """The ids that stand for more than one row, one line each."""
+    """The rows whose id an earlier row has, one line each."""
     seen: dict[tuple[str, str], str] = {}
     for row in rows:
         key = ("", row.case) if row.case else (row.task.name, row.video_id)
@@ -149,7 +142,7 @@ def duplicates(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def mistakes(error: ValidationError) -> str:
-    """What pydantic found, on one line: the first mistake of each field."""
+    """What Pydantic found, on one line: the first mistake in each field."""
     first: dict[tuple[int | str, ...], str] = {}
     for found in error.errors():
         first.setdefault(found["loc"][:1], _mistake(found))
@@ -158,7 +151,7 @@ def mistakes(error: ValidationError) -> str:
 
 def _mistake(found: ErrorDetails) -> str:
     if not found["loc"]:
-        return "is no object"
+        return "must be an object"
     field = f"`{found['loc'][0]}`"
     if found["type"] == "missing" or (found["input"] is None and len(found["loc"]) == 1):
         return f"{field} is missing"
@@ -173,7 +166,7 @@ def source_name(text: str) -> str:
 
 
 def case_ids(rows: Sequence[Row]) -> tuple[str, ...]:
-    """A short, unique id for each row: task, source and the file's stem, with as much more as it takes to differ."""
+    """A short, unique id for each row: task, source and the file's stem, longer only if that is not unique."""
     ids = [plain(row.case or f"{row.task.name}/{row.source}/{stem(row.video_id)}") for row in rows]
     for wording in ("{task}/{source}/{name}", "{task}/{video_id}", "{task}/{video_id}-{digest}"):
         counts = Counter(ids)
@@ -190,11 +183,11 @@ def _worded(wording: str, row: Row) -> str:
 
 
 def stem(video_id: str) -> str:
-    """The name of the clip's file, without what stands behind the last dot."""
+    """The name of the clip's file without its extension."""
     name = video_id.rpartition("/")[2]
     return name.rpartition(".")[0] or name
 
 
 def plain(text: str) -> str:
-    """The text with only what pytest, its `-k`, `-m` and shells leave alone."""
+    """The text with `_` for each character that is special to pytest, to its `-k` or `-m`, or to a shell."""
     return re.sub(r"[^A-Za-z0-9._/+-]", "_", text)

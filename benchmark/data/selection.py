@@ -1,4 +1,4 @@
-"""Which of the samples a run takes."""
+"""Selects the samples of a run."""
 
 import hashlib
 import re
@@ -11,14 +11,14 @@ from benchmark.task import Sample, Task
 from benchmark.text import did_you_mean
 
 SEED = "mme-emotion"
-"""Another seed makes another choice. Hashes stand in for a random generator: no Python version changes them."""
+"""Selects other samples if changed. Hashes replace a random generator because they are the same in every Python."""
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """`"2/5"` as (2, 5): the second of five equal parts.
+    """(2, 5) for `"2/5"`: the second of five equal parts.
 
     Raises:
-        RunError: it is not K/N with K from 1 to N.
+        RunError: the text is not K/N with K from 1 to N.
     """
     parts = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text.strip())
     if parts is None or not 1 <= int(parts[1]) <= int(parts[2]):
@@ -33,19 +33,20 @@ def select(
     shard: tuple[int, int] | None = None,
     suite: Suite | None = None,
 ) -> tuple[Sample, ...]:
-    """The samples of the tasks, at most `limit` of them, and of these every N-th for shard K/N; in the data's order.
+    """The samples of the tasks, at most `limit` of them, and for shard (K, N) every N-th of these; in the data's order.
 
-    The limit takes from each task in proportion to its size, and within a task from each label. It takes the same
-    samples every time, whatever their order, and those of a smaller limit are among those of a larger one.
+    The limit takes from each task in proportion to its size, and within a task from each label. It always takes the
+    same samples, whatever their order, and a larger limit adds samples to those of a smaller one.
 
     Raises:
-        RunError: a task is unknown or has no sample, the limit is below 1, or nothing is left.
+        RunError: a task is unknown or has no sample, the limit is below 1, or no sample is left.
     """
     chosen = _of_tasks(samples, tasks, suite or find_suite())
     if limit is not None:
         if limit < 1:
             raise RunError(f"--limit must be at least 1, got {limit}.")
-        chosen = _limited(chosen, limit)
+        kept = {sample.id for sample in spread_out(chosen)[:limit]}
+        chosen = tuple(sample for sample in chosen if sample.id in kept)
     if shard is not None:
         part, parts = shard
         if len(chosen) < part:
@@ -57,29 +58,21 @@ def select(
 
 
 def _of_tasks(samples: Sequence[Sample], names: Sequence[str], suite: Suite) -> tuple[Sample, ...]:
-    wanted = {_task(name, suite) for name in names}
+    wanted: set[Task] = set()
+    for name in names:
+        if (found := suite.task_named(name)) is None:
+            hint = did_you_mean(name, suite.tasks)
+            raise RunError(f"--tasks: unknown task {name}{hint or '.'} The tasks are {', '.join(suite.tasks)}.")
+        wanted.add(found)
     for task in wanted - {sample.task for sample in samples}:
         raise RunError(f"--tasks={task.name} selects no sample: the data has no sample of that task.")
     return tuple(sample for sample in samples if not wanted or sample.task in wanted)
 
 
-def _task(name: str, suite: Suite) -> Task:
-    task = suite.task_named(name)
-    if task is None:
-        hint = did_you_mean(name, suite.tasks)
-        raise RunError(f"--tasks: unknown task {name}{hint or '.'} The tasks are {', '.join(suite.tasks)}.")
-    return task
-
-
-def _limited(samples: Sequence[Sample], limit: int) -> tuple[Sample, ...]:
-    kept = {sample.id for sample in spread_out(samples)[:limit]}
-    return tuple(sample for sample in samples if sample.id in kept)
-
-
 def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
-    """The samples in a random order, settled by the seed, of which every beginning stands for the whole.
+    """The samples in a random order that depends only on the seed, such that its first N represent all for any N.
 
-    It holds the tasks, and within them the labels, in about their proportions.
+    They contain the tasks, and within each task the labels, in about their proportions.
     """
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -93,9 +86,9 @@ def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
 
 
 def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:
-    """One task's samples in an order of which every beginning holds the labels in about their proportions.
+    """One task's samples in an order whose first N contain the labels in about their proportions for any N.
 
-    Each label's samples are shuffled and laid out evenly over [0, 1), each label from a start of its own.
+    Each label's samples are shuffled and placed evenly over [0, 1), with a random start for each label.
     """
     by_label: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -109,6 +102,6 @@ def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:
 
 
 def _fraction(text: str, seed: str) -> float:
-    """A number in [0, 1), settled by the text and the seed."""
+    """A pseudo-random number in [0, 1) that depends only on the text and the seed."""
     digest = hashlib.sha256(f"{seed}\n{text}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

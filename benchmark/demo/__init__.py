@@ -1,1 +1,1 @@
-"""The embedded clips, and the run of them; tests/demo_clips draws them."""
+"""The embedded clips, drawn by tests/demo_clips, and the run on them."""

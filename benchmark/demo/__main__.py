@@ -1,6 +1,6 @@
-"""`python -m benchmark.demo [FOLDER]`: runs the demo, and ends well only where every sample has a score.
+"""`python -m benchmark.demo [FOLDER]`: runs the demo, and exits with 0 only if every sample has a score.
 
-Wrong answers are the point of the demo, and pytest's exit code does not tell them from samples without a score.
+The demo has wrong answers on purpose, which pytest's exit code does not distinguish from samples without a score.
 """
 
 import json
@@ -12,10 +12,10 @@ import pytest
 
 
 def main() -> int:
-    """Runs pytest on the demo, and keeps the run in the folder that is named; 0 where the demo works."""
+    """Runs pytest on the demo, and writes the run to the given folder; returns 0 if the demo works, else 1."""
     usual = Path("reports", "runs", f"demo-{time.strftime('%Y%m%d-%H%M%S')}")
     folder = Path(sys.argv[1]) if sys.argv[1:] else usual
-    # without a cache: frames that were kept earlier would hide a decoder that does not work
+    # without a cache: cached frames would hide a decoder that does not work
     code = pytest.main(["--data=demo", "--no-cache", "--tb=no", f"--run-dir={folder}"])
     if fault := _fault(folder, code):
         print(f"The demo does not work here: {fault}.", file=sys.stderr)
@@ -23,9 +23,9 @@ def main() -> int:
 
 
 def _fault(folder: Path, code: int) -> str:
-    """Why the demo does not work; empty where it does. pytest's 0 and 1 say that it came to its end."""
+    """Why the demo does not work; "" if it does. With exit code 0 or 1 pytest ran to its end."""
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        return f"it did not come to its end, pytest's exit code is {int(code)}"
+        return f"it did not run to its end, pytest's exit code is {int(code)}"
     try:
         report = json.loads((folder / "report.json").read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -1,1 +1,1 @@
-"""The benchmarks that can be run, a folder each."""
+"""The benchmarks that can be run, one a folder."""

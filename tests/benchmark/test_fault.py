@@ -39,9 +39,7 @@ def test_the_suite_s_own_line_is_blamed_with_the_packages_that_its_module_uses()
     assert error is not None
     found = fault_of(error)
     assert found.place.startswith("benchmark/clips/jpeg.py, line ")
-    assert found.blame.startswith(
-        f"a fault of the suite or of a package (Python {sys.version.split()[0]}, mme-emotion "
-    )
+    assert found.blame.startswith(f"a bug in the suite or in a package (Python {sys.version.split()[0]}, mme-emotion ")
     for name in ("av", "pillow"):
         assert f", {name} " in found.blame
     assert str(ROOT) not in found.traceback
@@ -52,7 +50,7 @@ def test_code_of_the_user_s_own_is_named_by_its_file(tmp_path: Path, monkeypatch
     monkeypatch.syspath_prepend(tmp_path)
     found = caught(importlib.import_module("their_own_model").answer)
     assert found.error == "KeyError: 'a label'"
-    assert found.blame.startswith("a fault of their_own_model.py or of what it calls (Python ")
+    assert found.blame.startswith("a bug in their_own_model.py or in what it calls (Python ")
     assert found.place == "their_own_model.py, line 2"
     assert str(tmp_path) not in found.traceback
     assert "return {}" not in found.traceback, "their lines may hold what is nobody's business"
@@ -65,7 +63,7 @@ def test_what_their_code_hands_to_a_package_is_theirs(tmp_path: Path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     found = caught(importlib.import_module("their_own_judge").rate)
     assert found.place == "their_own_judge.py, line 4"
-    assert found.blame.startswith("a fault of their_own_judge.py or of what it calls (Python ")
+    assert found.blame.startswith("a bug in their_own_judge.py or in what it calls (Python ")
     assert ", av " in found.blame
 
 

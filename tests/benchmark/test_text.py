@@ -57,7 +57,7 @@ def test_two_halves_are_one_character_and_one_is_replaced() -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[1,]", "nan", "[" * 100_000, "9" * 5000])
 def test_what_is_no_json_is_said_to_be_none(text: str) -> None:
-    with pytest.raises(DataError, match=r"^is no JSON"):
+    with pytest.raises(DataError, match=r"^is not valid JSON"):
         parse_json(text)
 
 

@@ -65,7 +65,7 @@ def test_a_node_lost_on_the_way_costs_nothing(
     [
         (
             ("--engine=ray", "-n2"),
-            "--engine=ray computes on the nodes of the cluster, not in processes of this machine",
+            "--engine=ray runs models on the nodes of the cluster, not in local processes",
         ),
         (("--engine=dask",), "--engine must be ray, or ray:HOST:PORT of a cluster, got dask"),
         (("--engine=ray", "--model=signal"), "--engine=ray applies to hf: models only, and this run has none"),

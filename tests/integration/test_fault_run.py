@@ -12,9 +12,9 @@ from tests.integration.runs import ROOT, Finished, agents, environment, run
 
 BROKEN = ("-p", "tests.integration.faulty")
 SENTENCE = re.compile(
-    r"^(?:- )?(\d+) samples? met an error that the suite does not know:"
+    r"^(?:- )?(\d+) samples? failed with an unexpected error:"
     r" TypeError: time\.time\(\) takes no (?:keyword )?arguments.* \((.+), line \d+\),"
-    r" a fault of the suite or of a package \(Python 3\.\d+\.\d+, mme-emotion [\d.]+(.*)\)\.",
+    r" a bug in the suite or in a package \(Python 3\.\d+\.\d+, mme-emotion [\d.]+(.*)\)\.",
     re.MULTILINE,
 )
 
@@ -100,7 +100,7 @@ def test_what_is_kept_and_shown_survives_what_is_not(
     files: set[str],
 ) -> None:
     finished = broken(tmp_path, fault, "--tasks=SA")
-    told = r"^The suite has met an error that it does not know: TypeError: .+ a fault of the suite or"
+    told = r"^The suite failed with an unexpected error: TypeError: .+ a bug in the suite or"
     assert len(re.findall(told, finished.output, re.MULTILINE)) == 1, finished.output
     assert "Traceback (most recent call last)" in finished.output
     assert finished.code == 3
@@ -124,7 +124,7 @@ def test_what_cannot_be_shown_meanwhile_costs_nothing(tmp_path: Path, fault: str
     finished = broken(tmp_path, fault, "--tasks=SA", f"--html={tmp_path / 'page.html'}")
     assert finished.code == 1, finished.output
     assert finished.report["overall"]["scored"] == len(finished.records) == 6
-    assert finished.output.count("The suite has met an error that it does not know: TypeError") == 1
+    assert finished.output.count("The suite failed with an unexpected error: TypeError") == 1
 
 
 def test_a_verdict_that_cannot_be_shown_is_no_pass(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_verdict_that_cannot_be_shown_is_no_pass(tmp_path: Path) -> None:
 def test_media_that_cannot_be_made_are_not_left_out_without_a_word(tmp_path: Path) -> None:
     finished = broken(tmp_path, "benchmark.clips.decode:_remuxed", "--tasks=IR", "--report-media")
     assert finished.code == 3
-    assert "The suite has met an error that it does not know: TypeError" in finished.output
+    assert "The suite failed with an unexpected error: TypeError" in finished.output
 
 
 def test_nothing_is_estimated_where_the_estimate_fails(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ class AnswersAtOnce(Model):
 """
 
 
-THEIRS = "a fault of their_model.py or of what it calls (Python 3."
+THEIRS = "a bug in their_model.py or in what it calls (Python 3."
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ THEIRS = "a fault of their_model.py or of what it calls (Python 3."
         ("LooksUp", THEIRS, ("-n2",)),
         ("Reads", THEIRS, ()),
         ("Exits", THEIRS, ("-n2",)),
-        ("GivesNone", "mine gave NoneType in place of an Answer", ()),
+        ("GivesNone", "mine returned NoneType; return an Answer", ()),
         ("SaysNothing", "mine gave an empty answer", ()),
         ("AnswersAtOnce", "declare it with `async def`", ()),
     ],
@@ -229,11 +229,11 @@ def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: 
     ("fault", "said"),
     [
         (None, ""),
-        ("av:open", "The demo does not work here: it did not come to its end, pytest's exit code is 2."),
+        ("av:open", "The demo does not work here: it did not run to its end, pytest's exit code is 2."),
         ("reports.kept.record:_rated", "The demo does not work here: 48 of 48 samples have no score."),
         (
             "reports.page.run_page:index_of",
-            "The demo does not work here: it did not come to its end, pytest's exit code is 3.",
+            "The demo does not work here: it did not run to its end, pytest's exit code is 3.",
         ),
     ],
 )

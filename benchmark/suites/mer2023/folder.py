@@ -4,9 +4,9 @@ test3-label.csv: name,discrete,valence
                  sample_00000001,worried,-1.5
 video/sample_00000001.avi
 
-The benchmark's own label files are NumPy archives of pickled objects, which run code when they are read; they are
-refused, with how to turn them into tables. (Layout by the toolkit zeroQiaoba/MERTools, MER2023; not tried on the data,
-which is given out under a licence of its own.)
+The benchmark's own label files are NumPy archives of pickled objects, which can run code when they are read. They are
+refused, and the message says how to convert them. (The layout follows the toolkit zeroQiaoba/MERTools, MER2023. It has
+not been tested on the data, which has a restrictive licence.)
 """
 
 import csv
@@ -23,7 +23,7 @@ from benchmark.text import clip_flaw, read_text
 
 LABELS = ("neutral", "angry", "happy", "sad", "worried", "surprise")
 COLUMNS = ("discrete", "emotion", "emo", "label")
-"""What the column of the emotion may be called."""
+"""The names that the column of the emotion may have."""
 PARTS = {
     "multi": "MER-MULTI",
     "test1": "MER-MULTI",
@@ -32,47 +32,43 @@ PARTS = {
     "semi": "MER-SEMI",
     "test3": "MER-SEMI",
 }
-"""Which test set a table is about, by a part of its name."""
+"""The test set of a table, by a part of its name."""
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 
 
 def read_folder(root: Path, suite: Suite) -> Gathered | None:
-    """Every row of the tables below the folder with its clip; None where there is no table of labels.
+    """Every row of the tables below the folder with its clip; None if there is no table of labels.
 
     Raises:
         DataError: the folder cannot be read.
     """
-    files = list_files(root.resolve())
+    root = root.resolve()
+    files = list_files(root)
     clips = {PurePosixPath(file).stem: file for file in sorted(files) if file.lower().endswith(SUFFIXES)}
     rows: list[Row] = []
     problems: list[str] = []
-    tables = [file for file in sorted(files) if "label" in PurePosixPath(file).name.lower()]
-    for file in tables:
-        task = _task_of(file, suite)
-        if task is None or not file.lower().endswith((".csv", ".npz")):
+    for file in sorted(files):
+        name = PurePosixPath(file).name.lower()
+        task = next((suite.tasks[task] for part, task in PARTS.items() if part in name), None)
+        if task is None or "label" not in name or not name.endswith((".csv", ".npz")):
             continue
         try:
-            rows += _rows(root.resolve(), file, task, clips, files)
+            rows += _rows(root, file, task, clips, files)
         except DataError as error:
             problems.append(f"{file}: {error}")
     return Gathered(rows=tuple(rows), problems=tuple(problems)) if rows or problems else None
 
 
-def _task_of(file: str, suite: Suite) -> Task | None:
-    name = PurePosixPath(file).name.lower()
-    return next((suite.tasks[task] for part, task in PARTS.items() if part in name), None)
-
-
 def _rows(root: Path, file: str, task: Task, clips: Mapping[str, str], files: Mapping[str, int]) -> Iterator[Row]:
     if file.lower().endswith(".npz"):
         raise DataError(
-            "holds Python objects, which run code when they are read; write it as a CSV file with the columns name and"
-            " discrete"
+            "contains Python objects, which can run code when they are read; convert it to a CSV file with the columns"
+            " name and discrete"
         )
     reader = csv.DictReader(io.StringIO(read_text(root / file)), strict=True)
     column = next((name for name in COLUMNS if name in (reader.fieldnames or ())), None)
     if column is None or "name" not in (reader.fieldnames or ()):
-        raise DataError(f"lacks the column name, or one of {', '.join(COLUMNS)}")
+        raise DataError(f"must have the column name and one of {', '.join(COLUMNS)}")
     try:
         for stated in reader:
             name, label = (stated["name"] or "").strip(), (stated[column] or "").strip().lower()
@@ -90,4 +86,4 @@ def _rows(root: Path, file: str, task: Task, clips: Mapping[str, str], files: Ma
                 flaw=f"{name} {flaw}" if flaw else "",
             )
     except csv.Error as error:
-        raise DataError(f"is no CSV (line {reader.line_num}: {error})") from error
+        raise DataError(f"is not valid CSV (line {reader.line_num}: {error})") from error

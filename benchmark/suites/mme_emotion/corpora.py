@@ -1,9 +1,8 @@
-"""The corpora that MME-Emotion draws on: which one a clip is of, and which clips share a recording.
+"""The corpora of MME-Emotion: which one a clip comes from, and which clips share a recording.
 
-Clips of one recording are not independent of each other.
-
-Corpora cut many clips out of one film, one dialogue or one speaker's video. Statistics treat the clips of one recording
-as a cluster. What the name of a clip tells of its recording, counted over the published annotations:
+Corpora cut many clips from one film, dialogue or video. Clips of one recording are not independent of each other, so
+statistics treat them as a cluster. What the name of a clip says about its recording, counted over the published
+annotations:
 
     corpus         recording                        example                     samples  recordings
     IEMOCAP        the acted dialogue               Ses05M_impro03_M021             500          30
@@ -15,14 +14,13 @@ as a cluster. What the name of a clip tells of its recording, counted over the p
     E3             the camera wearer's video        7570_0_0                        300         280
     CH-SIMS v2 s   the film or the episode          aqgy4_0009_00034                400         128
 
-The clips of CAER, DFEW, MAFW and MER2024 are numbered through, and their recordings cannot be told: each clip is one.
-IEMOCAP's dialogues are all of session 5, whose two actors are too few to be clusters: scores of ER-Lab speak of other
-dialogues of such speakers, not of other speakers.
+The clips of CAER, DFEW, MAFW and MER2024 are only numbered, so each clip counts as its own recording. IEMOCAP's
+dialogues are all from session 5, and its two actors are too few for clusters: scores of ER-Lab generalise to other
+dialogues of these speakers, not to other speakers.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from benchmark.data.rows import inner_id, plain, source_name, stem
@@ -43,51 +41,38 @@ _RECORDINGS: Mapping[str, str] = MappingProxyType(
 
 
 def recording_of(source: str, video_id: str) -> str:
-    """The recording that a clip of a published corpus was cut from; the clip itself where its name does not tell."""
+    """The recording that a clip was cut from, as `SOURCE/NAME`; the clip itself if its name does not say."""
     name = stem(video_id)
     match = re.fullmatch(_RECORDINGS.get(source, r"(.*)"), name)
     return plain(f"{source}/{match[1] if match else name}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Corpus:
-    """How to tell a corpus by a file's name and its row's first candidate label; the pattern spans the whole stem."""
-
-    name: str
-    tasks: str
-    pattern: str
-    first_label: str = ""
-
-    def owns(self, task: str, stem: str, first_label: str) -> bool:
-        return (
-            task in self.tasks.split()
-            and self.first_label in ("", first_label)
-            and re.fullmatch(self.pattern, stem) is not None
-        )
-
-
-# Counted over the published annotations; the first that fits is the corpus.
+# Corpus, tasks, pattern of the whole stem, and the row's first candidate label if that matters: from the published
+# annotations. The first row that matches gives the corpus.
 _CORPORA = (
-    _Corpus("IEMOCAP", "ER-Lab", r"Ses\d\d[FM]_(impro|script)\w+"),
-    _Corpus("MER2024", "Noise-ER", r"samplenew\d_\d+"),
-    _Corpus("BOLD", "FG-ER", r".+_\d{4}_\d+"),
-    _Corpus("MC-EIU", "ER-Wild IR", r"dia_\d+_utt_\d+_ch"),
-    _Corpus("MELD", "ER-Wild SA", r"test_dia\d+_utt\d+"),
-    _Corpus("CAER", "ER-Wild", r"test_[A-Z][a-z]+_\d+"),
-    _Corpus("E3", "ER-Wild", r"\d+_\d+_\d+"),
-    _Corpus("MAFW", "ER-Wild ML-ER", r"\d{5}", "disappointment"),
-    _Corpus("DFEW", "ER-Wild", r"\d+"),
-    _Corpus("CH-SIMS_v2_s", "SA", r"(video|aqgy\d+|csbgs\d+|test\d+)_\w+"),
-    _Corpus("CMU-MOSI", "SA", r".+_\d+", "neutral"),
-    _Corpus("CMU-MOSI", "FG-SA", r".+_\d+"),
-    _Corpus("CMU-MOSEI", "SA ML-ER", r".+_\d+"),
+    ("IEMOCAP", "ER-Lab", r"Ses\d\d[FM]_(impro|script)\w+", ""),
+    ("MER2024", "Noise-ER", r"samplenew\d_\d+", ""),
+    ("BOLD", "FG-ER", r".+_\d{4}_\d+", ""),
+    ("MC-EIU", "ER-Wild IR", r"dia_\d+_utt_\d+_ch", ""),
+    ("MELD", "ER-Wild SA", r"test_dia\d+_utt\d+", ""),
+    ("CAER", "ER-Wild", r"test_[A-Z][a-z]+_\d+", ""),
+    ("E3", "ER-Wild", r"\d+_\d+_\d+", ""),
+    ("MAFW", "ER-Wild ML-ER", r"\d{5}", "disappointment"),
+    ("DFEW", "ER-Wild", r"\d+", ""),
+    ("CH-SIMS_v2_s", "SA", r"(video|aqgy\d+|csbgs\d+|test\d+)_\w+", ""),
+    ("CMU-MOSI", "SA", r".+_\d+", "neutral"),
+    ("CMU-MOSI", "FG-SA", r".+_\d+", ""),
+    ("CMU-MOSEI", "SA ML-ER", r".+_\d+", ""),
 )
 _PLAIN_FOLDERS = frozenset({"video", "videos", "clip", "clips"})
 
 
 def source_of(task: Task, video_id: str, label_set: Sequence[str]) -> str:
-    """The corpus a clip comes from: the first folder of its id, else told by its name; "unknown" where neither says."""
+    """The corpus that a clip comes from: the first folder of its id, else by its name; "unknown" if neither says."""
     *folders, name = inner_id(task, video_id).split("/")
     if folders and folders[0].lower() not in _PLAIN_FOLDERS:
         return source_name(folders[0])
-    return next((corpus.name for corpus in _CORPORA if corpus.owns(task.name, stem(name), label_set[0])), "unknown")
+    for corpus, tasks, pattern, first_label in _CORPORA:
+        if task.name in tasks.split() and first_label in ("", label_set[0]) and re.fullmatch(pattern, stem(name)):
+            return corpus
+    return "unknown"

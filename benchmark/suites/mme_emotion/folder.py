@@ -1,4 +1,4 @@
-"""An MME-Emotion folder: its questions, its audio clues and its clips, in either layout.
+"""Reads an MME-Emotion folder: its questions, audio clues and clips, in either layout.
 
 ER-Lab/question/ER_Lab.json   ER-Lab/audio_clue/*.json   ER-Lab/IEMOCAP/video/x.mp4     the official one
 ER_Lab.json                   ER_Lab*clue*.json          ER_Lab.zip or ER_Lab/x.mp4     the hub's
@@ -27,7 +27,7 @@ from benchmark.data.rows import (
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.suites.mme_emotion.corpora import recording_of, source_of
-from benchmark.task import Task
+from benchmark.task import Task, leading_task
 from benchmark.text import NOT_REGULAR
 
 
@@ -41,7 +41,7 @@ VideoId = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
 
 
 class Question(BaseModel):
-    """A row of a question file; it may carry its clue along."""
+    """A row of a question file; it may contain its audio clue."""
 
     video_id: VideoId
     label: Label
@@ -50,7 +50,7 @@ class Question(BaseModel):
 
 
 class Clue(BaseModel):
-    """A row of an audio-clue file; null is what a request left that failed."""
+    """A row of an audio-clue file; a clue is null if the request for it failed."""
 
     video_id: VideoId
     audio_clue: str | None
@@ -62,7 +62,7 @@ R = TypeVar("R", Question, Clue)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file of questions or of clues, and the task it is about."""
+    """A file of questions, if it `asks`, or of clues, and its task."""
 
     file: str
     task: Task
@@ -71,23 +71,23 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Stated(Generic[R]):
-    """A row and the file that states it."""
+    """A row and its file."""
 
     table: Table
     row: R
 
     @property
     def key(self) -> tuple[str, str]:
-        """What it is about: the task's name and the `video_id`."""
+        """The task's name and the `video_id`."""
         return self.table.task.name, self.row.video_id
 
     @property
     def name_key(self) -> tuple[str, str]:
-        """The task's name and the clip's file name, which alone is unique within a task."""
+        """The task's name and the name of the clip's file, which is unique within a task."""
         return self.table.task.name, self.row.video_id.rpartition("/")[2]
 
     def problem(self, text: str) -> str:
-        """A line about it."""
+        """A line about a problem of the row."""
         return f"{self.table.file}: {self.row.video_id}: {text}"
 
 
@@ -95,7 +95,7 @@ Pair = tuple[Stated[Question], Stated[Clue] | None]
 
 
 def read_folder(root: Path, suite: Suite) -> Gathered | None:
-    """Every question below the folder with its clip and its clue; None where there is no question file.
+    """Every question below the folder with its clip and its clue; None if there is no question file.
 
     Raises:
         DataError: the folder cannot be read.
@@ -116,24 +116,26 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
 
 
 def _table(root: Path, file: str, suite: Suite, problems: list[str]) -> Table | None:
-    """What a file is, told by its name and those of its folders; None where it holds neither questions nor clues."""
+    """The kind and the task of a file, by its name and its folders; None if it has neither questions nor clues."""
     if not file.lower().endswith(".json"):
         return None
-    path = f"{root.name}/{file}"  # the root may be a task's own folder
+    around = suite.task_around(f"{root.name}/{file}")  # the root may be a task's own folder
     *_, folder, name = ("", *file.split("/"))
     stem = name[: -len(".json")]
-    if "clue" in stem.lower() or "clue" in folder.lower():
-        task = suite.leading_task(stem) or suite.task_around(path)
-        return Table(file, task, asks=False) if task else None
-    task = suite.task_named(stem)
-    if folder == "question":
-        task = suite.task_around(path) or task
+    asks = "clue" not in stem.lower() and "clue" not in folder.lower()
+    if not asks:
+        task = leading_task(stem, suite.task) or around
+    elif folder == "question":
+        task = around or suite.task_named(stem)
         if task is None:
-            problems.append(f"{file}: its folder has the name of no task; the tasks are {', '.join(suite.tasks)}")
-    return Table(file, task, asks=True) if task else None
+            problems.append(f"{file}: its folder is not named after a task; the tasks are {', '.join(suite.tasks)}")
+    else:
+        task = suite.task_named(stem)
+    return Table(file, task, asks) if task else None
 
 
 def _read(root: Path, table: Table, model: type[R], problems: list[str]) -> Iterator[Stated[R]]:
+    """The valid rows of a file; what is wrong with the others is added to the problems."""
     try:
         rows = read_list(root / table.file)
     except DataError as error:
@@ -150,7 +152,7 @@ def _read(root: Path, table: Table, model: type[R], problems: list[str]) -> Iter
 
 
 def _wanted(question: Stated[Question]) -> Wanted:
-    """The clip, below the folder of the question file or, where questions have a folder of their own, the one above."""
+    """The clip of a question: below the file's folder, or below the one above if that is called `question`."""
     home, _, folder = question.table.file.rpartition("/")[0].rpartition("/")
     place = f"{home}/{question.row.video_id}" if folder == "question" else f"{home}/{folder}/{question.row.video_id}"
     return Wanted(question.table.task, question.row.video_id, place.lstrip("/"))
@@ -175,7 +177,7 @@ def _row(pair: Pair, clip: Found) -> Row:
 
 
 def _asked_twice(rows: Sequence[Row]) -> Iterator[str]:
-    """One line for each two files that ask about the same clips under other ids: both layouts lie in one folder."""
+    """A line for each two files with the same clips under different ids: both layouts are in one folder."""
     first: dict[tuple[str, str, str], Row] = {}
     files: set[tuple[str, str]] = set()
     for row in rows:
@@ -186,7 +188,7 @@ def _asked_twice(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _pair(asked: Sequence[Stated[Question]], heard: Sequence[Stated[Clue]], problems: list[str]) -> Sequence[Pair]:
-    """Each question with the clue of its id, else with the only clue of its file name that no question's id claims."""
+    """Each question with the clue of its id, else with the only clue of its file name that matches no question's id."""
     clues: dict[tuple[str, str], Stated[Clue]] = {}
     problems += [clue.problem("duplicate id") for clue in heard if clues.setdefault(clue.key, clue) is not clue]
     unclaimed: dict[tuple[str, str], list[Stated[Clue]]] = defaultdict(list)
@@ -200,6 +202,7 @@ def _pair(asked: Sequence[Stated[Question]], heard: Sequence[Stated[Clue]], prob
 
 
 def _disagreements(pairs: Iterable[Pair]) -> Iterator[str]:
+    """A line for each clue whose true label is not that of its question."""
     for question, clue in pairs:
         if clue and clue.row.ground_truth:
             label, truth = (targets_of(clue.table.task, given) for given in (question.row.label, clue.row.ground_truth))
@@ -208,9 +211,9 @@ def _disagreements(pairs: Iterable[Pair]) -> Iterator[str]:
 
 
 def _strays(pairs: Sequence[Pair], clues: Mapping[tuple[str, str], Stated[Clue]]) -> Iterator[str]:
-    """One line for each clue without a question, where the task's questions are not an extract.
+    """A line for each clue without a question, unless the task's questions are an extract.
 
-    They are one where each has its clue and yet most clues are left over: somebody has cut them down for a trial.
+    They are an extract, shortened for a trial, if each has its clue and most clues have no question.
     """
     used = {clue.key for _, clue in pairs if clue}
     unused = [clue for key, clue in clues.items() if key not in used]

@@ -89,7 +89,7 @@ def test_the_fingerprint_follows_what_is_asked_and_nothing_else(tmp_path: Path) 
 @pytest.mark.parametrize("where", ["no/such/folder", "no/such/file.jsonl", __file__, ""])
 def test_a_place_without_data_is_refused(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"There is no data at|holds no MME-Emotion questions"):
+    with pytest.raises(DataError, match=r"There is no data at|has no MME-Emotion questions"):
         read_samples(where)
 
 

@@ -278,7 +278,7 @@ def test_what_the_hub_refuses_is_told_in_a_sentence(hub: str, tmp_path: Path) ->
 
     for (kind, text), said in zip(
         told,
-        ["its owner wants terms accepted", "there is no such data set, or it is private", "it has no revision v9",
+        ["its terms must be accepted first", "there is no such data set, or it is private", "it has no revision v9",
          "write it as hf:OWNER/NAME", "the download failed (ConnectError: "],
         strict=True,
     ):  # fmt: skip
@@ -294,7 +294,7 @@ def test_a_table_on_the_hub_is_read_as_a_users_own_clips(hub: str, tmp_path: Pat
     assert sorted(str(clip) for _, _, clip in table) == ["clip 0", "clip 1"]  # type: ignore[misc,has-type]
     assert stray[0] == empty[0] == "DataError"
     assert "../b.mp4: its path leaves the folder" in str(stray[1])
-    assert "holds no MME-Emotion questions" in str(empty[1])
+    assert "has no MME-Emotion questions" in str(empty[1])
 
 
 def test_what_a_table_lacks_is_absent(tmp_path: Path) -> None:

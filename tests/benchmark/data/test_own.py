@@ -88,12 +88,13 @@ def test_everything_wrong_is_listed_at_once_by_line(tmp_path: Path) -> None:
 
     assert [line.strip() for line in str(caught.value).splitlines()] == [
         "The data in own.jsonl has 14 problems:",
-        "own.jsonl line 2: is no JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))",
+        "own.jsonl line 2: is not valid JSON"
+        " (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))",
         "own.jsonl line 4: bare.mp4: `label` is missing; `label_set` is missing; `task` is missing",
         "own.jsonl line 5: clips/door.mp4: `task`: `ER-Moon` is none of"
         " ER-Lab, ER-Wild, Noise-ER, FG-ER, ML-ER, SA, FG-SA, IR",
         "own.jsonl line 6: clips/door.mp4: `label` is missing",
-        "own.jsonl line 10: is no object",
+        "own.jsonl line 10: must be an object",
         "own.jsonl line 3: clips/door.mp4: label `bliss` is not in its label set: anger, joy, neutral",
         "own.jsonl line 3: clips/door.mp4: duplicate id, also in own.jsonl line 1",
         "own.jsonl line 8: x: duplicate id, also in own.jsonl line 7",
@@ -110,8 +111,8 @@ def test_everything_wrong_is_listed_at_once_by_line(tmp_path: Path) -> None:
     ("name", "content", "said"),
     [
         ("a.jsonl", b" \n", "a.jsonl: is empty"),
-        ("a.json", b"{}", "a.json: holds no list of rows"),
-        ("a.csv", b"video,label,label_set,task\n", "a.csv: holds no row"),
+        ("a.json", b"{}", "a.json: must be a list of rows"),
+        ("a.csv", b"video,label,label_set,task\n", "a.csv: has no rows"),
         ("a.csv", b"film,label\na.mp4,joy\n", "a.csv line 2: `video` is missing; `label_set` is missing"),
         ("a.csv", b"video,label,label_set,task\na.mp4,joy\n", "a.csv line 2: a.mp4: `label_set`"),
         (
@@ -119,7 +120,7 @@ def test_everything_wrong_is_listed_at_once_by_line(tmp_path: Path) -> None:
             b"video,label,label_set,task\na.mp4,joy,joy,SA,surplus\n",
             "a.csv line 2: has more cells than there are columns",
         ),
-        ("a.csv", b'video,label,label_set,task\na.mp4,joy,"joy"x,SA\n', "a.csv line 2: is no CSV"),
+        ("a.csv", b'video,label,label_set,task\na.mp4,joy,"joy"x,SA\n', "a.csv line 2: is not valid CSV"),
         ("a.csv", "video,label,label_set,task\na.mp4,fête,fête,SA\n".encode("latin-1"), "a.csv: is not UTF-8"),
     ],
 )

@@ -360,7 +360,7 @@ def test_a_server_that_is_asked_too_much_is_not_taken_out(endpoint: Endpoint, ot
 def test_where_all_are_dead_the_last_cause_ends_the_run() -> None:
     limits = Limits(backoff=0.001, patience=0.01)
     urls = free_url(), free_url()
-    with pytest.raises(RunError, match=r"cannot be reached .* No request was answered .* the same command goes on"):
+    with pytest.raises(RunError, match=r"cannot be reached .* No request was answered .* run the same command again"):
         ask(limited(limits, *urls))
     assert limits.traffic.requests > 2
     assert limits.traffic.out == 2
@@ -504,7 +504,7 @@ def test_what_would_be_the_same_again_is_told_after_one_reply(endpoint: Endpoint
     ],
 )  # fmt: skip
 def test_what_is_spent_ends_the_run_at_once(endpoint: Endpoint, said: Said) -> None:
-    with pytest.raises(RunError, match=r"answered .* the same command goes on"):
+    with pytest.raises(RunError, match=r"answered .* run the same command again to continue"):
         ask(always(said, endpoint))
     assert len(endpoint.requests) == 1
 

@@ -137,9 +137,9 @@ def test_what_cannot_be_matched_is_refused_by_file(tmp_path: Path, rows: list[ob
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"[{", "is no JSON (Expecting"),
-        (b"joy", "has a line, 1, that is no JSON (Expecting"),
-        (b'{"id": "b", "model_response": "joy"}\n\n{"id":\n"b"}', "has a line, 3, that is no JSON (Expecting"),
+        (b"[{", "is not valid JSON (Expecting"),
+        (b"joy", "has a line, 1, that is not valid JSON (Expecting"),
+        (b'{"id": "b", "model_response": "joy"}\n\n{"id":\n"b"}', "has a line, 3, that is not valid JSON (Expecting"),
         (b"\xff\xfe", "is not UTF-8"),
         (b" \n", "is empty"),
         (b"<!doctype html>", "is a web page, not a data file: download it again"),

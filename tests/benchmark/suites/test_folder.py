@@ -185,7 +185,7 @@ SAID = (
     f"{ASKED}: S/video/two.mp4: has 2 labels, ER-Lab takes one",
     f"{ASKED}: ../escape.mp4: `video_id`: leaves the folder",
     f"{ASKED}: /etc/passwd: `video_id`: leaves the folder",
-    f"{ASKED}: row 11: is no object",
+    f"{ASKED}: row 11: must be an object",
     f"{HEARD}: S/video/stray.mp4: audio clue without a question",
     f"{HEARD}: S/video/outside.mp4: ground_truth `joy` is not the label, `bliss`",
     f"{HEARD}: S/video/twice.mp4: duplicate id",
@@ -193,11 +193,11 @@ SAID = (
     " (ML-ER separates labels by `,`)",
     "ML-ER/question/ML_ER.json: M/video/n.mp4: names a label twice",
     "SA/question/SA.json: is empty",
-    "IR/question/IR.json: is no JSON",
-    "FG-SA/question/FG_SA.json: holds no row",
-    "FG-ER/question/FG_ER.json: holds no list of rows",
+    "IR/question/IR.json: is not valid JSON",
+    "FG-SA/question/FG_SA.json: has no rows",
+    "FG-ER/question/FG_ER.json: must be a list of rows",
     "Noise-ER/question/Noise_ER.json: is not UTF-8",
-    "ER-Moon/question/other.json: its folder has the name of no task; the tasks are ER-Lab",
+    "ER-Moon/question/other.json: its folder is not named after a task; the tasks are ER-Lab",
     "ER-Wild.zip: cannot be unpacked (File is not a zip file); unpack it by hand",
 )
 GONE = ("gone", "outside", "twice", "twice", "repeats", "two")
@@ -298,14 +298,14 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_questions_says_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no MME-Emotion questions: expected are TASK/question/\*.json"):
+    with pytest.raises(DataError, match=r"has no MME-Emotion questions: expected are TASK/question/\*.json"):
         read_samples(str(tmp_path))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
-    with pytest.raises(DataError, match=r"closed cannot be read \(Permission denied\)"):
+    with pytest.raises(DataError, match=r"Cannot read the folder .*closed \(Permission denied\)"):
         read_samples(str(tmp_path))
 
 

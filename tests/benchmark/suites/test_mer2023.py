@@ -34,7 +34,7 @@ def test_a_label_outside_the_set_is_named(tmp_path: Path) -> None:
 
 
 def test_a_table_without_labels_says_what_it_lacks(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="lacks the column name, or one of discrete"):
+    with pytest.raises(DataError, match="must have the column name and one of discrete"):
         read_samples(str(written(tmp_path, "clip;emotion\nsample_1;happy\n")), SUITE)
 
 

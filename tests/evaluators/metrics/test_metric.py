@@ -100,7 +100,7 @@ def test_the_label_that_the_conclusion_names_is_scored(text: str, predicted: tup
         ("name = 5", "malformed"),
         ("name = 'a'\ntitle = 'A'", "malformed: task"),
         ("name = 'a'\ntitle = 'A'\ntask = 'b'", "malformed: task"),
-        ("name = [", "cannot be read"),
+        ("name = [", "Cannot read the suite"),
         ("name = 'a'\ntitle = 'A'\nunit = 1\n[[task]]\nname='overall'", "malformed"),
         (
             "name = 'a'\ntitle = 'A'\n"
