@@ -1,1 +1,1 @@
-"""An answer cut into steps, and each step rated."""
+"""The agents that split an answer into steps and rate each step."""

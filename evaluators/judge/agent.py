@@ -1,4 +1,4 @@
-"""An agent: a prompt, a model and a parser that can say no."""
+"""Asks an agent: sends a prompt to a model and parses its reply; a reply that does not parse is asked for again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from benchmark.usage import Usage
 T = TypeVar("T")
 
 ATTEMPTS = 3
-"""How often an agent is asked until its reply parses: once, and twice more with the reason."""
+"""How often an agent is asked until its reply parses."""
 
 BROKEN_OFF = {
     "cut off": "It was cut off at its limit of tokens; raise max_tokens, or max_new_tokens of hf:.",
@@ -22,19 +22,19 @@ BROKEN_OFF = {
 
 
 class RejectedReply(ValueError):
-    """A reply that does not parse; the text tells the agent what to mend."""
+    """A reply that does not parse; the message is sent to the agent, so that it can correct the reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply(Generic[T]):
-    """What an agent said, parsed.
+    """An agent's reply, parsed.
 
     Attributes:
-        value: what the parser made of it.
-        model: who said it; None if unknown.
-        usage: all attempts together.
+        value: the parsed reply.
+        model: the name under which the provider answered; None if unknown.
+        usage: of all attempts.
         rejected: earlier replies that did not parse, oldest first.
-        left_out: parameters of the request that the server has refused.
+        left_out: parameters of the request that were not sent because the server refuses them.
     """
 
     value: T
@@ -45,14 +45,17 @@ class Reply(Generic[T]):
 
 
 async def ask(model: Model, prompt: Prompt, parse: Callable[[str], T], error: type[EmotionError]) -> Reply[T]:
-    """Asks until the reply parses, each time telling what was wrong with the last; no rejected reply is kept.
+    """The reply to the prompt, parsed. A reply that does not parse is asked for again, with the reason.
 
-    What the agent thought is taken off before anything is parsed; a reply that was broken off is none.
+    Thoughts are removed before parsing. A reply that was cut off or filtered does not parse. Only a reply that parses
+    is cached.
 
     Raises:
-        EmotionError: of the given type, with every reply, after the last attempt; what the model raised, with the same.
+        EmotionError: of the given type if no attempt parses, or what the model raised; it has all replies and their
+            usage.
     """
-    usage, rejected, request, why = Usage(), (), prompt, ""  # type: tuple[Usage, tuple[str, ...], Prompt, str]
+    usage, request, why = Usage(), prompt, ""
+    rejected: tuple[str, ...] = ()
     for _ in range(ATTEMPTS):
         try:
             with boundary(EmotionError):
@@ -73,7 +76,7 @@ async def ask(model: Model, prompt: Prompt, parse: Callable[[str], T], error: ty
 async def _asked(
     model: Model, prompt: Prompt, request: Prompt, parse: Callable[[str], T]
 ) -> tuple[Answer, T | RejectedReply]:
-    """The model's reply and what the parser makes of it; a kept one only if it parses."""
+    """The model's reply and the parsed value; a cached reply is used only if it parses."""
     found: list[T | RejectedReply] = []
 
     def usable(answer: Answer) -> bool:

@@ -1,6 +1,6 @@
-"""The check of a judge: steps about clips whose truth is known, since we drew the clips.
+"""Checks a judge with anchors: steps about the drawn clips of the demo, so that the right ratings are known.
 
-A row of `anchors.toml`; a rating of -1 may be either, and is not counted:
+An anchor in `anchors.toml`; the rating -1 stands for either, and is not counted:
 
     [[anchor]]
     id = "grin-called-frown"
@@ -14,14 +14,12 @@ A row of `anchors.toml`; a rating of -1 may be either, and is not counted:
 
 import asyncio
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from benchmark.clip import as_frames
 from benchmark.clips.reader import ClipReader
@@ -39,32 +37,17 @@ ATTACKS = frozenset({"planted-ratings", "closed-fence", "orders", "authority", "
 """Kinds of anchors whose steps try to get ratings that they do not deserve."""
 
 
-class _Stated(BaseModel):
-    """An anchor as the file has it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str
-    kind: str
-    sample: str
-    steps: tuple[str, ...]
-    ratings: tuple[Literal[-1, 0, 1], ...]
-    prediction: str
-    recognition: Fraction
-    short: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """Steps about a clip, and how they ought to be rated.
+    """Steps about a clip, and their right ratings.
 
     Attributes:
         id: its name.
-        kind: what it tries.
-        sample: the clip's question.
-        steps: what is to be rated.
-        truth: of each step but the last, 0 or 1; None where a fair judge may say either.
-        recognition: of the last step.
+        kind: what it tests.
+        sample: the question about the clip.
+        steps: what the judge rates.
+        truth: the right rating, 0 or 1, of each step before the last; None where either is fair.
+        recognition: the right rating of the last step.
         short: whether it belongs to the short check.
     """
 
@@ -79,14 +62,14 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a judge made of an anchor.
+    """A judge's ratings of an anchor.
 
     Attributes:
-        anchor: what it was shown.
-        ratings: what it said; None where it gave nothing usable, which counts as wrong everywhere.
-        error: why there is nothing.
-        model: who gave the ratings; None if unknown.
-        usage: what it took.
+        anchor: what it rated.
+        ratings: its ratings; None if no reply could be used, which counts as wrong for each rating.
+        error: why there are no ratings; None if there are.
+        model: the name under which the provider answered; None if unknown.
+        usage: tokens, time and cost.
     """
 
     anchor: Anchor
@@ -96,9 +79,9 @@ class Checked:
     usage: Usage = Usage()
 
     def _counted(self) -> Iterator[tuple[Fraction, Fraction | None]]:
-        """Each rating whose truth is known: what it ought to be, and what it is.
+        """The right and the given rating, None if missing, of each step whose right rating is known.
 
-        Those of a refusal are no judge's to give, and tell nothing of it.
+        Steps before the last of a refusal are not counted: they are rated 0 whatever the judge says.
         """
         given = [rating.value for rating in self.ratings.reasoning] if self.ratings else [None] * len(self.anchor.truth)
         for truth, value in zip(self.anchor.truth, given, strict=True):
@@ -108,26 +91,26 @@ class Checked:
 
     @property
     def errors_found(self) -> tuple[int, int]:
-        """How many ratings that ought to be 0 are, and of how many."""
-        return self._as_they_ought(0)
+        """How many of the ratings that should be 0 are 0, and their number."""
+        return self._right_of(0)
 
     @property
     def rights_kept(self) -> tuple[int, int]:
-        """How many ratings that ought to be 1 are, and of how many."""
-        return self._as_they_ought(1)
+        """How many of the ratings that should be 1 are 1, and their number."""
+        return self._right_of(1)
 
-    def _as_they_ought(self, truth: int) -> tuple[int, int]:
+    def _right_of(self, truth: int) -> tuple[int, int]:
         given = [value for known, value in self._counted() if known == truth]
         return given.count(Fraction(truth)), len(given)
 
     @property
     def last_right(self) -> bool:
-        """Whether the last step is rated exactly as it ought to be."""
+        """Whether the rating of the last step is exactly right."""
         return self.ratings is not None and self.ratings.recognition.value == self.anchor.recognition
 
     @property
     def resisted(self) -> bool:
-        """Whether every rating is as it ought to be, whatever the steps try."""
+        """Whether every counted rating is right, so that an attack in the steps had no effect."""
         return all(truth == value for truth, value in self._counted())
 
 
@@ -136,26 +119,26 @@ def read_anchors() -> tuple[Anchor, ...]:
     """All anchors."""
     samples = {sample.id: sample for sample in read_samples("demo").samples}
     rows = tomllib.loads(files("evaluators.judge").joinpath("anchors.toml").read_text("utf-8"))["anchor"]
-    return tuple(_anchor(_Stated.model_validate(row), samples) for row in rows)
+    return tuple(_anchor(row, samples) for row in rows)
 
 
-def _anchor(stated: _Stated, samples: dict[str, Sample]) -> Anchor:
+def _anchor(row: Mapping[str, Any], samples: Mapping[str, Sample]) -> Anchor:
     return Anchor(
-        id=stated.id,
-        kind=stated.kind,
-        sample=samples[stated.sample],
-        steps=Steps(reasoning=stated.steps, prediction=stated.prediction),
-        truth=tuple(None if rating < 0 else Fraction(rating) for rating in stated.ratings),
-        recognition=stated.recognition,
-        short=stated.short,
+        id=row["id"],
+        kind=row["kind"],
+        sample=samples[row["sample"]],
+        steps=Steps(reasoning=tuple(row["steps"]), prediction=row["prediction"]),
+        truth=tuple(None if rating < 0 else Fraction(rating) for rating in row["ratings"]),
+        recognition=Fraction(row["recognition"]),
+        short=row.get("short", False),
     )
 
 
 async def check_judge(judge: Judge, reader: ClipReader, *, short: bool) -> tuple[Checked, ...]:
-    """What the judge makes of all anchors, or of those of the short check.
+    """The judge's ratings of all anchors, or of those of the short check.
 
     Raises:
-        RunError: it cannot be asked.
+        RunError: the judge cannot be asked.
         DataError: a clip of the demo cannot be read.
     """
     anchors = [anchor for anchor in read_anchors() if anchor.short or not short]
@@ -171,7 +154,7 @@ async def _checked(anchor: Anchor, judge: Judge, reader: ClipReader) -> Checked:
         with boundary(JudgeError):
             reply = await judge.rate(anchor.steps, evidence)
     except JudgeError as error:
-        if (fault := error.fault) is not None:  # which is not the judge's doing
+        if (fault := error.fault) is not None:  # a bug, not a wrong rating
             raise RunError(f"The judge cannot be checked: {fault.sentence}.", fault=fault) from error
         return Checked(anchor=anchor, ratings=None, error=str(error), usage=error.usage)
     ratings = without_credit(reply.value) if is_refusal(anchor.steps) else reply.value  # as for a sample

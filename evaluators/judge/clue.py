@@ -1,4 +1,4 @@
-"""The audio-clue agent: describes what is heard, where nobody has."""
+"""The agent that describes the sound of a clip that has no audio clue."""
 
 from dataclasses import dataclass
 from string import Template
@@ -13,13 +13,13 @@ from evaluators.judge.agent import RejectedReply, Reply, ask
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A model that hears, asked for an audio clue (MME-Emotion, arXiv 2508.09210, uses Qwen2-Audio)."""
+    """A model that takes sound, asked for an audio clue (MME-Emotion, arXiv 2508.09210, uses Qwen2-Audio)."""
 
     model: Model
     template: Template
 
     async def describe(self, sound: Sound, task: Task) -> Reply[str]:
-        """What is heard, in a few sentences; the model is told neither label nor candidates.
+        """A description of the sound in a few sentences; the request contains neither the label nor the candidates.
 
         Raises:
             JudgeError: the model gave no description.

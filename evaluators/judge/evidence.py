@@ -1,4 +1,4 @@
-"""What agents are told of a sample."""
+"""What the agents are shown of a sample."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ class Question:
     """What the model under test was asked.
 
     Attributes:
-        subject: what for.
-        label_set: the candidates.
-        several: whether it may name several.
+        subject: what is asked for, as a noun: emotion, sentiment, intent.
+        label_set: the candidate labels.
+        several: whether the answer may name several labels.
     """
 
     subject: str
@@ -28,10 +28,10 @@ class Evidence:
     Attributes:
         question: what was asked.
         targets: the true labels.
-        audio_clue: what is heard; None where nobody has said.
-        frames: one a second, the first ten; where they are `spread`, ten of the whole of a longer clip.
-        spread: whether they may be.
-        repeat: how often the judge has been asked for the same sample before.
+        audio_clue: a description of the sound; None if there is none.
+        frames: one a second from the start, at most ten; with `spread`, ten from the whole of a longer clip.
+        spread: whether frames of longer clips are spread.
+        repeat: how often the judge has rated the same sample before.
     """
 
     question: Question

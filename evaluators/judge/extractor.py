@@ -1,4 +1,4 @@
-"""The step extractor: cuts an answer into steps."""
+"""The step extractor: splits an answer into steps."""
 
 from dataclasses import dataclass
 from string import Template
@@ -14,26 +14,26 @@ from evaluators.judge.fence import fenced, listed, request
 from evaluators.judge.steps import Steps, parse_steps
 
 TEXTS = frozenset({"labels", "answer"})
-"""The placeholders for what others have written."""
+"""The placeholders for text that is not ours."""
 
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Cuts an answer into reasoning steps and a prediction."""
+    """Splits an answer into reasoning steps and a prediction."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
 
     @property
     def identity(self) -> str:
-        """All that determines its steps besides answer and question."""
+        """All that affects its steps besides the answer and the question."""
 
     async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
-        """The steps of the answer and of the thoughts before it, which is `answer.reasoned`.
+        """The steps of `answer.reasoned`: the thoughts and the answer.
 
         Raises:
-            ExtractorError: nothing that it said parses.
+            ExtractorError: no reply could be parsed.
         """
 
 
@@ -51,11 +51,11 @@ class PromptedExtractor:
 
     @property
     def identity(self) -> str:
-        """The model's, with the wording of the request."""
+        """The model's, and the template."""
         return f"{self.model.identity}\n{fenced(self.template.template, TEXTS)}"
 
     async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
-        """The answer's steps, asked for again where the reply does not parse."""
+        """The answer's steps; a reply that does not parse is asked for again."""
         texts = {"labels": listed(question.label_set), "answer": answer.reasoned}
         text = request(self.template, texts, subject=question.subject)
         return await ask(self.model, Prompt(text=text), parse_steps, ExtractorError)

@@ -18,32 +18,32 @@ from evaluators.judge.rating import Ratings, parse_ratings
 from evaluators.judge.steps import Steps
 
 TEXTS = frozenset({"clue", "targets", "labels", "steps"})
-"""The placeholders for what others have written."""
+"""The placeholders for text that is not ours."""
 
 NO_CLUE = "(Nobody has described the sound of this clip.)"
 
 
 @runtime_checkable
 class Judge(Protocol):
-    """Rates each step of an answer against what is known of the clip."""
+    """Rates each step of an answer against what is known about the clip."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
 
     @property
     def identity(self) -> str:
-        """All that determines its ratings besides steps and evidence."""
+        """All that affects its ratings besides the steps and the evidence."""
 
     @property
     def sees(self) -> bool:
-        """Whether it looks at frames; they are not decoded for one that does not."""
+        """Whether it is shown frames; if not, none are decoded for it."""
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
-        """One rating a step.
+        """One rating for each step.
 
         Raises:
-            JudgeError: nothing that it said parses.
+            JudgeError: no reply could be parsed.
         """
 
 
@@ -61,16 +61,16 @@ class PromptedJudge:
 
     @property
     def identity(self) -> str:
-        """The model's, with the wording of the request."""
+        """The model's, and the template."""
         return f"{self.model.identity}\n{fenced(self.template.template, TEXTS)}"
 
     @property
     def sees(self) -> bool:
-        """Always: the protocol shows the judge one frame a second."""
+        """Always."""
         return True
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
-        """The ratings, asked for again where the reply does not parse or does not fit the steps."""
+        """The ratings; a reply that does not parse or does not fit the steps is asked for again."""
         prompt = Prompt(text=self._request(steps, evidence), frames=evidence.frames, repeat=evidence.repeat)
         parse = partial(parse_ratings, steps=len(steps), labels=len(evidence.targets))
         return await ask(self.model, prompt, parse, JudgeError)
@@ -83,18 +83,12 @@ class PromptedJudge:
             "labels": listed(question.label_set),
             "steps": steps.numbered(),
         }
-        return _pace_of(evidence) + request(
-            self.template,
-            texts,
-            subject=question.subject,
-            rule=_rule(count),
-            count=len(steps),
-            example=f"1/{count}",
-        )
+        ours = {"subject": question.subject, "rule": _rule(count), "count": len(steps), "example": f"1/{count}"}
+        return _pace_of(evidence) + request(self.template, texts, **ours)
 
 
 def _pace_of(evidence: Evidence) -> str:
-    """When the frames were taken, where that is not one a second."""
+    """A sentence with the times of the frames if these are not one a second, else ""."""
     seconds = as_frames(evidence.frames).seconds if evidence.spread else ()
     if not seconds or seconds[-1] <= Pace().shown:
         return ""

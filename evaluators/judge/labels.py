@@ -1,4 +1,4 @@
-"""Which labels of a label set a text names, and which of its words it means rather than denies."""
+"""Which labels of a label set a text names, and which of its words are not negated."""
 
 import re
 import tomllib
@@ -11,10 +11,10 @@ from importlib.resources import files
 from evaluators.judge.lookalikes import spelt_out
 
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
-# struck out is not said
+# text that is struck out is removed
 _MARKUP = re.compile(r"~~[^~\n]{1,200}+~~|<(del|s|strike)>[^<]{1,200}+</\1>|[*_`]+", re.IGNORECASE)
 REACH = 8
-"""How many words before a word a negation is looked for, within its clause."""
+"""How many words before a word are searched for a negation, within its clause."""
 
 _NEGATION = re.compile(
     r"\b(?:not|no|never|nor|neither|without|lack(?:s|ing)?|absence|than|instead\s+of|far\s+from|"
@@ -54,9 +54,8 @@ _DENIED = re.compile(
 def named_labels(text: str, label_set: Sequence[str]) -> tuple[str, ...]:
     """The labels of the set that the text names, in the set's order, each once.
 
-    A label is named by itself, by a form of its word or by a synonym (`synonyms.toml`) that means no other label of the
-    set. The longest name wins: "strong negative" does not also name "negative". What is negated is not named. "None"
-    names nothing.
+    A label is named by itself, by a form of its word, or by a synonym (`synonyms.toml`) that means no other label of
+    the set. The longest name wins: "strong negative" does not also name "negative". Negated names do not count.
     """
     words = plain(text)
     names = _names(tuple(label_set))
@@ -66,12 +65,12 @@ def named_labels(text: str, label_set: Sequence[str]) -> tuple[str, ...]:
 
 
 def plain(text: str) -> str:
-    """The text spelt out in small letters, without markup, curly quotes and idioms whose words mean something else."""
+    """The text spelt out in lower case, without markup, curly quotes and idioms whose words mean something else."""
     return _idioms().sub(" ", _MARKUP.sub(" ", spelt_out(text).translate(_QUOTES)).casefold())
 
 
 def asserted(words: str, mentions: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
-    """Those of the mentions, in the order of a `plain` text, that it does not negate; takes time in proportion."""
+    """The mentions that a `plain` text does not negate; they must be in its order. Takes linear time."""
     marks: _Marks | None = None
     end, negated = 0, False
     for mention in mentions:
@@ -85,25 +84,25 @@ def asserted(words: str, mentions: Iterable[re.Match[str]]) -> Iterator[re.Match
 
 @dataclass(frozen=True, slots=True)
 class _Spans:
-    """Where a text has something: starts and ends, both ascending."""
+    """Where a pattern matches in a text: starts and ends, both ascending."""
 
     starts: Sequence[int]
     ends: Sequence[int]
 
     def start(self, place: int) -> int:
-        """Where the last one starts that is over at a place; -1 where there is none."""
+        """Where the last match starts that ends at or before a place; -1 if there is none."""
         count = bisect_right(self.ends, place)
         return self.starts[count - 1] if count else -1
 
     def end(self, place: int) -> int:
-        """Where the last one ends that is over at a place; 0 where there is none."""
+        """Where the last match ends that ends at or before a place; 0 if there is none."""
         count = bisect_right(self.ends, place)
         return self.ends[count - 1] if count else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Marks:
-    """What decides whether a word is negated, found once in the whole text: looking back from each word is slow."""
+    """What decides whether a word is negated. All of it is found once for the whole text, which is faster."""
 
     clause_ends: _Spans
     subjects: _Spans
@@ -114,8 +113,8 @@ class _Marks:
     words: _Spans
 
     def negate(self, place: int) -> bool:
-        """Whether what stands before a word negates it: in its segment, or, if that says "or", in its clause."""
-        # what begins at the place itself is the word in question, and no clause's subject
+        """Whether the text before a word negates it: in its segment, or in its clause if the segment has an "or"."""
+        # a subject that starts at the place is the word in question, not the start of a clause
         clause = max(self.clause_ends.end(place), self.subjects.end(place - 1))
         segment = max(clause, self.segment_ends.end(place))
         scope = clause if self.alternatives.start(place) >= segment else segment
@@ -159,7 +158,7 @@ def _pattern(label_set: tuple[str, ...]) -> re.Pattern[str]:
 
 @cache
 def _names(label_set: tuple[str, ...]) -> Mapping[str, str | None]:
-    """What each name means: a label's own name always that label, a synonym of several labels none of them."""
+    """The label of each name: a label's own name means that label, a synonym of several labels means none."""
     names: dict[str, str | None] = {}
     for label in label_set:
         for name in _other_names(label):

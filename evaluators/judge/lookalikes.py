@@ -1,4 +1,4 @@
-"""What signs look like, or become once a text is normalised, so that nothing can be disguised as something else.
+"""What characters look like, or become when a text is normalised, so that nothing can be disguised as something else.
 
 "".join(map(look, pieces_of("＜ѕte\u200bр＞ &lt;step&gt;")))    "<step> <step>"
 spelt_out("j\u200bоy, 愤怒")                                    "joy, 愤怒"
@@ -12,7 +12,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 OPENS, CLOSES = "\x01", "\x02"
-"""By `look`: brackets that look like `<` and `>`, which no normalisation turns into these."""
+"""What `look` returns for brackets that look like `<` and `>`, but that no normalisation turns into these."""
 
 _ALIKE = {
     OPENS: "‹«〈⟨《⟪˂ᐸ❮❰❬⧼⦑⊲◁◀≪≺⋖ᚲ𝈶𖼿",
@@ -48,7 +48,7 @@ _ALIKE = {
     "z": "ζᏃꓜ",
 }
 _LOOKS = {sign: plain for plain, signs in _ALIKE.items() for sign in signs}
-# in words: of each case what is alike in that case, since "по" is not "no"
+# for words: the lookalikes of each letter's own case, since the Cyrillic "по" does not look like "no"
 _TWINS = str.maketrans(
     "аɑсԁеһіјӏоοօрԛѕսѵνԝхуАВЕЅІЈКМНОРСТХУΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aacdehijlooopqsuvvwxyABESIJKMHOPCTXYABEZHIKMNOPTYX"
 )
@@ -69,7 +69,7 @@ _ESCAPED = re.compile(
 
 
 class _Spelling(dict[int, str]):
-    """How each sign is spelt out, found once."""
+    """How each character is spelt out, computed once."""
 
     def __missing__(self, code: int) -> str:
         self[code] = found = _spelling(chr(code))
@@ -80,12 +80,12 @@ _SPELLING = _Spelling()
 
 
 def is_plain(text: str) -> bool:
-    """Whether each sign looks like what it is: it is one of ASCII, and nothing is escaped."""
+    """Whether each character looks like what it is: all are ASCII, and none is escaped."""
     return text.isascii() and _ESCAPED.search(text) is None
 
 
 def pieces_of(text: str) -> list[str]:
-    """The signs of the text in order; one that HTML, JSON or a URL has escaped is one piece with its escape."""
+    """The characters of the text in order; an escape of HTML, JSON or a URL is one piece."""
     pieces: list[str] = []
     at = 0
     for escape in _ESCAPED.finditer(text):
@@ -96,7 +96,7 @@ def pieces_of(text: str) -> list[str]:
 
 @lru_cache(2**16)
 def look(piece: str) -> str:
-    """What the crudest normalisation leaves of a piece: small letters without marks, nothing of what is invisible."""
+    """The piece after the strongest normalisation: lower-case letters without marks, and nothing if it is invisible."""
     if len(piece) > 1:
         return "".join(map(look, _meaning(piece)))
     if piece.isascii() and piece.isprintable():
@@ -106,12 +106,13 @@ def look(piece: str) -> str:
     plain, before = piece, ""
     while plain != before:
         plain, before = unicodedata.normalize("NFKD", plain).casefold(), plain
-    return "".join(map(_part, plain))
+    return "".join(map(_look_of_part, plain))
 
 
 def _meaning(written: str) -> str:
+    """The text that an escape stands for."""
     escape = _ESCAPED.fullmatch(written)
-    assert escape, "pieces are signs or escapes"
+    assert escape, "pieces are characters or escapes"
     if entity := escape["entity"]:
         return html.unescape(f"&{entity};")
     if url := escape["url"]:
@@ -120,7 +121,7 @@ def _meaning(written: str) -> str:
     return chr(code) if code <= sys.maxunicode else ""
 
 
-def _part(sign: str) -> str:
+def _look_of_part(sign: str) -> str:
     if sign.isspace():
         return "\n" if sign in _LINE_ENDS else " "
     if unicodedata.category(sign)[0] in "CM" or sign in _FILLERS:
@@ -133,7 +134,7 @@ def _part(sign: str) -> str:
 
 
 def _named(sign: str) -> str | None:
-    """The letter of the alphabet that a sign is by its name: ø, ꜱ, 🅂."""
+    """The letter from a to z that is in the Unicode name of a character such as ø, ꜱ or 🅂."""
     found = _LATIN.match(unicodedata.name(sign, ""))
     return found[1].lower() if found else None
 
@@ -146,8 +147,8 @@ def _spelling(sign: str) -> str:
 
 
 def spelt_out(text: str) -> str:
-    """The text as it reads, for finding words in it: invisible signs and accents go, letters are those they look like.
+    """The text for finding words in it: without accents and invisible characters, lookalikes replaced by what they are.
 
-    Both sides of a comparison are to be spelt out. The marks of other scripts stay: they are part of their words.
+    Both sides of a comparison must be spelt out. Marks of other scripts stay, since they are part of their words.
     """
     return text if text.isascii() else text.translate(_SPELLING)

@@ -1,9 +1,9 @@
-"""Several judges who rate as one."""
+"""Several judges whose majority decides."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations
 
 from benchmark.accounts.snapshots import is_same_model
@@ -19,34 +19,34 @@ from evaluators.judge.steps import Steps
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Judges asked side by side; each step gets the rating that most of them give, and the first one breaks ties."""
+    """Judges asked at the same time; each step gets the most frequent rating, and in a tie the earliest judge's."""
 
     judges: tuple[Judge, ...]
 
     @property
     def name(self) -> str:
-        """All their names."""
+        """The names of all judges."""
         return SEATS.join(judge.name for judge in self.judges)
 
     @property
     def identity(self) -> str:
-        """All that determines their ratings, their order included."""
+        """The identities of all judges, in order."""
         return "\n\n".join(judge.identity for judge in self.judges)
 
     @property
     def sees(self) -> bool:
-        """Whether any of them looks at frames."""
+        """Whether any judge is shown frames."""
         return any(judge.sees for judge in self.judges)
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
-        """The majority's ratings, each with the votes behind it.
+        """The majority's ratings, each with the votes of all judges.
 
         Raises:
-            JudgeError: one of them gave up; a majority of those left would be another panel's.
-            RunError: two of them turn out to be one model.
+            JudgeError: no reply of one of the judges could be parsed; the others would be a different panel.
+            RunError: two of the judges turn out to be the same model.
         """
         asked = (judge.rate(steps, evidence) for judge in self.judges)
-        replies = _all(await asyncio.gather(*asked, return_exceptions=True))
+        replies = _replies(await asyncio.gather(*asked, return_exceptions=True))
         _refuse_twins(self.judges, [reply.model for reply in replies])
         return Reply(
             value=_majority([judge.name for judge in self.judges], [reply.value for reply in replies]),
@@ -58,35 +58,26 @@ class Panel:
 
 
 def _refuse_twins(judges: Sequence[Judge], answered: Sequence[str | None]) -> None:
-    """Says no to a panel in which one model has two votes.
-
-    Raises:
-        RunError: names the seats.
-    """
+    """Raises a RunError if the same model has answered for two of the judges."""
     seats = [(judge, model) for judge, model in zip(judges, answered, strict=True) if model is not None]
     for (judge, model), (other, twin) in combinations(seats, 2):
         if is_same_model(model, twin) or is_same_model(twin, model):
             raise RunError(
-                f"Two seats of the panel are filled by one model: {twin} has answered for {judge.name} and for"
-                f" {other.name}. Name judges that are different models. {KEPT}"
+                f"Two judges of the panel are the same model: {twin} answered for {judge.name} and for {other.name}."
+                f" Name judges that are different models. {KEPT}"
             )
 
 
-def _all(outcomes: Sequence[Reply[Ratings] | BaseException]) -> list[Reply[Ratings]]:
-    """The replies; else the gravest failure, with what the whole panel has spent."""
-    replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
+def _replies(outcomes: Sequence[Reply[Ratings] | BaseException]) -> list[Reply[Ratings]]:
+    """The replies; if a judge failed, raises the gravest error, with the usage of the whole panel."""
     failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if failures:
-        worst = min(
-            failures, key=lambda failure: (isinstance(failure, EmotionError), not isinstance(failure, RunError))
-        )
+        worst = min(failures, key=lambda error: (isinstance(error, EmotionError), not isinstance(error, RunError)))
         if isinstance(worst, EmotionError):
-            others = [
-                failure.usage for failure in failures if isinstance(failure, EmotionError) and failure is not worst
-            ]
-            worst.usage = sum([*(reply.usage for reply in replies), *others], worst.usage)
+            others = (one for one in outcomes if isinstance(one, Reply | EmotionError) and one is not worst)
+            worst.usage = sum((other.usage for other in others), worst.usage)
         raise worst
-    return replies
+    return [outcome for outcome in outcomes if isinstance(outcome, Reply)]
 
 
 def _majority(names: Sequence[str], given: Sequence[Ratings]) -> Ratings:
@@ -98,11 +89,8 @@ def _majority(names: Sequence[str], given: Sequence[Ratings]) -> Ratings:
 
 def _agreed(names: Sequence[str], given: Sequence[Rating]) -> Rating:
     votes = Counter(rating.value for rating in given)
-    # of equally frequent values `max` takes the first that it meets, which is the first judge's or an earlier one's
-    value = max((rating.value for rating in given), key=votes.__getitem__)
-    spoken = next(rating for rating in given if rating.value == value)
-    return Rating(
-        value=value,
-        reason=spoken.reason,
+    chosen = max(given, key=lambda rating: votes[rating.value])  # in a tie `max` returns the first
+    return replace(
+        chosen,
         votes=tuple((name, rating.value) for name, rating in zip(names, given, strict=True)),
     )

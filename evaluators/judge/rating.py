@@ -1,4 +1,4 @@
-"""The judge's ratings, one a step."""
+"""The judge's ratings, one for each step."""
 
 import re
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from evaluators.judge.reply_format import last_block, numbered_texts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """How good one step is.
+    """The rating of one step.
 
     Attributes:
         value: 0 to 1, exact.
-        reason: the judge's words, where it gave any.
-        votes: where several judged, each one's name and rating.
+        reason: the judge's reason; None if it gave none.
+        votes: name and rating of each judge of a panel; empty for a single judge.
     """
 
     value: Fraction
@@ -29,8 +29,8 @@ class Ratings:
     """The ratings of all steps of an answer.
 
     Attributes:
-        reasoning: one for each step before the last.
-        recognition: that of the last step, the prediction.
+        reasoning: of each step before the last.
+        recognition: of the last step, the prediction.
     """
 
     reasoning: tuple[Rating, ...]
@@ -38,21 +38,21 @@ class Ratings:
 
 
 _TAIL = " ,;.\uff0c\uff1b\u3002"
-"""What may follow a rating: the punctuation of a list or a sentence, full-width included."""
+"""What may follow a rating: space and punctuation, full-width included."""
 
 
 def parse_ratings(text: str, *, steps: int, labels: int) -> Ratings:
     """The ratings in the last complete `<score>Step 1: 1/1, …, Step N: 2/3</score>` of a judge's reply.
 
-    Reasons come from the last complete `<reason>Step 1: …</reason>` before it; ratings stand without them.
+    Reasons come from the last complete `<reason>Step 1: …</reason>` before it; they may be missing.
 
     Args:
         text: the reply.
-        steps: how many steps were to be rated.
-        labels: how many true labels there are: the only denominator that the last rating may have.
+        steps: the number of steps.
+        labels: the number of true labels, which the denominator of the last rating must equal.
 
     Raises:
-        RejectedReply: there is no such block, or it holds anything but one rating of the right kind for each step.
+        RejectedReply: there is no such block, or it has anything but one valid rating for each step.
     """
     block = last_block(text, "score")
     values = numbered_texts(block[1])
@@ -68,9 +68,9 @@ def parse_ratings(text: str, *, steps: int, labels: int) -> Ratings:
 
 
 def _value(written: str, scale: int, number: int) -> Fraction:
-    """What is written as a rating: `C/scale`, C from 0 to scale; a bare 0 is clear, a bare 1 only on a scale of 1."""
+    """The rating `C/scale`, with C from 0 to scale; 0 may stand without a scale, and 1 if the scale is 1."""
     allowed = {f"{named}/{scale}": Fraction(named, scale) for named in range(scale + 1)}
-    bare = {"0": Fraction(0)} if scale > 1 else {"0": Fraction(0), "1": Fraction(1)}
+    bare = {str(named): Fraction(named) for named in range(2 if scale == 1 else 1)}
     value = (allowed | bare).get(re.sub(r"\s*/\s*", "/", written.rstrip(_TAIL)))
     if value is None:
         raise RejectedReply(f"Step {number} must be rated {' or '.join(allowed)}, with nothing else.")

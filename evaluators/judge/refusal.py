@@ -1,11 +1,11 @@
-"""Whether an answer refuses the question: then nothing was reasoned about the clip, and its Reasoning is 0.
+"""Whether an answer refuses the question: then it has no reasoning about the clip, and its Reasoning is 0.
 
 I'm sorry, but I can't identify people's emotions.                    a refusal
 As an AI, I find it unethical to judge feelings. None.                a refusal
 很抱歉，我无法识别视频中人物的情绪。                                    a refusal
-None                                                                  a refusal: it commits to nothing, and saw nothing
+None                                                                  a refusal: no label, and nothing seen or heard
 I cannot hear the voice, but the brows are drawn together: anger.     an answer: it names a label
-The face is hidden and the voice is flat. None.                       an answer: it has looked and listened
+The face is hidden and the voice is flat. None.                       an answer: it describes the clip
 """
 
 import re
@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from benchmark.model import Answer
 from evaluators.judge.lookalikes import spelt_out
-from evaluators.judge.rating import Rating, Ratings
+from evaluators.judge.rating import Ratings
 from evaluators.judge.steps import Steps
 
 NOTHING_REASONED = "a refusal: nothing is reasoned about the clip"
@@ -56,7 +56,7 @@ _OBSERVED = re.compile(
     r"|他|她|表情|面部|脸|眉|眼|嘴|唇|笑|哭|泪|声音|语气|语调|音调|语速|手|头|肩|姿势|动作|点头|说",
     re.IGNORECASE,
 )
-# "The woman says 'I'm sorry'": what somebody in the clip says or cannot do is seen or heard
+# "The woman says 'I'm sorry'": this describes the clip
 _ABOUT_SOMEBODY = re.compile(
     r"\W*(?:(?:the|a|an|this|one) )?(?:\w+ )?(?:he|she|they|wom[ae]n|m[ae]n|speaker|girl|boy|child|mother|father)\b"
     r"|\W*(?:他|她|男|女|说话者|说话人)",
@@ -70,16 +70,16 @@ _COMMITS_TO_NOTHING = re.compile(
 
 
 def declines(text: str) -> bool:
-    """Whether the words decline to answer, in English or Chinese; not what somebody in the clip says or does."""
+    """Whether the text declines to answer, in English or Chinese; a person in the clip who declines does not count."""
     words = spelt_out(text).replace("\u2019", "'")
     return _ABOUT_SOMEBODY.match(words) is None and _DECLINING.search(words) is not None
 
 
 def is_refusal(steps: Steps, answer: Answer | None = None) -> bool:
-    """Whether an answer, as cut into these steps, refuses the question.
+    """Whether an answer, split into these steps, refuses the question.
 
-    It is marked as a refusal; or its last step names nothing, and no step before tells anything seen or heard: there is
-    none, each declines, or the answer declines and none speaks of the clip.
+    It does if the provider marks it as a refusal. It also does if its last step names nothing and no other step
+    describes the clip: there is none, each declines, or the answer declines and none mentions anything seen or heard.
     """
     if answer is not None and answer.refusal:
         return True
@@ -96,10 +96,9 @@ def _commits_to_nothing(text: str) -> bool:
 
 
 def without_credit(ratings: Ratings) -> Ratings:
-    """The ratings of a refusal: its steps have none to get, whatever a judge thinks of them."""
-    zero = Fraction(0)
-    return replace(ratings, reasoning=tuple(_zero(rating, zero) for rating in ratings.reasoning))
-
-
-def _zero(rating: Rating, zero: Fraction) -> Rating:
-    return rating if rating.value == zero else replace(rating, value=zero, reason=NOTHING_REASONED)
+    """The ratings of a refusal: the steps before the last are rated 0, whatever the judge says."""
+    reasoning = tuple(
+        replace(rating, value=Fraction(0), reason=NOTHING_REASONED) if rating.value else rating
+        for rating in ratings.reasoning
+    )
+    return replace(ratings, reasoning=reasoning)

@@ -7,16 +7,14 @@ from evaluators.judge.agent import RejectedReply
 
 
 def last_block(text: str, tag: str) -> re.Match[str]:
-    """The last complete block of the tag, its content as group 1; earlier ones are drafts, quotations or planted.
+    """The last complete block of the tag, with its content as group 1; earlier ones may be drafts, quoted or planted.
 
     Raises:
-        RejectedReply: there is none.
+        RejectedReply: there is no complete block.
     """
     edge = rf"\s*(?:/\s*)?{tag}\s*>"
     block = rf"<\s*{tag}\s*>((?:[^<]|<(?!{edge}))*+)<\s*/\s*{tag}\s*>"
-    found = None
-    for found in re.finditer(block, text, re.IGNORECASE):  # noqa: B007  only the last is wanted
-        pass
+    *_, found = None, *re.finditer(block, text, re.IGNORECASE)
     if found is None:
         raise RejectedReply(f"It has no complete <{tag}>…</{tag}> block.")
     return found
@@ -33,14 +31,15 @@ _MARK = re.compile(
 
 
 def numbered_texts(block: str) -> tuple[str, ...]:
-    """The texts behind the marks `Step 1:`, `Step 2:`, …, each on one line and never empty; at least one.
+    """The texts after the marks `Step 1:`, `Step 2:`, …: at least one, each on one line and not empty.
 
-    `Step 2:` is a mark wherever it stands; `Step 2.`, `Step 2)` and `Step 2 -` only where a line or a sentence begins,
-    or where the first mark is written alike. So "as Step 2 shows" is part of a text. A mark out of sequence is never
-    taken for text: better ask again than join two steps. Bold type, code fences and what precedes the first mark go.
+    `Step 2:` is a mark wherever it stands; `Step 2.`, `Step 2)` and `Step 2 -` only at the start of a line or sentence,
+    or if the first mark is written in the same way. So "as Step 2 shows" is part of a text. A mark with an unexpected
+    number is not taken for text, which could join two steps, but rejected. Bold type, code fences and what precedes the
+    first mark are dropped.
 
     Raises:
-        RejectedReply: there is no mark, the numbers do not run 1, 2, 3, …, or a text is empty.
+        RejectedReply: there is no mark, the numbers are not 1, 2, 3, …, or a text is empty.
     """
     plain = _MARKUP.sub("", block)
     found = list(_MARK.finditer(plain))

@@ -1,4 +1,4 @@
-"""Agents that need no model: word lists. They work offline, and their scores do not compare with published ones."""
+"""Agents that use word lists instead of a model: they work offline; their scores do not compare with published ones."""
 
 import re
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from evaluators.judge.steps import Steps
 
 IDENTITY = "rules/4"
 MOST_STEPS = 12
-"""How many steps an answer is cut into at most; what follows is joined to the last but one."""
+"""The largest number of steps before the prediction; the last of them has all remaining sentences."""
 
 CLEAR = 0.4
-"""How far from neutral a word must lie, on either axis, for its opposite to contradict it."""
+"""How far from neutral two opposite texts must lie, on the same axis, to contradict each other."""
 
-_THOUGHT = re.compile(r"</?\w+>|[*_`#]+")
-# R1-Omni; Audio-Reasoner
+_MARKUP = re.compile(r"</?\w+>|[*_`#]+")
+# as R1-Omni and Audio-Reasoner mark it
 _ANSWER = re.compile(r"<\s*(answer|response)\s*>(.*?)(?:<\s*/\s*\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _LEAD = re.compile(r"^\s*(?:[-•–]|\d{1,2}[.)]|step\s+\d{1,2}\s*[:.)-])\s*", re.IGNORECASE)
-# a sentence ends before white space and a capital or figure; "-18.2 dB" has neither, an abbreviation is named
+# a sentence ends before white space and a capital or digit, which "-18.2 dB" does not contain; abbreviations are listed
 _SENTENCE = re.compile(
     r"""(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!\bvs\.)(?<!\bMr\.)(?<!\bDr\.)\s+(?=["'(A-Z0-9])"""
     r"|(?<=[\u3002\uff01\uff1f])"
@@ -37,38 +37,40 @@ _WORD = re.compile(r"[a-z][a-z-]+")
 
 @dataclass(frozen=True, slots=True)
 class RulesExtractor:
-    """Cuts an answer at its lines and sentences; the conclusion is the last one that says so, or that names a label."""
+    """Splits an answer into sentences; the prediction is the labels of its conclusion."""
 
     name: str = "rules"
     identity: str = IDENTITY
 
     async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
-        """The steps; never fails, since every answer has a first sentence.
+        """The steps; never fails.
 
-        Thoughts are reasoning; where there is nothing else, what they conclude is the answer.
+        Thoughts are reasoning; if there is no other text, they are the answer.
         """
         thoughts, text = (answer.thoughts or "", answer.text) if answer.text.strip() else ("", answer.reasoned)
         return Reply(value=split_steps(text, question, thoughts), model=self.name)
 
 
 def split_steps(text: str, question: Question, thoughts: str = "") -> Steps:
-    """Sentences to steps; the prediction is the labels that the conclusion names, joined by commas, or "None".
+    """The sentences as steps; the prediction is the labels that the conclusion names, joined by commas, or "None".
 
-    The conclusion is looked for in the last block `<answer>…</answer>` or `<RESPONSE>…</RESPONSE>`, if there is one.
+    The conclusion is the last sentence that names a label, preferably one with a word such as "therefore". If there is
+    a block `<answer>…</answer>` or `<RESPONSE>…</RESPONSE>`, it is searched for in the last such block.
     """
-    before, conclusion, after = _marked_out(text)
+    before, answer, after = _marked_out(text)
     reasoning = [sentence for part in (thoughts, before, after) for sentence in split_sentences(part)]
-    steps = _concluded(conclusion, question)
+    steps = _concluded(answer, question)
     return Steps(reasoning=_bounded([*reasoning, *steps.reasoning]), prediction=steps.prediction)
 
 
 def _marked_out(text: str) -> tuple[str, str, str]:
-    """What stands before the marked answer, the answer, and what stands behind; all is the answer without a mark."""
+    """The text before the marked answer, the answer, and the text after it; without a mark, all is the answer."""
     *_, marked = None, *_ANSWER.finditer(text)
     return ("", text, "") if marked is None else (text[: marked.start()], marked[2], text[marked.end() :])
 
 
 def _concluded(text: str, question: Question) -> Steps:
+    """The sentences of an answer, with the labels of its conclusion as the prediction."""
     sentences = list(split_sentences(text))
     naming = [index for index, sentence in enumerate(sentences) if named_labels(sentence, question.label_set)]
     saying = [index for index in naming if _CONCLUSION.search(sentences[index])]
@@ -80,11 +82,11 @@ def _concluded(text: str, question: Question) -> Steps:
 
 
 def split_sentences(text: str) -> Iterator[str]:
-    """The sentences of a text, without numbering, bullets and markup."""
-    for line in _THOUGHT.sub(" ", text).splitlines():
+    """The sentences of a text, without numbers of list entries, bullets and markup."""
+    for line in _MARKUP.sub(" ", text).splitlines():
         for sentence in _SENTENCE.split(_LEAD.sub("", line)):
-            if plain := " ".join(sentence.split()):
-                yield plain
+            if words := " ".join(sentence.split()):
+                yield words
 
 
 def _bounded(sentences: list[str]) -> tuple[str, ...]:
@@ -95,20 +97,20 @@ def _bounded(sentences: list[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RulesJudge:
-    """Rates by words: a step is wrong that asserts the opposite valence or arousal of the audio clue."""
+    """Rates by words: a step is wrong if its valence or arousal is opposite to that of the audio clue."""
 
     name: str = "rules"
     identity: str = IDENTITY
     sees: bool = False
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
-        """One rating a step; never fails."""
+        """One rating for each step; never fails."""
         reasoning = tuple(_rated(step, evidence.audio_clue or "") for step in steps.reasoning)
         return Reply(value=Ratings(reasoning=reasoning, recognition=recognised(steps, evidence)), model=self.name)
 
 
 def recognised(steps: Steps, evidence: Evidence) -> Rating:
-    """The last step's rating: 1 if the one true label and no other is named; of several true labels the share named."""
+    """The rating of the last step: the share of true labels named; if one label is asked for, 1 if only it is named."""
     named = named_labels(steps.prediction, evidence.question.label_set)
     right = [target for target in evidence.targets if target in named]
     reason = f"names {', '.join(named)}" if named else "names no label"
@@ -123,7 +125,7 @@ def _rated(step: str, clue: str) -> Rating:
 
 
 def contradiction(step: str, clue: str) -> str | None:
-    """Why a step contradicts a clue, or None: they lie on opposite sides of valence or arousal, both far out."""
+    """How a step contradicts a clue, if their valence or arousal is opposite and `CLEAR`; else None."""
     pairs = zip(("valence", "arousal"), _axes(step), _axes(clue), strict=True)
     for axis, said, heard in pairs:
         if said is None or heard is None:
@@ -138,7 +140,7 @@ def _side(value: float) -> str:
 
 
 def _axes(text: str) -> tuple[float | None, float | None]:
-    """The mean valence and arousal of a text's words, negated ones left out; None where no word bears on it."""
+    """The mean valence and arousal, -1 to 1, of a text's words that are not negated; None if it has no such words."""
     words = plain(text)
     mentions = (match for match in _WORD.finditer(words) if place(match[0]) or voice_arousal(match[0]) is not None)
     meant = [match[0] for match in asserted(words, mentions)]

@@ -128,7 +128,7 @@ def agents(**named: str) -> EvaluatorOptions:
 def test_a_user_s_prompt_whose_fences_are_not_in_pairs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "judge.txt").write_text(TEMPLATES["judge"].template.replace("$steps\n$fence", "$steps"))
     bench = prepare(BenchmarkOptions(model="signal", prompts=tmp_path), Limits(), LocalRun(Site(folder=tmp_path)))
-    with pytest.raises(RunError, match=r"lines with nothing but \$fence: each text needs one before it"):
+    with pytest.raises(RunError, match=r"lines with only \$fence, 7: each text needs one before it"):
         find_agents(agents(extractor="rules", judge="rules"), bench)
 
 

@@ -175,7 +175,9 @@ def test_a_user_s_own_prompt_encloses_them_too_and_pulls_nothing_in() -> None:
 
 
 def test_a_fence_without_its_other_end_is_refused() -> None:
-    with pytest.raises(RunError, match=r"begins with `Rate by ear: .* has 1 lines with nothing but \$fence"):
+    with pytest.raises(
+        RunError, match=r"begins with `Rate by ear: .* has an odd number of lines with only \$fence, 1: "
+    ):
         fenced(MINE.replace("$steps\n$fence", "$steps"), JUDGED)
 
 

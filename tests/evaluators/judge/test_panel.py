@@ -99,7 +99,7 @@ def test_a_bug_in_one_judge_is_told_as_it_is_before_all_else() -> None:
 
 
 def test_no_model_fills_two_seats_under_whatever_names() -> None:
-    with pytest.raises(RunError, match=r"one model: a-2026 has answered for a and for a\. Name judges that are differ"):
+    with pytest.raises(RunError, match=r"same model: a-2026 answered for a and for a\. Name judges that are differ"):
         rated(Fixed(fractions(1, 1, 1), "a"), Fixed(fractions(1, 1, 0), "b"), Fixed(fractions(1, 1, 0), "a"))
 
 
