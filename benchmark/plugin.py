@@ -248,15 +248,14 @@ def _cluster(config: pytest.Config) -> RayCluster | None:
 
 
 def _limits(config: pytest.Config) -> Limits:
-    options, books = config.stash[OPTIONS], None
-    if is_worker(config) or config.getoption("numprocesses", None):
-        books = common_folder(config) / "budget.sqlite"
+    options, worker = config.stash[OPTIONS], getattr(config, "workerinput", {})
+    books = common_folder(config) / "budget.sqlite" if worker or config.getoption("numprocesses", None) else None
     return Limits(
         options.concurrency,
-        share=config.workerinput["workercount"] if is_worker(config) else 1,  # type: ignore[attr-defined]
+        share=worker.get("workercount", 1),
         timeout=options.request_timeout,
         budget=None if options.max_cost is None else Budget(options.max_cost, books),
-        out=config.workerinput[LEFT_OUT] if is_worker(config) else (),  # type: ignore[attr-defined]
+        out=worker.get(LEFT_OUT, ()),
     )
 
 

@@ -10,10 +10,8 @@ import re
 
 # the marks of DeepSeek, Qwen, Audio-Reasoner and R1-Omni; similar ones; Seed-OSS; Magistral; Kimi-VL; Sky-T1
 _MARK = re.compile(
-    r"<(?P<ends>\s*/)?\s*(?:seed:)?(?P<name>think|thinking|thoughts?|reasoning)\s*>"
-    r"|\[(?P<stops>/)?THINK\]"
-    r"|\u25c1(?P<closes>/)?think\u25b7"
-    r"|<\|(?:begin|(?P<over>end))_of_thought\|>",
+    r"<\s*/?\s*(?:seed:)?(?P<name>think|thinking|thoughts?|reasoning)\s*>"
+    r"|\[/?THINK\]|\u25c1/?think\u25b7|<\|(?:begin|end)_of_thought\|>",
     re.IGNORECASE,
 )
 _CHANNEL = re.compile(
@@ -37,7 +35,7 @@ def split_thoughts(text: str) -> tuple[str | None, str]:
         return _joined(thought), _joined(said)
     at, inside = 0, None
     for mark in _MARK.finditer(text):
-        ends, name = any(mark[kind] for kind in ("ends", "stops", "closes", "over")), (mark["name"] or "").lower()
+        ends, name = "/" in mark[0] or "end_" in mark[0].lower(), (mark["name"] or "").lower()
         if inside is not None and name != inside:
             continue
         (thought if inside is not None else said).append(text[at : mark.start()])

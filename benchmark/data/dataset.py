@@ -148,7 +148,7 @@ def _gather_hub(name: str, suite: Suite) -> tuple[Gathered, Path]:
 
 
 def _layout(suite: Suite) -> str:
-    expected = f"expected are {suite.layout}; " if suite.layout else ""
+    expected = f"expected {suite.layout}; " if suite.layout else ""
     return f"{expected}the tasks are {', '.join(suite.tasks)}"
 
 

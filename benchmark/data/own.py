@@ -44,7 +44,7 @@ def _task(name: object, info: ValidationInfo) -> Task:
     suite = cast("Suite", info.context)
     task = suite.task_named(name) if isinstance(name, str) else None
     if task is None:
-        raise ValueError(f"`{name}` is none of {', '.join(suite.tasks)}")
+        raise ValueError(f"must be one of {', '.join(suite.tasks)}, got `{name}`")
     return task
 
 
@@ -54,7 +54,7 @@ def _optional(value: object) -> object:
     return None if value == "" else value
 
 
-Optional = Annotated[str | None, BeforeValidator(_optional)]
+OptionalText = Annotated[str | None, BeforeValidator(_optional)]
 
 
 class OwnClip(BaseModel):
@@ -66,10 +66,10 @@ class OwnClip(BaseModel):
     label: Label
     label_set: Labels
     task: Annotated[Task, PlainValidator(_task)]
-    audio_clue: Optional = None
-    id: Optional = None
-    source: Optional = None
-    recording: Optional = None
+    audio_clue: OptionalText = None
+    id: OptionalText = None
+    source: OptionalText = None
+    recording: OptionalText = None
 
 
 Placed = tuple[str, object]
@@ -84,7 +84,7 @@ class Origin:
         suite: the suite whose tasks they name.
         folder: the folder that the paths of clips start from.
         source: the source of rows that name none; empty for the name of the clip's folder.
-        confined: whether paths must stay inside the folder, as in a table by somebody else.
+        confined: whether paths must stay inside the folder, as in a table from the hub.
     """
 
     suite: Suite

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from benchmark.errors import DataError
 from benchmark.task import Task, Turn
@@ -26,15 +26,12 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-_BARE = "one_label"
-
-
 def _split_labels(value: object) -> object:
     if not isinstance(value, str) or not value.strip():
         return value
     labels = re.split("[;|]", value)
     if len(labels) == 1:
-        raise PydanticCustomError(_BARE, "is one label; separate labels by `;` or `|`")
+        raise ValueError("must be several labels, with `;` or `|` between them")
     return labels
 
 
@@ -155,8 +152,6 @@ def _mistake(found: ErrorDetails) -> str:
     field = f"`{found['loc'][0]}`"
     if found["type"] == "missing" or (found["input"] is None and len(found["loc"]) == 1):
         return f"{field} is missing"
-    if found["type"] == _BARE:
-        return f"{field} {found['msg']}"
     return f"{field}: {found['msg'].removeprefix('Value error, ')}".replace("valid tuple", "list")
 
 

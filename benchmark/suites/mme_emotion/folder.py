@@ -143,12 +143,10 @@ def _read(root: Path, table: Table, model: type[R], problems: list[str]) -> Iter
         return
     for number, row in enumerate(rows, 1):
         try:
-            stated = Stated(table, model.model_validate(row))
+            yield Stated(table, model.model_validate(row))
         except ValidationError as error:
             named = row.get("video_id") if isinstance(row, dict) else None
             problems.append(f"{table.file}: {named or f'row {number}'}: {mistakes(error)}")
-        else:
-            yield stated
 
 
 def _wanted(question: Stated[Question]) -> Wanted:

@@ -91,8 +91,8 @@ def test_everything_wrong_is_listed_at_once_by_line(tmp_path: Path) -> None:
         "own.jsonl line 2: is not valid JSON"
         " (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))",
         "own.jsonl line 4: bare.mp4: `label` is missing; `label_set` is missing; `task` is missing",
-        "own.jsonl line 5: clips/door.mp4: `task`: `ER-Moon` is none of"
-        " ER-Lab, ER-Wild, Noise-ER, FG-ER, ML-ER, SA, FG-SA, IR",
+        "own.jsonl line 5: clips/door.mp4: `task`: must be one of"
+        " ER-Lab, ER-Wild, Noise-ER, FG-ER, ML-ER, SA, FG-SA, IR, got `ER-Moon`",
         "own.jsonl line 6: clips/door.mp4: `label` is missing",
         "own.jsonl line 10: must be an object",
         "own.jsonl line 3: clips/door.mp4: label `bliss` is not in its label set: anger, joy, neutral",
@@ -199,7 +199,7 @@ def test_a_label_set_may_be_one_string(tmp_path: Path, label_set: str) -> None:
 
 
 def test_a_label_set_of_one_string_without_separators_is_refused(tmp_path: Path) -> None:
-    said = "clips/door.mp4: `label_set` is one label; separate labels by `;` or `|`\n"
+    said = "clips/door.mp4: `label_set`: must be several labels, with `;` or `|` between them\n"
 
     assert said in refusal(written(tmp_path / "own.jsonl", ROW | {"label_set": "anger, joy"})) + "\n"
 

@@ -298,7 +298,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_questions_says_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no MME-Emotion questions: expected are TASK/question/\*.json"):
+    with pytest.raises(DataError, match=r"has no MME-Emotion questions: expected TASK/question/\*.json"):
         read_samples(str(tmp_path))
 
 
@@ -338,7 +338,7 @@ def test_a_label_set_may_be_one_string_of_several_labels(tmp_path: Path) -> None
 
     assert read_samples(str(tmp_path)).samples[0].label_set == ("anger", "joy")
     write(tmp_path, {"SA.json": [question("SA/a_1.mp4") | {"label_set": "joy"}]})
-    said = "SA.json: SA/a_1.mp4: `label_set` is one label; separate labels by `;` or `|`"
+    said = "SA.json: SA/a_1.mp4: `label_set`: must be several labels, with `;` or `|` between them"
     with pytest.raises(DataError, match=re.escape(said)):
         read_samples(str(tmp_path))
 
