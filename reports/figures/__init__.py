@@ -1,1 +1,1 @@
-"""What is computed from records."""
+"""Figures computed from records."""

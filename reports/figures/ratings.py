@@ -1,11 +1,11 @@
-"""Sheets of ratings by people, for `mme-emotion judge agree`.
+"""CSV sheets of ratings by people: written, read and compared with the judge, for `mme-emotion judge`.
 
     id,step,text,targets,rater1,rater2
     ER-Wild/MELD/dia279_utt2,1,She raises her voice.,anger,1,0
     ER-Wild/MELD/dia279_utt2,2,The emotion is anger.,anger,1,
 
-Steps are numbered from 1 and the last is the prediction. An empty cell is not rated. Further columns are raters, but
-for `judge`, which holds the judge's ratings where no run is to be asked for them.
+Steps are numbered from 1 and the last is the prediction. An empty cell means "not rated". Every further column is a
+rater, except `judge`: it holds the judge's ratings, so that no run is needed for them.
 """
 
 import csv
@@ -28,16 +28,16 @@ from reports.kept.record import RatedStep, Record
 from reports.stats.agreement import alpha, icc, kappa, kendall, spearman
 
 Place: TypeAlias = tuple[str, int]
-"""A sample's id and the number of a step, from 1 on."""
+"""A sample's id and the number of a step, from 1."""
 Rated: TypeAlias = Mapping[Place, Fraction]
 """One rater's ratings, 0 to 1."""
 
-PLACE, TOLD, JUDGE = ("id", "step"), ("text", "targets"), "judge"
+PLACE, CONTEXT, JUDGE = ("id", "step"), ("text", "targets"), "judge"
 RATERS = ("rater1", "rater2")
 _LABELS = 9
-"""More true labels than any sample has; a rating is a quotient by their number."""
+"""The largest denominator: a rating is a quotient by the number of true labels, and no sample has more."""
 _FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
-"""What a spreadsheet takes for the start of a formula, full-width signs included."""
+"""Characters that start a formula in a spreadsheet, full-width ones included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ class Sheet:
 
     Attributes:
         path: its file, for messages.
-        humans: the ratings of each person, by the column's name.
-        judge: the column `judge`; None where there is none.
+        humans: each person's ratings, by the name of the column.
+        judge: the ratings in the column `judge`; None without that column.
     """
 
     path: Path
@@ -55,19 +55,20 @@ class Sheet:
     judge: Rated | None
 
     def places(self) -> tuple[Place, ...]:
-        """What at least one person rated, in order."""
+        """The steps that at least one person rated, sorted."""
         return tuple(sorted({place for rated in self.humans.values() for place in rated}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """How well the judge agrees with people; each figure is None where it is undefined.
+    """How well the judge agrees with people; each figure is at most 1, and None if undefined.
 
     Attributes:
-        who: a person's column, or all.
-        rated: how many steps both rated.
-        spearman: of the ratings; so Kendall's tau-b.
-        kappa: of the ratings as categories.
+        who: a person's column, or all people.
+        rated: how many steps both sides rated.
+        spearman: rank correlation of the ratings.
+        kendall: Kendall's tau-b of the ratings.
+        kappa: Cohen's kappa of the ratings as categories.
         icc: ICC(2,1) of the ratings.
     """
 
@@ -81,14 +82,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """What a sheet tells of the judge.
+    """The agreement of the judge with the people of a sheet, and of these people with each other.
 
     Attributes:
-        together: the judge and all people: their mean, and for kappa their majority.
-        each: the judge and each person.
-        alpha: Krippendorff's alpha of the people among themselves, interval level; None where it is undefined.
+        together: the judge against all people: their mean, for kappa their majority.
+        each: the judge against each person.
+        alpha: Krippendorff's alpha among the people, interval level; None if undefined.
         shared: how many steps at least two people rated.
-        missing: how many steps people rated that have no rating of the judge; they count for `alpha` alone.
+        missing: how many steps people rated and the judge did not; they count only for `alpha`.
     """
 
     together: Match
@@ -98,48 +99,40 @@ class Agreement:
     missing: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """A row of a sheet: where it stands, for messages, and its cells by column."""
-
-    where: str
-    cells: Mapping[str, str]
-
-
 def read_ratings(path: Path) -> Sheet:
     """The sheet in a CSV file, UTF-8 with or without a byte-order mark.
 
     A cell holds 1, 0, a quotient such as 2/3, a decimal from 0 to 1, or nothing. A decimal of two digits or more that
-    is a rounded quotient by up to nine labels is taken for the quotient: 0.67 is 2/3.
+    is a rounded quotient by up to nine labels counts as the quotient: 0.67 is 2/3.
 
     Raises:
         RunError: the file cannot be read, lacks a column, has a malformed cell or a step twice, or no person's rating.
     """
-    lines = _lines(path)
-    head = next(lines, None)
-    if head is None:
-        raise RunError(f"{path} names no columns; its first line must: {', '.join((*PLACE, *RATERS))}.")
-    raters = [name for name in head.cells if name not in (*PLACE, *TOLD)]
+    rows = _rows(path)
+    _, head = next(rows, (None, {}))
+    if not head:
+        raise RunError(f"{path} has no column names; its first line must be: {', '.join((*PLACE, *RATERS))}.")
+    raters = [name for name in head if name not in (*PLACE, *CONTEXT)]
     rated: dict[str, dict[Place, Fraction]] = {name: {} for name in raters}
     seen: set[Place] = set()
-    for line in lines:
-        place = _place(line)
+    for where, cells in rows:
+        place = _place(where, cells)
         if place in seen:
             raise RunError(
-                f"{line.where}: step {place[1]} of {one_line(place[0], QUOTED)} stands there twice; keep one row of it."
+                f"{where}: step {place[1]} of {one_line(place[0], QUOTED)} appears twice; keep one row of it."
             )
         seen.add(place)
         for name in raters:
-            if line.cells[name]:
-                rated[name][place] = _rating(line, name)
+            if cells[name]:
+                rated[name][place] = _rating(where, name, cells[name])
     judge = rated.pop(JUDGE, None)
     if not any(rated.values()):
-        raise RunError(f"{path} holds no rating by a person; write 1, 0 or a quotient like 2/3 into a rater's column.")
+        raise RunError(f"{path} has no rating by a person; write 1, 0 or a quotient like 2/3 into a rater's column.")
     return Sheet(path=path, humans=rated, judge=judge)
 
 
-def _lines(path: Path) -> Iterator[_Line]:
-    """The head, its names standing for themselves, and then every row that is not blank."""
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each row that is not blank: its file and line, for messages, and its cells by column; the first is the head."""
     try:
         text = read_text(path)
     except DataError as error:
@@ -155,62 +148,67 @@ def _lines(path: Path) -> Iterator[_Line]:
                 columns = cells = _columns(where, cells)
             if len(cells) != len(columns):
                 raise RunError(f"{where}: there are {len(cells)} cells; give one for each of {len(columns)} columns.")
-            yield _Line(where=where, cells=dict(zip(columns, cells, strict=True)))
+            yield where, dict(zip(columns, cells, strict=True))
     except csv.Error as error:
-        raise RunError(f"{path}, line {before + 1}: it is no CSV ({error}); save it as CSV with commas.") from error
+        raise RunError(f"{path}, line {before + 1}: not valid CSV ({error}); save it as CSV with commas.") from error
 
 
 def _columns(where: str, names: Sequence[str]) -> list[str]:
-    own = (*PLACE, *TOLD, JUDGE)
+    """The names in the first row, our own in lower case.
+
+    Raises:
+        RunError: a name is missing, empty or used twice, or there is no rater.
+    """
+    own = (*PLACE, *CONTEXT, JUDGE)
     columns = [name.casefold() if name.casefold() in own else name for name in names]
     if lacking := [name for name in PLACE if name not in columns]:
-        raise RunError(f"{where}: the column {lacking[0]} is lacking; the first line names columns, between commas.")
+        raise RunError(
+            f"{where}: the column {lacking[0]} is missing; write the names of the columns there, between commas."
+        )
     if "" in columns:
         raise RunError(f"{where}: column {columns.index('') + 1} has no name; name it after its rater, or remove it.")
     name, times = Counter(name.casefold() for name in columns).most_common(1)[0]
     if times > 1:
-        raise RunError(
-            f"{where}: {times} columns are called {one_line(name, QUOTED)}; give each rater a name of their own."
-        )
+        raise RunError(f"{where}: {times} columns are called {one_line(name, QUOTED)}; give each a different name.")
     if set(columns) <= set(own):
         raise RunError(f"{where}: there is no column of a person's ratings; add one, for example {RATERS[0]}.")
     return columns
 
 
-def _place(line: _Line) -> Place:
-    sample_id, step = _on_one_line(line.cells["id"].removeprefix("'")), line.cells["step"]
+def _place(where: str, cells: Mapping[str, str]) -> Place:
+    sample_id, step = _on_one_line(cells["id"].removeprefix("'")), cells["step"]
     if not sample_id:
-        raise RunError(f"{line.where}: column id is empty; write the id of the sample, as in the run's samples.jsonl.")
+        raise RunError(f"{where}: column id is empty; write the id of the sample, as in the run's samples.jsonl.")
     if not re.fullmatch("[1-9][0-9]{0,5}", step):
         step = one_line(step, QUOTED)
-        raise RunError(f"{line.where}: column step holds `{step}`; write the number of the step, 1 for the first.")
+        raise RunError(f"{where}: column step holds `{step}`; write the number of the step, 1 for the first.")
     return sample_id, int(step)
 
 
-def _rating(line: _Line, column: str) -> Fraction:
-    value = _value(line.cells[column])
+def _rating(where: str, column: str, written: str) -> Fraction:
+    value = _parse_rating(written)
     if value is None or value > 1:
-        allowed = "1, 0, a quotient like 2/3 or a decimal from 0 to 1, or leave the cell empty"
-        dates = "format the column as text where a spreadsheet makes dates of quotients"
         raise RunError(
-            f"{line.where}: column {column} holds `{one_line(line.cells[column], QUOTED)}`; write {allowed}; {dates}."
+            f"{where}: column {column} holds `{one_line(written, QUOTED)}`; write 1, 0, a quotient like 2/3 or"
+            " a decimal from 0 to 1, or leave the cell empty; if a spreadsheet makes dates of quotients, format the"
+            " column as text."
         )
     return value
 
 
-def _value(written: str) -> Fraction | None:
+def _parse_rating(written: str) -> Fraction | None:
     if quotient := re.fullmatch(r"([0-9]{1,9})\s*/\s*([0-9]{1,9})", written):
         return Fraction(int(quotient[1]), int(quotient[2])) if int(quotient[2]) else None
     if not (decimal := re.fullmatch(r"[0-9]?\.([0-9]{1,18})|[0-9]", written)):
         return None
     value, digits = Fraction(written), len(decimal[1] or "")
     quotient_near = value.limit_denominator(_LABELS)
-    # people round up and down or cut off, and kappa must not call 0.66 and 2/3 two categories
+    # people round up or cut off, and for kappa 0.66 and 2/3 must be one category
     return quotient_near if digits > 1 and abs(quotient_near - value) < Fraction(1, 10**digits) else value
 
 
 def judge_ratings(records: Iterable[Record]) -> Rated:
-    """The ratings of a run's judge, by ids as a sheet has them; samples without a score have none."""
+    """The ratings of a run's judge, with ids spelt as in a sheet; samples without a score have none."""
     return {
         (_on_one_line(record.id), number): Fraction(step.rating)
         for record in records
@@ -225,21 +223,26 @@ def _rated_steps(record: Record) -> tuple[RatedStep, ...]:
 def agreement_of(sheet: Sheet, judge: Rated) -> Agreement:
     """How well a judge agrees with the people of a sheet.
 
-    Each figure is over the steps that both sides rated. People's common rating of a step is the mean of theirs; as a
-    category, for kappa, it is their majority's: the most frequent value, of several the nearest to the mean, and of two
-    as near the lower, so that of two people who differ the stricter one counts.
+    Each figure is over the steps that both sides rated. The rating of all people together is their mean; for kappa,
+    which compares categories, it is their `majority`, so that of two people who differ the stricter one counts.
 
     Raises:
         RunError: the judge rated none of the steps that people rated.
     """
     places = sheet.places()
     common = [place for place in places if place in judge]
+    if not common and sheet.judge is None:
+        raise RunError(
+            f"The run has none of the steps in {sheet.path}; name the run that it was drawn from with --run-dir."
+        )
     if not common:
-        raise RunError(_nothing_common(sheet))
+        raise RunError(
+            f"{sheet.path} has no step that a person and its column judge both rate; fill judge, or remove it."
+        )
     ratings = {place: [rated[place] for rated in sheet.humans.values() if place in rated] for place in places}
     means = {place: mean(ratings[place]) for place in common}
     majorities = {place: majority(ratings[place]) for place in common}
-    table = [[_float(rated.get(place)) for place in places] for rated in sheet.humans.values()]
+    table = [[float(rated[place]) if place in rated else None for place in places] for rated in sheet.humans.values()]
     return Agreement(
         together=_match("all, their mean", judge, means, majorities),
         each=tuple(_match(name, judge, rated, rated) for name, rated in sheet.humans.items()),
@@ -249,14 +252,8 @@ def agreement_of(sheet: Sheet, judge: Rated) -> Agreement:
     )
 
 
-def _nothing_common(sheet: Sheet) -> str:
-    if sheet.judge is not None:
-        return f"{sheet.path} has no step that a person and its column judge both rate; fill judge, or remove it."
-    return f"The run has none of the steps that {sheet.path} rates; name the run that it was drawn from with --run."
-
-
 def majority(ratings: Sequence[Fraction]) -> Fraction:
-    """The most frequent rating; of several the nearest to the mean of all, and of two as near the lower."""
+    """The most frequent rating; among several, the nearest to the mean of all; among two as near, the lower one."""
     counts, centre = Counter(ratings), mean(ratings)
     return min(counts, key=lambda value: (-counts[value], abs(value - centre), value))
 
@@ -274,35 +271,31 @@ def _match(who: str, judge: Rated, values: Rated, categories: Rated) -> Match:
     )
 
 
-def _float(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
-
-
 def write_sheet(records: Iterable[Record], count: int, stream: IO[str]) -> int:
-    """A sheet for two people to fill: a row for each step of some samples, without what the judge thought of it.
+    """Writes a sheet for two people to fill in: a row for each step of some samples, without the judge's ratings.
 
-    The samples are those with the lowest hashes of their ids, in that order, so a smaller sheet is the beginning of a
-    larger one, and who stops half way has rated a random half. A text that a spreadsheet would run as a formula gets an
+    The samples are those with the lowest hashes of their ids, in that order: a smaller sheet is the beginning of a
+    larger one, and a half-filled sheet rates a random half. A text that a spreadsheet would run as a formula gets an
     apostrophe in front (OWASP, CSV Injection).
 
     Args:
-        records: of a run; those without a score have no steps to rate and are not drawn.
-        count: how many samples, 1 or more; all where there are fewer.
+        records: the records of a run; those without a score have no steps and are not drawn.
+        count: how many samples, 1 or more; all if there are fewer.
         stream: a text file opened with `newline=""`.
 
     Returns:
-        How many samples were drawn.
+        The number of samples drawn.
 
     Raises:
         RunError: the count is below 1, or no record has a score.
     """
     scored = sorted((record for record in records if record.prediction), key=lambda record: _draw(record.id))
     if count < 1:
-        raise RunError(f"A sheet of {count} samples is empty: give 1 or more.")
+        raise RunError(f"The number of samples must be 1 or more, got {count}.")
     if not scored:
-        raise RunError("The run has no sample with a score, and so no step to rate.")
+        raise RunError("The run has no sample with a score, so there are no steps to rate; name another run.")
     writer = csv.writer(stream)
-    writer.writerow((*PLACE, *TOLD, *RATERS))
+    writer.writerow((*PLACE, *CONTEXT, *RATERS))
     for record in scored[:count]:
         targets = _inert(", ".join(record.targets))
         for number, step in enumerate(_rated_steps(record), 1):
@@ -319,6 +312,6 @@ def _on_one_line(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """A cell that no spreadsheet runs, no terminal obeys and no log takes for a command, even at a line's start."""
+    """The text as a cell that no spreadsheet, terminal or log interprets as a command."""
     text = _on_one_line(text)
     return f"'{text}" if text.startswith((*_FORMULA, "'")) else text

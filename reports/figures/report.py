@@ -1,6 +1,7 @@
 """The figures of a run, computed from its records."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from benchmark.suite import suite_of
@@ -17,11 +18,10 @@ from reports.stats.inference import ERROR
 
 
 def report_of(records: Sequence[Record], background: Background, error: float = ERROR) -> Report:
-    """The report on these records; intervals miss the true score with probability `error`."""
+    """The report on these records; each interval misses the true score with probability `error`."""
     suite = suite_of(background.provenance)
-    measures = measures_of(suite)
-    by_task = {name: [record for record in records if record.task == name] for name in suite.tasks}
-    present = {name: members for name, members in by_task.items() if members}
+    measures, judge = measures_of(suite), background.provenance.get("judge", {}).get("name")
+    present = {name: found for name in suite.tasks if (found := [record for record in records if record.task == name])}
     tasks = {name: aggregate(members, measures, error) for name, members in present.items()}
     return Report(
         **{**dict(background), **_identified(records, background)},
@@ -38,7 +38,7 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
         labels={
             name: grouped(members, lambda record: record.targets, measures, error) for name, members in present.items()
         },
-        agreement=agreed_of(records) if "judge" in measures.roles and _judge(background) != RULES else None,
+        agreement=agreed_of(records) if "judge" in measures.roles and judge != RULES else None,
         variance=variance_of(records, measures.names),
         unrepeated=sum(record.repeats is not None and record.repeats.error is not None for record in records),
         gate=None,
@@ -47,10 +47,10 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
 
 
 def recomputed(report: Report, records: Sequence[Record]) -> Report:
-    """A report that was read, with its figures as its records make them.
+    """A report that was read from a file, with its figures recomputed from its records.
 
-    One with a gate stays as it is: its intervals depend on how often the run was looked at, and its scores may be
-    corrected for that.
+    A report with a gate is returned unchanged: its intervals depend on how often the run was checked for early
+    stopping, and its scores may be corrected for that.
     """
     if report.gate is not None or not records:
         return report
@@ -59,36 +59,30 @@ def recomputed(report: Report, records: Sequence[Record]) -> Report:
 
 
 def _identified(records: Sequence[Record], background: Background) -> Mapping[str, Any]:
-    """What the report says otherwise once it is known who has answered."""
+    """The fields of the background that change once it is known which models have answered."""
     found = {role: tuple(substitutes_of(background.provenance, records, role)) for role in ROLES}
-    told = [reason for reasons in found.values() for reason in reasons]
     return {
         "provenance": with_answered(background.provenance, records),
         "substitutes": found["model"],
-        "incomparable": tuple(dict.fromkeys((*background.incomparable, *told))),
+        "incomparable": tuple(dict.fromkeys((*background.incomparable, *chain.from_iterable(found.values())))),
         "published": {} if found["model"] else background.published,
     }
 
 
-def _judge(background: Background) -> str | None:
-    name: str | None = background.provenance.get("judge", {}).get("name")
-    return name
-
-
 def usage_of(records: Iterable[Record], check: Health | None) -> Mapping[str, Spent]:
-    """What each role took for these samples and the check of the judge, and all together."""
+    """The usage of each role over these records, of the check of the judge, and of all together under `TOTAL`."""
     records = list(records)
     roles = dict.fromkeys(role for record in records for role in record.usage)
     spent = {role: total_of([record.usage[role] for record in records if role in record.usage]) for role in roles}
     if check is not None:
         spent[CHECK] = check.usage
-    # a role that has sent nothing knows its cost, nothing, whatever its tokens
+    # the cost of a role that has sent nothing is known to be 0, even if its tokens are unknown
     sent = [part for part in spent.values() if part.requests]
     return {**spent, TOTAL: total_of(sent).model_copy(update={"model": None})} if sent else spent
 
 
 def total_of(parts: Sequence[Spent]) -> Spent:
-    """What was spent in all; a figure that one part does not know is unknown."""
+    """The sum of the parts; a figure that is unknown in one part is None."""
     sums: dict[str, Any] = {}
     for name in ("requests", *TOKENS, "seconds", "cost_usd"):
         values = [getattr(part, name) for part in parts]

@@ -1,4 +1,4 @@
-"""Scores of many samples: measures over those that have a score, and what the others could change."""
+"""Scores of many samples: measures over those with a score, and the bounds that those without one imply."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from evaluators.metrics.measures import Measures
-from evaluators.metrics.metric import Measure, bounds_of
+from evaluators.metrics.metric import Measure, bounds_of, is_scored
 from reports.kept.record import Record
 from reports.kept.report import Scores
 from reports.stats.inference import (
@@ -23,11 +23,11 @@ from reports.stats.inference import (
 
 
 def aggregate(records: Sequence[Record], measures: Measures, error: float = ERROR) -> Scores:
-    """The scores of some samples together, so that a task weighs by its size.
+    """The scores over these records, in which each task weighs by its size.
 
-    Intervals miss the true score with probability `error`.
+    Each interval misses the true score with probability `error`.
     """
-    scored = [record for record in records if record.outcome != "error"]
+    scored = list(filter(is_scored, records))
     known = {**measures.by_name, **measures.details}
     return Scores(
         samples=len(records),
@@ -56,7 +56,7 @@ def _intervals(scored: Sequence[Record], measures: Mapping[str, Measure], error:
 def grouped(
     records: Iterable[Record], key: Callable[[Record], Iterable[str]], measures: Measures, error: float = ERROR
 ) -> Mapping[str, Scores]:
-    """Scores by group, in order of first appearance; a record may belong to several groups, as it does by label."""
+    """The scores by group, in order of first appearance; `key` gives the groups of a record, e.g. its labels."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         for name in key(record):
@@ -65,14 +65,17 @@ def grouped(
 
 
 def macro(tasks: Iterable[Scores], measures: Measures) -> Mapping[str, float | None]:
-    """The mean of the tasks' scores, each task weighing the same; tasks without a score are left out."""
+    """The mean of the tasks' scores by measure, each task with equal weight; tasks without scored samples are left out.
+
+    It is None where a task with scored samples lacks the measure, or no task has scored samples.
+    """
     with_scores = [scores for scores in tasks if scores.scored]
     return {name: mean(scores.scores.get(name) for scores in with_scores) for name in measures.names}
 
 
 def macro_intervals(records: Iterable[Record], measures: Measures, error: float = ERROR) -> Mapping[str, Interval]:
-    """Where the true means of the tasks' scores lie; a recording may reach across tasks."""
-    scored = [record for record in records if record.outcome != "error"]
+    """The interval of each true mean of the tasks' scores; clips of one recording may belong to several tasks."""
+    scored = list(filter(is_scored, records))
     if not scored:
         return {}
     clusters = cluster_codes(record.recording for record in scored)
@@ -86,7 +89,7 @@ def macro_intervals(records: Iterable[Record], measures: Measures, error: float 
 
 
 def by_task(measure: Measure, records: Sequence[Record], tasks: Clusters) -> Values:
-    """The measure's column, where it sums up each task for itself."""
+    """The measure's column, a number for each record, computed for each task separately."""
     column = np.full(len(records), np.nan)
     for task in np.unique(tasks):
         at = np.flatnonzero(tasks == task)

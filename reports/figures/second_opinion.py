@@ -1,8 +1,9 @@
-"""How far the run's ratings would be another's: the word list's, the other judges', the same judge's asked again."""
+"""How far the run's ratings agree with those of the word list, of the other judges, and of the same judge again."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
+from operator import itemgetter
 
 from reports.kept.record import RatedStep, Record
 from reports.kept.report import Agreed
@@ -10,7 +11,7 @@ from reports.stats.agreement import Repeats, Variances, alpha, kappa, split_vari
 
 
 def agreed_of(records: Iterable[Record]) -> Agreed:
-    """The agreement over scored samples."""
+    """The agreement of the judge with the word list, and of several judges with each other, over scored samples."""
     scored = [record for record in records if record.prediction is not None and record.by_rules is not None]
     lasts = [record.prediction for record in scored if record.prediction is not None]
     ours = [Fraction(last.rating) for last in lasts]
@@ -35,19 +36,12 @@ def _votes(names: Sequence[str], steps: Sequence[RatedStep]) -> list[list[float 
 
 
 def variance_of(records: Iterable[Record], names: Iterable[str]) -> Mapping[str, Variances]:
-    """What each score's variance is made up of; empty without `--repeats`."""
+    """The components of each score's variance, by the score's name; empty without `--repeats`."""
     repeated = [record.repeats for record in records if record.repeats is not None and record.repeats.error is None]
-    split = {
-        name: split_variance(
-            [
-                Repeats(
-                    answers=tuple(marks[name] for marks in one.answers),
-                    judgements=tuple(marks[name] for marks in one.judgements),
-                )
-                for one in repeated
-            ]
-        )
-        for name in names
-        if all(name in marks for one in repeated for marks in one.answers)
-    }
-    return {name: variances for name, variances in split.items() if variances is not None}
+    found = {}
+    for name in names:
+        if all(name in marks for one in repeated for marks in one.answers):
+            mark = itemgetter(name)
+            scores = [(tuple(map(mark, one.answers)), tuple(map(mark, one.judgements))) for one in repeated]
+            found[name] = split_variance([Repeats(answers=first, judgements=second) for first, second in scores])
+    return {name: variances for name, variances in found.items() if variances is not None}

@@ -1,1 +1,1 @@
-"""Figures in words and rows, for the terminal, summaries and JUnit."""
+"""Figures as sentences and table rows, for the terminal, summaries and JUnit."""

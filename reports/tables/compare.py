@@ -1,4 +1,4 @@
-"""A comparison of two runs in words."""
+"""The comparison of two runs as a table."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from reports.wording import percent
 
 
 def difference_rows(differences: Sequence[Difference]) -> list[tuple[str, ...]]:
-    """A table, in percent and points."""
+    """Headings, then a row for each difference; scores in percent, differences in points."""
     head = ("Score", "Task", "Samples", "Left out", "First", "Second", "Difference", "95 %", "p")
     return [head, *map(_row, differences)]
 

@@ -1,4 +1,4 @@
-"""The check of a judge in words."""
+"""The check of a judge as a table and sentences."""
 
 from reports.figures.health import NOTHING, drift
 from reports.kept.checks import CHECKS, PastChecks
@@ -7,7 +7,7 @@ from reports.wording import percent
 
 
 def health_rows(health: Health, *, whole: bool) -> list[tuple[str, ...]]:
-    """A table: what the limits are set on, then each kind of anchor, or only those with a wrong rating."""
+    """Headings, a row for each limit, then a row for each kind of anchor: if not `whole`, only kinds rated wrongly."""
     head = ("Check of the judge", "Right", "Of", "Share", "95 %", "Needed")
     aspects = [_row(name, getattr(health, name), percent(getattr(health.needed, name))) for name in ASPECTS]
     kinds = {kind: rate for kind, rate in health.kinds.items() if whole or rate.right < rate.of}
@@ -19,16 +19,14 @@ def _row(name: str, rate: Rate, needed: str) -> tuple[str, ...]:
     return (name, str(rate.right), str(rate.of), percent(rate.share), between, needed)
 
 
-def health_notes(health: Health, past: "PastChecks") -> list[str]:
-    """What must be known beside the table, in sentences."""
-    before = past.like(health)
-    changed, common = drift(health, before)
+def health_notes(health: Health, past: PastChecks) -> list[str]:
+    """Sentences to print below the table; `past` are the judge's earlier checks."""
     lost = sum(ratings == NOTHING for ratings in health.ratings.values())
     notes = [f"{lost} anchors got no usable reply, which counts as wrong."] if lost else []
     if past.strange:
-        notes.append(f"{past.strange} lines of {CHECKS} are not what this version of the suite writes, and left alone.")
-    if before is not None:
-        when = before.checked[:10]
+        notes.append(f"{past.strange} lines of {CHECKS} cannot be read by this version of the suite and are ignored.")
+    if (before := past.like(health)) is not None:
+        changed, common = drift(health, before)
         which = f": {', '.join(changed)}" if changed else ""
-        notes.append(f"{len(changed)} of {common} anchors are rated otherwise than on {when}{which}.")
+        notes.append(f"{len(changed)} of {common} anchors are rated differently than on {before.checked[:10]}{which}.")
     return notes

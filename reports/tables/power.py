@@ -1,4 +1,4 @@
-"""What a margin takes, in words."""
+"""How many samples a margin needs, as a table and sentences."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ from reports.gate.trial import Trial
 
 
 def power_rows(margin: float, pilot: Pilot | None, *, error: float, power: float) -> list[tuple[str, ...]]:
-    """A table: headings, then a row for each assumption, or one for what two runs show."""
+    """Headings, then a row for each assumed share of answers that change, or one row for the two runs of `pilot`."""
     needed = partial(samples_needed, margin, error=error, power=power)
     if pilot is not None:
         alone, clustered = needed(pilot.variance), needed(pilot.variance, effect=pilot.effect)
@@ -21,14 +21,14 @@ def power_rows(margin: float, pilot: Pilot | None, *, error: float, power: float
 
 
 def forecasts(trial: Trial) -> list[str]:
-    """What a reader must know of a gate that is likely not to decide, a sentence for each such criterion."""
+    """Warnings that the gate is likely not to decide, a sentence for each such criterion."""
     error, lines = trial.gate.error_rate, []
     for criterion in trial.criteria:
         count = len(trial.members(criterion))
         if criterion.kind == "drop" and margin_shown(count, CHANGED, error=error) > -criterion.limit:
             needed = samples_needed(-criterion.limit, CHANGED, error=error)
             lines.append(
-                f'likely INCONCLUSIVE: {count} samples are few to show "{criterion}"; where nothing has changed, and '
-                f"one answer in five differs, {needed} show it with a probability of {POWER:.0%}"
+                f'likely INCONCLUSIVE: {count} samples are probably too few to show "{criterion}"; if nothing has '
+                f"changed and one answer in five differs, {needed} samples show it with a probability of {POWER:.0%}"
             )
     return lines

@@ -1,4 +1,4 @@
-"""How far people and the judge agree, in words."""
+"""How well people and the judge agree, as a table and sentences."""
 
 from reports.figures.ratings import Agreement, Match
 
@@ -6,9 +6,9 @@ PUBLISHED = ("published (5 experts, 100 questions, 373 steps)", "373", "0.953", 
 
 
 def lines_of(agreement: Agreement) -> list[tuple[str, ...]]:
-    """The rows of the table, for `reports.tables.table.as_text`.
+    """Headings, then a row for each comparison.
 
-    The last one is what the authors report of their judge, GPT-4o, against experts: MME-Emotion, arXiv 2508.09210.
+    The last row is what the authors report for their judge, GPT-4o, against experts: MME-Emotion, arXiv 2508.09210.
     """
     return [
         ("Judge and", "Steps", "Spearman", "Kendall", "Kappa", "ICC", "Alpha"),
@@ -28,7 +28,7 @@ def _shown(figure: float | None) -> str:
 
 
 def notes_of(agreement: Agreement) -> list[str]:
-    """What must be known beside the table, a sentence each."""
+    """Sentences to print below the table."""
     if not agreement.missing:
         return []
-    return [f"{agreement.missing} rated steps have no rating of the judge and do not count for it."]
+    return [f"{agreement.missing} rated steps have no rating by the judge; they count only for Alpha."]

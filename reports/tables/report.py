@@ -1,4 +1,4 @@
-"""A report in words: the score table, what must be known beside it, what it cost."""
+"""A report as a table and sentences: scores, notes, costs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,63 +10,53 @@ from evaluators.metrics.measures import measures_of
 from reports.kept.answered import endings_in_words
 from reports.kept.length import seconds_shown, settings_in
 from reports.kept.record import Record
-from reports.kept.report import TOTAL, Report, Scores
+from reports.kept.report import TOTAL, Report
 from reports.tables.second_opinion import notes_on
 from reports.wording import percent, within
 
 
 def score_rows(report: Report) -> list[tuple[str, ...]]:
-    """The score table: headings, a row for each task, the overall and the macro mean."""
+    """Headings, then a row for each task, for all samples, and for the mean of the tasks; scores in percent."""
     measures = measures_of(suite_of(report.provenance))
-    head = ("Task", "Samples", "Unscored", *(one.title for one in measures.by_name.values()), "Floor")
-    rows = [_row(name, scores, report, measures.names) for name, scores in report.tasks.items()]
-    rows.append(_row(OVERALL, report.overall, report, measures.names))
+    head = ("Task", "Samples", "Unscored", *(one.title for one in measures.by_name.values()), "Floor", "Published")
+    rows = [head]
+    for place, scores in {**report.tasks, OVERALL: report.overall}.items():
+        shown = (within(scores.scores.get(name), scores.intervals.get(name)) for name in measures.names)
+        others = (percent(report.floors.get(place)), percent(report.published.get(place)))
+        rows.append((place, str(scores.samples), str(scores.unscored), *shown, *others))
     means = (within(report.macro[name], report.macro_intervals.get(name)) for name in measures.names)
-    rows.append(("mean of tasks", "", "", *means, "", *([""] if report.published else [])))
-    return [(*head, "Published") if report.published else head, *rows]
-
-
-def _row(name: str, scores: Scores, report: Report, names: Iterable[str]) -> tuple[str, ...]:
-    published = (percent(report.published.get(name)),) if report.published else ()
-    return (
-        name,
-        str(scores.samples),
-        str(scores.unscored),
-        *(within(scores.scores.get(name), scores.intervals.get(name)) for name in names),
-        percent(report.floors.get(name)),
-        *published,
-    )
+    rows.append(("mean of tasks", "", "", *means, "", ""))
+    return rows if report.published else [row[:-1] for row in rows]
 
 
 def notes_of(report: Report) -> list[str]:
-    """What a reader must know beside the table."""
+    """All sentences to print below the table."""
     words = endings_in_words(report.endings)
     endings = [f"Answers: {words}."] if words else []
     return [*doubts_of(report), *notes_on(report.agreement, report.variance), *endings, *remarks_on(report)]
 
 
 def doubts_of(report: Report) -> list[str]:
-    """Why the figures may not be what they seem, a sentence each."""
+    """Warnings about the figures, a sentence each: other models, missing samples, samples without a score."""
     overall = report.overall
     notes = [f"ANOTHER MODEL: {reason}. These are not the scores of {report.model}." for reason in report.substitutes]
     others = (reason for reason in report.incomparable if reason not in report.substitutes)
     notes += [f"Not comparable with published scores: {reason}." for reason in others]
     if overall.samples < report.selected and not (report.gate and report.gate.stopping):
-        notes.append(
-            f"The run ended early: {report.selected - overall.samples} of {report.selected} samples not asked."
-        )
+        missing = report.selected - overall.samples
+        notes.append(f"The run ended early: {missing} of {report.selected} samples were not evaluated.")
     if overall.unscored:
         headline = measures_of(suite_of(report.provenance)).headline
         low, high = overall.bounds[headline.name]
         notes.append(
-            f"{overall.unscored} have no score; with them {headline.title} lies between {percent(low)} and"
-            f" {percent(high)}."
+            f"{overall.unscored} samples have no score; depending on them, {headline.title} is between {percent(low)}"
+            f" and {percent(high)}."
         )
     return notes
 
 
 def remarks_on(report: Report) -> list[str]:
-    """What else there is to know, a sentence each."""
+    """Further remarks, a sentence each: what clips were cut, details, refused parameters, costs."""
     notes = list(lengths_in_words(report.longer, report.sound_cut, report.provenance))
     details = measures_of(suite_of(report.provenance)).details
     several = [
@@ -78,15 +68,15 @@ def remarks_on(report: Report) -> list[str]:
         titles = " / ".join(measure.title for measure in details.values())
         notes.append(f"{titles} where several labels may be named: {', '.join(several)}.")
     if report.unrepeated:
-        notes.append(f"{report.unrepeated} samples have a score and could not be asked again; their records say why.")
+        notes.append(f"{report.unrepeated} samples have a score but could not be repeated; their records say why.")
     for role, spent in report.usage.items():
         if spent.left_out and role != TOTAL:
-            notes.append(f"{role}: its server refuses {', '.join(spent.left_out)}, which is not sent any more.")
+            notes.append(f"{role}: its server refuses {', '.join(spent.left_out)}, which is no longer sent.")
     return [*notes, *_cost(report)]
 
 
 def _cost(report: Report) -> list[str]:
-    """What each role has asked and what that cost; with more than one role, the total too."""
+    """A sentence for each role on its requests and their cost; with more than one role, the total too."""
     asked = {role: spent for role, spent in report.usage.items() if spent.requests}
     if len(asked) < 2:
         asked.pop(TOTAL, None)
@@ -98,7 +88,7 @@ def _cost(report: Report) -> list[str]:
     ]
     version = report.provenance.get("versions", {}).get(PRICES)
     if version and any(spent.cost_usd for spent in asked.values()):
-        lines.append(f"Prices are those of {PRICES} {version}, where --price states none.")
+        lines.append(f"Prices that --price does not set are from {PRICES} {version}.")
     return lines
 
 
@@ -107,35 +97,35 @@ def _known(tokens: int | None) -> str:
 
 
 def faults_of(records: Iterable[Record]) -> list[str]:
-    """What nobody foresaw, a sentence for each kind: what, where, whose fault, of which versions."""
+    """Unexpected errors, a sentence for each kind: the error, its place, whose bug it is, the versions."""
     found: dict[tuple[str, str], list[Fault]] = {}
     for record in records:
         if (fault := record.fault) is not None:
             found.setdefault((fault.kind, fault.blame), []).append(fault)
     return [
-        f"{len(alike)} {'sample' if len(alike) == 1 else 'samples'} met an error that the suite does not know:"
+        f"{len(alike)} {'sample' if len(alike) == 1 else 'samples'} failed with an unexpected error:"
         f" {alike[0].sentence}. The traceback is in samples.jsonl."
         for alike in found.values()
     ]
 
 
 def counts_of(records: Sequence[Record]) -> str:
-    """How the cases ended, in words."""
+    """How many samples were answered right and wrong, and how many have no score."""
     ended = [record.outcome for record in records]
     return f"{ended.count('passed')} right, {ended.count('failed')} wrong, {ended.count('error')} without a score"
 
 
 def lengths_in_words(longer: int, cut: int, provenance: Mapping[str, Any]) -> Iterator[str]:
-    """What was not shown, and how to have it shown, a sentence each."""
+    """How many clips were `longer` than their frames show, and of how many the sound was `cut`, a sentence each."""
     if longer:
         clips = "1 clip lasts" if longer == 1 else f"{longer:,} clips last"
         yield (
-            f"{clips} longer than the {seconds_shown(provenance):g} s that the frames show, and nobody has seen the"
-            " rest: --spread takes the frames from the whole clip."
+            f"{clips} longer than the {seconds_shown(provenance):g} s that the frames show; to show the rest too, use"
+            " --spread, which takes the frames from the whole clip."
         )
     if cut:
         most = settings_in(provenance)["sound_seconds"]
         yield (
-            f"The sound of {'1 clip' if cut == 1 else f'{cut:,} clips'} was cut after {most:g} s:"
-            " --clip-limits=sound_seconds=N takes more."
+            f"The sound of {'1 clip' if cut == 1 else f'{cut:,} clips'} was cut after {most:g} s;"
+            " to send more, use --clip-limits=sound_seconds=N."
         )

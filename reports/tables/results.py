@@ -1,4 +1,4 @@
-"""What is left when a run is over: files in its folder, lines in the terminal."""
+"""The results of a run: files in its folder, lines in the terminal."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,11 +19,11 @@ from reports.tables.table import as_text
 from reports.tables.verdict import properties_of, verdict_notes, verdict_rows
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-"""The environment variable by which GitHub names the file whose Markdown it shows with a job."""
+"""The environment variable with the path of the file whose Markdown GitHub shows with a job."""
 
 
 def write_results(folder: RunFolder, report: Report, records: Sequence[Record]) -> None:
-    """Writes the figures: for scripts, for people, and what people should look at.
+    """Writes `report.json`, `summary.md` and, if judge and word list disagree, `disagreements.md`.
 
     Raises:
         NotKept: the folder cannot be written.
@@ -33,7 +33,7 @@ def write_results(folder: RunFolder, report: Report, records: Sequence[Record]) 
 
 
 def write_report(folder: RunFolder, report: Report) -> None:
-    """Writes the figures for scripts.
+    """Writes `report.json`.
 
     Raises:
         NotKept: the folder cannot be written.
@@ -42,7 +42,7 @@ def write_report(folder: RunFolder, report: Report) -> None:
 
 
 def write_summary(folder: RunFolder, report: Report, records: Sequence[Record]) -> None:
-    """Writes what people read: the tables, and the samples they should look at.
+    """Writes `summary.md` and, if judge and word list disagree, `disagreements.md`.
 
     Raises:
         NotKept: the folder cannot be written.
@@ -60,10 +60,10 @@ def tell_junit(report: Report, config: pytest.Config) -> None:
 
 
 def tell_github(report: Report, records: Sequence[Record]) -> None:
-    """Adds the summary to the job's, where GitHub runs it.
+    """Adds the summary to that of the job, if GitHub runs it.
 
     Raises:
-        RunError: its file cannot be written.
+        RunError: the job's file cannot be written.
     """
     if name := os.environ.get(STEP_SUMMARY):
         try:
@@ -74,12 +74,12 @@ def tell_github(report: Report, records: Sequence[Record]) -> None:
 
 
 def score_lines(report: Report, records: Sequence[Record]) -> list[str]:
-    """The scores and what must be known beside them, for a terminal."""
+    """The score table and the sentences below it, for a terminal."""
     return [*as_text(score_rows(report)), "", *notes_of(report), *faults_of(records), f"{counts_of(records)}."]
 
 
 def gate_lines(report: Report, drift: Sequence[str] = ()) -> Iterator[str]:
-    """The gate's verdict and the check of its judge, for a terminal; `drift` is how that differs from the last one."""
+    """The check of the judge, the sentences `drift` on earlier checks, and the gate's verdict; no lines without one."""
     if report.gate is None:
         return
     if report.judge_check is not None:

@@ -1,4 +1,4 @@
-"""`summary.md`: the table and what must be known beside it, for a job summary or a pull request."""
+"""The verdict, the scores and their notes as Markdown, for `summary.md`, and as HTML, for pytest-html."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -14,7 +14,7 @@ from reports.tables.verdict import verdict_notes, verdict_rows
 
 
 def summary_of(report: Report, records: Sequence[Record]) -> str:
-    """The summary in GitHub's Markdown."""
+    """The text of `summary.md`, in GitHub's Markdown."""
     return "\n".join(
         [
             f"## {as_inline_markdown(suite_of(report.provenance).title)}: {as_inline_markdown(report.model)}",
@@ -39,7 +39,7 @@ def _verdict(report: Report) -> list[str]:
 
 
 def as_html(report: Report) -> Iterator[str]:
-    """The verdict, the scores and what must be known beside them, for the head of pytest-html's page."""
+    """The verdict, the scores and their notes as HTML, for the top of pytest-html's page."""
     if (verdict := report.gate) is not None:
         yield f"<h2>Gate: {verdict.word}</h2>"
         yield from (f"<p>{escape(note)}</p>" for note in verdict_notes(verdict))

@@ -1,15 +1,15 @@
-"""The score table, for the terminal and for `summary.md`."""
+"""Tables as aligned text for the terminal, and as Markdown."""
 
 from collections.abc import Sequence
 
 from benchmark.printed import as_inline_markdown
 
 WIDEST = 200
-"""Characters of a cell: a name of somebody else's must not push all others out of sight."""
+"""Characters shown of a cell: a long name from a file or a server must not push other columns off the screen."""
 
 
 def as_text(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with aligned columns: the first to the left, the rest to the right; none of no rows."""
+    """The rows as lines with aligned columns, the first to the left, the rest to the right; no lines for no rows."""
     rows = [[_cut(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
@@ -24,7 +24,7 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def as_markdown(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The same as a table in GitHub's Markdown."""
+    """The rows as lines of a table in GitHub's Markdown; no lines for no rows."""
     if not rows:
         return []
     head, *body = ["| " + " | ".join(as_inline_markdown(_cut(cell)) for cell in row) + " |" for row in rows]

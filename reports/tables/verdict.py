@@ -1,11 +1,11 @@
-"""A verdict in words."""
+"""A verdict as a table and sentences."""
 
 from reports.kept.report import Kind, Tested, Verdict
 from reports.wording import percent
 
 
 def verdict_rows(verdict: Verdict) -> list[tuple[str, ...]]:
-    """The gate's criteria as a table: headings, then a row each, in percent."""
+    """Headings, then a row for each criterion, in percent; empty without criteria."""
     head = ("Criterion", "Samples", "Unscored", "Baseline", "Value", "Between", "Shown")
     return [head, *(_row(one) for one in verdict.criteria)] if verdict.criteria else []
 
@@ -18,20 +18,20 @@ def _row(one: Tested) -> tuple[str, ...]:
 
 
 def properties_of(verdict: Verdict) -> list[tuple[str, str]]:
-    """The verdict for `junit.xml`: a property for the word, and one for each criterion."""
+    """The names and values of properties for `junit.xml`: one for the verdict's word, and one for each criterion."""
     rows = [(text, f"{shown}: {value} ({between})") for text, *_, value, between, shown in verdict_rows(verdict)[1:]]
     return [("gate", verdict.word), *rows]
 
 
 def signed(fraction: float | None, kind: Kind) -> str:
-    """A score in percent, or a difference in points with its sign."""
+    """A score in percent, or a difference in points with its sign; a dash if there is none."""
     if fraction is None or kind not in ("drop", "gain"):
         return percent(fraction)
     return f"{100 * fraction:+.1f}"
 
 
 def verdict_notes(verdict: Verdict) -> list[str]:
-    """What must be known beside the table, in sentences; the reasons come first."""
+    """The reasons of the verdict, then further sentences to print below the table."""
     notes = list(verdict.reasons)
     unpaired = max((one.unpaired for one in verdict.criteria), default=0)
     if unpaired:
@@ -39,14 +39,14 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     if verdict.differs:
         notes.append(f"The runs differ in {', '.join(verdict.differs)}, as allowed.")
     if (stopping := verdict.stopping) is not None:
-        fair = (
-            "overall and by task corrected for that, elsewhere as measured"
+        scores = (
+            "Overall and task scores are corrected for that, all others are not."
             if stopping.unbiased
-            else "as measured: too few other orders would have stopped here"
+            else "Scores are not corrected for that: too few other orders would have stopped here."
         )
         notes.append(
             f"Stopped early, after {stopping.samples} of {stopping.looks[-1]} samples (look {stopping.look} of "
-            f"{len(stopping.looks)}); scores are {fair}, bounds hold however often one looks."
-            + (f" {stopping.beyond} more were done, are recorded and do not count." if stopping.beyond else "")
+            f"{len(stopping.looks)}). {scores} Bounds hold despite the repeated looks."
+            + (f" {stopping.beyond} further samples are recorded but do not count." if stopping.beyond else "")
         )
     return notes

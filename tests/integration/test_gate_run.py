@@ -228,7 +228,7 @@ def test_a_good_judge_lets_the_run_go_on_and_is_asked_anew_each_time(endpoint: E
     assert len(endpoint.asked("judge")) == 48 + 2 * SHORT
     assert first.report["judge_check"]["resistance"]["right"] == first.report["judge_check"]["resistance"]["of"] > 0
     assert first.report["usage"]["judge check"]["requests"] == SHORT
-    assert f"0 of {SHORT} anchors are rated otherwise than on" in second.output
+    assert f"0 of {SHORT} anchors are rated differently than on" in second.output
 
 
 def test_an_estimate_counts_the_check_and_the_repeats(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_judge_check_tells_good_from_bad_and_shows_drift(endpoint: Endpoint, tmp
     endpoint.reply = knowing(fooled_by="flood")
     fooled = command(*asked)
     floods = sum(anchor.kind == "flood" for anchor in read_anchors())
-    assert f"{floods} of {len(read_anchors())} anchors are rated otherwise than on" in fooled.stdout
+    assert f"{floods} of {len(read_anchors())} anchors are rated differently than on" in fooled.stdout
 
     endpoint.reply = plausible
     bad = command(*asked)
@@ -352,5 +352,5 @@ def test_a_repeat_that_fails_costs_no_score(endpoint: Endpoint, tmp_path: Path) 
 
     assert finished.report["overall"]["scored"] == 6, finished.output
     assert finished.report["unrepeated"] == 6
-    assert "could not be asked again" in finished.output
+    assert "have a score but could not be repeated" in finished.output
     assert "cannot be used" in finished.records[0]["repeats"]["error"]

@@ -170,7 +170,7 @@ def test_what_a_server_refuses_is_left_out_said_and_recorded(endpoint: Endpoint,
     assert first.report["overall"]["scored"] == 4, first.output
     assert len(endpoint.requests) == before, "what was refused is known, and what was answered is kept"
     for finished in (first, second):
-        assert "model: its server refuses temperature, which is not sent any more." in finished.output
+        assert "model: its server refuses temperature, which is no longer sent." in finished.output
         assert finished.records[0]["usage"]["judge"]["left_out"] == ["temperature"]
 
 

@@ -157,13 +157,14 @@ def test_drift_is_against_the_last_check_of_the_same_judge_and_length(tmp_path: 
         keep_check(tmp_path / "new", health)
     past = read_checks(tmp_path / "new", "a")
     before = past.like(good)
+    assert before is not None
     bad = health_of("a", checked(Rates(lenient), tmp_path, short=True), JudgeHealth(), short=True)
     changed, common = drift(bad, before)
 
     assert (len(past.checks), past.strange, before) == (2, 0, good)
     assert drift(good, before) == ([], len(good.ratings))
     assert 0 < len(changed) < common == len(good.ratings)
-    said = f"{len(changed)} of {common} anchors are rated otherwise than on {good.checked[:10]}"
+    said = f"{len(changed)} of {common} anchors are rated differently than on {good.checked[:10]}"
     assert health_notes(bad, past)[-1].startswith(said)
     assert read_checks(tmp_path / "none", "a").like(good) is None
 
@@ -176,7 +177,7 @@ def test_checks_of_another_version_are_left_alone_and_said(tmp_path: Path) -> No
     past = read_checks(tmp_path, name)
 
     assert (past.checks, past.strange) == ((good,), 1)
-    assert health_notes(good, past)[0].startswith("1 lines of judge-checks.jsonl are not what this version")
+    assert health_notes(good, past)[0].startswith("1 lines of judge-checks.jsonl cannot be read by this version")
 
 
 def test_checks_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:

@@ -93,10 +93,10 @@ def test_a_rating_is_what_its_writer_means(written: str, value: Fraction, tmp_pa
     ("text", "said"),
     [
         ("", "ratings.csv is empty"),
-        (",,\n", "names no columns"),
-        ("a,1,1\n", "line 1: the column id is lacking"),
-        ("id;step;anna\na;1;1\n", "line 1: the column id is lacking; the first line names columns, between commas"),
-        ("id,anna\na,1\n", "line 1: the column step is lacking"),
+        (",,\n", "has no column names"),
+        ("a,1,1\n", "line 1: the column id is missing"),
+        ("id;step;anna\na;1;1\n", "line 1: the column id is missing; write the names of the columns there, between commas"),
+        ("id,anna\na,1\n", "line 1: the column step is missing"),
         ("id,step,,anna\na,1,1,1\n", "line 1: column 3 has no name"),
         ("id,step,anna,Anna\na,1,1,1\n", "line 1: 2 columns are called anna"),
         ("id,step,Judge,judge,anna\na,1,1,1,1\n", "line 1: 2 columns are called judge"),
@@ -116,12 +116,12 @@ def test_a_rating_is_what_its_writer_means(written: str, value: Fraction, tmp_pa
         ("id,step,anna\na,1,nan\n", "column anna holds `nan`"),
         ("id,step,judge,anna\na,1,yes,1\n", "column judge holds `yes`"),
         ("id,step,anna\na,1,²\n", "column anna holds `²`"),
-        ("id,step,anna\na,1,1\n\na,1,0\n", "line 4: step 1 of a stands there twice"),
+        ("id,step,anna\na,1,1\n\na,1,0\n", "line 4: step 1 of a appears twice"),
         ('id,step,text,anna\na,1,"x\ny",1\na,2,,z\n', "line 4: column anna holds `z`"),
-        ("id,step,anna\na,1,\n", "holds no rating by a person"),
-        ("id,step,anna\n", "holds no rating by a person"),
-        ("id,step,judge,anna\na,1,1,\n", "holds no rating by a person"),
-        ('id,step,anna\na,1,"1\n', "line 2: it is no CSV"),
+        ("id,step,anna\na,1,\n", "has no rating by a person"),
+        ("id,step,anna\n", "has no rating by a person"),
+        ("id,step,judge,anna\na,1,1,\n", "has no rating by a person"),
+        ('id,step,anna\na,1,"1\n', "line 2: not valid CSV"),
     ],
 )
 def test_a_malformed_sheet_is_refused_in_a_sentence(text: str, said: str, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_cell_too_large_for_csv_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="line 2: it is no CSV"):
+    with pytest.raises(RunError, match="line 2: not valid CSV"):
         read_ratings(sheet_at(tmp_path, f"id,step,text,anna\na,1,{'x' * (csv.field_size_limit() + 1)},1\n"))
 
 
@@ -229,7 +229,7 @@ def test_the_order_of_people_changes_nothing(people: list[dict[tuple[str, int], 
 
 
 def test_where_judge_and_people_share_no_step_the_way_out_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="name the run that it was drawn from with --run"):
+    with pytest.raises(RunError, match="name the run that it was drawn from with --run-dir"):
         agreement_of(read_ratings(sheet_at(tmp_path, "id,step,anna\na,1,1\n")), judge_ratings(RECORDS))
     filled = read_ratings(sheet_at(tmp_path, "id,step,judge,anna\na,1,,1\na,2,1,\n"))
     with pytest.raises(RunError, match="fill judge, or remove it"):
@@ -249,7 +249,7 @@ def test_the_table_has_the_published_figures_last() -> None:
         PUBLISHED,
     ]
     assert len(as_text(lines_of(found))) == 6
-    assert notes_of(found) == ["1 rated steps have no rating of the judge and do not count for it."]
+    assert notes_of(found) == ["1 rated steps have no rating by the judge; they count only for Alpha."]
     assert notes_of(agreement_of(sheet_of(judge), judge)) == []
 
 

@@ -28,15 +28,15 @@ def test_judge_and_word_list_by_hand() -> None:
     assert agreed.rules_kappa == 0.5, "3 of 4 agree, 2 of 4 would by chance"
     assert (agreed.alpha_steps, agreed.alpha_recognition, agreed.kappas) == (None, None, {})
     assert notes_on(agreed, {}) == [
-        "Judge and word list rate 1 of 4 last steps otherwise (kappa 0.50); disagreements.md lists them."
+        "Judge and word list rate 1 of 4 last steps differently (kappa 0.50); disagreements.md lists them."
     ]
 
 
 def test_the_list_to_read_shows_who_said_what_and_is_inert() -> None:
     *_, first, second = disagreements_of([judged(0, ONE, ONE), judged(2, ONE, NONE), record(4, None)])
 
-    assert first == r"- **SA/own/2**: true joy; said It is \*joy\*. Really"
-    assert second == "  - judge 1/1, word list 0/1; it says: As &lt;b&gt;said&lt;/b&gt;."
+    assert first == r"- **SA/own/2**: true joy; predicted It is \*joy\*. Really"
+    assert second == "  - judge 1/1, word list 0/1; reason: As &lt;b&gt;said&lt;/b&gt;."
 
 
 def test_two_judges_by_hand() -> None:

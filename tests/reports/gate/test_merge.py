@@ -69,7 +69,7 @@ def test_a_missing_shard_is_named_unless_that_is_meant(tmp_path: Path) -> None:
         merge(runs[1:])
     report, records = merge([runs[0], runs[2]], partial=True)
     assert (report.selected, len(records)) == (len(WHOLE), 248)
-    assert f"{len(WHOLE) - 248} of {len(WHOLE)} samples not asked." in " ".join(notes_of(report))
+    assert f"{len(WHOLE) - 248} of {len(WHOLE)} samples were not evaluated." in " ".join(notes_of(report))
 
 
 def test_a_shard_beyond_the_last_sample_is_not_missed(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_samples_that_a_part_never_asked_lower_the_coverage(tmp_path: Path, caps
     assert main(["merge", str(first), str(second), f"--run-dir={tmp_path / 'whole'}", gate]) == 7
     printed = capsys.readouterr().out
     assert "Only 65.5% of the samples have a score" in printed
-    assert "The run ended early: 253 of 748 samples not asked." in printed
+    assert "The run ended early: 253 of 748 samples were not evaluated." in printed
 
 
 @pytest.mark.parametrize("changed", ["targets", "label_set", "id"])

@@ -321,8 +321,8 @@ def test_more_that_was_done_is_recorded_and_does_not_count() -> None:
     assert report.gate.stopping.level == pytest.approx(0.05 / 20**3), "of 20 looks the first spends error · t³"
     assert report.usage["model"].requests == 430, "all that was spent is on record"
     assert verdict_notes(report.gate)[1:] == [
-        "Stopped early, after 100 of 2000 samples (look 1 of 20); scores are overall and by task corrected for that, "
-        "elsewhere as measured, bounds hold however often one looks. 330 more were done, are recorded and do not count."
+        "Stopped early, after 100 of 2000 samples (look 1 of 20). Overall and task scores are corrected for that, "
+        "all others are not. Bounds hold despite the repeated looks. 330 further samples are recorded but do not count."
     ]
 
 
@@ -469,7 +469,7 @@ def test_a_drop_too_small_for_the_samples_is_refused_and_a_bold_one_foretold(tmp
         trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.004}})
 
     (line,) = forecasts(trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.02}}))
-    assert line.startswith("likely INCONCLUSIVE: 500 samples are few")
+    assert line.startswith("likely INCONCLUSIVE: 500 samples are probably too few")
     assert forecasts(trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.06}})) == []
 
 

@@ -44,7 +44,7 @@ def test_clips_that_are_longer_than_their_frames_are_counted(
 def test_sound_that_was_cut_is_counted(heard: float, most: float | None, cut: int) -> None:
     report = reported(400.0, heard, sound_seconds=most)
     assert report.sound_cut == cut
-    said = "The sound of 1 clip was cut after 300 s: --clip-limits=sound_seconds=N takes more."
+    said = "The sound of 1 clip was cut after 300 s; to send more, use --clip-limits=sound_seconds=N."
     assert (said in notes_of(report)) == cut
 
 

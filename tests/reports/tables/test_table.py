@@ -60,7 +60,7 @@ def test_where_nothing_is_scored_there_is_a_dash_and_no_zero() -> None:
 
     assert nothing.overall.scores["recognition"] is None
     assert score_rows(nothing)[1] == ("ER-Wild", "1", "1", "–", "–", "–", "25.0")
-    assert "1 have no score; with them Recognition lies between 0.0 and 100.0." in notes_of(nothing)
+    assert "1 samples have no score; depending on them, Recognition is between 0.0 and 100.0." in notes_of(nothing)
 
 
 def test_usage_is_summed_by_role_and_what_one_part_does_not_know_is_unknown() -> None:
@@ -76,8 +76,8 @@ def test_usage_is_summed_by_role_and_what_one_part_does_not_know_is_unknown() ->
 def test_the_notes_say_what_must_be_known_beside_the_table() -> None:
     assert notes_of(report(selected=6)) == [
         "Not comparable with published scores: the judge is rules.",
-        "The run ended early: 2 of 6 samples not asked.",
-        "1 have no score; with them Recognition lies between 37.5 and 62.5.",
+        "The run ended early: 2 of 6 samples were not evaluated.",
+        "1 samples have no score; depending on them, Recognition is between 37.5 and 62.5.",
         "Precision / F1 where several labels may be named: ML-ER 50.0 / 50.0.",
         "model: 4 requests, 40 tokens in, 16 out, 1.00 USD.",
         "judge: 3 requests, 30 tokens in, 12 out, 0.75 USD.",
