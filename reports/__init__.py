@@ -1,1 +1,1 @@
-"""What is kept of a run and shown of it."""
+"""Results of a run: files, statistics, gate, tables, page and commands."""

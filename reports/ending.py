@@ -1,4 +1,4 @@
-"""The exit code of a run: decided in one place, last, of all that is known of its end."""
+"""The exit code of a run, decided in one place at its very end."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from reports.gate.verdict import EXIT_CODES
 from reports.kept.report import Word
 
 UNKEPT = int(pytest.ExitCode.INTERNAL_ERROR)
-"""What was found could not be kept or shown, or the suite, pytest or another plugin has met an error."""
+"""Results could not be written or printed, or the suite, pytest or another plugin failed."""
 ENDED_EARLY = int(pytest.ExitCode.INTERRUPTED)
 
 OVER = frozenset({0, 1, *EXIT_CODES.values()})
-"""Codes that say nothing against a verdict: pytest's own of a run that is over, and what plugins may set it to."""
+"""Codes that do not overrule a verdict: pytest's own for a finished run, and those that plugins may replace it with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +20,14 @@ class Ending:
     """How a run has ended.
 
     Attributes:
-        status: pytest's own exit code, after all plugins have had their say.
-        lost: whether samples, report or verdict could not be kept or shown.
-        whole: whether each selected sample has been asked, or its case skipped.
-        gated: whether a gate was asked for.
-        shard: whether the run is a part, whose gate is decided when all parts are merged.
-        word: the gate's verdict, where there is one.
-        settled: whether the run was ended because its verdict could not change any more.
-        stray: whether something besides the samples has failed.
+        status: pytest's exit code, after all plugins could change it.
+        lost: whether samples, report or verdict could not be written or printed.
+        whole: whether each selected sample was evaluated or its case skipped.
+        gated: whether the run has a gate.
+        shard: whether the run is one shard, whose gate is decided when all shards are merged.
+        word: the gate's verdict; None without one.
+        settled: whether the run was stopped because its verdict could no longer change.
+        stray: whether anything besides the samples failed.
     """
 
     status: int
@@ -41,7 +41,7 @@ class Ending:
 
 
 def exit_code(ending: Ending) -> int:
-    """The code; of a gated run it is its verdict's only where that verdict is on the whole run, and has been kept."""
+    """The exit code; a gated run has that of its verdict only if the verdict is on the whole run and was written."""
     if ending.lost:
         return UNKEPT
     if not ending.gated:

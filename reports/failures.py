@@ -1,4 +1,4 @@
-"""What could not be kept or shown of a run: said last, so that all else still comes to its end."""
+"""Errors while a run is recorded and shown: collected, and printed at its end, so that everything else still works."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,20 +7,20 @@ from benchmark.errors import EmotionError, RunError, boundary
 
 
 class Failures:
-    """What has failed so far.
+    """The errors so far.
 
     Attributes:
-        found: one of each kind, oldest first.
+        found: one error of each kind, oldest first.
     """
 
     def __init__(self) -> None:
-        """Starts with none."""
+        """Starts without errors."""
         self.found: list[EmotionError] = []
         self._kinds: set[str] = set()
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Notes what fails inside in place of raising it."""
+        """Notes an error that is raised inside, instead of letting it through."""
         try:
             with boundary(RunError):
                 yield
@@ -28,17 +28,17 @@ class Failures:
             self.note(failure)
 
     def note(self, failure: EmotionError) -> None:
-        """Notes it, unless that has been done: what fails for each sample is said once."""
+        """Notes an error, unless one of its kind was noted before: an error at each sample is printed once."""
         kind = failure.fault.kind if failure.fault else str(failure)
         if kind not in self._kinds:
             self._kinds.add(kind)
             self.found.append(failure)
 
     def lines(self) -> Iterator[str]:
-        """A sentence each; below one that nobody foresaw its traceback, which no record holds."""
+        """A sentence for each error; an unexpected one is followed by its traceback, which is stored nowhere else."""
         for failure in self.found:
             if (fault := failure.fault) is None:
                 yield str(failure)
             else:
-                yield f"The suite has met an error that it does not know: {fault.sentence}."
+                yield f"The suite failed with an unexpected error: {fault.sentence}."
                 yield from (f"    {line}" for line in fault.traceback.splitlines())

@@ -1,39 +1,40 @@
-"""What is handed on: a sample's record, by a worker to the controller, and a run's results to whoever reads them."""
-
-from collections.abc import Sequence
+"""Passes on results: a sample's record from a worker to the controller, those of a run to files, page and CI."""
 
 import pytest
 
 from benchmark.plugin import bench_of, cache_of, reader_of
 from evaluators.outcome import Scored, Unscored
+from reports.gate.gatekeeper import Gatekeeper
 from reports.kept.folder import RunFolder
-from reports.kept.record import Record, line_of
+from reports.kept.record import line_of
 from reports.kept.report import Report
 from reports.live.closing import RunState
 from reports.options import ReportOptions
 from reports.page.making import Media, make_page
 from reports.page.run_page import Contents, linked_to
+from reports.stats.inference import ERROR
 from reports.tables.results import tell_github, tell_junit, write_report, write_summary
 
 REPORT_OPTIONS = pytest.StashKey[ReportOptions]()
 RECORD = "mme_emotion_record"
-"""The attribute of a report that carries a record from an xdist worker to the controller, as JSON."""
+"""The attribute of pytest's report that carries a record from an xdist worker to the controller, as JSON."""
 
 
 def record_line(outcome: Scored | Unscored, config: pytest.Config) -> tuple[str, str | None]:
-    """The record of a sample as JSON, and where it could not be made whole, why."""
+    """The record of a sample as JSON, and why it has no score, or None if it has one."""
     clip = outcome.sample.clip
     return line_of(outcome, None if clip is None else bench_of(config).dataset.place_of(clip))
 
 
 def hand_over(
-    config: pytest.Config, folder: RunFolder, state: RunState, report: Report, counted: Sequence[Record], error: float
+    config: pytest.Config, folder: RunFolder, state: RunState, report: Report, keeper: Gatekeeper | None
 ) -> None:
-    """Writes the report for scripts and for people; figures are of those `counted`, intervals miss as often as `error`.
+    """Writes the report to files, page, junit.xml and GitHub; `keeper` is that of a run with a gate.
 
-    What cannot be written is noted in the state, and costs nothing of the rest.
+    A failure is noted in the state, and everything else is still written.
     """
     records = state.sorted_records()
+    counted, error = (keeper.counted(), keeper.error) if keeper else (records, ERROR)
     with state.failures.noted():
         tell_junit(report, config)
     with state.failures.noted():
@@ -41,8 +42,7 @@ def hand_over(
     with state.pages.noted():
         write_summary(folder, report, records)
     with state.pages.noted():
-        linked = linked_to(report)
-        contents = Contents(report=report, records=records, counted=counted, error=error, linked=linked)
+        contents = Contents(report=report, records=records, counted=counted, error=error, linked=linked_to(report))
         make_page(folder.path, contents, _media_of(config))
     with state.pages.noted():
         tell_github(report, records)

@@ -1,16 +1,17 @@
-"""The options about a run's results."""
+"""The options for the results of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.options import option
-from reports.gate.gate import SAMPLES, Aspects
+from benchmark.suite import Suite
+from reports.gate.gate import SAMPLES, Aspects, Gate, read_gate
 from reports.kept.past import COMPARED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """Where results are written, and what they are compared with."""
+    """Where results are written, and the gate and baseline that decide on them."""
 
     run_dir: Path | None = option(None, "DIR", "folder of the run's results (default: reports/runs/<model>-<time>)")
     gate: Path | None = option(None, "FILE.toml", "release gate: exit code 0 PASS, 1 FAIL, 6 INCONCLUSIVE, 7 UNTRUSTED")
@@ -19,14 +20,25 @@ class ReportOptions:
     )
     baseline_allow: Aspects = option((), "LIST", f"what may differ between the runs: {', '.join((*COMPARED, SAMPLES))}")
     allow_substitute: bool = option(
-        default=False, metavar="", text="apply the gate although another model answered in place of the one asked for"
+        default=False, metavar="", text="apply the gate although another model than the requested one answered"
     )
     report_media: bool = option(
         default=False,
         metavar="",
-        text="copy the clips beside the report, and decode frames again that are no longer cached",
+        text="copy the clips into the run folder, and decode frames again that are no longer cached",
     )
     html_all: bool = option(default=False, metavar="", text="include right answers in the page that --html writes")
     until_decided: bool = option(
-        default=False, metavar="", text="ask in random order, and stop as soon as the verdict of the gate is certain"
+        default=False,
+        metavar="",
+        text="evaluate in random order, and stop as soon as the verdict of the gate is certain",
     )
+
+    def read_gate(self, suite: Suite) -> Gate | None:
+        """The gate that the options name, for runs of the suite; None without `gate` and `baseline`.
+
+        Raises:
+            RunError: the gate file cannot be read or is malformed.
+        """
+        allowed, substitute = self.baseline_allow, self.allow_substitute
+        return read_gate(self.gate, self.baseline, allowed, allow_substitute=substitute, suite=suite)

@@ -1,4 +1,4 @@
-"""What pytest sees of results: the run folder, the table at the end, the properties in junit.xml."""
+"""The pytest plugin of the package: options for results, the run folder, the gate, and the exit code."""
 
 import sys
 from collections.abc import Generator
@@ -26,16 +26,9 @@ from benchmark.plugin import (
 from benchmark.run_setup import BenchmarkOptions
 from evaluators.estimate import ends_of, lines_of
 from evaluators.metrics.measures import measures_of
-from evaluators.plugin import (
-    EVALUATOR_OPTIONS,
-    OUTCOME,
-    agents_of,
-    connected,
-    rehearse,
-    sample_of,
-)
+from evaluators.plugin import EVALUATOR_OPTIONS, OUTCOME, agents_of, connected, rehearse, sample_of
 from reports.ending import UNKEPT
-from reports.gate.gate import Gate, read_gate
+from reports.gate.gate import Gate
 from reports.gate.trial import in_order, past_of, refuse_unpriced, trial_of
 from reports.handover import RECORD, REPORT_OPTIONS, record_line
 from reports.kept.folder import JUNIT, PAGE, RunFolder, usual_place
@@ -56,16 +49,16 @@ RUN_PATH = pytest.StashKey[Path]()
 RECORDER = pytest.StashKey[Recorder]()
 
 GATED = ("gate", "baseline", "until_decided")
-"""Options that ask for a verdict, wherever they are set."""
+"""Options that ask for a verdict, on the command line, in a file or in the ini section."""
 OF_CASES = ("run_dir", "report_media", "max_cost")
-"""Others that mean something only where cases run; as a project's standing defaults they harm no other run."""
+"""Further options that need cases; they are refused without cases only on the command line."""
 OF_FAILURES = ("lf", "stepwise", "stepwise_skip", "stepwise_reset", "looponfail")
-"""Options of pytest and xdist that go by what failed last time."""
+"""Options of pytest and xdist that select tests by what failed last time."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """With `--estimate`, prints what the cases would cost in place of running them."""
+    """With `--estimate`, prints what the cases would ask and cost instead of running them."""
     config = session.config
     if not (asks(config) and bench_of(config).options.estimate):
         return None
@@ -81,7 +74,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, int | None]:
-    """Has the exit code of a run with cases decided last, when no other plugin and no clean-up can change it."""
+    """Decides the exit code of a run with cases last, when no other plugin and no clean-up can change it."""
     status, escaped = None, None
     open_closed()
     try:
@@ -94,7 +87,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, in
         if RECORDER in config.stash:
             escaped = error
         elif isinstance(error, SystemExit) and not error.code:
-            status = 0  # as Python would end
+            status = 0  # as Python would exit
         else:
             raise
     if RECORDER in config.stash:
@@ -107,39 +100,39 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, in
 
 
 def _refuse(refusal: pytest.UsageError) -> int:
-    """Says it as pytest does, to whoever can read it."""
+    """Prints the refusal as pytest does, and returns the exit code."""
     if sys.stderr is not None:
         print_usage_error(refusal, Spared(sys.stderr))  # type: ignore[arg-type]
     return pytest.ExitCode.USAGE_ERROR
 
 
 def _without_run(config: pytest.Config) -> int:
-    """The exit code where pytest has ended well and no run has started: other plugins may come before all refusals."""
+    """The exit code if pytest ended with 0 before a run started, since another plugin may end it before our checks."""
     try:
         gated = _is_gated(config)
     except pytest.UsageError as refusal:
         return _refuse(refusal)
     if not gated:
         return 0
-    tell("Another plugin has ended pytest before the run could start, and the gate has not been decided.")
+    tell("Another plugin ended pytest before the run could start, so the gate has not been decided.")
     return UNKEPT
 
 
 @pytest.hookimpl(tryfirst=True, specname="pytest_cmdline_main")
 def pytest_refuse(config: pytest.Config) -> None:
-    """Refuses what would end without the verdict that it asks for, before pytest shows anything in its place."""
+    """Refuses a command line that asks for a verdict and cannot get one, before pytest does anything else with it."""
     if not is_worker(config):
         _is_gated(config)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options about results."""
+    """Declares the options for results."""
     add_options(parser, "MME-Emotion: results", ReportOptions)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Settles the run folder's name before pytest's own junitxml plugin asks where to write."""
+    """Chooses the run folder before pytest's junitxml plugin asks where to write."""
     options = config.stash[REPORT_OPTIONS] = read_options(config, ReportOptions)
     if is_worker(config) or not asks(config):
         return
@@ -152,13 +145,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_gated(config: pytest.Config) -> bool:
-    """Whether this command owes a verdict.
+    """Whether this command must end with a verdict.
 
     Raises:
-        pytest.UsageError: one is asked for where nobody would decide it, or a folder where nothing is kept: neither
-            must look like one that is.
+        pytest.UsageError: options ask for a verdict that would never be decided, or for results of cases without cases.
     """
-    textual = config.option.help or config.option.version  # which must work in a project whose ini section has a gate
+    textual = config.option.help or config.option.version  # these must work in a project whose ini section has a gate
     options = ReportOptions() if textual else read_options(config, ReportOptions)
     gates = [name for name in GATED if getattr(options, name) or config.getoption(name)]
     given = gates + [name for name in OF_CASES if config.getoption(name) and not textual]
@@ -175,15 +167,15 @@ def _is_gated(config: pytest.Config) -> bool:
         going_by = [name for name in OF_FAILURES if config.getoption(name, None)]
         if gates and going_by:
             raise RunError(
-                f"{flag_of(going_by[0])} selects what failed last time, on which no gate can be decided; omit one of"
-                " them."
+                f"{flag_of(going_by[0])} selects what failed last time, but {given_as(config, gates[0])} needs all"
+                " samples; omit one of them."
             )
     return bool(gates) and not read_options(config, BenchmarkOptions).estimate
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Makes the run folder, once questions and agents are known to be there."""
+    """Makes the run folder and the plugins that write to it; refuses a gate that the run could not pass."""
     config = session.config
     if RUN_PATH in config.stash:
         background = background_of(
@@ -191,12 +183,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         )
         with usage_errors():
             if (gate := _gate(config)) is not None:
-                _put_to(gate, background, config)
+                _prepare_gate(gate, background, config)
             folder = RunFolder(config.stash[RUN_PATH])
         shown = Shown(config, Progress(background.selected, bench_of(config).suite))
         recorder = config.stash[RECORDER] = Recorder(session, folder, background, shown)
         config.pluginmanager.register(recorder, "mme-emotion-recorder")
-        # after the recorder, and so before it in turn: what is amiss is said before the judge is checked
+        # pytest calls the last registered plugin first: problems are printed before the judge is checked
         config.pluginmanager.register(shown, "mme-emotion-progress")
         page = path_between(Path(config.getoption("htmlpath", None) or PAGE).absolute(), folder.path)
         whole = config.stash[REPORT_OPTIONS].html_all
@@ -211,7 +203,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.pluginmanager.register(rows, "mme-emotion-html")
 
 
-def _put_to(gate: Gate, background: Background, config: pytest.Config) -> None:
+def _prepare_gate(gate: Gate, background: Background, config: pytest.Config) -> None:
     refuse_unpriced(gate, connected(config))
     config.stash[GATE] = gate
     if bench_of(config).options.shard:
@@ -222,23 +214,22 @@ def _put_to(gate: Gate, background: Background, config: pytest.Config) -> None:
 
 
 def _gate(config: pytest.Config) -> Gate | None:
+    """The gate that the options name.
+
+    Raises:
+        RunError: its file is malformed, or `--until-decided` has no gate, or only a shard, to decide on.
+    """
     options = config.stash[REPORT_OPTIONS]
     if options.until_decided and bench_of(config).options.shard:
         raise RunError("--until-decided needs all samples in one run; omit --shard.")
     if options.until_decided and not (options.gate or options.baseline):
         raise RunError("--until-decided needs a gate; add --gate=FILE.toml or --baseline=RUN.")
-    return read_gate(
-        options.gate,
-        options.baseline,
-        options.baseline_allow,
-        allow_substitute=options.allow_substitute,
-        suite=bench_of(config).suite,
-    )
+    return options.read_gate(bench_of(config).suite)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--until-decided`, puts cases in an order that is random and the same in all processes."""
+    """With `--until-decided`, puts the cases in a random order that is the same in all processes."""
     if runs_cases(config) and config.stash[REPORT_OPTIONS].until_decided:
         with usage_errors():
             gate = _gate(config)
@@ -248,18 +239,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Who is asked what, who judges, and what is missing; the demo says loudly that it is one."""
+    """Lines on the data, the model, the judge and the gate, with warnings about them."""
     if not introduces(config):
         return []
     doubts = forecasts(config.stash[TRIAL]) if TRIAL in config.stash else []
     if GATE in config.stash and TRIAL not in config.stash:
-        doubts = ["of a shard it checks the judge alone; `mme-emotion merge` decides it, over all shards"]
+        doubts = ["in a shard it only checks the judge; `mme-emotion merge` decides it over all shards"]
     return list(as_lines([*introduction(bench_of(config), agents_of(config)), *(f"gate: {doubt}" for doubt in doubts)]))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Gives the report of a case, or of its failed set-up, the sample's record to carry."""
+    """Attaches the sample's record to the report of its case, or of the case's failed set-up."""
     report = yield
     outcome = item.stash.get(OUTCOME, None)
     if outcome is not None and (report.when == "call" or (report.when == "setup" and report.failed)):

@@ -1,4 +1,4 @@
-"""A run's records: kept as they come, until the run ends or can be ended; then the figures are written."""
+"""Records the samples of a run as they finish, stops a run that can stop, and has the results written at its end."""
 
 import time
 from collections.abc import Generator, Iterable, Sequence
@@ -27,24 +27,23 @@ from reports.kept.record import Record
 from reports.kept.report import Background, Report
 from reports.live.closing import Closing, RunState
 from reports.live.plugin import Shown
-from reports.stats.inference import ERROR
 from reports.tables.health import health_notes
 
 TRIAL = pytest.StashKey[Trial]()
 GATE = pytest.StashKey[Gate]()
-"""The gate, of a shard too, which is no trial of its own: it is decided when all shards are merged."""
+"""The run's gate; a shard has one but no trial, since the gate is decided when all shards are merged."""
 
 
 class Recorder:
-    """The pytest plugin of one run: keeps each record as it comes, ends the run, and has the figures written.
+    """The pytest plugin of one run that writes each record at once, stops the run, and has the results written.
 
     Attributes:
-        state: what is known of the run.
-        closing: prints it at the end, and decides the exit code.
+        state: the records and everything else known of the run.
+        closing: prints the results at the end, and decides the exit code.
     """
 
     def __init__(self, session: pytest.Session, folder: RunFolder, background: Background, shown: Shown) -> None:
-        """Starts with nothing recorded."""
+        """Starts without records."""
         self._session, self._folder, self._shown = session, folder, shown
         self._bench, self._agents = bench_of(session.config), agents_of(session.config)
         self._gate = session.config.stash.get(GATE, None)
@@ -57,7 +56,7 @@ class Recorder:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
-        """Before a gated run asks anything, looks whether its judge can be trusted."""
+        """Checks the judge of a run with a gate before any sample is sent; exits pytest if it cannot be trusted."""
         if self._gate is not None and "judge" in measures_of(self._bench.suite).roles:
             self._check_judge(self._gate)
         return (yield)
@@ -72,23 +71,23 @@ class Recorder:
         if judge.why:
             verdict = distrusted([*judge.failed, *judge.other], gate)
             state.report = report_of([], state.background).model_copy(update={"gate": verdict})
-            self._hand_over(state.report)
+            hand_over(config, self._folder, state, state.report, None)
             pytest.exit(f"the gate is UNTRUSTED: {judge.why}", EXIT_CODES["UNTRUSTED"])
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Takes down which samples are asked: `-k` and the like may have left some out."""
+        """Notes which samples the run evaluates: options such as `-k` may have deselected some."""
         if session.items:
-            self._take(item.nodeid for item in session.items)
+            self._note_selected(item.nodeid for item in session.items)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """The same from a worker: the controller collects nothing."""
-        self._take(ids)
+        """Notes the same from a worker, since the controller collects nothing."""
+        self._note_selected(ids)
 
-    def _take(self, cases: Iterable[str]) -> None:
+    def _note_selected(self, cases: Iterable[str]) -> None:
         ids, state = {_id_of(case) for case in cases}, self.state
         selected = tuple(sample for sample in self._bench.samples if sample.id in ids)
-        if len(selected) < state.background.selected:  # `-k` and the like come after all else
+        if len(selected) < state.background.selected:
             state.background = state.background.model_copy(update=facts_of(self._bench, self._agents, selected))
         if self._trial is not None and self._keeper is None:
             with usage_errors():
@@ -96,18 +95,18 @@ class Recorder:
             self._keeper = Gatekeeper(trial, cost_of(state.background.judge_check))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Takes note of what cannot be collected, after which pytest may be told to go on."""
+        """Notes that something cannot be collected; options can make pytest continue after it."""
         self.state.stray = self.state.stray or report.failed
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keeps the record that a report carries, on disk first; where that fails the run ends."""
+        """Writes the record that a report carries to disk; ends the run if that fails."""
         line = getattr(report, RECORD, None)
         if line is not None:
-            delattr(report, RECORD)  # pytest keeps its reports to the end
+            delattr(report, RECORD)  # pytest holds its reports in memory until the end
             why = self._keep(line)
             if self.state.failures.found:
-                pytest.exit("what was found cannot be kept", returncode=pytest.ExitCode.INTERNAL_ERROR)
+                pytest.exit("the results cannot be written", returncode=pytest.ExitCode.INTERNAL_ERROR)
             if why:
                 self._stop(why)
         elif report.failed:
@@ -116,10 +115,10 @@ class Recorder:
             self.state.skipped.add(_id_of(report.nodeid))
 
     def _keep(self, line: str) -> str | None:
-        """Keeps the record, and has it shown and heard of; says why the run can stop, once it can."""
+        """Writes the record, shows it, and gives it to the gatekeeper; returns why the run can stop, or None."""
         with self.state.failures.noted():
             record = Record.model_validate_json(line)
-            if record.id in self.state.records:  # its worker died between reporting it and saying that it was done
+            if record.id in self.state.records:  # its worker died after reporting it, and another one repeated it
                 return None
             self._folder.append(line)
             self.state.records[record.id] = record
@@ -128,7 +127,7 @@ class Recorder:
         return None
 
     def _stop(self, why: str) -> None:
-        """Ends the run, in all its processes; what is in flight has been paid for and comes to its end."""
+        """Ends the run in all its processes; requests in flight are paid for, so their replies are awaited."""
         config = self._session.config
         self._session.shouldstop, self.state.settled = why, True
         if (engine := config.stash.get(ENGINE, None)) is not None:
@@ -140,23 +139,25 @@ class Recorder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Hears whether what a worker has found cannot be kept."""
+        """Notes whether a worker could not write what it found."""
         self.state.unkept = self.state.unkept or getattr(node, "workeroutput", {}).get(UNKEPT, False)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
-        """Makes a record of a sample over which two workers have died."""
+        """Attaches a record without a score for a sample over which two workers have died."""
         for sample in self._bench.samples:
             if crashitem.endswith(f"[{sample.id}]"):
-                dead = Unscored(sample=sample, stage="run", error="Two worker processes died over this sample.")
+                dead = Unscored(
+                    sample=sample, stage="run", error="Two worker processes died while evaluating this sample."
+                )
                 setattr(report, RECORD, record_line(dead, self._session.config)[0])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Writes the report and the summary, of whatever was finished, reported to pytest or not."""
+        """Writes the results of all samples that were finished, even those whose cases were not reported."""
         state, engine = self.state, session.config.stash.get(ENGINE, None)
         begun = [item.stash[OUTCOME] for item in getattr(session, "items", ()) if OUTCOME in item.stash]
-        for outcome in (*begun, *(engine.unclaimed() if engine else ())):  # of a case that was not reported, too
+        for outcome in (*begun, *(engine.unclaimed() if engine else ())):
             with state.failures.noted():
                 self._keep(record_line(outcome, session.config)[0])
         state.unkept = state.unkept or (engine is not None and engine.unkept)
@@ -165,10 +166,10 @@ class Recorder:
         with state.failures.noted():
             if state.records:
                 state.report = self._reported()
-                self._hand_over(state.report)
+                hand_over(session.config, self._folder, state, state.report, self._keeper)
 
     def _reported(self) -> Report:
-        """The figures, and the verdict where there is a gate to decide."""
+        """The report, with the verdict if there is a gate to decide."""
         took = {"retries": self._shown.progress.retries, "seconds": round(time.monotonic() - self._started, 3)}
         background = self.state.background.model_copy(update=took)
         if self._keeper is None:
@@ -178,17 +179,12 @@ class Recorder:
         whole = len(self._bench.samples)
         return with_left_out(report, whole - background.selected, f"{whole} samples", "-k, -m")
 
-    def _hand_over(self, report: Report) -> None:
-        keeper, state = self._keeper, self.state
-        counted, error = (keeper.counted(), keeper.error) if keeper else (state.sorted_records(), ERROR)
-        hand_over(self._session.config, self._folder, state, report, counted, error)
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Brings along a junit.xml written elsewhere, lets go of the folder, and has the end printed."""
+        """Copies a junit.xml written elsewhere, releases the folder, and has the results printed."""
         with self.state.pages.noted():
             written = getattr(config.option, "xmlpath", None)  # None with `-p no:junitxml`
-            if self.state.records and written and Path(written).is_file():  # /dev/full, as a file, has no end
+            if self.state.records and written and Path(written).is_file():  # not a device, which may have no end
                 keep(Path(written), self._folder.path / JUNIT)
         with self.state.failures.noted():
             self._folder.close()
@@ -196,5 +192,5 @@ class Recorder:
 
 
 def _id_of(case: str) -> str:
-    """The sample's id, of the name of its case: file, function and, in brackets, the sample."""
+    """The sample's id, from the name of its case: `file::function[id]`."""
     return case.partition("::")[2].partition("[")[2].removesuffix("]")

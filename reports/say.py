@@ -1,4 +1,4 @@
-"""Lines for a terminal: whatever they quote from a file or a server is made fit for it, and stays on its line."""
+"""Lines for a terminal, in which text quoted from a file or a server can neither send commands nor break the line."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -7,22 +7,22 @@ from contextlib import suppress
 from benchmark.printed import printable
 
 LONGEST = 10_000
-"""Characters of a line: a name may be a book."""
+"""Characters of a line that are printed: a quoted name can be of any length."""
 
 
 def as_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Each as one line, so that what it quotes cannot pass for a line of the suite's own."""
+    """Each text as one printable line, so that quoted text cannot look like a line of the suite."""
     return (printable(line[:LONGEST]).replace("\n", " ") for line in lines)
 
 
 def say(*lines: str) -> None:
-    """Prints them."""
+    """Prints the lines on standard output."""
     for line in as_lines(lines):
         print(line)
 
 
 def tell(text: str) -> None:
-    """Says something on standard error, where there is one that can be written; it may take several lines."""
+    """Prints text, of one line or several, on standard error; does nothing if that is closed or cannot be written."""
     if sys.stderr is not None:
         with suppress(OSError):
             sys.stderr.write(printable(f"{text}\n"))

@@ -1,4 +1,4 @@
-"""The commands of `mme-emotion`, for use before and after a run."""
+"""The command line of `mme-emotion`, and its commands `rescore` and `cache`."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from benchmark.options import declare, read_arguments
 from benchmark.run_setup import BenchmarkOptions
 from benchmark.storage.cache import Cache
 from benchmark.suite import find_suite
-from evaluators.metrics.official import Counts, Rescored, read_evaluations, rescore_official, rescore_strict
+from evaluators.metrics.official import Rescored, read_evaluations, rescore_official, rescore_strict
 from evaluators.metrics.steps import METRIC
 from reports.commands.compare import add_comparisons
 from reports.commands.doctor import add_doctor
@@ -26,15 +26,15 @@ from reports.wording import percent
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line; what it returns has `run`, which returns an exit code or None."""
+    """The parser of the command line; its result has `run`, which takes the result and returns an exit code or None."""
     whole = Parser(prog="mme-emotion", description="Commands for use before and after a run of the MME-Emotion suite.")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     rescore = commands.add_parser("rescore", help="compute scores from evaluation files of the official scripts")
     rescore.add_argument("files", nargs="+", type=Path, metavar="EVAL.json")
     tasks = ", ".join(find_suite().tasks)
-    rescore.add_argument("--task", help=f"task of the files, if their names do not say it: {tasks}")
+    rescore.add_argument("--task", help=f"task of the files, if their names do not contain it: {tasks}")
     rescore.add_argument(
-        "--official", action="store_true", help="count as the official scripts do, including their leniencies"
+        "--official", action="store_true", help="count as the official scripts do, which accept more replies"
     )
     rescore.add_argument("--json", action="store_true", help="print JSON: overall and tasks, scores as fractions")
     rescore.set_defaults(run=_rescore)
@@ -58,10 +58,9 @@ def parser() -> argparse.ArgumentParser:
 def _cache_stats(asked: argparse.Namespace) -> None:
     with _opened(asked) as cache:
         counts, (files, size) = cache.counts(), cache.media.size()
-        print(f"{cache.path.parent}")
-        print(
-            f"{counts['reply']} replies and notes on {counts['clip']} decoded clips, {_size(cache.path.stat().st_size)}"
-        )
+        print(cache.path.parent)
+        kept = f"{counts['reply']} replies and notes on {counts['clip']} decoded clips"
+        print(f"{kept}, {_size(cache.path.stat().st_size)}")
         print(f"frames and sound: {files} files, {_size(size)}")
 
 
@@ -79,10 +78,14 @@ def _cache_clear(asked: argparse.Namespace) -> None:
 
 @contextmanager
 def _opened(asked: argparse.Namespace) -> Iterator[Cache]:
-    """The cache, which must exist: to look at one must not create it."""
+    """The cache; unlike a run, these commands create none.
+
+    Raises:
+        RunError: the folder contains no cache.
+    """
     folder = read_arguments(BenchmarkOptions, asked).cache or user_cache_path("mme-emotion")
     if not (folder / "cache.sqlite").exists():
-        raise RunError(f"No cache in {folder}; name its folder with --cache=DIR.")
+        raise RunError(f"No cache in {folder}; give its folder with --cache=DIR.")
     with closing(Cache(folder)) as cache:
         yield cache
 
@@ -103,11 +106,9 @@ def _rescore(asked: argparse.Namespace) -> None:
 
 
 def _rows(counted: Rescored) -> list[tuple[str, ...]]:
-    head = ("Task", "Rows", "Left out", *(measure.title for measure in METRIC.measures), "Steps")
-    return [head, *(_row(name, counts) for name, counts in counted.tasks.items()), _row("overall", counted.overall)]
-
-
-def _row(name: str, counts: Counts) -> tuple[str, ...]:
-    steps = "–" if counts.avg_steps is None else f"{counts.avg_steps:.1f}"
-    scores = (percent(getattr(counts, measure.name)) for measure in METRIC.measures)
-    return (name, str(counts.samples), str(counts.samples - counts.scored), *scores, steps)
+    rows = [("Task", "Rows", "Left out", *(measure.title for measure in METRIC.measures), "Steps")]
+    for name, counts in {**counted.tasks, "overall": counted.overall}.items():
+        steps = "–" if counts.avg_steps is None else f"{counts.avg_steps:.1f}"
+        scores = (percent(getattr(counts, measure.name)) for measure in METRIC.measures)
+        rows.append((name, str(counts.samples), str(counts.samples - counts.scored), *scores, steps))
+    return rows

@@ -1,4 +1,4 @@
-"""`mme-emotion compare` and `power`: the differences of two runs, and how many samples would show one."""
+"""`mme-emotion compare` and `power`: the differences between two runs, and how many samples are needed to show one."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ from evaluators.metrics.metric import Measure
 from reports.commands.interrupt import uninterrupted
 from reports.commands.parser import Commands
 from reports.gate.compare import compare
-from reports.gate.power import CHANGED, POWER, Pilot, pilot_of
+from reports.gate.power import CHANGED, POWER, pilot_of
 from reports.kept.past import COMPARED, PastRun, read_past, refuse_unlike
 from reports.page.compare_page import write_compare_page
 from reports.say import say
@@ -21,7 +21,7 @@ from reports.tables.table import as_text
 
 
 def add_comparisons(commands: Commands) -> None:
-    """Declares both commands."""
+    """Declares the commands `compare` and `power`."""
     compared = commands.add_parser("compare", help="compare two runs: differences by task with paired 95 %% intervals")
     compared.add_argument("first", type=Path, metavar="RUN", help="the earlier run")
     compared.add_argument("second", type=Path, metavar="OTHER", help="the later run")
@@ -43,9 +43,7 @@ def add_comparisons(commands: Commands) -> None:
     power.add_argument(
         "--error-rate", type=_share, default=0.05, metavar="E", help="error rate of the gate (default: 0.05)"
     )
-    power.add_argument(
-        "--power", type=_share, default=POWER, metavar="P", help=f"power that is wanted (default: {POWER})"
-    )
+    power.add_argument("--power", type=_share, default=POWER, metavar="P", help=f"power of the test (default: {POWER})")
     power.set_defaults(run=_power)
 
 
@@ -62,7 +60,7 @@ def _share(text: str) -> float:
 def _measure(run: PastRun, name: str | None) -> Measure:
     measures = measures_of(suite_of(run.report.provenance))
     if name is not None and name not in measures.by_name:
-        raise RunError(f"--score={name} is no score of {run.path}; it has {', '.join(measures.names)}.")
+        raise RunError(f"--score={name} is not a score of {run.path}; choose one of {', '.join(measures.names)}.")
     return measures.by_name[name] if name else measures.headline
 
 
@@ -71,7 +69,7 @@ def _compare(asked: argparse.Namespace) -> None:
     refuse_unlike(first, second.report.provenance, parts_of(asked.allow))
     differences = compare(first, second)
     if not differences:
-        raise RunError(f"{asked.first} and {asked.second} have no scored sample in common.")
+        raise RunError(f"{asked.first} and {asked.second} have no scored sample in common; compare other runs.")
     say(f"First {first.report.model} ({asked.first}), second {second.report.model} ({asked.second}); in percent")
     say(*as_text(difference_rows(differences)))
     if asked.html:
@@ -82,14 +80,17 @@ def _compare(asked: argparse.Namespace) -> None:
 
 
 def _power(asked: argparse.Namespace) -> None:
-    pilot: Pilot | None = None
+    pilot = None
     if asked.runs:
         first, second = map(read_past, asked.runs)
         pilot = pilot_of(first, second, _measure(first, asked.score))
     say(
         f"To show, with power {asked.power:.0%} and error rate {asked.error_rate:.0%}, that a score is at most "
-        f"{100 * asked.drop:.1f} points below the baseline's, if in truth nothing has changed:"
+        f"{100 * asked.drop:.1f} points below the baseline's, if nothing has really changed:"
     )
     say(*as_text(power_rows(asked.drop, pilot, error=asked.error_rate, power=asked.power)))
     if pilot is None:
-        say("", f"If no runs are at hand, assume {CHANGED:.0%}; --runs RUN OTHER estimates it, with clustering.")
+        say(
+            "",
+            f"Without runs to estimate it from, assume {CHANGED:.0%}; --runs RUN OTHER estimates it, with clustering.",
+        )

@@ -1,4 +1,4 @@
-"""Ctrl-C while a command writes files."""
+"""Handles Ctrl-C while a command writes files."""
 
 import signal
 import sys
@@ -12,12 +12,12 @@ INTERRUPTED = "mme-emotion: interrupted"
 
 @contextmanager
 def uninterrupted(written: str) -> Iterator[None]:
-    """Holds Ctrl-C back while files are written, so that none is left half-written; a second one ends at once.
+    """Delays Ctrl-C until `written` is complete; a second Ctrl-C ends at once.
 
     Raises:
         KeyboardInterrupt: at the end, if Ctrl-C was pressed meanwhile.
     """
-    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
         yield
         return
     pressed = False

@@ -1,4 +1,4 @@
-"""`mme-emotion judge`: how good a judge is, measured with anchors and against people."""
+"""`mme-emotion judge`: measures a judge with anchors, and against people."""
 
 import argparse
 import asyncio
@@ -42,12 +42,12 @@ def add_judge(commands: Commands) -> None:
     """Declares `judge` and its actions."""
     judge = commands.add_parser("judge", help="measure a judge with answers whose scores are known, or against people")
     actions = judge.add_subparsers(required=True, metavar="ACTION")
-    check = actions.add_parser("check", help="have it rate anchors: right, wrong, contradictory and hostile answers")
+    check = actions.add_parser("check", help="let it rate anchors: right, wrong, contradictory and hostile answers")
     agents = ("judge", "judge_base_url", "judge_api_key_env", "judge_option")
     changes: dict[str, dict[str, object]] = {
         "judge": {
             "required": True,
-            "help": "judge: a model, or rules; may be repeated: the majority of several decides",
+            "help": "judge: a model, or rules; repeat it for several, whose majority decides",
         },
         "judge_base_url": {"help": "endpoint of the judge if it is openai:NAME (default: OpenAI)"},
         "gate": {"help": "release gate whose limits on the judge apply (default: the usual limits)"},
@@ -57,7 +57,7 @@ def add_judge(commands: Commands) -> None:
     declare(ReportOptions, check.add_argument, ("gate",), changes)
     check.add_argument("--short", action="store_true", help="only the anchors that are checked before a gated run")
     check.set_defaults(run=_check)
-    agree = actions.add_parser("agree", help="compare its ratings with those of people")
+    agree = actions.add_parser("agree", help="compare the judge's ratings with those of people")
     agree.add_argument("ratings", type=Path, metavar="RATINGS.csv", help="CSV file: id, step, a column for each person")
     agree.add_argument(
         "--run-dir", type=Path, metavar="RUN", help="run whose judge is compared, if the file has no column `judge`"
@@ -90,12 +90,12 @@ def _check(asked: argparse.Namespace) -> int:
     keep_check(folder, health)
     missing = shortfalls(health)
     say(f"Judge {health.judge}, {len(health.ratings)} anchors: {'not to be trusted' if missing else 'good enough'}")
-    for line in [*as_text(health_rows(health, whole=True)), "", *missing, *health_notes(health, past)]:
-        say(line)
+    say(*as_text(health_rows(health, whole=True)), "", *missing, *health_notes(health, past))
     return 1 if missing else 0
 
 
 def _judge(agent: AgentOptions[Listed], prompts: Path | None, shared: ModelOptions) -> tuple[Judge, list[Connected]]:
+    """The judge, of several models a panel, and the models that are reached over connections."""
     found = [find_judge(spec, agent.over(shared, "video")) for spec in agent.spec]
     template = read_templates(PROMPTS, prompts)["judge"]
     judges = tuple(PromptedJudge(one, template) if isinstance(one, Model) else one for one in found)
@@ -117,20 +117,17 @@ async def _checked(
                 await model.aclose()
 
 
-def _agree(asked: argparse.Namespace) -> int:
+def _agree(asked: argparse.Namespace) -> None:
     sheet = read_ratings(asked.ratings)
     judge = sheet.judge
     if judge is None:
         if asked.run_dir is None:
-            raise RunError(f"{asked.ratings} has no column `judge`; name the run that it rates with --run-dir=RUN.")
+            raise RunError(f"{asked.ratings} has no column `judge`; give the run that it rates with --run-dir=RUN.")
         judge = judge_ratings(read_past(asked.run_dir).records.values())
     agreement = agreement_of(sheet, judge)
-    for line in [*as_text(lines_of(agreement)), "", *notes_of(agreement)]:
-        say(line)
-    return 0
+    say(*as_text(lines_of(agreement)), "", *notes_of(agreement))
 
 
-def _sheet(asked: argparse.Namespace) -> int:
+def _sheet(asked: argparse.Namespace) -> None:
     written = write_sheet(read_past(asked.run_dir).records.values(), asked.samples, sys.stdout)
-    print(f"{written} samples; fill in the columns rater1, rater2, …", file=sys.stderr)
-    return 0
+    tell(f"{written} samples; fill in the columns rater1, rater2, …")

@@ -1,4 +1,4 @@
-"""The parser of `mme-emotion`, which names the option that an unknown one is like."""
+"""The parser of `mme-emotion`, which suggests the option or command that was probably meant."""
 
 import argparse
 import re
@@ -7,11 +7,11 @@ from typing import Any, NoReturn, TypeAlias
 from benchmark.text import did_you_mean
 
 _CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)")
-"""As argparse words it, in all versions; in another wording there is no hint."""
+"""The message of argparse in all versions so far; with another wording there is no hint."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of argparse with a hint for what it does not know; its commands are parsers of the same kind."""
+    """argparse's parser, with hints for unknown options and commands; its subparsers are of the same type."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
         """As argparse's."""
@@ -19,15 +19,15 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **given)
 
     def add_argument(self, *names: Any, **how: Any) -> argparse.Action:
-        """As argparse's; remembers the names of options."""
+        """As argparse's; also stores the names of options."""
         action = super().add_argument(*names, **how)
         self._flags += action.option_strings
         return action
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's, but an unknown option that looks like one of this command is refused with its name.
+        """As argparse's, but exits with a hint if an unknown option is similar to one of this command.
 
-        A command's parser sees the options behind its name only, so the names that it knows are the right ones.
+        The parser of a command gets only the options after its name, so it compares them with its own options.
         """
         known, unknown = super().parse_known_args(args, namespace)
         for flag in (argument.partition("=")[0] for argument in unknown):
@@ -36,11 +36,11 @@ class Parser(argparse.ArgumentParser):
         return known, unknown
 
     def error(self, message: str) -> NoReturn:
-        """As argparse's, with the command that a mistyped one is like."""
+        """As argparse's, with a hint for a mistyped command."""
         if wrong := _CHOICE.search(message):
             message += did_you_mean(wrong["given"], re.findall(r"[\w-]+", wrong["known"]))
         super().error(message)
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
-"""Where commands are declared."""
+"""What `add_subparsers` returns: commands are added to it."""

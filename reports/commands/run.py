@@ -1,8 +1,7 @@
-"""`mme-emotion view`, `show` and `merge`: finished runs."""
+"""`mme-emotion view`, `show` and `merge`: commands on finished runs."""
 
 import argparse
 import os
-import sys
 import webbrowser
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,7 +15,6 @@ from reports.commands.interrupt import uninterrupted
 from reports.commands.parser import Commands
 from reports.ending import UNKEPT
 from reports.figures.report import recomputed
-from reports.gate.gate import read_gate
 from reports.gate.merge import merge
 from reports.gate.verdict import EXIT_CODES
 from reports.kept.folder import PAGE, PAGE_FOLDER, RunFolder, usual_place
@@ -33,7 +31,7 @@ from reports.tables.results import gate_lines, score_lines, tell_github, write_r
 
 
 def add_runs(commands: Commands) -> None:
-    """Declares the three commands."""
+    """Declares the commands `view`, `show` and `merge`."""
     view = commands.add_parser("view", help="open a run's report in the browser")
     view.add_argument("run_dir", type=Path, metavar="RUN")
     view.set_defaults(run=_view)
@@ -54,16 +52,21 @@ def _view(asked: argparse.Namespace) -> None:
         if path.is_symlink():
             raise RunError(f"{path} is a symbolic link and may point outside the run; replace it with the page itself.")
     if page.exists() and not page.is_file():
-        raise RunError(f"{page} is not a regular file; remove it, and the page is written again.")
-    if not page.exists():  # written by a version that made no page
-        run = read_past(asked.run_dir)
-        records = [run.records[name] for name in sorted(run.records)]
-        report = recomputed(run.report, records)
+        raise RunError(f"{page} is not a regular file; remove it, and run this command again.")
+    if not page.exists():  # the run is of a version that wrote no page, or its page was deleted
+        report, records = _read_run(asked.run_dir)
         with uninterrupted(str(page)):
             write_run_page(asked.run_dir, _contents(report, records, linked_to(report)))
     say(page.absolute().as_uri())
     if not webbrowser.open(page.absolute().as_uri()):
-        print("No browser was found; open the address above in one.", file=sys.stderr)
+        tell("No browser was found; open the address above in one.")
+
+
+def _read_run(path: Path) -> tuple[Report, list[Record]]:
+    """The report of a finished run, with its figures recomputed, and its records sorted by id."""
+    run = read_past(path)
+    records = [run.records[name] for name in sorted(run.records)]
+    return recomputed(run.report, records), records
 
 
 def _contents(report: Report, records: Sequence[Record], linked: Linked) -> Contents:
@@ -71,9 +74,7 @@ def _contents(report: Report, records: Sequence[Record], linked: Linked) -> Cont
 
 
 def _show(asked: argparse.Namespace) -> None:
-    run = read_past(asked.run_dir)
-    records = [run.records[name] for name in sorted(run.records)]
-    report = recomputed(run.report, records)
+    report, records = _read_run(asked.run_dir)
     say(f"{suite_of(report.provenance).title}: {report.model} (scores in percent)")
     if records:
         say(*score_lines(report, records))
@@ -86,13 +87,7 @@ def _merge(asked: argparse.Namespace) -> int:
     if options.run_dir and os.path.realpath(options.run_dir) in map(os.path.realpath, asked.runs):
         raise RunError(f"--run-dir={options.run_dir} is one of the runs to merge; choose another folder.")
     runs = [read_past(path) for path in asked.runs]
-    gate = read_gate(
-        options.gate,
-        options.baseline,
-        options.baseline_allow,
-        allow_substitute=options.allow_substitute,
-        suite=suite_of(runs[0].report.provenance),
-    )
+    gate = options.read_gate(suite_of(runs[0].report.provenance))
     report, records = merge(runs, gate, partial=asked.partial)
     place = options.run_dir or usual_place(report.model)
     with uninterrupted(str(place)), closing(RunFolder(place)) as folder:
@@ -109,6 +104,6 @@ def _merge(asked: argparse.Namespace) -> int:
         return UNKEPT
     try:
         tell_github(report, records)
-    except RunError as error:  # the verdict stands, and is the exit code
+    except RunError as error:  # the exit code remains that of the verdict
         tell(f"mme-emotion: {error}")
     return EXIT_CODES[report.gate.word] if report.gate is not None else 0

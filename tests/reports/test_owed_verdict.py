@@ -88,4 +88,4 @@ def test_a_run_s_folder_is_named_after_the_model_of_an_ini_section() -> None:
 @pytest.mark.parametrize("option", ["--lf", "--sw", "--stepwise-skip", "--sw-reset", "--looponfail"])
 def test_what_failed_last_time_is_no_fair_sample(capfd: pytest.CaptureFixture[str], option: str) -> None:
     assert int(pytest.main([str(CASES), "--gate=none.toml", option])) == 4
-    assert "selects what failed last time, on which no gate can be decided" in capfd.readouterr().err
+    assert "selects what failed last time, but --gate needs all samples" in capfd.readouterr().err
