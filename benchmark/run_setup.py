@@ -68,7 +68,7 @@ class BenchmarkOptions:
     estimate: bool = option(
         default=False,
         metavar="",
-        text="print the requests and the cost of the run, then stop; sends nothing and needs no key",
+        text="print how many requests the run would send and what it would cost, then stop; needs no key",
     )
     frames: Annotated[int, Field(ge=1)] = option(10, "N", "maximum number of frames that the model sees (default: 10)")
     fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
