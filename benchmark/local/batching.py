@@ -1,4 +1,4 @@
-"""Requests put together into batches: which, how many, and the next prepared while the last is generated."""
+"""Combines requests into batches; the next batch is prepared while the device generates the last one."""
 
 import threading
 import time
@@ -16,30 +16,33 @@ from benchmark.local.sizing import Batch, Sizer
 from benchmark.prompt import Prompt
 
 Generation = tuple[tuple[str, Any], ...]
-"""Names and values of how a text is generated; see `LocalSettings.generation`."""
-
+"""Names and values of generation settings; see `LocalSettings.generation`."""
 
 ENDED = "The run was ended."
 
 ENDING_SECONDS = 10
-"""How long a batch may take to end once it has been told to."""
+"""How long `close` waits for the batch that is being generated."""
 
 
 class OutOfMemory(Exception):
-    """The device has not enough memory for a batch."""
+    """The device has too little memory for a batch."""
+
+
+class DeviceLost(Exception):
+    """The device no longer computes anything for this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What the network said to one prompt.
+    """The network's reply to one prompt.
 
     Attributes:
-        text: without control tokens.
-        input_tokens: of the prompt, pictures and sound among them.
-        output_tokens: of the text, its end among them.
-        seconds: the request's share of the time in which the device was busy with its batch.
-        together: requests in its batch.
-        ended: whether it came to its end, rather than to its limit of tokens.
+        text: the reply without control tokens.
+        input_tokens: tokens of the prompt, including those of pictures and sound.
+        output_tokens: tokens of the text, including its end token.
+        seconds: the request's share of the time that the device spent on its batch.
+        together: the number of requests in its batch.
+        ended: whether the text ended by itself rather than at the token limit.
     """
 
     text: str
@@ -52,58 +55,58 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A batch as the network takes it.
+    """A prepared batch.
 
     Attributes:
-        batch: the network's own.
-        length: tokens of each row, with padding.
+        batch: the batch in the network's own form.
+        length: tokens in each row, padding included.
     """
 
     batch: Any
     length: int
 
 
-class DeviceLost(Exception):
-    """The device computes nothing any more for this process, whatever it is asked."""
-
-
 class Network(Protocol):
     """A loaded checkpoint."""
 
+    @property
+    def room(self) -> int | None:
+        """The bytes of memory that a batch may take; None if unknown."""
+
+    @property
+    def peak(self) -> int | None:
+        """The peak memory of the last batch, in bytes; None if unknown."""
+
     def prepare(self, prompts: Sequence[Prompt], generation: Generation) -> Ready:
-        """The prompts as one batch; computed on the CPU, while the device is busy with another."""
+        """The prompts as one batch; computed on the CPU, while the device is busy with another batch."""
 
     def generate(self, ready: Ready) -> list[Generated]:
-        """What it says to each.
+        """The replies, in the order of the prompts.
 
         Raises:
-            OutOfMemory: so many are too many.
-            DeviceLost: no other batch would fare better.
+            OutOfMemory: the batch is too large for the device.
+            DeviceLost: the device failed, and no other batch would succeed.
         """
 
     def measure_room(self) -> None:
-        """Looks how much memory is free, once all networks that share the devices have been loaded."""
+        """Measures the free memory; called once all networks that share the devices are loaded."""
 
     def stop(self) -> None:
-        """Has `generate` end soon, from another thread; what it gives then is nobody's answer."""
-
-    def room(self) -> int | None:
-        """Bytes that a batch may take; None where nobody can say."""
-
-    def peak(self) -> int | None:
-        """Bytes that the last batch took at most; None where nobody can say."""
+        """Makes `generate` in another thread return soon, with unfinished replies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Waiting:
-    """A request in line.
+    """A request in the queue.
 
     Attributes:
-        generation: how it is to be answered.
-        order: how many came before it.
-        urgent: whether it goes before those that are not.
-        weight: about how long it is; see `weight_of`.
-        part: of a batch that has failed, which is asked again by itself; None otherwise.
+        prompt: what is asked.
+        generation: the generation settings of its reply.
+        order: how many requests came before it.
+        urgent: whether it goes before those that are not urgent.
+        weight: its approximate length in tokens; see `weight_of`.
+        reply: will hold the reply or an error.
+        part: the number of the part of a failed batch that is retried separately; None for a first attempt.
     """
 
     prompt: Prompt
@@ -116,28 +119,29 @@ class Waiting:
 
     @property
     def sort(self) -> tuple[object, ...]:
-        """What requests have in common whose paces compare: what they consist of, and how they are answered."""
+        """Equal for requests whose speeds are comparable: the same kinds of content and the same settings."""
         return bool(self.prompt.frames), self.prompt.sound is not None, self.generation
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What requests of one batch have in common."""
+        """Equal for requests that may share a batch."""
         return *self.sort, pace_of(self.prompt.frames), self.part
 
 
-def first_of(line: Iterable[Waiting]) -> Waiting:
-    """Who is first in line."""
-    return min(line, key=lambda one: (not one.urgent, one.order))
+def first_of(queue: Iterable[Waiting]) -> Waiting:
+    """The oldest of the urgent requests, or of all if none is urgent."""
+    return min(queue, key=lambda one: (not one.urgent, one.order))
 
 
-def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool]) -> list[Waiting]:
-    """The next batch: who is first in line, with those of its kind that are nearest to it in length.
+def choose(queue: Sequence[Waiting], most: int, fits: Callable[[int, float], bool]) -> list[Waiting]:
+    """The next batch: the first request, and those of its kind whose lengths are nearest to its own, at most `most`.
 
-    `fits` says whether so many requests, the longest of that weight, have room. The first is taken in any case.
+    `fits(count, weight)` says whether that many requests fit into memory if the longest has that weight. The first is
+    taken in any case.
     """
-    first = first_of(line)
+    first = first_of(queue)
     kind = first.kind
-    alike = sorted((one for one in line if one.kind == kind), key=lambda one: (one.weight, one.order))
+    alike = sorted((one for one in queue if one.kind == kind), key=lambda one: (one.weight, one.order))
     low = high = alike.index(first)
     while high - low + 1 < min(most, len(alike)):
         below = first.weight - alike[low - 1].weight if low > 0 else float("inf")
@@ -150,170 +154,151 @@ def choose(line: Sequence[Waiting], most: int, fits: Callable[[int, float], bool
 
 
 class Batcher:
-    """A network with a line before it: one thread prepares batches, another has the network generate."""
+    """A network and its queue of requests: one thread prepares batches, another has the network generate."""
 
     def __init__(
         self, load: Callable[[], Network], sizer: Callable[[], Sizer], give_up: Callable[[str], None] = lambda _: None
     ) -> None:
-        """Loads the network when the first request comes.
+        """A batcher that calls `load` when the first request comes.
 
-        `sizer` makes what finds the size of batches, one for each sort of requests; `give_up` is told why a device is
-        lost that has served.
+        `sizer` makes a `Sizer` for each sort of requests. `give_up` is called with the reason if the device fails after
+        it has generated a batch.
         """
         self._load, self._new_sizer, self._give_up = load, sizer, give_up
         self._sizers: dict[tuple[object, ...], Sizer] = {}
         self._parts = count()
         self._served = False
         self._room: int | None = None
-        self._line: list[Waiting] = []
-        self._open: list[Waiting] = []  # what has left the line and has no answer yet
+        self._queue: list[Waiting] = []
+        self._open: dict[int, Waiting] = {}  # requests that have left the queue and have no reply yet, by their order
         self._count = 0
         self._news = threading.Condition()
-        self._closed = False
+        self._end: EmotionError | None = None  # why no more requests are taken
         self._network: Network | None = None
-        self._failure: EmotionError | None = None
-        self._idle_at = 0.0  # when the device is expected to be done with what it has
-        self._preparing_takes = 0.0
+        self._idle_at = 0.0  # when the device is expected to finish its batch
+        self._preparing_seconds = 0.0
         self._ready: SimpleQueue[tuple[list[Waiting], Ready] | None] = SimpleQueue()
-        self._free = threading.Semaphore(1)  # places for a batch between the threads
-        self._threads: list[threading.Thread] = []
+        self._free = threading.Semaphore(1)  # permits to put a batch into `_ready`
+        self._threads = [
+            threading.Thread(target=work, name=f"mme-emotion {work.__name__}", daemon=True)
+            for work in (self._work, self._prepare_all)
+        ]
 
     def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
-        """A promise of what the network says.
+        """A future of the network's reply.
 
-        It may hold a `RunError` where the network cannot be loaded, and a `ModelError` where it takes no such prompt.
+        It fails with a `RunError` if the network cannot be loaded or the run ends, and with a `ModelError` if the
+        network cannot process the prompt.
         """
         reply: Future[Generated] = Future()
         weight = weight_of(prompt)
         with self._news:
-            if self._failure is not None or self._closed:
-                reply.set_exception(self._failure or RunError(ENDED))
+            if self._end is not None:
+                reply.set_exception(self._end)
                 return reply
-            one = Waiting(
-                prompt=prompt,
-                generation=generation,
-                order=self._count,
-                urgent=urgent,
-                weight=weight,
-                reply=reply,
+            order, self._count = self._count, self._count + 1
+            self._queue.append(
+                Waiting(prompt=prompt, generation=generation, order=order, urgent=urgent, weight=weight, reply=reply)
             )
-            self._line.append(one)
-            self._count += 1
-            if not self._threads:
-                self._start()
+            if self._threads[0].ident is None:
+                self._threads[0].start()
             self._news.notify_all()
         return reply
 
     def close(self) -> None:
-        """Lets go of the network; what is in line or being generated is refused."""
-        with self._news:
-            self._closed = True
-            line, self._line = self._line, []
-            self._news.notify_all()
-        _refuse(line, RunError(ENDED))
+        """Stops the network and refuses all requests without a reply; later ones are refused too."""
+        self._fail(RunError(ENDED))
         if self._network is None:
-            return  # it is being loaded, which nobody can stop; the thread ends with the process
+            return  # loading cannot be interrupted; the thread ends with the process
         self._network.stop()
         for thread in self._threads:
             if thread.ident is not None:  # it has been started
                 thread.join(ENDING_SECONDS)
 
-    def _start(self) -> None:
-        for work in (self._work, self._prepare_all):
-            thread = threading.Thread(target=work, name=f"mme-emotion {work.__name__}", daemon=True)
-            self._threads.append(thread)
-        self._threads[0].start()
-
     def _work(self) -> None:
-        """Loads, then generates what is ready until it is told to end."""
+        """Loads the network, then generates the batches that are ready, until the end."""
         try:
             network = self._network = self._load()
-            self._room = network.room()
+            self._room = network.room
             self._threads[1].start()
             while (batch := self._ready.get()) is not None:
                 self._free.release()
                 self._generate(network, *batch)
         except DeviceLost as error:
-            if self._served:  # a device that never did anything would not do better in another process
+            if self._served:  # otherwise another process would fail in the same way
                 self._give_up(str(error))
             self._fail(RunError(f"The device has failed ({error}). {KEPT}"))
         except EmotionError as error:
             self._fail(error)
-        except Exception as error:  # noqa: BLE001  a network's own code may raise anything
+        except Exception as error:  # noqa: BLE001  the network's code may raise anything
             fault = fault_of(error)
             self._fail(RunError(f"The model cannot be used: {fault.sentence}.", fault=fault))
 
     def _fail(self, error: EmotionError) -> None:
-        """Refuses all that there are and will be."""
+        """Refuses all requests, present and future; the first reason is kept for future ones."""
         with self._news:
-            self._failure, self._closed = error, True
-            line, self._line = self._line, []
-            open_ones, self._open = self._open, []
+            self._end = self._end or error
+            requests, self._queue, self._open = [*self._queue, *self._open.values()], [], {}
             self._news.notify_all()
         self._free.release()
-        _refuse([*line, *open_ones], error)
+        _refuse(requests, error)
 
     def _prepare_all(self) -> None:
-        assert self._network is not None, "the thread is started once it is loaded"
+        """Prepares batches, at most one ahead of the one that is generated, until the end."""
+        assert self._network is not None, "the thread starts after loading"
         try:
-            self._free.acquire()  # waits until the batch before has been taken up
+            self._free.acquire()
             while (batch := self._next()) is not None:
                 begun = time.monotonic()
-                prepared = self._prepare(self._network, batch)
-                self._preparing_takes = time.monotonic() - begun
-                if prepared is not None:
-                    self._ready.put(prepared)
-                    self._free.acquire()
-        except Exception as error:  # noqa: BLE001  nobody else would tell those who wait
+                try:
+                    ready = self._network.prepare([one.prompt for one in batch], batch[0].generation)
+                except Exception as error:  # noqa: BLE001  as above
+                    self._retry_halves(batch, error)
+                    continue
+                self._preparing_seconds = time.monotonic() - begun
+                self._ready.put((batch, ready))
+                self._free.acquire()
+        except Exception as error:  # noqa: BLE001  otherwise requests would wait for ever
             fault = fault_of(error)
-            self._fail(RunError(f"Requests cannot be put together: {fault.sentence}.", fault=fault))
+            self._fail(RunError(f"Batches cannot be formed: {fault.sentence}.", fault=fault))
         finally:
             self._ready.put(None)
 
     def _next(self) -> list[Waiting] | None:
-        """The next batch, as late as the device's being busy allows, so that more may join it; None at the end."""
+        """The next batch, as late as possible without idling the device, so that it is large; None at the end."""
         with self._news:
-            while not self._closed:
-                wait = self._idle_at - 2 * self._preparing_takes - time.monotonic()
-                self._line = [one for one in self._line if not one.reply.cancelled()]
-                sizer = self._sizer_of(first_of(self._line)) if self._line else None
-                if sizer is not None and (wait <= 0 or len(self._line) >= sizer.size):
-                    batch = choose(self._line, sizer.size, sizer.fits)
-                    taken = {one.order for one in batch}
-                    self._line = [one for one in self._line if one.order not in taken]
-                    self._open += batch
+            while self._end is None:
+                wait = self._idle_at - 2 * self._preparing_seconds - time.monotonic()
+                self._queue = [one for one in self._queue if not one.reply.cancelled()]
+                sizer = self._sizer_of(first_of(self._queue)) if self._queue else None
+                if sizer is not None and (wait <= 0 or len(self._queue) >= sizer.size):
+                    batch = choose(self._queue, sizer.size, sizer.fits)
+                    self._open |= {one.order: one for one in batch}
+                    self._queue = [one for one in self._queue if one.order not in self._open]
                     return batch
-                self._news.wait(wait if self._line else None)
-            return None
-
-    def _prepare(self, network: Network, batch: list[Waiting]) -> tuple[list[Waiting], Ready] | None:
-        """The batch ready for the network; where that fails one by one, since one may spoil it for all."""
-        try:
-            return batch, network.prepare([one.prompt for one in batch], batch[0].generation)
-        except Exception as error:  # noqa: BLE001  as above
-            self._apart(batch, error)
+                self._news.wait(wait if self._queue else None)
             return None
 
     def _generate(self, network: Network, batch: list[Waiting], ready: Ready) -> None:
+        if self._end is not None:  # its requests have been refused
+            return
         self._idle_at = time.monotonic() + self._sizer_of(batch[0]).seconds
         try:
-            replies = [] if self._closed else network.generate(ready)
+            replies = network.generate(ready)
         except DeviceLost:
             raise
         except OutOfMemory as error:
-            self._too_many(batch, error)
+            self._shrink(batch, error)
         except Exception as error:  # noqa: BLE001  as above
-            self._apart(batch, error)
+            self._retry_halves(batch, error)
         else:
-            self._generated(batch, ready, replies, network.peak())
+            if self._end is None:  # otherwise the replies may be unfinished
+                self._generated(batch, ready, replies, network.peak)
         with self._news:
             self._idle_at = 0.0
             self._news.notify_all()
 
     def _generated(self, batch: list[Waiting], ready: Ready, replies: list[Generated], peak: int | None) -> None:
-        if self._closed:  # it was stopped half way
-            self._settle(batch, RunError(ENDED))
-            return
         self._served = True
         counts = [reply.output_tokens for reply in replies]
         self._sizer_of(batch[0]).measured(
@@ -327,64 +312,51 @@ class Batcher:
                 peak=peak,
             )
         )
-        with self._news:
-            self._leave(batch)
-        for one, reply in zip(batch, replies, strict=True):
-            _answer(one, reply)
+        said = {one.order: reply for one, reply in zip(batch, replies, strict=True)}
+        for one in self._taken(batch):
+            if one.reply.set_running_or_notify_cancel():
+                one.reply.set_result(said[one.order])
 
-    def _too_many(self, batch: list[Waiting], error: OutOfMemory) -> None:
-        """Makes smaller batches from now on, and puts these requests where they were in line."""
+    def _shrink(self, batch: list[Waiting], error: OutOfMemory) -> None:
+        """Makes batches smaller from now on, and puts the requests back into the queue."""
         if len(batch) == 1:
-            why = f"One request alone needs more memory than there is ({error}); see --frames and max_pixels."
-            self._settle(batch, ModelError(why))
+            why = f"One request needs more memory than the device has ({error}); reduce --frames or max_pixels."
+            _refuse(self._taken(batch), ModelError(why))
             return
         self._sizer_of(batch[0]).too_many(len(batch), max(one.weight for one in batch))
-        self._again(batch)
+        self._requeue(batch)
 
-    def _apart(self, batch: list[Waiting], error: Exception) -> None:
-        """Has each half of a batch that failed tried by itself, so that in the end only who is at fault fails."""
+    def _retry_halves(self, batch: list[Waiting], error: Exception) -> None:
+        """Retries each half of a failed batch separately, so that in the end only the request at fault fails."""
         if len(batch) == 1:
             fault = fault_of(error)
-            self._settle(batch, ModelError(f"The model takes no such request: {fault.words}.", fault=fault))
+            error = ModelError(f"The model cannot process this request: {fault.words}.", fault=fault)
+            _refuse(self._taken(batch), error)
             return
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):
             part = next(self._parts)
-            self._again([replace(one, part=part) for one in half])
+            self._requeue([replace(one, part=part) for one in half])
 
-    def _again(self, batch: list[Waiting]) -> None:
+    def _requeue(self, batch: list[Waiting]) -> None:
         with self._news:
-            self._leave(batch)
-            if not self._closed:
-                self._line = batch + self._line
-                self._news.notify_all()
-                return
-        _refuse(batch, self._failure or RunError(ENDED))
+            self._queue = self._taken(batch) + self._queue
+            self._news.notify_all()
 
     def _sizer_of(self, one: Waiting) -> Sizer:
-        """What finds the size of batches of its sort."""
+        """The sizer for requests of its sort."""
         if one.sort not in self._sizers:
             sizer = self._sizers[one.sort] = self._new_sizer()
             sizer.room = self._room
         return self._sizers[one.sort]
 
-    def _settle(self, batch: list[Waiting], error: EmotionError) -> None:
+    def _taken(self, batch: list[Waiting]) -> list[Waiting]:
+        """The requests of the batch that another thread has not refused; they no longer count as open."""
         with self._news:
-            self._leave(batch)
-        _refuse(batch, error)
-
-    def _leave(self, batch: list[Waiting]) -> None:
-        """Takes down that these requests are not on their way any more."""
-        ended = {one.order for one in batch}
-        self._open = [one for one in self._open if one.order not in ended]
+            return [one for one in batch if self._open.pop(one.order, None)]
 
 
-def _answer(one: Waiting, reply: Generated) -> None:
-    if not one.reply.done() and one.reply.set_running_or_notify_cancel():
-        one.reply.set_result(reply)
-
-
-def _refuse(line: Sequence[Waiting], error: EmotionError) -> None:
-    for one in line:
-        if not one.reply.done() and one.reply.set_running_or_notify_cancel():
+def _refuse(requests: Sequence[Waiting], error: EmotionError) -> None:
+    for one in requests:
+        if one.reply.set_running_or_notify_cancel():
             one.reply.set_exception(error)

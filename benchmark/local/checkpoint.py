@@ -1,4 +1,4 @@
-"""A checkpoint's files: where they are, what they say of themselves, what they weigh. Nothing here needs torch."""
+"""The files of a checkpoint: where they are, what they contain, and how large they are. Nothing here needs torch."""
 
 import json
 import os
@@ -18,17 +18,29 @@ from benchmark.prompt import Modality
 from benchmark.storage.cache import key_of
 
 NEEDED = ("torch", "torchvision", "transformers", "accelerate")
+"""The packages without which no checkpoint can be loaded."""
+
 BYTES = MappingProxyType(
     {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 )
+"""The bytes of a number, by its type in files (safetensors, "Format")."""
+
 DTYPE_BYTES = MappingProxyType({"float32": 4, "float16": 2, "bfloat16": 2})
-"""Bytes a number takes, in files (the safetensors format, "Format") and by names of `dtype`."""
+"""The bytes of a number, by `dtype`."""
+
+PARTS: Mapping[Modality, frozenset[str]] = MappingProxyType(
+    {
+        "video": frozenset({"vision_config", "vision_tower", "mm_vision_tower", "vision_model"}),
+        "audio": frozenset({"audio_config", "audio_processor", "audio_model"}),
+    }
+)
+"""The fields of a configuration that show which modalities a network takes."""
 
 TEXT_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 READ_AT_ONCE = 16 * 2**20
 
 THINKER = "thinker."
-"""Weights that answer, in checkpoints that also speak (Qwen2.5-Omni, arXiv 2503.20215, section 2)."""
+"""How the names of the weights that write answers begin, in checkpoints that also speak (arXiv 2503.20215)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +50,8 @@ class Checkpoint:
     Attributes:
         name: as the user wrote it: a path, or an id of the Hugging Face hub.
         folder: where its files are, or will be once they are fetched.
-        config: what is in its `config.json`.
-        commit: the hub's commit; None for a folder of the user's own.
+        config: the contents of `config.json`.
+        commit: the hub's commit; None for a local folder.
     """
 
     name: str
@@ -49,7 +61,7 @@ class Checkpoint:
 
     @property
     def short_name(self) -> str:
-        """Its name, without the folders that it lies in."""
+        """Its id of the hub, or the name of its folder."""
         return self.name if self.commit else self.folder.resolve().name
 
     @property
@@ -59,13 +71,9 @@ class Checkpoint:
 
     @property
     def modalities(self) -> frozenset[Modality]:
-        """What it can be sent, by the parts that it is made of."""
-        parts = set(_names(self.config))
-        taken: tuple[tuple[Modality, bool], ...] = (
-            ("video", bool(parts & {"vision_config", "vision_tower", "mm_vision_tower", "vision_model"})),
-            ("audio", bool(parts & {"audio_config", "audio_processor", "audio_model"})),
-        )
-        return frozenset(modality for modality, takes in taken if takes)
+        """What it takes, by the parts in its configuration."""
+        fields = frozenset(_names(self.config))
+        return frozenset(modality for modality, parts in PARTS.items() if fields & parts)
 
     def weights(self) -> tuple[Path, ...]:
         """The files with its weights.
@@ -73,23 +81,22 @@ class Checkpoint:
         Raises:
             RunError: there are none, or one that the index names is missing.
         """
-        for suffix in ("safetensors", "bin"):
-            stem = "model" if suffix == "safetensors" else "pytorch_model"
-            index, whole = self.folder / f"{stem}.{suffix}.index.json", self.folder / f"{stem}.{suffix}"
+        for name in ("model.safetensors", "pytorch_model.bin"):
+            index = self.folder / f"{name}.index.json"
             if index.exists():
                 return self._indexed(index)
-            if whole.exists():
-                return (whole,)
-        raise RunError(f"hf:{self.name} has no weights: {self.folder} holds neither *.safetensors nor *.bin files.")
+            if (self.folder / name).exists():
+                return (self.folder / name,)
+        raise RunError(f"hf:{self.name} has no weights: {self.folder} contains no *.safetensors and no *.bin files.")
 
     def _indexed(self, index: Path) -> tuple[Path, ...]:
         names = sorted(set(read_json(index)["weight_map"].values()))
         if missing := [name for name in names if not (self.folder / name).exists()]:
-            raise RunError(f"hf:{self.name} is not whole: {self.folder} lacks {', '.join(missing)}; fetch it again.")
+            raise RunError(f"hf:{self.name} is incomplete: {self.folder} lacks {', '.join(missing)}; fetch it again.")
         return tuple(self.folder / name for name in names)
 
     def weigh(self, settings: LocalSettings) -> int:
-        """Bytes that its weights take once they are loaded, without what quantization saves.
+        """The bytes that its weights take once they are loaded, without quantization.
 
         Raises:
             RunError: as for `weights`.
@@ -99,7 +106,7 @@ class Checkpoint:
         return sum(_weight(path, size, THINKER if speaks else "") for path in self.weights())
 
     def identity(self, digest: Callable[[Path], str]) -> str:
-        """All of it that determines its replies: the hub's commit, or what its files hold.
+        """What identifies it in the cache: the hub's commit, or a hash of the `digest` of each of its files.
 
         Raises:
             RunError: as for `weights`.
@@ -109,34 +116,37 @@ class Checkpoint:
         texts = (path for pattern in (*TEXT_FILES, "*.py", "adapter_model.*") for path in self.folder.glob(pattern))
         files = sorted({*texts, *self.weights()})
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            told = zip(files, pool.map(digest, files), strict=True)
-            return key_of(*(part for path, held in told for part in (path.name, held)))
+            digests = zip(files, pool.map(digest, files), strict=True)
+            return key_of(*(part for path, digested in digests for part in (path.name, digested)))
 
 
 def find_checkpoint(name: str, settings: LocalSettings, *, offline: bool = False, hub: Hub = HUB) -> Checkpoint:
-    """The checkpoint of that name: a folder, else an id of the hub, of which the configuration alone is fetched.
+    """The checkpoint in the folder of that name, or else with that id of the hub; fetches only its configuration.
 
-    With `offline` it is the commit that another process has just fetched, whatever is newest by now.
+    With `offline` it is the commit that another process has fetched, even if the hub has a newer one by now.
 
     Raises:
-        RunError: a package is missing, or there is no such checkpoint, or it cannot be had; says why.
+        RunError: a package is missing, there is no such checkpoint, or it cannot be fetched; the message says why.
     """
     if missing := [package for package in NEEDED if find_spec(package) is None]:
         raise RunError(f"hf:{name} needs {', '.join(missing)}: pip install 'mme-emotion[local]'.")
     folder, commit = _folder(name), None
     if folder is None:
-        folder, commit = _fetched(name, settings, hub, offline=offline)
+        if name.startswith(("/", ".", "~")) or name.count("/") != 1:
+            raise no_such_checkpoint(name)
+        folder = hub.file(name, "config.json", settings.loading.get("revision"), offline=offline).parent
+        commit = folder.name
     config = folder / "config.json"
     if not config.exists():
-        raise RunError(f"hf:{name} is no checkpoint: {folder} has no config.json.")
+        raise RunError(f"hf:{name} is not a checkpoint: {folder} has no config.json.")
     return Checkpoint(name=name, folder=folder, config=read_json(config), commit=commit)
 
 
 def fetch(checkpoint: Checkpoint, settings: LocalSettings, hub: Hub = HUB) -> None:
-    """Fetches what a checkpoint of the hub still lacks; one process does it for all.
+    """Fetches the files that a checkpoint of the hub still lacks.
 
     Raises:
-        RunError: it cannot be had; says why.
+        RunError: they cannot be fetched; the message says why.
     """
     if checkpoint.commit is None:
         return
@@ -147,51 +157,40 @@ def fetch(checkpoint: Checkpoint, settings: LocalSettings, hub: Hub = HUB) -> No
 
 
 def warm(files: Iterable[Path]) -> None:
-    """Reads files once, so that processes which load them find them in memory and not on a network's disk."""
+    """Reads files into the system's file cache, so that the processes that load them need not wait for a slow disk."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(_read, files):
-            pass
+        list(pool.map(_read, files))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A file's JSON object.
+    """The JSON object in a file.
 
     Raises:
-        RunError: it holds none.
+        RunError: the file cannot be read, or contains no JSON object.
     """
     try:
         held = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be used ({error}); fetch the checkpoint again.") from error
+        raise RunError(f"{path} cannot be read ({error}); fetch the checkpoint again.") from error
     if not isinstance(held, dict):
-        raise RunError(f"{path} holds no JSON object; fetch the checkpoint again.")
+        raise RunError(f"{path} contains no JSON object; fetch the checkpoint again.")
     return held
 
 
 def _folder(name: str) -> Path | None:
-    """The folder of that name; None where there is none."""
+    """The folder of that name; None if there is none."""
     try:
         folder = Path(name).expanduser().absolute()
-        folder.stat()  # `exists` says no more why, from Python 3.14 on
+        folder.stat()  # `exists` does not say why, from Python 3.14 on
         return folder
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    except RuntimeError:  # of ~SOMEBODY, who has no home here
+    except (FileNotFoundError, NotADirectoryError, ValueError, RuntimeError):  # the last for an unknown ~USER
         return None
     except OSError as error:
-        raise RunError(f"hf:{name} cannot be looked at: {error.strerror}.") from None
-
-
-def _fetched(name: str, settings: LocalSettings, hub: Hub, *, offline: bool) -> tuple[Path, str]:
-    """The folder and commit of a checkpoint of the hub."""
-    if name.startswith(("/", ".", "~")) or name.count("/") != 1:
-        raise no_such_checkpoint(name)
-    config = hub.file(name, "config.json", settings.loading.get("revision"), offline=offline)
-    return config.parent, config.parent.name
+        raise RunError(f"hf:{name} cannot be opened: {error.strerror}.") from None
 
 
 def _names(config: Mapping[str, Any]) -> Iterable[str]:
-    """The names of all fields that hold something, nested ones too."""
+    """The names of all fields that are not null, including nested ones."""
     for name, value in config.items():
         if value is not None:
             yield name
@@ -200,32 +199,31 @@ def _names(config: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _weight(path: Path, size: int | None, prefix: str) -> int:
-    """Bytes of the tensors in a file whose names start so, each number taking `size` bytes if that is given."""
+    """The bytes of those tensors in a file whose names begin with `prefix`; a number takes `size` bytes if given."""
     if path.suffix != ".safetensors":
         return path.stat().st_size
-    head = _head(path)
     return sum(
         prod(tensor["shape"]) * (size or BYTES.get(tensor["dtype"], 1))
-        for name, tensor in head.items()
+        for name, tensor in _head(path).items()
         if name != "__metadata__" and name.startswith(prefix)
     )
 
 
 def _head(path: Path) -> dict[str, Any]:
-    """What a file of tensors holds: shape and precision of each, by name."""
+    """The head of a safetensors file: shape and type of each tensor, by name."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if length > path.stat().st_size:
-                raise ValueError("its head is longer than the file")
+                raise ValueError("its header is longer than the file")
             head: dict[str, Any] = json.loads(file.read(length))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} holds no tensors ({error}); fetch the checkpoint again.") from error
+        raise RunError(f"{path} contains no tensors ({error}); fetch the checkpoint again.") from error
     return head
 
 
 def _read(path: Path) -> None:
     with path.open("rb", buffering=0) as file:
-        room = bytearray(READ_AT_ONCE)
-        while file.readinto(room):
+        buffer = bytearray(READ_AT_ONCE)
+        while file.readinto(buffer):
             pass

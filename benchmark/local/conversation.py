@@ -1,4 +1,4 @@
-"""A prompt in the shape that Transformers' processors take: placeholders in words, pictures and sound as arrays."""
+"""Converts prompts for Transformers' processors: a conversation with placeholders, pictures and sound as arrays."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,36 +16,36 @@ from benchmark.prompt import Prompt
 from benchmark.task import Turn
 
 EXACT_FRAMES = MappingProxyType({"video_llava": 8})
-"""Video-LLaVA's projector was trained on eight frames, whose place in the clip it does not learn (arXiv 2311.10122)."""
+"""The number of frames that a network needs, by architecture: Video-LLaVA was trained on eight (arXiv 2311.10122)."""
 
 LEAST_FRAMES = 2
-"""Networks that merge frames in pairs refuse a single one; it is shown twice."""
+"""The fewest frames of a video: networks that merge frames in pairs refuse a single one, so it is repeated."""
 
 LATE = 0.05
-"""How long a frame may have been on display at the time that it is taken for, in seconds: one of 20 a second."""
+"""How many seconds before its nominal time a frame may begin: the duration of a frame at 20 per second."""
 
 EARLY = 0.001
-"""Seconds by which rounding may put a frame after the time that it is taken for."""
+"""How many seconds after its nominal time a frame may begin, because times are rounded."""
 
 PARTS = 60
-"""The finest fraction of a frame a second that counts as simple: one frame a minute."""
+"""The largest denominator of a simple number of frames per second: 60 stands for one frame a minute."""
 
 _GAP = "\N{ZERO WIDTH SPACE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What a processor does with a clip.
+    """What a processor and its network do with a clip.
 
     Attributes:
-        frames: as one video, as single pictures, or not at all.
-        hears: whether it takes sound.
-        weaves: whether it puts sound between the frames, by time.
-        exact: the only number of frames that the network takes; None where it takes any.
-        rate: samples of sound a second.
-        longest: samples of sound from which on the processor cuts it off; None where it does not.
-        hop: samples from one spectrum of sound to the next, and `window` those that one looks at; 0 where sound is made
-            as long in any company.
+        frames: how frames are passed: as one video or as single pictures; None if not at all.
+        hears: whether sound is taken.
+        weaves: whether sound is interleaved with the frames by time.
+        exact: the only number of frames that the network takes; None if it takes any number.
+        rate: the sampling rate of the sound, in samples per second.
+        longest: how many samples of sound the processor keeps; None if it keeps all.
+        hop: the samples between two spectra of the sound; 0 if the processor pads all sounds to one fixed length.
+        window: the samples that one spectrum covers.
     """
 
     frames: Literal["video", "images"] | None
@@ -60,13 +60,14 @@ class Abilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What one prompt shows, decoded.
+    """A prompt with decoded pictures and sound.
 
     Attributes:
+        turns: the messages before the request.
         text: the request in words.
         pictures: RGB, each of shape (height, width, 3), uint8.
-        fps: pictures a second.
-        sound: mono, float32 in [-1, 1], shape (time,); None without.
+        fps: pictures per second.
+        sound: mono, float32 in [-1, 1], shape (time,); None if there is none.
     """
 
     turns: tuple[Turn, ...]
@@ -77,10 +78,10 @@ class Material:
 
 
 def weight_of(prompt: Prompt) -> float:
-    """About how many tokens it becomes; prompts in a batch are made as long as the longest of them.
+    """A rough number of tokens, by which prompts of similar length are batched: a batch is as long as its longest.
 
-    Counted are three characters, a 28th of the bytes of a picture and a 25th of a second of sound for a token, which
-    orders prompts well and says little of the number itself.
+    Counts a token for 3 characters, for 280 characters of a picture in Base64 and for 1/25 s of sound. This orders
+    prompts well; the number itself is inaccurate.
     """
     pictures = sum(map(len, as_frames(prompt.frames).encoded())) if prompt.frames else 0
     seconds = len(prompt.sound.samples) / prompt.sound.rate if prompt.sound else 0.0
@@ -89,11 +90,11 @@ def weight_of(prompt: Prompt) -> float:
 
 
 def material_of(prompt: Prompt, abilities: Abilities) -> Material:
-    """The prompt's pictures and sound as arrays.
+    """The prompt with its pictures and sound as arrays.
 
     Raises:
         OSError: a picture cannot be read.
-        ValueError: the processor does not take what the prompt has; nothing is left out in silence.
+        ValueError: the processor does not take all that the prompt has.
     """
     if prompt.frames and abilities.frames is None:
         raise ValueError("its processor takes no frames; --modalities=audio sends none")
@@ -101,8 +102,8 @@ def material_of(prompt: Prompt, abilities: Abilities) -> Material:
         raise ValueError("its processor takes no sound; --modalities=video sends none")
     sound = _resampled(prompt.sound, abilities.rate) if prompt.sound else None
     if sound is not None and abilities.longest is not None and len(sound) > abilities.longest:
-        heard, told = abilities.longest / abilities.rate, len(sound) / abilities.rate
-        raise ValueError(f"its processor hears {heard:g} s, and the clip has {told:.0f} s of sound; cut the clip")
+        most, given = abilities.longest / abilities.rate, len(sound) / abilities.rate
+        raise ValueError(f"its processor takes {most:g} s of sound, and the clip has {given:.0f} s; shorten the clip")
     if sound is not None and abilities.hop:
         sound = _rounded_up(sound, abilities)
     frames = _suited(prompt.frames, abilities) if prompt.frames else []
@@ -116,7 +117,7 @@ def material_of(prompt: Prompt, abilities: Abilities) -> Material:
 
 
 def conversation_of(material: Material, abilities: Abilities, *, woven: bool) -> list[dict[str, Any]]:
-    """The dialogue, as chat templates take it; sound woven into the video has no place of its own."""
+    """The messages, as chat templates take them; if sound is `woven` into the video, it has no placeholder."""
     parts: list[dict[str, Any]] = []
     if material.pictures:
         parts += [{"type": "video"}] if abilities.frames == "video" else [{"type": "image"}] * len(material.pictures)
@@ -127,7 +128,7 @@ def conversation_of(material: Material, abilities: Abilities, *, woven: bool) ->
 
 
 def without_control(text: str, tokens: Iterable[str]) -> str:
-    """The text with control tokens in it broken up: an answer under test must not end the judge's turn."""
+    """The text with control tokens made harmless: an answer under test must not end the judge's turn."""
     for token in tokens:
         if len(token) > 1 and not token.isspace():
             text = text.replace(token, token[0] + _GAP + token[1:])
@@ -135,16 +136,16 @@ def without_control(text: str, tokens: Iterable[str]) -> str:
 
 
 def _suited(frames: Sequence[Frame], abilities: Abilities) -> list[Frame]:
-    """As many frames as the network takes: evenly chosen, or shown again."""
+    """As many frames as the network takes: chosen evenly, or repeated."""
     wanted = abilities.exact or (max(LEAST_FRAMES, len(frames)) if abilities.frames == "video" else len(frames))
     return [frames[round(place)] for place in np.linspace(0, len(frames) - 1, wanted)]
 
 
 def pace_of(frames: Sequence[Frame]) -> float:
-    """Frames a second: the simplest fraction by which the last is told `LATE` seconds after its time at most.
+    """Frames per second: the simplest fraction that puts the last frame within `LATE` and `EARLY` of its time.
 
-    A frame is on display until the next one, so those of `--fps=1` are shown at 0, 0.97 and 1.97 seconds in a clip and
-    at 0, 1 and 2 in another, and the two are alike all the same. Where no fraction is simple, three digits are told.
+    A frame is shown until the next one, so the frames of `--fps=1` may begin at 0, 0.97 and 1.97 s in one clip and at
+    0, 1 and 2 s in another; both have 1.0. If no simple fraction fits, the number is rounded to three digits.
     """
     seconds = as_frames(frames).seconds
     span = seconds[-1] - seconds[0] if seconds else 0.0
@@ -174,10 +175,10 @@ def _resampled(sound: Sound, rate: int) -> NDArray[np.float32]:
 
 
 def _rounded_up(sound: NDArray[np.float32], abilities: Abilities) -> NDArray[np.float32]:
-    """The sound with silence behind it, up to a whole number of spectra.
+    """The sound, followed by silence up to a whole number of spectra.
 
-    A processor that pads sounds to the longest of a batch would otherwise hear a mirrored end alone, and silence in
-    company.
+    Otherwise a processor that pads sounds to the longest of a batch would mirror the end of a single sound, but add
+    silence to one in a batch.
     """
     whole = -(-(len(sound) + abilities.window // 2 + 1) // abilities.hop) * abilities.hop
     return np.pad(sound, (0, whole - len(sound)))

@@ -1,11 +1,5 @@
-"""The accelerators of this machine, as torch sees them.
+"""The accelerators of this machine, as torch sees them; `python -m benchmark.local.devices` prints them as JSON."""
 
-    python -m benchmark.local.devices
-
-prints them as JSON.
-"""
-
-import importlib
 import json
 import os
 import subprocess
@@ -19,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from benchmark.errors import RunError
 
 PATIENCE_SECONDS = 90
-"""How long torch may take to import and to look; from a cold disk it takes half a minute."""
+"""How long torch may take to import and list devices; from a cold disk it takes half a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +21,11 @@ class Device:
     """An accelerator.
 
     Attributes:
-        kind: `cuda`, which AMD's are called too, or `mps`.
-        index: its number among those of the kind, as torch counts.
-        name: what its maker calls it.
-        free_bytes: memory that nobody holds.
-        total_bytes: memory that it has.
+        kind: `cuda`, also for AMD's devices, or `mps`.
+        index: its number among the devices of its kind, as torch counts.
+        name: the name of its model.
+        free_bytes: its free memory.
+        total_bytes: all its memory.
     """
 
     kind: Literal["cuda", "mps"]
@@ -42,18 +36,21 @@ class Device:
 
 
 def devices(patience: float = PATIENCE_SECONDS) -> tuple[Device, ...]:
-    """What torch sees, none where it sees no accelerator; `patience` is in seconds.
+    """The devices that torch sees, in its order; empty if it sees none.
 
-    A process of its own asks: torch holds memory of every device that it has looked at for as long as it lives.
+    Another process lists them, because torch keeps memory of each device that it has seen until its process ends.
+
+    Args:
+        patience: how long to wait for that process, in seconds.
 
     Raises:
-        RunError: torch is not installed, does not import, or cannot say in time.
+        RunError: torch is not installed, cannot be imported, or does not answer in time.
     """
     try:
         asked = subprocess.run(
-            # -P: somebody else's folder `benchmark` that we happen to stand beside is not ours
+            # -P: do not import a folder `benchmark` of the current directory
             [sys.executable, "-P", "-m", "benchmark.local.devices"],
-            env=os.environ | {"PYTHONPATH": _search_path()},
+            env=os.environ | {"PYTHONPATH": search_path()},
             capture_output=True,
             text=True,
             errors="replace",
@@ -61,32 +58,29 @@ def devices(patience: float = PATIENCE_SECONDS) -> tuple[Device, ...]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise RunError(
-            f"torch did not say within {patience:g} s which GPUs there are; does nvidia-smi answer?"
-        ) from None
+        raise RunError(f"torch did not list the GPUs within {patience:g} s; check that nvidia-smi answers.") from None
     if asked.returncode:
-        raise RunError(_why(asked.returncode, _last_line(asked.stderr)))
+        said = _last_line(asked.stderr)
+        if asked.returncode == 1 and said.startswith("torch "):  # a message of `main`
+            raise RunError(said)
+        code = f"code {asked.returncode}{said and ': '}{said.rstrip('.')}"
+        raise RunError(f"torch ended Python while it looked for GPUs ({code}); check the installation of torch.")
     try:
         return TypeAdapter(tuple[Device, ...]).validate_json(_last_line(asked.stdout))
     except ValidationError as error:
-        raise RunError(f"torch did not say which GPUs there are ({error.errors()[0]['msg']}).") from None
+        raise RunError(
+            f"torch did not list the GPUs ({error.errors()[0]['msg']}); check the installation of torch."
+        ) from None
 
 
-def _search_path() -> str:
-    """Where the other process finds this very package, before whatever the user has there."""
+def search_path() -> str:
+    """A PYTHONPATH by which another process finds this package first."""
     here = str(Path(__file__).parents[2])
     return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def _why(code: int, said: str) -> str:
-    """Why there is no answer: what `main` says, else that the process did not get so far."""
-    if code == 1 and said.startswith("torch "):
-        return said
-    return f"torch ends Python as it looks for GPUs (code {code}{said and ': '}{said.rstrip('.')})."
-
-
 def _last_line(text: str) -> str:
-    """Where the answer stands; what torch itself says comes before it."""
+    """The last line, which is the answer; torch may print others before it."""
     return text.strip().rpartition("\n")[2]
 
 
@@ -94,20 +88,21 @@ def _seen() -> tuple[Device, ...]:
     torch = _imported()
     try:
         if torch.cuda.is_available():
-            torch.cuda.init()  # before that it counts whole cards, of which CUDA may show a part alone (MIG)
+            torch.cuda.init()  # before this, torch counts whole cards even if only a part is visible (MIG)
             return tuple(_cuda(torch, index) for index in range(torch.cuda.device_count()))
         return (_mps(torch),) if torch.backends.mps.is_available() else ()
     except RuntimeError as error:
-        raise RunError(f"torch finds a GPU and cannot use it: {_first_line(error)}.") from error
+        raise RunError(f"torch found a GPU but cannot use it: {_first_line(error)}.") from error
 
 
 def _imported() -> Any:
     try:
-        return importlib.import_module("torch")
+        import torch
     except (ImportError, OSError, RuntimeError) as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
             raise RunError('torch is not installed: pip install "mme-emotion[local]".') from error
-        raise RunError(f"torch does not import: {_first_line(error)}.") from error
+        raise RunError(f"torch cannot be imported: {_first_line(error)}.") from error
+    return torch
 
 
 def _cuda(torch: Any, index: int) -> Device:
@@ -126,12 +121,11 @@ def _first_line(error: Exception) -> str:
 
 
 def main() -> None:
-    """Writes the devices as JSON, in one line; what goes wrong ends it with a sentence and the exit code 1."""
+    """Prints the devices as JSON on one line; on an error, exits with its message and the code 1."""
     try:
-        seen = _seen()
+        sys.stdout.write(json.dumps([asdict(device) for device in _seen()]) + "\n")
     except RunError as error:
         sys.exit(str(error))
-    sys.stdout.write(json.dumps([asdict(device) for device in seen]) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Hugging Face hub, from which checkpoints are fetched, and why one cannot be had."""
+"""Fetches checkpoints from the Hugging Face hub, and explains why one cannot be fetched."""
 
 import errno
 import os
@@ -13,50 +13,48 @@ from benchmark.errors import RunError
 NO_ROOM = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EEXIST, errno.ENOTDIR}
 )
-"""What the system says of a disk that does not take a file."""
+"""The system's error numbers for a disk that cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A hub and where its files are kept; what is None is as the client's environment variables say.
+    """A hub, and the folder for the files fetched from it.
 
     Attributes:
-        endpoint: its URL.
-        cache: the folder for what is fetched.
+        endpoint: the hub's URL; None for that of the environment variable HF_ENDPOINT.
+        cache: the folder; None for that of HF_HUB_CACHE.
     """
 
     endpoint: str | None = None
     cache: Path | None = None
 
     def file(self, name: str, file: str, revision: str | None, *, offline: bool) -> Path:
-        """A file of a checkpoint; with `offline` only one that has been fetched.
+        """The path of a file of a checkpoint, which is fetched unless it is in the cache or `offline` is set.
 
         Raises:
-            RunError: it cannot be had; says why.
+            RunError: it cannot be fetched; the message says why.
         """
         from huggingface_hub import hf_hub_download
 
-        take = partial(hf_hub_download, name, file, revision=revision, local_files_only=offline)
-        return self._taken(name, partial(take, endpoint=self.endpoint, cache_dir=self.cache))
+        return self._fetched(name, partial(hf_hub_download, name, file, revision=revision, local_files_only=offline))
 
     def fetch(self, name: str, commit: str, patterns: Sequence[str]) -> None:
         """Fetches the files of a checkpoint whose names match one of the patterns.
 
         Raises:
-            RunError: they cannot be had; says why.
+            RunError: they cannot be fetched; the message says why.
         """
         from huggingface_hub import snapshot_download
 
-        take = partial(snapshot_download, name, revision=commit, allow_patterns=list(patterns))
-        self._taken(name, partial(take, endpoint=self.endpoint, cache_dir=self.cache))
+        self._fetched(name, partial(snapshot_download, name, revision=commit, allow_patterns=list(patterns)))
 
-    def _taken(self, name: str, take: Callable[[], str]) -> Path:
-        import httpx2  # by which this client of the hub asks
+    def _fetched(self, name: str, download: Callable[..., str]) -> Path:
+        import httpx2  # the HTTP library of the hub's client
         from huggingface_hub import constants, errors
 
-        broken = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)  # hf_xet's are the last
+        broken = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError)  # hf_xet raises the last
         try:
-            return Path(take())
+            return Path(download(endpoint=self.endpoint, cache_dir=self.cache))
         except (errors.EntryNotFoundError, *broken) as error:
             raise refusal(name, error, str(self.cache or constants.HF_HUB_CACHE)) from None
 
@@ -65,40 +63,40 @@ HUB = Hub()
 
 
 def no_such_checkpoint(name: str) -> RunError:
-    """That the name is neither a folder's nor one that the hub could have."""
+    """The error for a name that is neither a folder nor a possible id of the hub."""
     return RunError(
-        f"hf:{name} names nothing: there is no such folder, and ids of the hub are OWNER/NAME, of letters, digits and"
+        f"hf:{name} does not exist: there is no such folder, and ids of the hub are OWNER/NAME, of letters, digits and"
         " single '-', '_' and '.'."
     )
 
 
 def refusal(name: str, error: Exception, cache: str) -> RunError:
-    """One sentence on why a checkpoint cannot be had; an error's own text may quote a token."""
+    """The error for a checkpoint that cannot be fetched; it does not quote `error`, whose text may contain a token."""
     from huggingface_hub import errors
 
     match error:
         case errors.HFValidationError():
             return no_such_checkpoint(name)
         case errors.GatedRepoError():
-            why = "its owner wants to be asked: accept the terms on its page, then set HF_TOKEN or run `hf auth login`"
+            why = "access must be requested: accept the terms on its page, then set HF_TOKEN or run `hf auth login`"
         case errors.RepositoryNotFoundError():
-            why = "the hub knows no such checkpoint, or shows it only to those with a token (HF_TOKEN); check the id"
+            why = "the hub has no such checkpoint, or it is private; check the id, or set HF_TOKEN"
         case errors.RevisionNotFoundError():
-            why = "it has no such revision"
+            why = "it has no such revision; check --model-option=revision"
         case errors.LocalEntryNotFoundError():
-            why = "the hub cannot be reached and the cache has no copy; give a folder"
+            why = "the hub cannot be reached and the cache has no copy; name a local folder"
         case errors.EntryNotFoundError():
             why = "it has no config.json"
         case _:
-            why = _no_room(error, cache) or f"the hub broke off ({type(error).__name__}); try again"
-    return RunError(f"hf:{name} cannot be had: {why}.")
+            why = _disk_error(error, cache) or f"the download failed ({type(error).__name__}); try again"
+    return RunError(f"hf:{name} cannot be fetched: {why}.")
 
 
-def _no_room(error: Exception, cache: str) -> str | None:
-    """What the disk of the cache says; None where the error is about something else."""
+def _disk_error(error: Exception, cache: str) -> str | None:
+    """What is wrong with the disk of the cache; None if the error is about something else."""
     number = error.errno if isinstance(error, OSError) else None
-    if number is None and (told := re.search(r"\(os error (\d+)\)", str(error))):  # Rust's, by which hf_xet is written
-        number = int(told[1])
+    if number is None and (found := re.search(r"\(os error (\d+)\)", str(error))):  # from hf_xet, written in Rust
+        number = int(found[1])
     if number not in NO_ROOM:
         return None
-    return f"{os.strerror(number)} at {cache}; make it writable and make room, or name another folder by HF_HUB_CACHE"
+    return f"{os.strerror(number)} at {cache}; make it writable and free space, or set HF_HUB_CACHE to another folder"

@@ -1,4 +1,4 @@
-"""All networks of a process, loaded together."""
+"""Loads all networks of a process together."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -14,15 +14,17 @@ from benchmark.local.settings import LocalSettings
 from benchmark.local.sizing import Sizer
 
 Load = Callable[[Checkpoint, LocalSettings, AbstractContextManager[Any]], Network]
-"""Loads a network, which takes turns in generating with others that share its devices."""
+"""Loads a network, given the lock that it holds while it generates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A checkpoint that is to be loaded.
+    """A checkpoint to load.
 
     Attributes:
-        steps: tokens that an answer may have at most, whichever part of the run asks.
+        checkpoint: its files.
+        settings: how it is loaded.
+        steps: the most tokens that a reply may have, over all parts of the run that use it.
     """
 
     checkpoint: Checkpoint
@@ -30,18 +32,18 @@ class Wanted:
     steps: int
 
     def line(self, load: Callable[[], Network], give_up: Callable[[str], None]) -> Batcher:
-        """A line of requests before it; `load` and `give_up` as for `Batcher`."""
+        """A batcher for its requests; `load` and `give_up` as for `Batcher`."""
         return Batcher(load, partial(Sizer, fixed=self.settings.batch, steps=self.steps), give_up)
 
 
 def load_all(wanted: Mapping[str, Wanted], load: Load = TransformersNetwork) -> Mapping[str, Network]:
-    """The networks by key.
+    """The loaded networks, by the keys of `wanted`.
 
-    They are loaded before any of them generates, so that the batches of one do not take the room that another's weights
-    need; and they take turns, so that each has all that is left, and what a batch took is its own.
+    All are loaded before any generates, so that no batch takes memory that another's weights need. They take turns in
+    generating, so that each may use all the memory that is left, and a batch's peak memory is its own.
 
     Raises:
-        RunError: one cannot be loaded.
+        RunError: a network cannot be loaded.
     """
     turn = threading.Lock()
     networks = {key: load(one.checkpoint, one.settings, turn) for key, one in wanted.items()}

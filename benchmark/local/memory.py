@@ -1,4 +1,4 @@
-"""What torch says of a device's memory, and of what went wrong there. Torch is imported where it is used."""
+"""The memory of devices, and errors that torch raises about them. Torch is imported where it is used."""
 
 import gc
 
@@ -7,7 +7,7 @@ FULL = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
 
 
 def unused(place: int) -> int:
-    """Bytes of a GPU that nobody holds, or that this process holds and does not use."""
+    """Bytes of a GPU's memory that are free, or reserved by this process and not in use."""
     import torch
 
     cuda = torch.cuda
@@ -15,14 +15,14 @@ def unused(place: int) -> int:
 
 
 def taken(place: int) -> int:
-    """Bytes that this process has had at most on a GPU since it was last reset, beyond what it has now."""
+    """The peak of this process's memory on a GPU since the last reset, beyond what it holds now, in bytes."""
     import torch
 
     return int(torch.cuda.max_memory_allocated(place) - torch.cuda.memory_allocated(place))
 
 
 def free_devices() -> None:
-    """Gives back what nobody uses any more."""
+    """Frees the memory of devices that is no longer used."""
     import torch
 
     gc.collect()
@@ -31,23 +31,23 @@ def free_devices() -> None:
 
 
 def out_of_memory(error: Exception) -> str | None:
-    """What the error says of the memory that is missing; None where it is about something else."""
+    """The message of an error about too little memory; None for other errors."""
     import torch
 
-    said = first_line(error)
-    told = any(words in said for words in FULL)
-    return said if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or told else None
+    message = first_line(error)
+    is_full = isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in message for words in FULL)
+    return message if is_full else None
 
 
 def is_device_lost(error: Exception) -> bool:
-    """Whether the device answers this process nothing any more: such errors stay until the process ends."""
+    """Whether the error means that the device is lost for this process: such errors recur until the process ends."""
     import torch
 
     return isinstance(error, torch.AcceleratorError) or any(words in str(error) for words in LOST)
 
 
 def first_line(error: BaseException) -> str:
-    """What the first cause of an error says, with its kind."""
+    """The type and the first line of the message of an error's first cause, in at most about 300 characters."""
     while error.__cause__ is not None:
         error = error.__cause__
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300].rstrip('.')}"

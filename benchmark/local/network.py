@@ -1,4 +1,4 @@
-"""A checkpoint, loaded: prompts in, texts out, a batch at a time. Torch is imported where it is used."""
+"""A loaded checkpoint that answers batches of prompts. Torch is imported where it is used."""
 
 import inspect
 import os
@@ -33,13 +33,13 @@ from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
 
 WOVEN = "use_audio_in_video"
-"""The argument of networks that take sound between the frames."""
+"""The argument of networks that can interleave sound with the frames."""
 
 PLAIN = MappingProxyType(
     {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "num_beams": 1, "num_return_sequences": 1, "use_cache": True}
     | {"return_dict_in_generate": False}
 )
-"""What a checkpoint's own generation settings are not asked about; its penalties and its end tokens hold."""
+"""Generation settings that replace the checkpoint's; its penalties and end tokens are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,9 @@ class Tensors:
 
     Attributes:
         inputs: tensors by the names of the network's arguments.
-        lengths: tokens of each row, without padding.
-        woven: whether sound stands between the frames.
-        generation: how it is answered.
+        lengths: the tokens in each row, without padding.
+        woven: whether sound is interleaved with the frames.
+        generation: the generation settings.
     """
 
     inputs: Mapping[str, Any]
@@ -60,15 +60,22 @@ class Tensors:
 
 
 class TransformersNetwork:
-    """A `Network` of Transformers, on the devices that this process sees."""
+    """A `Network` of Transformers, on the devices that this process sees.
+
+    Attributes:
+        device: the kind of device, such as `cuda` or `cpu`.
+        abilities: what the processor and the network do with a clip.
+        room: the bytes that a batch may take on the device with the least free memory; None if unknown.
+        peak: the peak memory of the last batch in bytes, on the device where it took the most; None if unknown.
+    """
 
     def __init__(
         self, checkpoint: Checkpoint, settings: LocalSettings, turn: AbstractContextManager[Any] | None = None
     ) -> None:
-        """Loads the processor, then the weights; networks that share devices take `turn`s in generating.
+        """Loads the processor, then the weights; `turn` is held while a batch is generated.
 
         Raises:
-            RunError: it cannot be loaded; says what is missing.
+            RunError: it cannot be loaded; the message says why.
         """
         import torch
         import transformers
@@ -89,47 +96,46 @@ class TransformersNetwork:
         self._places = sorted({one.device.index for one in self._model.parameters() if one.device.type == "cuda"})
         self._turn = turn or nullcontext()
         self._stopped = threading.Event()
-        self._room: int | None = None
-        self._peak: int | None = None
+        self.room: int | None = None
+        self.peak: int | None = None
         self._decoders = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "mme-emotion pictures")
 
     def prepare(self, prompts: Sequence[Prompt], generation: Generation) -> Ready:
         """The prompts as one left-padded batch of tensors.
 
         Raises:
-            ValueError: the processor does not take them.
+            ValueError: the processor cannot process them.
         """
         materials = list(self._decoders.map(partial(material_of, abilities=self.abilities), prompts))
-        woven = self.abilities.weaves and all(material.sound is not None for material in materials)
-        woven = woven and all(material.pictures for material in materials)
+        woven = self.abilities.weaves and all(one.sound is not None and one.pictures for one in materials)
         inputs = self._processor(**self._arguments(materials, woven=woven))
         lengths = tuple(inputs["attention_mask"].sum(dim=1).tolist())
         batch = Tensors(inputs=inputs, lengths=lengths, woven=woven, generation=generation)
         return Ready(batch=batch, length=inputs["input_ids"].shape[1])
 
     def generate(self, ready: Ready) -> list[Generated]:
-        """What the network says to each prompt of the batch.
+        """The replies to the prompts of the batch, in their order.
 
         Raises:
-            OutOfMemory: the device has not enough for so many at once.
-            DeviceLost: it computes nothing any more.
+            OutOfMemory: the batch is too large for the device.
+            DeviceLost: the device failed.
         """
         batch: Tensors = ready.batch
         full: str | None = None
         try:
-            tokens, took = self._tokens(batch)
+            tokens, busy_seconds = self._tokens(batch)
         except (RuntimeError, MemoryError) as error:
             full = out_of_memory(error)
             if full is None and is_device_lost(error):
                 raise DeviceLost(first_line(error)) from None
             if full is None:
                 raise
-        if full is not None:  # not sooner: the error's frames have held the batch's tensors
+        if full is not None:  # only now: until the handler ends, the error's frames hold the batch's tensors
             free_devices()
             raise OutOfMemory(full)
         texts = self._processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        seconds = took / len(texts)
-        said = [self._said(row) for row in tokens.tolist()]
+        seconds = busy_seconds / len(texts)
+        ends = [self._end_of(row) for row in tokens.tolist()]
         return [
             Generated(
                 text=text,
@@ -139,37 +145,24 @@ class TransformersNetwork:
                 together=len(texts),
                 ended=ended,
             )
-            for text, length, (count, ended) in zip(texts, batch.lengths, said, strict=True)
+            for text, length, (count, ended) in zip(texts, batch.lengths, ends, strict=True)
         ]
 
     def stop(self) -> None:
-        """Has `generate` end with its next token, from another thread."""
+        """Makes `generate` in another thread end with its next token."""
         self._stopped.set()
 
     def measure_room(self) -> None:
-        """Looks how much memory is free; to be called when all networks that share the devices have been loaded."""
-        self._room = min(map(unused, self._places)) if self._places else None
-
-    def room(self) -> int | None:
-        """Bytes that a batch may take on the device that has least; None where nobody can say."""
-        return self._room
-
-    def peak(self) -> int | None:
-        """Bytes that the last batch took at most on the device that it burdened most; None where nobody can say."""
-        return self._peak
+        """Measures the free memory; call it once all networks that share the devices are loaded."""
+        self.room = min(map(unused, self._places)) if self._places else None
 
     def _arguments(self, materials: Sequence[Material], *, woven: bool) -> dict[str, Any]:
-        """What the processor is called with."""
+        """The arguments for the processor."""
         texts = [self._text(material, woven=woven) for material in materials]
-        arguments: dict[str, Any] = {
-            "text": texts,
-            "padding": True,
-            "return_tensors": "pt",
-            **self._processing,
-        }
-        begins = self._processor.tokenizer.bos_token
-        if begins and texts[0].startswith(begins):
-            arguments["add_special_tokens"] = False  # the template has put one there
+        arguments: dict[str, Any] = {"text": texts, "padding": True, "return_tensors": "pt", **self._processing}
+        first_token = self._processor.tokenizer.bos_token
+        if first_token and texts[0].startswith(first_token):
+            arguments["add_special_tokens"] = False  # the template has already added it
         pictures = [list(material.pictures) for material in materials if material.pictures]
         if pictures and self.abilities.frames == "video":
             arguments |= _video_arguments(materials, self._processor)
@@ -188,50 +181,49 @@ class TransformersNetwork:
             text=without_control(material.text, self._control),
             turns=tuple(turn._replace(text=without_control(turn.text, self._control)) for turn in material.turns),
         )
-        conversation = conversation_of(harmless, self.abilities, woven=woven)
-        return self._renderer.text(conversation)
+        return self._renderer.text(conversation_of(harmless, self.abilities, woven=woven))
 
     def _try_template(self, checkpoint: Checkpoint) -> None:
-        """Refuses a template that comes to no end, before any sample is asked for."""
+        """Refuses a chat template that does not terminate, before the first sample."""
         shown = (np.zeros((1, 1, 3), np.uint8),) * bool(self.abilities.frames)
         sound = np.zeros(1, np.float32) if self.abilities.hears else None
-        with suppress(ValueError):  # what it refuses, the first sample will tell
+        with suppress(ValueError):  # if it refuses this conversation, the first sample shows why
             try:
                 self._text(Material(turns=(), text="Which?", pictures=shown, fps=1.0, sound=sound), woven=False)
             except Stopped as error:
-                raise RunError(f"hf:{checkpoint.name} cannot be asked: {error}. Use another checkpoint.") from None
+                raise RunError(f"hf:{checkpoint.name} cannot be used: {error}. Use another checkpoint.") from None
 
     def _tokens(self, batch: Tensors) -> tuple[Any, float]:
-        """The new tokens, shape (rows, steps), and the seconds for which the device was busy with them."""
+        """The new tokens, shape (rows, steps), and the seconds that the device was busy."""
         torch = self._torch
         where, precision = self._model.device, self._model.dtype
         inputs = {name: placed(name, value, where, precision) for name, value in batch.inputs.items()}
         more = {WOVEN: True} if batch.woven else {}
         how = {"generation_config": self._generation_config(batch.generation), "stopping_criteria": [self._stops]}
         with self._turn, torch.inference_mode():
-            begun = time.monotonic()  # not sooner: another network may have had its turn
+            begun = time.monotonic()  # only now: before, another network may have had its turn
             for place in self._places:
                 torch.cuda.reset_peak_memory_stats(place)
             whole = self._model.generate(**inputs, **more, **how)
-            self._peak = max(map(taken, self._places)) if self._places else None
-            tokens = whole[:, inputs["input_ids"].shape[1] :].cpu()  # which waits for the device
+            self.peak = max(map(taken, self._places)) if self._places else None
+            tokens = whole[:, inputs["input_ids"].shape[1] :].cpu()  # this waits for the device
             return tokens, time.monotonic() - begun
 
-    def _stops(self, tokens: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  Transformers' own
-        """For each row, whether it is to end."""
+    def _stops(self, tokens: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  Transformers' signature
+        """Whether each row must end, shape (rows,)."""
         return self._torch.full((len(tokens),), self._stopped.is_set(), device=tokens.device, dtype=self._torch.bool)
 
-    def _said(self, row: Sequence[int]) -> tuple[int, bool]:
-        """Tokens until the answer's end, that included, and whether it has come to one."""
+    def _end_of(self, row: Sequence[int]) -> tuple[int, bool]:
+        """The number of tokens up to and including the first end token, and whether there is one."""
         ends = self._model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends])
         count = next((place + 1 for place, token in enumerate(row) if token in ends), None)
         return count or len(row), count is not None
 
     def _generation_config(self, generation: Generation) -> Any:
-        """The checkpoint's own, but greedy unless the user wants samples, and then of all tokens.
+        """The checkpoint's settings with those of `PLAIN` and of the user.
 
-        Fields that are None are filled in from the checkpoint again, so that each of them gets a value.
+        Transformers replaces fields that are None by the checkpoint's, so each field of `PLAIN` has a value.
         """
         config = copy(self._model.generation_config)
         for name, value in {**PLAIN, **dict(generation)}.items():
@@ -240,77 +232,69 @@ class TransformersNetwork:
 
 
 def placed(name: str, value: Any, device: Any, precision: Any) -> Any:
-    """An input of that name on the network's device, in its precision where it is a tensor of fractions.
+    """An input of the network on its device; tensors of floats are converted to its precision.
 
-    Times stay exact: by them the processor has woven sound into the video, and the network has to find it again.
+    Times are not converted: the network must find the sound where the processor put it between the frames.
     """
     import torch
 
     if not isinstance(value, torch.Tensor):
         return value
-    rounds = value.is_floating_point() and "second_per_grid" not in name
-    return value.to(device, precision if rounds else None)
+    is_converted = value.is_floating_point() and "second_per_grid" not in name
+    return value.to(device, precision if is_converted else None)
 
 
 def _renderer_of(processor: Any, checkpoint: Checkpoint) -> Renderer:
     try:
         return Renderer(processor)
     except ValueError as error:
-        raise RunError(f"hf:{checkpoint.name} cannot be asked: {error}.") from None
+        raise RunError(f"hf:{checkpoint.name} cannot be used: {error}.") from None
 
 
-def _processing(processor: Any, told: Mapping[str, Any]) -> dict[str, Any]:
-    """What the user says of pictures, in the words of today's processors: bounds on their pixels are a size."""
-    bounds = {"shortest_edge": told.get("min_pixels"), "longest_edge": told.get("max_pixels")}
-    looking = getattr(processor, "video_processor", None) or getattr(processor, "image_processor", None)
-    own = getattr(processor, "videos_kwargs", {}).get("size") or getattr(looking, "size", None) or {}
+def _processing(processor: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's options about pictures; `min_pixels` and `max_pixels` become the `size` that new processors expect."""
+    bounds = {"shortest_edge": given.get("min_pixels"), "longest_edge": given.get("max_pixels")}
+    part = getattr(processor, "video_processor", None) or getattr(processor, "image_processor", None)
+    own = getattr(processor, "videos_kwargs", {}).get("size") or getattr(part, "size", None) or {}
     if not any(bounds.values()) or "longest_edge" not in own:
-        return dict(told)
-    rest = {name: value for name, value in told.items() if name not in {"min_pixels", "max_pixels"}}
+        return dict(given)
+    rest = {name: value for name, value in given.items() if name not in {"min_pixels", "max_pixels"}}
     size = {name: bounds[name] or own[name] for name in bounds}
     return rest | {"size": {**size, "shortest_edge": min(size.values())}}
 
 
 def _abilities(processor: Any, model: Any, checkpoint: Checkpoint, settings: LocalSettings) -> Abilities:
-    """What processor and network do, read off their parts."""
-    hearing = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
+    """What the processor and the network do with a clip, by their parts."""
+    extractor = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
     usual = getattr(processor, "audio_kwargs", {})
     truncates, fixed = usual.get("truncation", True), usual.get("padding", "max_length") == "max_length"
-    weaves = WOVEN in inspect.signature(model.forward).parameters
     frames: Any = "images" if getattr(processor, "image_processor", None) else None
     if getattr(processor, "video_processor", None) is not None:
         frames = "video"
     return Abilities(
         frames=frames,
-        hears=hearing is not None,
-        weaves=settings.sound_in_video and weaves,
+        hears=extractor is not None,
+        weaves=settings.sound_in_video and WOVEN in inspect.signature(model.forward).parameters,
         exact=EXACT_FRAMES.get(checkpoint.architecture),
-        rate=getattr(hearing, "sampling_rate", 16_000),
-        longest=getattr(hearing, "n_samples", None) if truncates else None,
-        hop=0 if fixed else getattr(hearing, "hop_length", 0),
-        window=getattr(hearing, "n_fft", 0),
+        rate=getattr(extractor, "sampling_rate", 16_000),
+        longest=getattr(extractor, "n_samples", None) if truncates else None,
+        hop=0 if fixed else getattr(extractor, "hop_length", 0),
+        window=getattr(extractor, "n_fft", 0),
     )
 
 
 def _video_arguments(materials: Sequence[Material], processor: Any) -> dict[str, Any]:
-    """Frames as videos that need no sampling any more, with the times at which they are shown."""
+    """The processor's arguments for frames: as videos that are already sampled, with the times of their frames."""
     from transformers.processing_utils import OmniModalProcessorMixin
     from transformers.video_utils import VideoMetadata
 
-    seen = [material for material in materials if material.pictures]
-    told = [
-        VideoMetadata(
-            total_num_frames=len(material.pictures),
-            fps=material.fps,
-            frames_indices=list(range(len(material.pictures))),
-        )
-        for material in seen
+    shown = [material for material in materials if material.pictures]
+    metadata = [
+        VideoMetadata(total_num_frames=len(one.pictures), fps=one.fps, frames_indices=list(range(len(one.pictures))))
+        for one in shown
     ]
-    arguments = {
-        "videos": [np.stack(material.pictures) for material in seen],
-        "video_metadata": told,
-        "do_sample_frames": False,
-    }
+    videos = [np.stack(one.pictures) for one in shown]
+    arguments = {"videos": videos, "video_metadata": metadata, "do_sample_frames": False}
     if isinstance(processor, OmniModalProcessorMixin):
-        arguments["fps"] = seen[0].fps
+        arguments["fps"] = shown[0].fps
     return arguments

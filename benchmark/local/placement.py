@@ -1,4 +1,4 @@
-"""Which devices a process takes, and whether what is to be loaded fits on them."""
+"""Assigns devices to processes, and checks whether networks fit on them."""
 
 import hashlib
 import os
@@ -12,20 +12,20 @@ from benchmark.local.devices import Device
 from benchmark.storage.files import opener
 
 CUDA, ROCM = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
-"""Which devices a process sees; AMD's heeds NVIDIA's too, unless its own is set."""
+"""The variables that limit which devices a process sees; ROCm uses CUDA's unless its own is set."""
 
 RESERVE_BYTES = 10**9
-"""Of a device, beside weights: what CUDA keeps for itself, and the smallest batch."""
+"""Memory that a device needs besides weights: for CUDA itself and the smallest batch."""
 
 
 @contextmanager
 def claim(slots: int, preferred: int, folder: Path) -> Iterator[int]:
-    """A place among those of the processes that share a machine's devices, kept as long as the context lasts.
+    """A free place, from 0 to `slots` - 1, among the processes that share a machine's devices; held inside the context.
 
-    The operating system gives a dead process's place back, so that whoever comes after it finds it free.
+    The file locks in `folder` end with their process, so the place of a dead process is free again.
 
     Raises:
-        RunError: all are taken.
+        RunError: all places are taken.
     """
     import fcntl
 
@@ -38,12 +38,12 @@ def claim(slots: int, preferred: int, folder: Path) -> Iterator[int]:
                 continue
             yield place
             return
-    raise RunError(f"All {slots} places on this machine's GPUs are taken; is a process of the run still ending?")
+    raise RunError(f"All {slots} places on this machine's GPUs are taken; wait until earlier processes have ended.")
 
 
 @contextmanager
 def one_at_a_time(what: str) -> Iterator[None]:
-    """Has processes of this machine do something one after the other."""
+    """Holds the lock of that name, which the processes of this user on this machine share."""
     import fcntl
 
     name = hashlib.sha256(f"{os.getuid()} {what}".encode()).hexdigest()[:16]
@@ -53,7 +53,7 @@ def one_at_a_time(what: str) -> Iterator[None]:
 
 
 def visible_to(place: int, each: int, environment: Mapping[str, str]) -> tuple[str, str]:
-    """The variable, and what it is for the process at that place, `each` devices a process."""
+    """The name and the value of the variable that shows a process only its devices, `each` of them per place."""
     variable = ROCM if environment.get(ROCM) else CUDA
     usual = environment.get(variable)
     wanted = range(place * each, (place + 1) * each)
@@ -64,31 +64,31 @@ def visible_to(place: int, each: int, environment: Mapping[str, str]) -> tuple[s
 
 
 def check_devices(found: Sequence[Device], processes: int, each: int) -> None:
-    """Refuses a run for which there are too few devices.
+    """Refuses a run for which there are too few devices; `each` is the number that a process takes.
 
     Raises:
-        RunError: says how many there are, and how many processes they are enough for.
+        RunError: there are too few; the message says for how many processes they are enough.
     """
     needed = processes * each
     if not found:
         raise RunError(
-            "torch sees no GPU. Install the build of torch for your GPU's driver (`mme-emotion doctor` tells what it"
-            " sees), or compute on the CPU, slowly: --model-option=device_map=cpu."
+            "torch sees no GPU. Install the build of torch for your GPU's driver (`mme-emotion doctor` shows what it"
+            " sees), or use the CPU, which is slow: --model-option=device_map=cpu."
         )
     if len(found) < needed:
         enough = len(found) // each
-        way = f"-n {enough}" if enough > 1 else "leave -n away" if enough else f"--gpus-per-worker={len(found)}"
+        remedy = f"use -n {enough}" if enough > 1 else "omit -n" if enough else f"use --gpus-per-worker={len(found)}"
         raise RunError(
-            f"{needed} GPUs are needed ({processes} processes, --gpus-per-worker={each}), and there are {len(found)}"
-            f" ({found[0].name}): {way}."
+            f"{needed} GPUs are needed ({processes} processes, --gpus-per-worker={each}), but there are {len(found)}"
+            f" ({found[0].name}); {remedy}."
         )
 
 
 def check_room(weights: Mapping[str, int], found: Sequence[Device], processes: int, each: int) -> None:
-    """Refuses to load what does not fit; `weights` are bytes by name of all that one process loads.
+    """Refuses networks that do not fit on the GPUs; `weights` are the bytes that one process loads, by name.
 
     Raises:
-        RunError: says what is needed and what there is.
+        RunError: they do not fit; the message compares what is needed and what is free.
     """
     needed = sum(weights.values()) + RESERVE_BYTES * each
     for place in range(processes):
@@ -97,52 +97,48 @@ def check_room(weights: Mapping[str, int], found: Sequence[Device], processes: i
         if needed <= free:
             continue
         where = f"GPU {group[0].index} ({group[0].name})" if each == 1 else f"{each} × {group[0].name}"
-        roomy = next((one.index for one in found if needed <= one.free_bytes), None)
-        if processes * each == 1 and roomy is not None:
+        other = next((one.index for one in found if needed <= one.free_bytes), None)
+        if processes * each == 1 and other is not None:
             raise RunError(
                 f"{_listed(weights)} does not fit on {where}, with {gigabytes(free)} of {gigabytes(total)} free."
-                f" GPU {roomy} has room: --model-option=device_map=cuda:{roomy}, and likewise for the agents that are"
-                " hf: too."
+                f" GPU {other} has room: use --model-option=device_map=cuda:{other}, and the same for agents that are"
+                " hf: models."
             )
         raise RunError(_too_large(weights, where, free, total, each))
 
 
 def check_memory(weights: Mapping[str, int], free: int, processes: int) -> None:
-    """Refuses to load on the CPU what does not fit into its memory.
+    """Refuses networks on the CPU that do not fit into `free` bytes; each process loads those of `weights`.
 
     Raises:
-        RunError: says what is needed and what there is.
+        RunError: they do not fit; the message compares what is needed and what is free.
     """
     needed = sum(weights.values()) * processes
     if needed > free:
         raise RunError(
             f"{_listed(weights)} {'need' if len(weights) > 1 else 'needs'} {gigabytes(needed)} of memory in {processes}"
-            f" process{'es' * (processes > 1)}, and {gigabytes(free)} are free: take fewer processes, or a GPU."
+            f" process{'es' * (processes > 1)}, but {gigabytes(free)} are free; use fewer processes, or a GPU."
         )
 
 
 def free_memory() -> int:
-    """Bytes of the machine's memory that nobody uses, or the whole where the system does not tell."""
-    page = os.sysconf("SC_PAGE_SIZE")
+    """The machine's available memory in bytes; all its memory where the system does not say."""
     try:
-        told = Path("/proc/meminfo").read_text("ascii")
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
     except OSError:
-        return page * os.sysconf("SC_PHYS_PAGES")
-    fields = dict(line.split(":", 1) for line in told.splitlines())
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    fields = dict(line.split(":", 1) for line in lines)
     return int(fields["MemAvailable"].split()[0]) * 1024
 
 
 def _too_large(weights: Mapping[str, int], where: str, free: int, total: int, each: int) -> str:
     needed = sum(weights.values()) + RESERVE_BYTES * each
     together = " together" if len(weights) > 1 else ""
-    others = (
-        f" (others hold {gigabytes(total - free)} of its {gigabytes(total)})"
-        if total - free > 2 * RESERVE_BYTES
-        else ""
-    )
+    used = total - free
+    others = f" (others use {gigabytes(used)} of its {gigabytes(total)})" if used > 2 * RESERVE_BYTES else ""
     served = "serve one of them elsewhere (--judge-base-url), or " if together else ""
     return (
-        f"{_listed(weights)}{together} need {gigabytes(needed)}, and {where} has {gigabytes(free)} free{others}:"
+        f"{_listed(weights)}{together} need {gigabytes(needed)}, but {where} has {gigabytes(free)} free{others};"
         f" {served}spread it over more GPUs (--gpus-per-worker={2 * each}), or load it quantized (quantization_config)."
     )
 
@@ -152,5 +148,5 @@ def _listed(weights: Mapping[str, int]) -> str:
 
 
 def gigabytes(size: float) -> str:
-    """Bytes as people read them."""
+    """A number of bytes in words, such as `15.0 GB`."""
     return f"{size / 1e9:.1f} GB"

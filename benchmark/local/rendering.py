@@ -1,8 +1,7 @@
-"""Chat templates of checkpoints, which are programs of others, rendered in a process of their own that can be ended.
+"""Renders the chat templates of checkpoints, which are foreign programs, in another process that can be stopped.
 
-The sandbox in which Transformers renders them keeps them from files and attributes, and neither from time nor from
-memory. As a program this module is that process: it answers a line of JSON, of template, variables and messages, with
-a line.
+The sandbox of Transformers limits neither their time nor their memory. Run as a program, this module is that process:
+it answers each line of JSON, with a template, variables and messages, with one line of JSON.
 """
 
 import json
@@ -19,30 +18,32 @@ from pathlib import Path
 from typing import Any
 from weakref import finalize
 
+from benchmark.local.devices import search_path
+
 SECONDS, STARTING_SECONDS = 10.0, 60.0
-"""How long a conversation may take, which is a matter of milliseconds; and the process until it is there."""
+"""How long a conversation may take, which usually takes milliseconds; and how long the process may take to start."""
 
 MEMORY_BYTES, MOST_BYTES = 2**30, 2**24
-"""What the process may take beyond what it begins with, and how long a rendered conversation may be."""
+"""How much memory the process may take after its start, and how long a rendered conversation may be."""
 
 CAUGHT = "\N{OBJECT REPLACEMENT CHARACTER}"
 CATCHING = CAUGHT + "{{ messages | tojson }}"
-"""A template in the stead of the checkpoint's, by which a processor tells what it would give to that."""
+"""A template that replaces the checkpoint's, to find out which messages the processor passes to it."""
 
 KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
 KEPT_GROUPS = ("LC_", "PYTHON", "COVERAGE_")
-_ROOT = Path(__file__).parents[2]
+"""The environment variables that the process gets, by name and by prefix: Python needs them, and none is secret."""
 
 
 class Stopped(ValueError):
-    """A template did not come to its end by itself."""
+    """A template did not terminate by itself."""
 
 
 class Renderer:
-    """Renders the conversations of one processor, whose own template runs in another process."""
+    """Renders the conversations of one processor, whose template runs in another process."""
 
     def __init__(self, processor: Any, seconds: float = SECONDS) -> None:
-        """Takes the template out of the processor; a conversation may take so many `seconds`.
+        """Replaces the processor's template; rendering a conversation may take this many `seconds`.
 
         Raises:
             ValueError: there are several templates, and none is the default.
@@ -54,28 +55,28 @@ class Renderer:
             template = template["default"]
         processor.chat_template = CATCHING
         self._processor, self._seconds = processor, seconds
-        self._told = {"template": template, "variables": processor.tokenizer.special_tokens_map}
+        self._task = {"template": template, "variables": processor.tokenizer.special_tokens_map}
         _process().begin()
 
     def text(self, conversation: Sequence[Mapping[str, Any]]) -> str:
-        """The conversation in the network's own form, with the beginning of the answer.
+        """The conversation in the network's prompt format, with the beginning of the answer.
 
         Raises:
-            Stopped: the template comes to no end, or takes too much memory.
+            Stopped: the template does not terminate, or takes too much memory.
             ValueError: it refuses the conversation, or fails.
         """
         text = str(self._processor.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
-        if not text.startswith(CAUGHT):  # the processor has a template of its own for this
+        if not text.startswith(CAUGHT):  # the processor did not use its template
             return text
-        told = json.dumps({**self._told, "messages": text.removeprefix(CAUGHT)}, default=str)
-        answer = json.loads(_process().ask(told, self._seconds))
+        task = json.dumps({**self._task, "messages": text.removeprefix(CAUGHT)}, default=str)
+        answer = json.loads(_process().ask(task, self._seconds))
         if "text" not in answer:
             raise ValueError(f"its chat template fails: {answer['error']}")
         return str(answer["text"])
 
 
 class _Process:
-    """Where templates run: one process, which another follows when it is ended."""
+    """The process in which templates run; it is started again after it has ended."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -83,26 +84,26 @@ class _Process:
         self._is_new = True
 
     def begin(self) -> None:
-        """Has it start, which takes a second, where it does not run."""
+        """Starts it unless it runs, without waiting the second that this takes."""
         with self._guard:
             self._begun()
 
     def ask(self, line: str, seconds: float) -> bytes:
-        """What it answers to a line.
+        """The answer to a line.
 
         Raises:
-            Stopped: nothing in so many seconds, or it ended.
+            Stopped: there was no answer in that many seconds, or the process ended.
         """
         with self._guard:
             process = self._begun()
             try:
                 if self._is_new:
-                    _heard(process, STARTING_SECONDS)
+                    _read_line(process, STARTING_SECONDS)
                     self._is_new = False
                 assert process.stdin is not None
                 process.stdin.write(line.encode() + b"\n")
                 process.stdin.flush()
-                return _heard(process, seconds)
+                return _read_line(process, seconds)
             except (OSError, Stopped) as error:
                 process.kill()
                 process.communicate()
@@ -118,70 +119,65 @@ class _Process:
 
 @cache
 def _process() -> _Process:
-    """The one of this process."""
+    """The only one."""
     return _Process()
 
 
 def _started() -> subprocess.Popen[bytes]:
-    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_GROUPS)}
     return subprocess.Popen(  # noqa: S603  Python itself
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**_surroundings(), "PYTHONPATH": os.pathsep.join(paths)},
+        env={**kept, "PYTHONPATH": search_path()},
     )
 
 
-def _surroundings() -> dict[str, str]:
-    """What Python needs of the environment, and nothing that a template could give away."""
-    return {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_GROUPS)}
-
-
-def _heard(process: subprocess.Popen[bytes], seconds: float) -> bytes:
+def _read_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     """The next line of the process."""
     assert process.stdout is not None
     due, parts, length = time.monotonic() + seconds, list[bytes](), 0
     while not (parts and parts[-1].endswith(b"\n")):
         if not select.select([process.stdout], [], [], max(0.0, due - time.monotonic()))[0]:
-            raise Stopped(f"came to no end within {seconds:g} s and was stopped")
+            raise Stopped(f"did not finish within {seconds:g} s and was stopped")
         parts.append(os.read(process.stdout.fileno(), 2**16))
         length += len(parts[-1])
         if not parts[-1]:
             raise Stopped("took too much memory and was stopped")
         if length > MOST_BYTES:
-            raise Stopped(f"made more than {MOST_BYTES // 2**20} MB of one question and was stopped")
+            raise Stopped(f"produced more than {MOST_BYTES // 2**20} MB for one question and was stopped")
     return b"".join(parts)
 
 
 def main() -> None:
-    """Answers lines until there are no more."""
+    """Answers each line of the input."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
     _limit_memory()
-    _say({})  # what takes long is over
+    _write({})  # the process is ready
     for line in sys.stdin:
-        told = json.loads(line)
-        messages, template = json.loads(told["messages"]), told["template"]
+        task = json.loads(line)
+        messages, template = json.loads(task["messages"]), task["template"]
         try:
             (text,), _ = render_jinja_template(
-                [messages], chat_template=template, add_generation_prompt=True, **told["variables"]
+                [messages], chat_template=template, add_generation_prompt=True, **task["variables"]
             )
             answer = {"text": text}
         except MemoryError:
-            return  # what is left of it cannot be relied on
+            return  # the process is no longer reliable
         except Exception as error:  # noqa: BLE001  a template may raise anything
             answer = {"error": f"{type(error).__name__}: {error}"[:1000]}
-        _say(answer)
+        _write(answer)
 
 
-def _say(answer: Mapping[str, str]) -> None:
+def _write(answer: Mapping[str, str]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 
 
 def _limit_memory() -> None:
-    with suppress(ImportError, OSError, ValueError):  # not every system has such limits
+    with suppress(ImportError, OSError, ValueError):  # some systems have no such limits
         import resource
 
         pages = int(Path("/proc/self/statm").read_text().split()[0])

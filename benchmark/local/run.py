@@ -1,4 +1,4 @@
-"""What the local models of a run share: loaded networks, devices, and the checks before anything is loaded."""
+"""The networks and devices that the local models of a run share, and the checks before anything is loaded."""
 
 import json
 import os
@@ -21,70 +21,63 @@ from benchmark.local.loaded import Load, Wanted, load_all
 from benchmark.local.loading import check_architecture
 from benchmark.local.memory import free_devices
 from benchmark.local.network import TransformersNetwork
-from benchmark.local.placement import (
-    check_devices,
-    check_memory,
-    check_room,
-    claim,
-    free_memory,
-    visible_to,
-)
+from benchmark.local.placement import check_devices, check_memory, check_room, claim, free_memory, visible_to
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
 from benchmark.storage.digests import digest_of
 from benchmark.storage.files import make_folder
 
 LOST_DEVICE = 70
-"""How a worker ends whose device is lost; xdist starts another in its place."""
+"""The exit code of a worker whose device is lost; xdist starts another in its place."""
 
 QUANTIZED = MappingProxyType({"load_in_8bit": 2, "load_in_4bit": 4})
-"""By how much smaller weights become (bitsandbytes, counted from 16 bits a number)."""
+"""How many times smaller weights become (bitsandbytes, from 16 bits a number)."""
 
 
 class Answering(Protocol):
-    """Whoever has a network answer: one on this machine, or many elsewhere."""
+    """One network on this machine, or many on a cluster, that answer prompts."""
 
     def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
-        """A promise of what it says."""
+        """A future of the reply."""
 
     def close(self) -> None:
-        """Lets go."""
+        """Stops answering, and frees what this takes."""
 
 
 class Cluster(Protocol):
-    """Machines elsewhere, on which checkpoints can be loaded.
+    """Other machines, on which checkpoints can be loaded.
 
     Attributes:
-        room: the most networks of each checkpoint that have been expected, or have been loaded, at a time.
+        room: the largest number of networks of each checkpoint that were expected or loaded at a time.
     """
 
     room: int
 
     def check(self, *, needs_gpu: bool) -> str:
-        """What the user should know of the places that there are.
+        """A sentence for the user on the places where checkpoints can be loaded.
 
         Raises:
-            RunError: there is none.
+            RunError: there is no such place.
         """
 
     def start(self, wanted: Mapping[str, Wanted]) -> Mapping[str, Answering]:
-        """Loads checkpoints there, all of them at each place."""
+        """Loads all checkpoints at each place; returns what answers for them, by the keys of `wanted`."""
 
     def close(self) -> None:
-        """Leaves it."""
+        """Disconnects from the cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a process of the run stands.
+    """The position of a process in its run.
 
     Attributes:
-        folder: which all its processes see, for as long as it lasts.
-        worker: which of them this is.
-        workers: how many of them load models.
-        gpus: devices that each takes.
-        digest: SHA-256 of a file, in hexadecimal.
-        replaceable: whether another process is started where this one dies.
+        folder: a folder that all processes of the run share while it lasts.
+        worker: the number of this process.
+        workers: how many processes load models.
+        gpus: how many devices each of them takes.
+        digest: returns the SHA-256 of a file, in hexadecimal.
+        replaceable: whether another process is started if this one dies.
     """
 
     folder: Path
@@ -97,11 +90,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What networks are loaded on.
+    """The machine that networks are loaded on.
 
     Attributes:
-        accelerators: the devices that there are.
-        memory: bytes of main memory that nobody uses.
+        accelerators: returns its devices.
+        memory: returns the bytes of main memory that are available.
         load: loads a network.
     """
 
@@ -114,14 +107,15 @@ THIS_MACHINE = Machine()
 
 
 class LocalRun:
-    """The checkpoints of a run; each is loaded once, whatever parts it plays.
+    """The checkpoints of a run; each is loaded once, even if it has several roles.
 
     Attributes:
-        notes: what the user should know of the devices, once they have been looked at.
+        site: the position of this process in the run.
+        notes: sentences for the user about the devices, after `check`.
     """
 
     def __init__(self, site: Site, cluster: Cluster | None = None, machine: Machine = THIS_MACHINE) -> None:
-        """Loads nothing yet; without a cluster, all is loaded on this machine."""
+        """Loads nothing yet. Without a cluster, all is loaded on this machine."""
         self.site = site
         self._cluster, self._machine = cluster, machine
         self._known: dict[str, Wanted] = {}
@@ -134,7 +128,7 @@ class LocalRun:
         self.notes: tuple[str, ...] = ()
 
     def add(self, checkpoint: Checkpoint, settings: LocalSettings) -> str:
-        """Takes a checkpoint up; what is loaded alike has one key."""
+        """Adds a checkpoint, and returns its key; checkpoints that are loaded in the same way share one."""
         loading = [dict(settings.loading), dict(settings.processing), settings.sound_in_video]
         key = json.dumps([checkpoint.name, *loading], sort_keys=True, default=str)
         steps = int(settings.generation["max_new_tokens"])
@@ -149,21 +143,21 @@ class LocalRun:
 
     @property
     def places(self) -> int:
-        """Where each is loaded, as far as this process asks there; a cluster may have more by and by."""
+        """The number of places where each checkpoint is loaded; it may grow on a cluster."""
         return 1 if self._cluster is None else self._cluster.room
 
     def answering(self, key: str) -> Answering:
-        """Whoever answers for the checkpoint of that key; on this machine it is loaded when the first request comes."""
+        """What answers for the checkpoint of that key; on this machine, the first request loads it."""
         with self._guard:
             if not self._answering:
                 self._answering = self._begin()
             return self._answering[key]
 
     def check(self) -> None:
-        """Fetches and reads what is to be loaded, and looks whether it fits on the devices; once.
+        """Fetches the checkpoints, and checks whether they fit on the devices; later calls do nothing.
 
         Raises:
-            RunError: something cannot be had, or does not fit.
+            RunError: a checkpoint cannot be fetched or used, or does not fit.
         """
         with self._guard:
             if self._checked:
@@ -177,21 +171,21 @@ class LocalRun:
             self._checked = True
 
     def apart(self) -> "LocalRun":
-        """Another run on the same site, for what this process does before others need the devices."""
+        """Another run on the same site, for work of this process before others need the devices."""
         folder = self.site.folder / "apart"
         make_folder(folder)
         return LocalRun(replace(self.site, folder=folder, worker=0, workers=1), self._cluster, self._machine)
 
     def release(self) -> None:
-        """Lets go of all networks and of the devices, which other processes may want; what is asked next loads anew."""
-        self._close_all()  # in a frame of its own, whose end lets go of them
+        """Frees all networks and devices for other processes; the next request loads the networks again."""
+        self._close_all()  # a separate function, at whose end the networks are no longer referenced
         if self._networks:
             self._networks = {}
             free_devices()
         self._claim.close()
 
     def close(self) -> None:
-        """Lets go of everything."""
+        """Frees all networks and devices, and disconnects from the cluster."""
         self.release()
         if self._cluster is not None:
             self._cluster.close()
@@ -208,7 +202,7 @@ class LocalRun:
                 one.checkpoint.weights()
         named = self._named()
         if named - {None, "cpu"}:
-            raise RunError("On Ray, device_map is cpu or left away: each actor has devices of its own.")
+            raise RunError("With Ray, device_map must be cpu, or omitted: Ray assigns devices to each actor.")
         self.notes = (cluster.check(needs_gpu=None in named),)
 
     def _check_here(self) -> None:
@@ -216,17 +210,16 @@ class LocalRun:
         weights: defaultdict[str | None, dict[str, int]] = defaultdict(dict)
         for one in self._known.values():
             fetch(one.checkpoint, one.settings)
-            there, name = weights[one.settings.device], f"hf:{one.checkpoint.name}"
-            while name in there:
+            sizes, name = weights[one.settings.device], f"hf:{one.checkpoint.name}"
+            while name in sizes:
                 name += " with other options"
-            there[name] = _loaded_bytes(one)
+            sizes[name] = _loaded_bytes(one)
         if on_cpu := weights.pop("cpu", None):
             check_memory(on_cpu, self._machine.memory(), workers)
         if on_any := weights.pop(None, None):
-            if weights:  # of whose devices we would hide some
-                raise RunError(
-                    f"device_map={min(map(str, weights))} is for one of the models: name a device for each, or none."
-                )
+            if weights:  # some of their devices would be hidden
+                name = min(map(str, weights))
+                raise RunError(f"device_map={name} is set for some models only; set it for all hf: models, or none.")
             found = self._machine.accelerators()
             check_devices(found, workers, each)
             check_room(on_any, found, workers, each)
@@ -237,35 +230,35 @@ class LocalRun:
             warm(file for one in self._known.values() for file in one.checkpoint.weights())
 
     def _named(self) -> set[str | None]:
-        """The devices that the user names; None where that is left to us."""
+        """The devices that the user names; None is among them if a model has no named device."""
         return {one.settings.device for one in self._known.values()}
 
     def _check_named(self, weights: Mapping[str, Mapping[str, int]]) -> None:
-        """Refuses devices that are not there, or too small for what is meant for them."""
+        """Refuses named devices that do not exist, or on which the networks do not fit."""
         if self.site.workers > 1:
-            raise RunError(f"device_map={min(weights)} is one device for all processes: leave it, or -n, away.")
+            raise RunError(f"device_map={min(weights)} is one device for all processes; omit device_map or -n.")
         found = {f"{device.kind}:{device.index}": device for device in self._machine.accelerators()}
         check_devices(tuple(found.values()), 1, 1)
         for name, held in weights.items():
             place = name if ":" in name else f"{name}:0"
             if place not in found:
-                raise RunError(f"device_map={name} is not there; there are {', '.join(found)}, and cpu.")
+                raise RunError(f"device_map={name} does not exist; use one of {', '.join(found)}, cpu.")
             check_room(held, (found[place],), 1, 1)
         self.notes = (f"hf: computes on {', '.join(weights)}",)
 
     def _begin(self) -> Mapping[str, Answering]:
         if self._cluster is not None:
             return self._cluster.start(self._known)
-        give_up = self._leave if self.site.replaceable else _no_more
+        give_up = self._leave if self.site.replaceable else lambda _: None  # else the error ends the run
         return {key: one.line(partial(self._load, key), give_up) for key, one in self._known.items()}
 
     def _leave(self, why: str) -> None:
-        """Ends this process, in whose place another is started; its last words are for whoever sees it gone."""
+        """Ends this process, in whose place another is started; `last_words` returns why."""
         _words_of(self.site.folder, self.site.worker).write_text(why, "utf-8")
         os._exit(LOST_DEVICE)
 
     def _load(self, key: str) -> Network:
-        """The network, on this process's own share of the devices; loaded together with all others of the run."""
+        """The network, on this process's share of the devices; the first call loads all networks of the run."""
         with self._loading:
             if self._failure is not None:
                 raise self._failure
@@ -280,17 +273,20 @@ class LocalRun:
             return self._networks[key]
 
     def _place(self) -> None:
-        """Hides the devices of other processes, which has to happen before torch looks for the first time."""
+        """Hides the devices of other processes; torch must not have looked for devices before."""
         site = self.site
         place = self._claim.enter_context(claim(site.workers, site.worker % site.workers, site.folder))
         variable, value = visible_to(place, site.gpus, os.environ)
-        # processes that are started later choose from all again
-        self._claim.callback(_restore, variable, os.environ.get(variable))
+        # restored at the end, so that processes that are started later choose from all devices again
+        if variable in os.environ:
+            self._claim.callback(os.environ.update, {variable: os.environ[variable]})
+        else:
+            self._claim.callback(os.environ.pop, variable, None)
         os.environ[variable] = value
 
 
 def last_words(folder: Path, worker: int) -> str:
-    """Why a process of the run has left, as it has written into the folder that all see; empty where it has not."""
+    """Why a worker ended itself because its device was lost; "" if it did not. `folder` is that of its `Site`."""
     path = _words_of(folder, worker)
     return path.read_text("utf-8") if path.exists() else ""
 
@@ -299,29 +295,17 @@ def _words_of(folder: Path, worker: int) -> Path:
     return folder / f"lost-{worker}"
 
 
-def _restore(variable: str, before: str | None) -> None:
-    if before is None:
-        os.environ.pop(variable, None)
-    else:
-        os.environ[variable] = before
-
-
-def _no_more(why: str) -> None:
-    """Where nobody starts another process in place of this one, the run has to end."""
-
-
 def _note(found: Sequence[Device], taken: int, each: int) -> str:
-    """Which devices are used, and how the others could be."""
+    """A sentence on which devices are used, and how to use the others."""
     idle = len(found) - taken
     hint = f"; {idle} more are idle, -n {len(found) // each} uses them" if idle >= each else ""
     return f"hf: computes on {taken} × {found[0].name}{hint}"
 
 
 def _loaded_bytes(one: Wanted) -> int:
-    """What a checkpoint's weights take on a device."""
-    told = one.settings.loading.get("quantization_config")
-    if not isinstance(told, dict):
-        return one.checkpoint.weigh(one.settings)
-    saves = [QUANTIZED[name] for name in told if name in QUANTIZED and told[name]]
-    # of other methods nobody knows it beforehand: what they cannot have saved is said when it is loaded
-    return one.checkpoint.weigh(one.settings) // max(saves, default=max(QUANTIZED.values()))
+    """The bytes that a checkpoint's weights take on a device; of other quantizations than `QUANTIZED`, at least."""
+    size, option = one.checkpoint.weigh(one.settings), one.settings.loading.get("quantization_config")
+    if not isinstance(option, dict):
+        return size
+    factors = [factor for name, factor in QUANTIZED.items() if option.get(name)]
+    return size // max(factors, default=max(QUANTIZED.values()))

@@ -1,35 +1,37 @@
-"""How many requests go into a batch: measured on the run's own requests, so that nothing is computed twice."""
+"""The size of batches, measured on the requests of the run, so that nothing is computed twice."""
 
 from dataclasses import dataclass
 
 from benchmark.local.settings import MAX_NEW_TOKENS
 
 MOST = 256
+"""The most requests in a batch."""
+
 WORTH_IT = 1.1
-"""A batch of twice the size must generate so much faster to be taken."""
+"""A batch of twice the size is kept if it generates at least this many times as many tokens per second."""
 
 DOUBTS = 2
-"""How many batches must say that it did not pay: one may have been slow for other reasons."""
+"""How many batches must be too slow before the size is halved: one may be slow for another reason."""
 
 MARGIN = 1.15
-"""By how much a batch's memory may turn out larger than what earlier ones took for their size."""
+"""A batch may take this many times the memory that earlier batches took for their size."""
 
 LESS = 0.6
-"""Of what was too much, what is tried next."""
+"""After a batch that did not fit, this share of its load is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a batch was, and what it took.
+    """A generated batch.
 
     Attributes:
-        count: requests in it.
-        weight: of the longest of them; see `weight_of`.
-        length: tokens of each row, with padding.
-        steps: tokens generated in each row, with padding.
-        tokens: tokens of all answers, without padding.
-        seconds: for which the device was busy with it.
-        peak: bytes that it took at most; None where nobody can say.
+        count: the number of requests.
+        weight: the weight of the longest request; see `weight_of`.
+        length: tokens in each prompt, padding included.
+        steps: tokens generated in each row, padding included.
+        tokens: tokens of all replies, without padding.
+        seconds: the time that the device spent on it.
+        peak: its peak memory in bytes; None if unknown.
     """
 
     count: int
@@ -43,14 +45,14 @@ class Batch:
 
 @dataclass(slots=True, kw_only=True)
 class Sizer:
-    """Doubles the batch as long as that pays and memory allows; for requests of one kind, whose paces compare.
+    """Doubles the size of batches while that is faster and memory allows; for requests of comparable speed.
 
     Attributes:
-        fixed: the size that the user has set; None to measure.
-        steps: tokens that an answer may take at most.
-        size: requests in a batch now.
-        room: bytes that a batch may take; None where nobody can say.
-        seconds: what the last batch took.
+        fixed: the size that the user has set; None to measure it.
+        steps: the most tokens that a reply may have.
+        size: the current number of requests in a batch.
+        room: bytes of memory that a batch may take; None if unknown.
+        seconds: how long the last batch took.
     """
 
     fixed: int | None = None
@@ -66,12 +68,12 @@ class Sizer:
     _most_load: float = float("inf")
 
     def __post_init__(self) -> None:
-        """Takes the user's size, where there is one."""
+        """Starts with the user's size, if there is one."""
         if self.fixed is not None:
             self.size, self._settled = self.fixed, True
 
     def fits(self, count: int, weight: float) -> bool:
-        """Whether so many requests, the longest of that weight, have room by what earlier ones have taken."""
+        """Whether `count` requests, the longest of that weight, should fit into memory, judged by earlier batches."""
         if count * weight > self._most_load:
             return False
         if self.room is None or not self._bytes_a_token:
@@ -80,7 +82,7 @@ class Sizer:
         return tokens * self._bytes_a_token * MARGIN <= self.room
 
     def measured(self, batch: Batch) -> None:
-        """Takes down what a batch took."""
+        """Learns from a generated batch."""
         self.seconds = batch.seconds
         self._tokens_a_weight = max(batch.length / batch.weight, 0.9 * self._tokens_a_weight)
         if batch.peak:
@@ -90,16 +92,16 @@ class Sizer:
             self._grow(batch.tokens / max(batch.seconds, 1e-9))
 
     def too_many(self, count: int, weight: float) -> None:
-        """The device had not enough memory for so many, the longest of that weight.
+        """Learns that `count` requests, the longest of that weight, did not fit into memory.
 
-        A small batch of long ones says nothing of how many short ones have room.
+        A small batch of long requests does not show how many short ones fit, so only a larger one lowers the size.
         """
         self._most_load = min(self._most_load, LESS * count * weight)
         if count > self.size // 2:
             self.size, self._settled = max(1, count // 2), True
 
     def _grow(self, pace: float) -> None:
-        """Doubles the size where the last doubling paid; takes it back, for good, where it twice did not."""
+        """Doubles the size if the last doubling was faster; halves it for good after `DOUBTS` slow batches."""
         if pace < WORTH_IT * self._pace:
             self._doubts += 1
             if self._doubts == DOUBTS:

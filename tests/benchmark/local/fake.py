@@ -58,9 +58,11 @@ class FakeNetwork:
     def stop(self) -> None:
         self.may_go.set()
 
+    @property
     def room(self) -> int | None:
         return self.space
 
+    @property
     def peak(self) -> int | None:
         texts = self.together[-1]
         return len(texts) * (max(map(len, texts)) + 1) * self.bytes_a_token if self.bytes_a_token else None

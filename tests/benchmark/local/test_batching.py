@@ -140,7 +140,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(batchers: list[Batcher
 def test_one_request_too_large_is_the_only_one_to_fail(batchers: list[Batcher]) -> None:
     network = FakeNetwork(most=0)
     reply = start(batchers, network).submit(Prompt(text="huge"))
-    with pytest.raises(ModelError, match=r"alone needs more memory than there is \(no room\); see --frames"):
+    with pytest.raises(ModelError, match=r"needs more memory than the device has \(no room\); reduce --frames"):
         reply.result(20)
 
 
@@ -154,7 +154,7 @@ def test_one_that_spoils_a_batch_fails_alone(batchers: list[Batcher]) -> None:
     network.may_go.set()
     assert first.result(20).text == "tsrif"
     assert [replies[place].result(20).text for place in (0, 2, 3)] == ["1 doog", "2 doog", "3 doog"]
-    with pytest.raises(ModelError, match=r"takes no such request: ValueError: cannot be read \("):
+    with pytest.raises(ModelError, match=r"cannot process this request: ValueError: cannot be read \("):
         replies[1].result(20)
 
 
@@ -200,6 +200,7 @@ def test_sorts_of_requests_find_their_sizes_each(batchers: list[Batcher]) -> Non
 
 def test_a_device_that_does_not_say_what_room_it_has_is_told(batchers: list[Batcher]) -> None:
     class Dumb(FakeNetwork):
+        @property
         def room(self) -> int | None:
             raise RuntimeError("driver gone")
 

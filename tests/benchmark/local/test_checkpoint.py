@@ -79,26 +79,26 @@ def test_weights_in_parts_are_all_there_or_it_is_told(checkpoint: Find, tmp_path
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     found = find_checkpoint(str(folder), PLAIN)
-    with pytest.raises(RunError, match=r"is not whole: .* lacks model-2\.safetensors; fetch it again"):
+    with pytest.raises(RunError, match=r"is incomplete: .* lacks model-2\.safetensors; fetch it again"):
         found.weights()
     (folder / "model-2.safetensors").write_bytes(b"")
     assert [path.name for path in found.weights()] == ["model-1.safetensors", "model-2.safetensors"]
 
 
 def test_what_is_no_checkpoint_is_told(checkpoint: Find, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="names nothing: there is no such folder, and ids of the hub are OWNER/NAME"):
+    with pytest.raises(RunError, match="does not exist: there is no such folder, and ids of the hub are OWNER/NAME"):
         find_checkpoint("/no/such/folder", PLAIN)
-    with pytest.raises(RunError, match=r"is no checkpoint: .* has no config\.json"):
+    with pytest.raises(RunError, match=r"is not a checkpoint: .* has no config\.json"):
         find_checkpoint(str(tmp_path), PLAIN)
     folder = copied(checkpoint("qwen2-audio"), tmp_path)
     (folder / "model.safetensors").write_bytes(b"no tensors")
-    with pytest.raises(RunError, match=r"model\.safetensors holds no tensors .*; fetch the checkpoint again"):
+    with pytest.raises(RunError, match=r"model\.safetensors contains no tensors .*; fetch the checkpoint again"):
         find_checkpoint(str(folder), PLAIN).weigh(PLAIN)
     (folder / "model.safetensors").unlink()
-    with pytest.raises(RunError, match=r"has no weights: .* holds neither \*\.safetensors nor \*\.bin"):
+    with pytest.raises(RunError, match=r"has no weights: .* contains no \*\.safetensors and no \*\.bin"):
         find_checkpoint(str(folder), PLAIN).weights()
     (folder / "config.json").write_text("[")
-    with pytest.raises(RunError, match=r"config\.json cannot be used .*; fetch the checkpoint again"):
+    with pytest.raises(RunError, match=r"config\.json cannot be read .*; fetch the checkpoint again"):
         find_checkpoint(str(folder), PLAIN)
 
 
@@ -154,31 +154,31 @@ def refusing(tmp_path: Path) -> Iterator[Callable[[int, str], Hub]]:
 @pytest.mark.parametrize(
     ("status", "code", "said"),
     [
-        (403, "GatedRepo", "its owner wants to be asked: accept the terms on its page, then set HF_TOKEN"),
-        (401, "RepoNotFound", r"the hub knows no such checkpoint, or shows it only to those with a token \(HF_TOKEN\)"),
+        (403, "GatedRepo", "access must be requested: accept the terms on its page, then set HF_TOKEN"),
+        (401, "RepoNotFound", "the hub has no such checkpoint, or it is private; check the id, or set HF_TOKEN"),
         (404, "RevisionNotFound", "it has no such revision"),
         (404, "EntryNotFound", r"it has no config\.json"),
     ],
 )
 def test_why_the_hub_gives_nothing(refusing: Callable[[int, str], Hub], status: int, code: str, said: str) -> None:
-    with pytest.raises(RunError, match=f"hf:owner/name cannot be had: {said}") as raised:
+    with pytest.raises(RunError, match=f"hf:owner/name cannot be fetched: {said}") as raised:
         find_checkpoint("owner/name", PLAIN, hub=refusing(status, code))
     assert "hf_secret" not in str(raised.value)
 
 
 def test_what_is_neither_here_nor_to_be_had_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot be had: the hub cannot be reached and the cache has no copy"):
+    with pytest.raises(RunError, match="cannot be fetched: the hub cannot be reached and the cache has no copy"):
         find_checkpoint("owner/name", PLAIN, offline=True, hub=Hub(cache=tmp_path))
 
 
 @pytest.mark.parametrize("name", ["foo bar/baz", "a/", "a/b:c", "a/b--c", "a/b.git", "~nobody-has-this-name/model"])
 def test_what_cannot_be_an_id_of_the_hub_is_told(name: str) -> None:
-    with pytest.raises(RunError, match="names nothing: there is no such folder, and ids of the hub are OWNER/NAME"):
+    with pytest.raises(RunError, match="does not exist: there is no such folder, and ids of the hub are OWNER/NAME"):
         find_checkpoint(name, PLAIN)
 
 
 def test_a_folder_that_cannot_be_looked_at_is_told() -> None:
-    with pytest.raises(RunError, match="cannot be looked at: File name too long"):
+    with pytest.raises(RunError, match="cannot be opened: File name too long"):
         find_checkpoint("/" + "x" * 5000, PLAIN)
 
 
@@ -188,26 +188,26 @@ SECRET = "Bearer hf_secret0123456789"
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (httpx2.ReadError(SECRET), r"the hub broke off \(ReadError\); try again"),
-        (httpx2.ProxyError(SECRET), r"the hub broke off \(ProxyError\); try again"),
-        (httpx2.InvalidURL(SECRET), r"the hub broke off \(InvalidURL\); try again"),
-        (ValueError(SECRET), r"the hub broke off \(ValueError\); try again"),
-        (ConnectionResetError(errno.ECONNRESET, SECRET), r"the hub broke off \(ConnectionResetError\); try again"),
-        (OSError(errno.ENOSPC, SECRET), "No space left on device at /the/cache; make it writable and make room, or"),
+        (httpx2.ReadError(SECRET), r"the download failed \(ReadError\); try again"),
+        (httpx2.ProxyError(SECRET), r"the download failed \(ProxyError\); try again"),
+        (httpx2.InvalidURL(SECRET), r"the download failed \(InvalidURL\); try again"),
+        (ValueError(SECRET), r"the download failed \(ValueError\); try again"),
+        (ConnectionResetError(errno.ECONNRESET, SECRET), r"the download failed \(ConnectionResetError\); try again"),
+        (OSError(errno.ENOSPC, SECRET), "No space left on device at /the/cache; make it writable and free space, or"),
         (PermissionError(errno.EACCES, SECRET), "Permission denied at /the/cache; make it writable"),
         (RuntimeError(f"{SECRET}: No space (os error 28)"), "No space left on device at /the/cache; make it writable"),
     ],
 )
 def test_why_a_download_ends(error: Exception, said: str) -> None:
     told = str(refusal("owner/name", error, "/the/cache"))
-    assert re.match(f"hf:owner/name cannot be had: {said}", told)
+    assert re.match(f"hf:owner/name cannot be fetched: {said}", told)
     assert "hf_secret" not in told
 
 
 def test_a_cache_that_takes_nothing_is_told(refusing: Callable[[int, str], Hub], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     hub = Hub(refusing(200, "None").endpoint, tmp_path / "file" / "cache")
-    with pytest.raises(RunError, match=r"Not a directory at .*cache; make it writable and make room, or name another"):
+    with pytest.raises(RunError, match=r"Not a directory at .*cache; make it writable and free space, or set"):
         find_checkpoint("owner/name", PLAIN, hub=hub)
 
 
@@ -217,7 +217,7 @@ def test_a_hub_that_breaks_off_is_told(tmp_path: Path) -> None:
         hub = Hub(f"http://127.0.0.1:{server.getsockname()[1]}", tmp_path)
         found = Checkpoint(name="owner/name", folder=Path("/nowhere"), config={}, commit="c0ffee")
         for take in (lambda: find_checkpoint("owner/name", PLAIN, hub=hub), lambda: fetch(found, PLAIN, hub)):
-            with pytest.raises(RunError, match=r"hf:owner/name cannot be had: the hub broke off \(\w+Error\); try"):
+            with pytest.raises(RunError, match=r"owner/name cannot be fetched: the download failed \(\w+Error\); try"):
                 take()
         server.shutdown(socket.SHUT_RDWR)  # else the thread would wait for one more
 

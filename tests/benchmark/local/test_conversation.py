@@ -100,7 +100,7 @@ def test_no_control_token_survives_in_a_text(text: str) -> None:
 def test_sound_is_never_cut_off_in_silence() -> None:
     abilities = Abilities(frames=None, hears=True, longest=30 * 16_000)
     assert material_of(Prompt(text="?", sound=sound(30)), abilities).sound is not None
-    with pytest.raises(ValueError, match="hears 30 s, and the clip has 31 s of sound"):
+    with pytest.raises(ValueError, match="takes 30 s of sound, and the clip has 31 s"):
         material_of(Prompt(text="?", sound=sound(31)), abilities)
 
 

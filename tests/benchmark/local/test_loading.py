@@ -60,18 +60,18 @@ def test_the_package_that_quantizes_is_missed_before_the_run(
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ("4bit", "must be an object that names one way: "),
-        ({}, "must be an object that names one way: "),
-        ({"load_in_4bit": False}, "must be an object that names one way: "),
-        ({"quant_method": "torchao", "load_in_4bit": True}, "must be an object that names one way: "),
-        ({"quant_method": "bitsandbytes"}, "must be an object that names one way: "),
-        ({"quant_method": "no_such"}, r"names no quant_method of Transformers, which knows .*bitsandbytes, .*torchao"),
-        ({"quant_method": ["fp8"]}, "names no quant_method of Transformers"),
+        ("4bit", "must be an object with one method: "),
+        ({}, "must be an object with one method: "),
+        ({"load_in_4bit": False}, "must be an object with one method: "),
+        ({"quant_method": "torchao", "load_in_4bit": True}, "must be an object with one method: "),
+        ({"quant_method": "bitsandbytes"}, "must be an object with one method: "),
+        ({"quant_method": "no_such"}, r"has an unknown quant_method; Transformers knows .*bitsandbytes, .*torchao"),
+        ({"quant_method": ["fp8"]}, "has an unknown quant_method"),
         ({"load_in_4bit": True, "load_in_8bit": True}, "cannot be used: ValueError: load_in_4bit and load_in_8bit"),
-        ({"load_in_4bit": True, "bnb_4bit_quant_typ": "nf4"}, "bitsandbytes knows no bnb_4bit_quant_typ; it knows .*"),
+        ({"load_in_4bit": True, "bnb_4bit_quant_typ": "nf4"}, "bitsandbytes has no field bnb_4bit_quant_typ; it has "),
         ({"load_in_4bit": True, "llm_int8_threshold": 6}, "cannot be used: TypeError: llm_int8_threshold"),
         ({"load_in_4bit": True, "bnb_4bit_compute_dtype": "float99"}, "cannot be used: AttributeError: .*float99"),
-        ({"quant_method": "fp8", "activation": "dynamic"}, "fp8 knows no activation; it knows activation_scheme, "),
+        ({"quant_method": "fp8", "activation": "dynamic"}, "fp8 has no field activation; it has activation_scheme, "),
     ],
 )
 def test_a_malformed_quantization_is_told_before_the_run(

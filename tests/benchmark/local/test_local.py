@@ -201,9 +201,9 @@ def test_one_named_device_is_the_one_that_is_looked_at(checkpoint: Find, tmp_pat
         ("cuda:0", "cuda:1", None),
         (0, {"": 1}, None),
         ("cuda:1", "cpu", None),
-        ("cuda:0", 0, r"hf:qwen2\.5-vl \(15\.0 GB\) and hf:qwen2-audio \(15\.0 GB\) together need 31\.0 GB, and GPU 0"),
-        ("cuda:0", None, "device_map=cuda:0 is for one of the models: name a device for each, or none"),
-        ("cuda:5", "cuda:0", "device_map=cuda:5 is not there; there are cuda:0, cuda:1, and cpu"),
+        ("cuda:0", 0, r"hf:qwen2\.5-vl \(15\.0 GB\) and hf:qwen2-audio \(15\.0 GB\) together need 31\.0 GB, but GPU 0"),
+        ("cuda:0", None, "device_map=cuda:0 is set for some models only; set it for all hf: models, or none"),
+        ("cuda:5", "cuda:0", "device_map=cuda:5 does not exist; use one of cuda:0, cuda:1, cpu"),
     ],
 )
 def test_each_model_may_have_a_device_of_its_own(
@@ -234,7 +234,7 @@ def test_a_card_with_room_is_named(checkpoint: Find, tmp_path: Path) -> None:
     settings, run = parse_settings({}), on((replace(cards(1)[0], free_bytes=10**9), cards(2)[1]), tmp_path)
     folder = heavy(checkpoint("qwen2.5-vl"), tmp_path / "heavy", 15)
     run.add(find_checkpoint(str(folder), settings), settings)
-    with pytest.raises(RunError, match="GPU 1 has room: --model-option=device_map=cuda:1"):
+    with pytest.raises(RunError, match="GPU 1 has room: use --model-option=device_map=cuda:1"):
         run.check()
 
 
@@ -274,7 +274,7 @@ def test_devices_are_looked_at_before_anything_is_loaded(checkpoint: Find, tmp_p
     assert all_of_them.notes == ("hf: computes on 8 × Card",)
     too_many = on(cards(8), tmp_path, workers=9)
     too_many.add(found, settings)
-    with pytest.raises(RunError, match=r"9 GPUs are needed .* and there are 8"):
+    with pytest.raises(RunError, match=r"9 GPUs are needed .* but there are 8"):
         too_many.check()
 
 
@@ -296,15 +296,15 @@ def test_quantized_weights_take_less(
     if needed is None:
         run.check()
     else:
-        with pytest.raises(RunError, match=rf"need {needed}\.0 GB, and GPU 0 \(Card\) has 24\.0 GB free"):
+        with pytest.raises(RunError, match=rf"need {needed}\.0 GB, but GPU 0 \(Card\) has 24\.0 GB free"):
             run.check()
 
 
 @pytest.mark.parametrize(
     ("name", "asked", "said"),
     [
-        ("qwen2-audio", ("video",), r"takes audio only, but --modalities is video; use --modalities=audio, or"),
-        ("qwen2.5-vl", ("audio",), r"takes video only, but --modalities is audio; use --modalities=video, or"),
+        ("qwen2-audio", ("video",), r"accepts audio only, but --modalities is video; use --modalities=audio, or"),
+        ("qwen2.5-vl", ("audio",), r"accepts video only, but --modalities is audio; use --modalities=video, or"),
         ("qwen2.5-vl", ("video", "audio"), None),  # it is sent what it takes
         ("qwen2.5-omni", ("audio",), None),
         ("qwen2-audio", (), None),

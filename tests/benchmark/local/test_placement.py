@@ -59,9 +59,9 @@ def test_a_dead_process_s_place_is_free_again(tmp_path: Path) -> None:
     ("count", "processes", "each", "said"),
     [
         (0, 1, 1, r"torch sees no GPU.*device_map=cpu"),
-        (4, 8, 1, r"8 GPUs are needed \(8 processes, --gpus-per-worker=1\), and there are 4 \(NVIDIA A10G\): -n 4"),
-        (3, 2, 2, r"4 GPUs are needed .*: leave -n away"),
-        (2, 1, 4, r"4 GPUs are needed .*: --gpus-per-worker=2"),
+        (4, 8, 1, r"8 GPUs are needed \(8 processes, --gpus-per-worker=1\), but there are 4 \(NVIDIA A10G\); use -n 4"),
+        (3, 2, 2, r"4 GPUs are needed .*; omit -n"),
+        (2, 1, 4, r"4 GPUs are needed .*; use --gpus-per-worker=2"),
     ],
 )
 def test_too_few_devices_are_an_error(count: int, processes: int, each: int, said: str) -> None:
@@ -78,15 +78,15 @@ def test_enough_devices_are_none() -> None:
 @pytest.mark.parametrize(
     ("weights", "free", "each", "said"),
     [
-        ({"hf:A": 30}, 24, 1, r"hf:A \(30\.0 GB\) need 31\.0 GB, and GPU 0 \(NVIDIA A10G\) has 24\.0 GB free: spread"),
+        ({"hf:A": 30}, 24, 1, r"hf:A \(30\.0 GB\) need 31\.0 GB, but GPU 0 \(NVIDIA A10G\) has 24\.0 GB free; spread"),
         (
             {"hf:A": 15, "hf:B": 14},
             24,
             1,
             r"hf:A \(15\.0 GB\) and hf:B \(14\.0 GB\) together .*serve one of them",
         ),
-        ({"hf:A": 15}, 4, 1, r"has 4\.0 GB free \(others hold 20\.0 GB of its 24\.0 GB\)"),
-        ({"hf:A": 60}, 24, 2, r"2 × NVIDIA A10G has 48\.0 GB free: spread it over more GPUs \(--gpus-per-worker=4\)"),
+        ({"hf:A": 15}, 4, 1, r"has 4\.0 GB free \(others use 20\.0 GB of its 24\.0 GB\)"),
+        ({"hf:A": 60}, 24, 2, r"2 × NVIDIA A10G has 48\.0 GB free; spread it over more GPUs \(--gpus-per-worker=4\)"),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_is_loaded(
@@ -97,5 +97,5 @@ def test_what_does_not_fit_is_told_before_anything_is_loaded(
 
 
 def test_the_machine_s_own_memory_is_looked_at_too() -> None:
-    with pytest.raises(RunError, match=r"hf:A \(3\.0 GB\) needs 12\.0 GB of memory in 4 processes, and 8\.0"):
+    with pytest.raises(RunError, match=r"hf:A \(3\.0 GB\) needs 12\.0 GB of memory in 4 processes, but 8\.0"):
         check_memory({"hf:A": 3 * GB}, 8 * GB, 4)
