@@ -1,1 +1,1 @@
-"""The models under test and the agents' models, by how they are named."""
+"""The models that can be named: those under test, and those of the agents."""

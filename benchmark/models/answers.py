@@ -1,6 +1,6 @@
 """`answers:FILE`: answers that were produced elsewhere.
 
-A row of the file, a JSON list or JSONL; other keys are left alone, and `id` may stand for `video_id`:
+The file is a JSON list or JSONL. A row, in which other keys are ignored, and `id` may replace `video_id`:
 
     {"video_id": "MELD/video/test_dia100_utt0.mp4", "model_response": "The speaker smiles …", "task": "ER-Wild"}
 """
@@ -17,11 +17,19 @@ from benchmark.task import Sample, Task, leading_task, task_named
 from benchmark.text import QUOTED, one_line, parse_json, read_text
 
 SHOWN = 10
+"""The most rows that an error lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenAnswer:
-    """One row: whose answer, what it says, and the task where row or file name tell it."""
+    """A row of the file.
+
+    Attributes:
+        video_id: the id in the row.
+        text: the answer; empty if the row has none.
+        task: the name of the task, by the row, the file or the folder; None if unknown.
+        place: the file and the number of the row, for messages.
+    """
 
     video_id: str
     text: str
@@ -34,11 +42,11 @@ class AnswersFile:
     """A respondent that looks answers up.
 
     Attributes:
-        name: the file's name without suffix.
-        file: the file's name, for messages.
-        answers: by sample id.
+        name: the file's name without suffix; the folder's name for several files.
+        file: the file's name, or the number of files, for messages.
+        answers: the answers by sample id.
         unknown: ids in the file that no sample has.
-        missing: ids of samples that the file has no answer to.
+        missing: ids of samples without an answer.
     """
 
     name: str
@@ -48,7 +56,7 @@ class AnswersFile:
     missing: tuple[str, ...]
 
     async def answer(self, sample: Sample) -> Answer:
-        """The file's answer.
+        """The file's answer to the sample.
 
         Raises:
             ModelError: there is none, or it is empty.
@@ -62,13 +70,13 @@ class AnswersFile:
 
 
 def read_answers(rest: str, samples: Sequence[Sample]) -> AnswersFile:
-    """The answers of a file, of several (comma-separated) or of all `.json` and `.jsonl` files of a folder.
+    """The answers of a file, of several (comma-separated), or of all `.json` and `.jsonl` files in a folder.
 
-    An answer belongs to the sample whose id the row gives; or to the one with its `video_id`, or else its file name,
-    within the task that the row, the file's name or the folder's name tells, or in all the data where none does.
+    The id of a row is compared with the id, the `video_id` and the file name of the samples, in this order. If the row,
+    the file or the folder names a task, only its samples are considered.
 
     Raises:
-        RunError: a file cannot be used, a sample has two answers, an id fits several samples, or none fits any.
+        RunError: a file cannot be used, a sample has two answers, an id fits several samples, or no id fits any.
     """
     paths = [path for name in rest.split(",") for path in _files(Path(name.strip()).expanduser())]
     tasks = tuple(dict.fromkeys(sample.task for sample in samples))
@@ -76,7 +84,7 @@ def read_answers(rest: str, samples: Sequence[Sample]) -> AnswersFile:
     found, unknown = _matched(rows, samples, rest)
     if not found:
         first = one_line(rows[0].video_id, QUOTED)
-        raise RunError(f"answers:{rest}: none of its {len(rows)} ids is that of a sample, e.g. {first}.")
+        raise RunError(f"answers:{rest}: none of its {len(rows)} ids is the id of a sample, e.g. {first}.")
     return AnswersFile(
         name=paths[0].stem if len(paths) == 1 else paths[0].parent.name or "answers",
         file=paths[0].name if len(paths) == 1 else f"{len(paths)} files",
@@ -91,7 +99,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".json", ".jsonl"))
     if not files:
-        raise RunError(f"answers:{path} holds no .json or .jsonl file.")
+        raise RunError(f"answers:{path} contains no .json or .jsonl file.")
     return files
 
 
@@ -101,14 +109,14 @@ def _read(path: Path, tasks: Sequence[Task]) -> list[GivenAnswer]:
     except DataError as error:
         raise RunError(f"answers:{path} {error}.") from error
     if not rows:
-        raise RunError(f"answers:{path} holds no answer.")
+        raise RunError(f"answers:{path} contains no answers.")
     named = leading_task(path.stem, tasks) or task_named(path.parent.name, tasks)
     return [_row(row, f"{path.name}, row {number}", named, tasks) for number, row in enumerate(rows, 1)]
 
 
 def _rows(text: str) -> Iterator[object]:
-    """The members of a JSON list, or what the lines of JSONL say; only line feeds end these, JSON may hold others."""
-    wanted = "give a JSON list, or JSONL with an answer a line"
+    """The elements of a JSON list or the lines of JSONL; only line feeds end lines, since JSON may contain others."""
+    wanted = "use a JSON list, or JSONL with one answer per line"
     if text.lstrip().startswith("["):
         try:
             whole = parse_json(text)
@@ -131,36 +139,35 @@ def _row(row: object, place: str, named: Task | None, tasks: Sequence[Task]) -> 
         raise RunError(f"answers: {place} lacks `model_response`.")
     name, text = _id(row, place), row["model_response"]
     if not isinstance(text, str | None):
-        raise RunError(f"answers: `model_response` of {place} is not text; write it between quotes.")
+        raise RunError(f"answers: `model_response` of {place} is not text; put it in quotes.")
     task = (task_named(str(row["task"]), tasks) if "task" in row else None) or named
     return GivenAnswer(video_id=name, text=text or "", task=task.name if task else None, place=place)
 
 
 def _id(row: Mapping[str, object], place: str) -> str:
-    """The row's id; a number is taken for its digits, and pandas makes 17.0 of 17 where other rows have no id."""
+    """The row's id, or the digits of a number; 17.0 counts as 17, since pandas writes it if other rows have no id."""
     field = next((name for name in ("video_id", "id") if row.get(name) not in (None, "")), None)
     if field is None:
         raise RunError(f"answers: {place} lacks `video_id` (or `id`).")
     given = row[field]
     if isinstance(given, bool) or not isinstance(given, str | int | float):
-        raise RunError(f"answers: `{field}` of {place} is neither text nor a number.")
+        raise RunError(f"answers: `{field}` of {place} is neither text nor a number; put it in quotes.")
     return str(int(given) if isinstance(given, float) and given.is_integer() else given)
 
 
 def _matched(
     rows: Sequence[GivenAnswer], samples: Sequence[Sample], rest: str
 ) -> tuple[dict[str, GivenAnswer], tuple[str, ...]]:
+    """The rows by sample id, and the ids that fit no sample."""
     names = _names(samples)
     found: dict[str, GivenAnswer] = {}
     unknown, trouble = [], []
     for row in rows:
-        ids = _candidates(row, names)
+        ids, name = _candidates(row, names), one_line(row.video_id, QUOTED)
         if not ids:
-            unknown.append(one_line(row.video_id, QUOTED))
+            unknown.append(name)
         elif len(ids) > 1:
-            trouble.append(
-                f"{one_line(row.video_id, QUOTED)} may be {' or '.join(sorted(ids)[:3])}: give each row its task"
-            )
+            trouble.append(f"{name} may be {' or '.join(sorted(ids)[:3])}: add the task to each row")
         elif (one := next(iter(ids))) in found:
             trouble.append(f"{one} has two answers")
         else:
@@ -171,8 +178,8 @@ def _matched(
     return found, tuple(unknown)
 
 
-Names = Mapping[tuple[str | None, str], frozenset[str]]
-"""Sample ids by task (None: all the data) and by each name that a file may give."""
+Names = Mapping[tuple[str | None, str], set[str]]
+"""Sample ids by the name of a task (None for all tasks) and by each name that a row may use."""
 
 
 def _names(samples: Iterable[Sample]) -> Names:
@@ -182,12 +189,13 @@ def _names(samples: Iterable[Sample]) -> Names:
         for kind, name in (("", sample.id), ("", sample.video_id), ("file:", path.name), ("file:", path.stem)):
             names[None, kind + name].add(sample.id)
             names[sample.task.name, kind + name].add(sample.id)
-    return {key: frozenset(ids) for key, ids in names.items()}
+    return names
 
 
-def _candidates(row: GivenAnswer, names: Names) -> frozenset[str]:
+def _candidates(row: GivenAnswer, names: Names) -> set[str]:
+    """The ids of the samples that a row fits, by the first of its names that fits any."""
     path = PurePosixPath(slashed(row.video_id))
     for name in (row.video_id, slashed(row.video_id), f"file:{path.name}", f"file:{path.stem}"):
         if ids := names.get((row.task, name)):
             return ids
-    return frozenset()
+    return set()

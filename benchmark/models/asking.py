@@ -1,19 +1,16 @@
-"""A sample turned into a prompt, and whoever is under test asked about it."""
+"""Turns samples into prompts, and asks the model under test."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from string import Template
-from typing import TYPE_CHECKING
 
-from benchmark.clip import Frame, Sound, as_frames
+from benchmark.clip import Frame, as_frames
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import DataError
-from benchmark.task import Sample
-
-if TYPE_CHECKING:
-    from benchmark.model import Answer, Model, Watcher
+from benchmark.model import Answer, Model, Watcher
 from benchmark.prompt import Modality, Prompt
+from benchmark.task import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +18,11 @@ class Prompter:
     """Turns a sample into the prompt that the model under test is sent.
 
     Attributes:
-        reader: where frames and sound come from.
-        template: of the question.
-        fps: frames a second, from 0 on; 1 is the protocol.
-        most: frames at most; 10 is the protocol.
-        modalities: what the model may see, whatever more it could take.
+        reader: reads frames and sound.
+        template: the wording of the question.
+        fps: frames per second, the first at 0; 1 in the published protocol.
+        most: the most frames; 10 in the published protocol.
+        modalities: what the run allows to send.
     """
 
     reader: ClipReader
@@ -38,7 +35,7 @@ class Prompter:
         """The question with as much of the clip as the model takes and the run allows.
 
         Raises:
-            DataError: the clip cannot be read, or nothing of it is left to send.
+            DataError: the clip cannot be read, or no part of it can be sent.
         """
         shown = await self.shown(sample, takes)
         hears, whole = shown.sound is not None, shown.video is not None
@@ -57,21 +54,18 @@ class Prompter:
         Raises:
             DataError: as for `prompt`.
         """
-        frames, sound, video = await self._material(sample, takes, takes & self.modalities)
-        if sample.clip is not None and not frames and sound is None and video is None:
-            raise DataError(f"Nothing of {sample.id} can be sent: the model takes {_listed(takes)}, the clip has none.")
-        return Prompt(text="", frames=frames, sound=sound, video=video)
-
-    async def _material(
-        self, sample: Sample, takes: frozenset[Modality], wanted: frozenset[Modality]
-    ) -> tuple[Sequence[Frame], Sound | None, bytes | None]:
-        reader, clip, hears = self.reader, sample.clip, "audio" in wanted
+        reader, clip, wanted = self.reader, sample.clip, takes & self.modalities
         if clip is None:
-            return (), None, None
+            return Prompt(text="")
+        hears = "audio" in wanted
         if "clip" in takes and "video" in wanted:
-            return (), None, await reader.soon(partial(reader.video, clip, sound=hears))
+            return Prompt(text="", video=await reader.soon(partial(reader.video, clip, sound=hears)))
         frames = await reader.frames_soon(clip, fps=self.fps, most=self.most) if "video" in wanted else ()
-        return frames, await reader.soon(partial(reader.sound, clip)) if hears else None, None
+        sound = await reader.soon(partial(reader.sound, clip)) if hears else None
+        if not frames and sound is None:
+            listed = " and ".join(sorted(takes)) or "nothing"
+            raise DataError(f"Nothing of {sample.id} can be sent: the model takes {listed}, the clip has none.")
+        return Prompt(text="", frames=frames, sound=sound)
 
 
 def _described(frames: Sequence[Frame], *, hears: bool, whole: bool) -> str:
@@ -84,45 +78,41 @@ def _described(frames: Sequence[Frame], *, hears: bool, whole: bool) -> str:
     return f"You are given {pictures}, and its sound." if frames else "You are given the sound of a video clip."
 
 
-def _listed(modalities: Iterable[str]) -> str:
-    return " and ".join(sorted(modalities)) or "nothing"
-
-
 @dataclass(frozen=True, slots=True)
 class Asking:
     """A respondent that asks a model about the sample's clip."""
 
-    model: "Model"
+    model: Model
     prompter: Prompter
     repeat: int = 0
 
     @property
     def name(self) -> str:
-        """The model's."""
+        """The model's name."""
         return self.model.name
 
-    async def answer(self, sample: Sample) -> "Answer":
+    async def answer(self, sample: Sample) -> Answer:
         """The model's answer to the sample's question."""
         prompt = await self.prompter.prompt(sample, self.model.modalities)
         return await self.model.generate(replace(prompt, repeat=self.repeat))
 
     def again(self, repeat: int) -> "Asking":
-        """The same, asked another time."""
+        """The respondent that asks for the `repeat`-th time after the first."""
         return replace(self, repeat=repeat)
 
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """A respondent that shows a watcher the sample's clip; it sees the same every time, and is not asked again."""
+    """A respondent that shows the sample's clip to a watcher, which is never asked again."""
 
-    watcher: "Watcher"
+    watcher: Watcher
     prompter: Prompter
 
     @property
     def name(self) -> str:
-        """The watcher's."""
+        """The watcher's name."""
         return self.watcher.name
 
-    async def answer(self, sample: Sample) -> "Answer":
-        """What the watcher makes of the sample's clip."""
+    async def answer(self, sample: Sample) -> Answer:
+        """The watcher's answer to the sample."""
         return await self.watcher.watch(sample, await self.prompter.shown(sample, self.watcher.modalities))

@@ -1,8 +1,8 @@
-"""Replies kept as they arrive, so that nothing is paid for twice."""
+"""Caches the replies of models as they arrive, so that nothing is paid for twice."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, get_args
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeGuard, get_args
 
 from benchmark.accounts.money import input_usage
 from benchmark.clip import as_frames
@@ -13,70 +13,67 @@ from benchmark.usage import TOKENS, Usage, count_of
 
 VERSION = "reply/2"
 KEPT = ("text", "model", "thoughts", "ending", "refusal", "left_out")
-"""What is kept of an answer, beside its tokens."""
+"""The fields of an answer that are cached, besides its tokens."""
 
 
 class Replies(Protocol):
-    """Where replies are kept."""
+    """A cache of replies."""
 
     def get(self, key: str) -> bytes | None:
-        """The reply under the key, or None."""
+        """The value of the key; None if there is none."""
 
     async def keep(self, key: str, value: bytes) -> None:
-        """Keeps it."""
+        """Stores the value under the key."""
 
 
 class CachedModel:
-    """A model whose replies are kept under the hash of all that determines them; failures are not kept.
+    """A model whose replies are cached under the hash of all that affects them; failures are not cached.
 
     Attributes:
-        model: who is asked where nothing is kept.
+        model: the model that answers if no reply is cached.
     """
 
     def __init__(
-        self,
-        model: Model,
-        cache: Replies,
-        ask: Callable[[Prompt], Awaitable[Answer]] | None = None,
-        role: str = "",
+        self, model: Model, cache: Replies, ask: Callable[[Prompt], Awaitable[Answer]] | None = None, role: str = ""
     ) -> None:
-        """Recalls which parameters the model's server has been found to refuse.
+        """Makes the model omit the parameters that its server is known to refuse.
 
-        `ask` is asked in place of the model where nothing is kept; `role` is kept with replies, for estimates.
+        `ask` replaces the model's `generate`; `role` is stored with replies, for estimates.
         """
         self.model, self._cache, self._ask, self._role = model, cache, ask or model.generate, role
         self._terms = recall_terms(model, cache)
 
     @property
     def name(self) -> str:
-        """The model's."""
+        """The model's name."""
         return self.model.name
 
     @property
     def identity(self) -> str:
-        """The model's."""
+        """The model's identity."""
         return self.model.identity
 
     @property
     def modalities(self) -> frozenset[Modality]:
-        """The model's."""
+        """What the model can be sent."""
         return self.model.modalities
 
     async def generate(self, prompt: Prompt) -> Answer:
-        """The kept reply, which took no request, no time and no money but has its tokens; else the model's own.
+        """The cached reply, whose usage has only its tokens; otherwise the model's reply.
 
         Raises:
-            ModelError: what the model raises.
+            ModelError: the model gave no answer.
         """
         return await self.generate_usable(prompt, prompt, lambda _: True)
 
     async def generate_usable(self, prompt: Prompt, request: Prompt, usable: Callable[[Answer], bool]) -> Answer:
-        """The reply kept for the prompt, if it is usable; else the model's to the request, kept if it is usable.
+        """The reply cached for the prompt, if it is usable; otherwise the model's reply to the request.
 
-        So a reply that was of no use is never given again, and one that was asked for again is found under the prompt.
+        A usable reply to the request is cached for the prompt. So an unusable reply is never returned again, and the
+        reply to a request that was repeated in other words is found by the original prompt.
 
         Raises:
-            ModelError: what the model raises.
+            ModelError: the model gave no answer.
         """
         if (kept := parse_kept(self._cache.get(self._key(prompt)))) is not None and usable(kept):
             return kept
@@ -93,11 +90,15 @@ class CachedModel:
 
 
 def recall_terms(model: Model, cache: Replies) -> str | None:
-    """Has the model leave out what its server is known to refuse; the key of that knowledge, None for other models."""
+    """Makes the model omit the parameters that its server is known to refuse.
+
+    Returns the key under which these are cached; None for a model that cannot omit parameters.
+    """
     if not isinstance(model, Yielding):
         return None
     key = f"terms:{key_of(VERSION, model.identity)}"
-    model.leave_out(_names(cache.get(key)))
+    names = _parsed(cache.get(key))
+    model.leave_out(names if _are_names(names) else ())
     return key
 
 
@@ -110,7 +111,7 @@ def _parts(prompt: Prompt) -> tuple[str | bytes, ...]:
 
 
 def _packed(answer: Answer, prompt: Prompt, asked: str, role: str) -> bytes:
-    """The reply as it is kept, with what estimates go by: who was asked in which role, and the tokens expected."""
+    """The reply as it is cached. For estimates, it includes the model's identity, the role and the expected tokens."""
     tokens = {name: count for name in TOKENS if (count := getattr(answer.usage, name)) is not None}
     kept = {name: value for name in KEPT if (value := getattr(answer, name)) not in (None, ())}
     weighed = input_usage(prompt)[1].input_tokens
@@ -118,17 +119,18 @@ def _packed(answer: Answer, prompt: Prompt, asked: str, role: str) -> bytes:
 
 
 def parse_kept(value: bytes | None) -> Answer | None:
-    """The kept reply; None where there is none, or it cannot be read."""
+    """The cached reply; None if there is none, or it cannot be parsed."""
     kept = parse_object(value)
     text, thoughts, model, left_out = (kept.get(name) for name in ("text", "thoughts", "model", "left_out"))
     words = isinstance(thoughts, str | None) and isinstance(model, str | None)
     facts = kept.get("ending") in (None, *get_args(Ending)) and kept.get("refusal") in (None, True, False)
     if not (isinstance(text, str) and words and facts and _are_names(left_out or [])):
         return None
+    counts: dict[str, Any] = {name: count_of(kept.get(name)) for name in TOKENS}
     answer = Answer(
         text=text,
         model=model,
-        usage=_kept_usage(kept),
+        usage=Usage(cost_usd=0.0, **counts),
         thoughts=thoughts,
         ending=kept.get("ending"),
         refusal=kept.get("refusal"),
@@ -137,27 +139,18 @@ def parse_kept(value: bytes | None) -> Answer | None:
     return answer if answer.reasoned else None
 
 
-def _kept_usage(kept: Mapping[str, object]) -> Usage:
-    counts: dict[str, Any] = {name: count_of(kept.get(name)) for name in TOKENS}
-    return Usage(cost_usd=0.0, **counts)
-
-
 def parse_object(value: bytes | None) -> dict[str, Any]:
-    """The JSON object that is kept; empty where there is none."""
-    try:
-        kept = json.loads(value or b"{}")
-    except (ValueError, RecursionError):
-        return {}
+    """The cached JSON object; empty if there is none."""
+    kept = _parsed(value)
     return kept if isinstance(kept, dict) else {}
 
 
-def _names(value: bytes | None) -> list[str]:
+def _parsed(value: bytes | None) -> object:
     try:
-        names = json.loads(value or b"[]")
+        return json.loads(value or b"null")
     except (ValueError, RecursionError):
-        return []
-    return names if _are_names(names) else []
+        return None
 
 
-def _are_names(value: object) -> bool:
+def _are_names(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)

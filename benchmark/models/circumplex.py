@@ -1,21 +1,19 @@
-"""Where affect words lie in valence and arousal: J. A. Russell (1980), "A circumplex model of affect", roughly."""
+"""The valence and arousal of words for affect, roughly after J. A. Russell (1980), "A circumplex model of affect"."""
 
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A place on the circumplex.
+class Point(NamedTuple):
+    """A point of the circumplex.
 
     Attributes:
-        valence: unpleasant -1 to pleasant 1.
-        arousal: calm -1 to excited 1.
+        valence: from -1, unpleasant, to 1, pleasant.
+        arousal: from -1, calm, to 1, excited.
     """
 
     valence: float
@@ -23,21 +21,21 @@ class Point:
 
 
 def place(label: str) -> Point | None:
-    """Where a label or a word for an affect lies, in any case of letters; None where the table does not know it."""
+    """The point of a label or a word for an affect, ignoring case; None if it is not in the table."""
     return _places().get(label.strip().casefold())
 
 
 def voice_arousal(word: str) -> float | None:
-    """The arousal, -1 to 1, that a word for the sound of a voice stands for; None for any other word."""
+    """The arousal, from -1 to 1, of a word for the sound of a voice; None for other words."""
     return _voices().get(word.casefold())
 
 
 def nearest(point: Point, label_set: Sequence[str]) -> tuple[str, ...]:
-    """All labels of the set, the nearest to the point first; those without a place last, ties in the set's order."""
+    """All labels of the set, the nearest to the point first; labels without a point last, ties in the set's order."""
 
     def distance(label: str) -> float:
         there = place(label)
-        return math.inf if there is None else math.dist((point.valence, point.arousal), (there.valence, there.arousal))
+        return math.inf if there is None else math.dist(point, there)
 
     return tuple(sorted(label_set, key=distance))
 

@@ -1,4 +1,4 @@
-"""Finds the model that a spec names: the one place that knows all kinds."""
+"""Finds the model that a spec names; the only module that knows all kinds of models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,15 +38,15 @@ class ModelOptions:
     """The options of a model besides its name.
 
     Attributes:
-        base_urls: endpoints of `openai:`, which share the load.
-        api_key_env: environment variable with their key.
-        parameters: of each request, over those of the catalogue.
-        modalities: what an endpoint takes that the catalogue does not list; video only if not given.
+        base_urls: URLs that replace those of the provider, and share the load; empty to use the provider's.
+        api_key_env: the environment variable with their key.
+        parameters: parameters of each request, which replace those of the catalogue; None omits one.
+        modalities: what an `openai:` model takes; only video if empty.
         prices: USD per million input and output tokens, by model; they replace published prices.
         request_mb: the largest request that is sent, in MB; None for the limit of the server.
         limits: the accounts of the run.
-        urgent: whether its requests go first: those that finish samples before those that start others.
-        local: where `hf:` models are loaded; None if they cannot be.
+        urgent: whether its requests go before others, because they finish samples that were begun.
+        local: loads `hf:` models; None if they cannot be loaded.
         asks: whether any request will be sent; if not, no key is needed.
     """
 
@@ -66,7 +66,7 @@ def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> ob
     """The object that a spec names: `NAME` of the catalogue or of an entry point, or `SCHEME:REST`.
 
     Raises:
-        RunError: the spec is unknown, or its object cannot be used; names what exists.
+        RunError: the spec is unknown, or its object cannot be used; the message says why.
     """
     scheme, colon, rest = spec.partition(":")
     if colon and scheme in BUILT_IN:
@@ -80,10 +80,10 @@ def find(spec: str, options: ModelOptions, samples: Sequence[Sample] = ()) -> ob
 
 
 def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample]) -> Model | Watcher | Respondent:
-    """The model under test.
+    """The model under test that a spec names.
 
     Raises:
-        RunError: as for `find`, or the object is neither a `Model` nor a `Respondent`.
+        RunError: as for `find`, or the object is no `Model`, `Watcher` or `Respondent`.
     """
     found = find(spec, options, samples)
     if isinstance(found, (Model, Watcher, Respondent)):
@@ -97,15 +97,15 @@ def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample])
 
 
 def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointModel":
-    """A model of OpenAI, or of the endpoints that the options name.
+    """A model of OpenAI, or at the base URLs of the options.
 
-    The key of OPENAI_API_KEY is sent to OpenAI only, unless the options name that variable.
+    The key in OPENAI_API_KEY is sent only to OpenAI, unless the options name that variable.
     """
     from benchmark.endpoint.connection import OPENAI_URL
     from benchmark.endpoint.model import OPENAI_KEY
 
     if not name:
-        raise RunError("openai: needs the name of a model: openai:NAME.")
+        raise RunError("openai: needs the name of a model; use openai:NAME.")
     url = (options.base_urls or (OPENAI_URL,))[0]
     row, provider = row_at(url, name), provider_at(url)
     return _endpoint(
@@ -123,7 +123,7 @@ def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointM
 
 
 def _catalogued(name: str, options: ModelOptions) -> "EndpointModel":
-    """A model of the catalogue, at its provider or at the base URLs given."""
+    """A model of the catalogue, at its provider or at the base URLs of the options."""
     row = find_catalogued(name)
     provider = read_catalogue().providers[row.provider]
     elsewhere = bool(options.base_urls)
@@ -155,7 +155,7 @@ def _endpoint(
     prices: Sequence[tuple[float, float] | None],
     **known: Any,
 ) -> "EndpointModel":
-    """A model behind an endpoint; the user's parameters replace the usual ones, and one that is null is not sent."""
+    """A model at an endpoint, given its `usual` parameters, its possible prices, and other fields of `Endpoint`."""
     from benchmark.endpoint.model import Endpoint, EndpointModel
 
     url = known["urls"][0]
@@ -175,13 +175,13 @@ def _endpoint(
 
 
 def _hf(name: str, options: ModelOptions, _: Sequence[Sample]) -> object:
-    """A checkpoint to be loaded, with the options that `parse_settings` knows."""
+    """A checkpoint, which the run loads with the options of `parse_settings`."""
     from benchmark.models.local import LocalModel
 
     if not name:
-        raise RunError("hf: needs a checkpoint: hf:FOLDER, or hf:OWNER/NAME of the Hugging Face hub.")
+        raise RunError("hf: needs a checkpoint; use hf:FOLDER, or hf:OWNER/NAME of the Hugging Face hub.")
     if options.local is None:
-        raise RunError(f"hf:{name} can be loaded in a run only.")
+        raise RunError(f"hf:{name} can only be loaded in a run; use another model here.")
     settings = parse_settings(options.parameters)
     checkpoint = find_checkpoint(name, settings, offline=options.local.site.replaceable)
     if not checkpoint.modalities:
@@ -211,4 +211,4 @@ _SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] 
         "python": lambda rest, *_: _python(rest),
     }
 )
-"""Makes the object of a spec, given the part behind the colon, the options and the samples of the run."""
+"""Functions that make the object of a spec, from the part after the colon, the options and the samples of the run."""

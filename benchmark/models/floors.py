@@ -1,4 +1,4 @@
-"""The floors: what a guess scores."""
+"""The floors: guesses that a model must beat."""
 
 import random
 from collections import Counter, defaultdict
@@ -11,34 +11,39 @@ from benchmark.task import Sample
 
 @dataclass(frozen=True, slots=True)
 class RandomGuess:
-    """Names one label of the set, each as likely as the other; the same one every time."""
+    """Names a random label of the set, each with the same probability; always the same one for a sample."""
 
     name: str = "random"
 
     async def answer(self, sample: Sample) -> Answer:
-        """One label, settled by the sample's id."""
+        """One label, drawn with the sample's id as the seed."""
         return Answer(text=random.Random(sample.id).choice(sample.label_set), model=self.name, ending="whole")  # noqa: S311  no secret
 
 
 @dataclass(frozen=True, slots=True)
 class MajorityGuess:
-    """Names the commonest label(s) of the sample's source, whatever the clip: what a model must beat."""
+    """Names the most common label(s) of the sample's task and source, regardless of the clip.
+
+    Attributes:
+        commonest: the label(s), by task and source.
+        name: the name in reports.
+    """
 
     commonest: Mapping[tuple[str, str], tuple[str, ...]]
     name: str = "majority"
 
     async def answer(self, sample: Sample) -> Answer:
-        """The label(s) commonest in the sample's task and source."""
+        """The most common label(s) of the sample's task and source."""
         return Answer(text=", ".join(self.commonest[sample.task.name, sample.source]), model=self.name, ending="whole")
 
 
 def majority_of(samples: Sequence[Sample]) -> MajorityGuess:
-    """The majority of the samples given."""
+    """The respondent that names the most common labels of these samples."""
     return MajorityGuess({group: counts.most_common(1)[0][0] for group, counts in label_counts(samples).items()})
 
 
 def label_counts(samples: Sequence[Sample]) -> Mapping[tuple[str, str], Counter[tuple[str, ...]]]:
-    """How often each label, or set of labels, is true, by task and source."""
+    """How often each label, or set of labels in alphabetical order, is true, by task and source."""
     counts: dict[tuple[str, str], Counter[tuple[str, ...]]] = defaultdict(Counter)
     for sample in samples:
         counts[sample.task.name, sample.source][tuple(sorted(sample.targets))] += 1

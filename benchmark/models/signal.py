@@ -1,8 +1,8 @@
-"""The `signal` model: an honest small baseline that looks and listens, and knows nothing.
+"""The `signal` model: a small baseline without training, which measures frames and sound.
 
-It measures the voice (loudness, pitch, tempo) and, where a face is drawn large in the middle of the picture, mouth,
-brows and eyes; takes these for valence and arousal by fixed rules of thumb (K. R. Scherer, 2003, "Vocal communication
-of emotion": loud, high and fast voices are aroused ones); and names the nearest label on the circumplex.
+It measures the voice (loudness, pitch, tempo) and, if a large face is in the middle of the picture, its mouth, brows
+and eyes. It estimates valence and arousal from them by fixed rules (K. R. Scherer, 2003, "Vocal communication of
+emotion": loud, high and fast voices are aroused), and names the nearest label on the circumplex.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ PITCH_HZ = (70.0, 400.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceMeasure:
-    """What a voice sounds like.
+    """Measurements of a voice.
 
     Attributes:
-        loudness_db: of the parts that are not silent, below full scale.
-        pitch_hz: median of the voiced windows; None where nothing is voiced.
-        tempo: bursts of loudness a second, about syllables.
+        loudness_db: the mean level of the parts that are not silent, in dB relative to full scale.
+        pitch_hz: the median pitch of the voiced windows; None if none is voiced.
+        tempo: bursts of loudness per second, roughly syllables.
     """
 
     loudness_db: float
@@ -45,13 +45,14 @@ class VoiceMeasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceMeasure:
-    """What a large face looks like; shapes are shares of the picture's width or height.
+    """Measurements of a large face.
 
     Attributes:
-        smile: how far the corners of the mouth lie above its middle; negative below.
-        gape: height of the mouth.
-        worry: how far the inner ends of the brows lie above the outer ones; negative below.
-        eyes: share of the eye region that is white.
+        smile: how far the corners of the mouth are above its middle, as a share of the picture's height; negative if
+            they are below.
+        gape: the height of the mouth, as a share of the picture's height.
+        worry: the mean slope of the brows, positive if they rise towards the middle of the face.
+        eyes: the share of the eye region that is white.
     """
 
     smile: float
@@ -61,7 +62,7 @@ class FaceMeasure:
 
 
 def measure_voice(sound: Sound) -> VoiceMeasure | None:
-    """Loudness, pitch and tempo; None where all is silent."""
+    """The loudness, pitch and tempo of a sound; None if it is silent."""
     size = int(WINDOW_SECONDS * sound.rate)
     windows = sound.samples[: len(sound.samples) // size * size].reshape(-1, size)
     levels = 20 * np.log10(np.sqrt((windows**2).mean(axis=1)) + 1e-9)
@@ -79,7 +80,7 @@ def measure_voice(sound: Sound) -> VoiceMeasure | None:
 
 
 def _pitch(window: NDArray[np.float32], rate: int) -> float | None:
-    """The frequency at which a window repeats itself, by autocorrelation; None where it hardly does."""
+    """The frequency at which a window repeats, in Hz, by autocorrelation; None if it is not periodic."""
     centred = window - window.mean()
     likeness = np.correlate(centred, centred, "full")[len(centred) - 1 :]
     shortest, longest = int(rate / PITCH_HZ[1]), int(rate / PITCH_HZ[0])
@@ -88,7 +89,7 @@ def _pitch(window: NDArray[np.float32], rate: int) -> float | None:
 
 
 def measure_face(jpeg: bytes) -> FaceMeasure | None:
-    """Mouth, brows and eyes of a face that fills the middle of the picture; None where no mouth stands out in red."""
+    """The mouth, brows and eyes of a face in the middle of the picture; None if no red mouth is found."""
     with Image.open(BytesIO(jpeg)) as picture:
         pixels = np.asarray(picture.convert("RGB").resize((224, 224)), np.float64)
     mouth = _mouth(pixels[134:182, 74:150])  # narrower than a chin: hair beside it may be red too
@@ -99,6 +100,7 @@ def measure_face(jpeg: bytes) -> FaceMeasure | None:
 
 
 def _mouth(region: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The smile and the gape of the red part of a region; None if that is too narrow for a mouth."""
     red = region[..., 0] - region[..., 1:].mean(axis=2)
     mask = red - np.median(red) > 28
     columns = np.flatnonzero(mask.sum(axis=0) >= 2)
@@ -112,7 +114,7 @@ def _mouth(region: NDArray[np.float64]) -> tuple[float, float] | None:
 
 
 def _worry(pixels: NDArray[np.float64]) -> float:
-    """The slopes of what is darkest where brows are, left and right, towards the middle."""
+    """The mean slope of the darkest parts of the two regions of the brows; 0 if none are found."""
     slopes = []
     for left, side in ((64, 1), (116, -1)):
         region = pixels[66:95, left : left + 44].sum(axis=2)
@@ -125,17 +127,17 @@ def _worry(pixels: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class SignalModel:
-    """A `Watcher` of rules of thumb: what it says is what it measured."""
+    """A `Watcher` that answers with its measurements and the label that they suggest."""
 
     name: str = "signal"
     identity: str = "signal/1"
     modalities: frozenset[Modality] = frozenset({"video", "audio"})
 
     async def watch(self, sample: Sample, shown: Prompt) -> Answer:
-        """What it sees and hears, what that suggests, and the nearest of the sample's labels.
+        """The measurements of frames and sound, what they suggest, and the nearest of the sample's labels.
 
         Raises:
-            ModelError: there is no clip to look at, or no label to choose.
+            ModelError: there are neither frames nor sound, or no candidate labels.
         """
         if not shown.frames and shown.sound is None:
             raise ModelError("signal was given neither frames nor sound.")
@@ -146,7 +148,7 @@ class SignalModel:
 
 
 def describe(shown: Prompt, label_set: Sequence[str], *, several: bool) -> str:
-    """The answer from frames and sound, a numbered line for each step; of `several` labels, one for each half."""
+    """The answer: a numbered line for each step, and a label; if `several`, a label for each half of the clip."""
     voice = measure_voice(shown.sound) if shown.sound else None
     faces = [face for frame in shown.frames[1:] or shown.frames if (face := measure_face(frame.jpeg)) is not None]
     halves = [faces[: (len(faces) + 1) // 2], faces[len(faces) // 2 :]] if several else [faces]
@@ -158,7 +160,7 @@ def describe(shown: Prompt, label_set: Sequence[str], *, several: bool) -> str:
 
 
 def _point(voice: VoiceMeasure | None, faces: Sequence[FaceMeasure]) -> Point:
-    """Valence from the face alone, since a loud voice may be glad or angry; arousal from voice and face."""
+    """Valence only by the face, since a loud voice may be happy or angry; arousal by voice and face."""
     valence = 0.0
     arousals: list[float] = []
     if faces:

@@ -1,4 +1,4 @@
-"""The wording of requests: templates that a user may replace."""
+"""The wording of requests: templates, which a user may replace."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from benchmark.text import storable
 
 
 def read_templates(home: Path, replacements: Path | None = None) -> Mapping[str, Template]:
-    """The templates of a folder by name, each replaced by the file of that name in the user's folder, if there is one.
+    """The templates of the folder `home` by name, each replaced by the file of that name in `replacements`, if any.
 
-    Placeholders are `$name`, filled in one pass: a question that contains `$labels` pulls nothing in.
+    Placeholders are `$name`, and are filled in one pass: a question that contains `$labels` is not expanded.
 
     Raises:
-        RunError: a replacement cannot be read, or does not use the placeholders of the template that it replaces.
+        RunError: a replacement cannot be read, or has other placeholders than the template that it replaces.
     """
     templates = {path.stem: Template(path.read_text("utf-8")) for path in sorted(home.glob("*.txt"))}
     if replacements is None:
@@ -23,18 +23,18 @@ def read_templates(home: Path, replacements: Path | None = None) -> Mapping[str,
 
 
 def check_replacements(folder: Path | None, known: Iterable[Path]) -> None:
-    """Refuses a folder that replaces nothing, or holds a template that nobody would read.
+    """Refuses a folder without templates, or with one that is not among the `known` ones.
 
     Raises:
-        RunError: says which files there may be.
+        RunError: the folder is refused; the message lists the possible names.
     """
     if folder is None:
         return
     names = sorted(path.name for path in known)
     found = sorted(path.name for path in folder.glob("*.txt")) if folder.is_dir() else []
     if not found or set(found) - set(names):
-        what = f"holds {', '.join(found)}" if found else "holds no template"
-        raise RunError(f"--prompts: {folder} {what}; it may replace {', '.join(names)}, by these names alone.")
+        what = ", ".join(found) or "no template"
+        raise RunError(f"--prompts: {folder} contains {what}; the possible names are {', '.join(names)}.")
 
 
 def _replaced(template: Template, path: Path) -> Template:

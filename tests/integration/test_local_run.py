@@ -80,8 +80,8 @@ def test_a_judge_and_a_listener_may_be_here_too(checkpoint: Find, endpoint: Endp
 @pytest.mark.parametrize(
     ("model", "option", "said"),
     [
-        ("hf:", ON_CPU, "hf: needs a checkpoint: hf:FOLDER, or hf:OWNER/NAME"),
-        ("hf:/no/such/folder", ON_CPU, "hf:/no/such/folder names nothing: there is no such folder"),
+        ("hf:", ON_CPU, "hf: needs a checkpoint; use hf:FOLDER, or hf:OWNER/NAME"),
+        ("hf:/no/such/folder", ON_CPU, "hf:/no/such/folder does not exist: there is no such folder"),
         (
             "hf:HERE",
             "--model-option=tempreature=0",

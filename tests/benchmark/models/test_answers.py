@@ -114,8 +114,8 @@ def test_an_empty_answer_is_an_error_of_the_model(tmp_path: Path, text: str | fl
     ("rows", "words"),
     [
         ([row("b"), row(SA.video_id)], f"{SA.id} has two answers"),
-        ([row("a")], f"a may be {LAB.id} or {WILD.id}: give each row its task"),
-        ([row("stranger")], "none of its 1 ids is that of a sample, e.g. stranger"),
+        ([row("a")], f"a may be {LAB.id} or {WILD.id}: add the task to each row"),
+        ([row("stranger")], "none of its 1 ids is the id of a sample, e.g. stranger"),
         ([row("b"), {"video_id": "a"}], "row 2 lacks `model_response`"),
         ([{"model_response": "joy"}], "row 1 lacks `video_id` (or `id`)"),
         ([row("b") | {"video_id": float("nan")}], "row 1 lacks `video_id` (or `id`)"),
@@ -124,7 +124,7 @@ def test_an_empty_answer_is_an_error_of_the_model(tmp_path: Path, text: str | fl
         ([row("b") | {"model_response": ["joy"]}], "`model_response` of mine.json, row 1 is not text"),
         ([row("b") | {"model_response": 1}], "`model_response` of mine.json, row 1 is not text"),
         (["joy"], "row 1 is not an object"),
-        ([], "holds no answer"),
+        ([], "contains no answers"),
     ],
 )
 def test_what_cannot_be_matched_is_refused_by_file(tmp_path: Path, rows: list[object], words: str) -> None:
@@ -155,7 +155,7 @@ def test_a_malformed_file_is_refused(tmp_path: Path, raw: bytes, said: str) -> N
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     assert f"{tmp_path / 'absent.json'} cannot be read (No such file" in refusal(tmp_path / "absent.json")
-    assert f"{tmp_path} holds no .json or .jsonl file" in refusal(tmp_path)
+    assert f"{tmp_path} contains no .json or .jsonl file" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("field", ["id", "video_id"])

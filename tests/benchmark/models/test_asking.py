@@ -128,14 +128,14 @@ def test_replacements_that_nobody_would_read_are_refused(tmp_path: Path) -> None
     known = list(find_suite().home.glob("*.txt"))
     check_replacements(None, known)
     for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(RunError, match=r"holds no template; it may replace .*question\.txt"):
+        with pytest.raises(RunError, match=r"contains no template; the possible names are .*question\.txt"):
             check_replacements(folder, known)
     (tmp_path / "question.txt").write_bytes(b"\xff")
     check_replacements(tmp_path, known)
     with pytest.raises(RunError, match=r"question\.txt cannot be read"):
         read_templates(find_suite().home, tmp_path)
     (tmp_path / "qestion.txt").write_text("", "utf-8")
-    with pytest.raises(RunError, match=r"holds qestion\.txt, question\.txt; it may replace"):
+    with pytest.raises(RunError, match=r"contains qestion\.txt, question\.txt; the possible names are"):
         check_replacements(tmp_path, known)
 
 

@@ -63,7 +63,7 @@ def test_a_sample_is_found_by_any_name_that_fits_it_alone(name: str, tmp_path: P
 
 
 def test_one_clip_in_two_tasks_needs_its_task(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="give each row its task"):
+    with pytest.raises(RunError, match="add the task to each row"):
         answers(tmp_path, [row("MELD/video/a.mp4")])
     assert said(answers(tmp_path, [row("MELD/video/a.mp4", task="SA")]), SAMPLES[0]) == "joy"
     assert said(answers(tmp_path, [row("MELD/video/a.mp4")], "ER_Wild_answers.json"), SAMPLES[1]) == "joy"
@@ -83,8 +83,8 @@ def test_what_fits_nothing_and_what_lacks_an_answer_is_kept_for_a_warning(tmp_pa
     [
         ([row("b"), row("b.mp4")], "ER-Wild/b has two answers"),
         ([row("nobody")], "none of its 1 ids"),
-        ([], "holds no answer"),
-        ("[1, 2", "give a JSON list, or JSONL with an answer a line"),
+        ([], "contains no answers"),
+        ("[1, 2", "use a JSON list, or JSONL with one answer per line"),
         ([{"video_id": "b"}], "row 1 lacks"),
         ([7], "row 1 is not an object"),
     ],
@@ -185,7 +185,7 @@ def test_wording_may_be_replaced_by_name_with_the_same_placeholders(tmp_path: Pa
     with pytest.raises(RunError, match=r"must use each of these placeholders and no other: \$how_many"):
         read_templates(find_suite().home, tmp_path)
     (tmp_path / "qestion.txt").write_text("never read")
-    with pytest.raises(RunError, match=r"it may replace question\.txt"):
+    with pytest.raises(RunError, match=r"the possible names are question\.txt"):
         check_replacements(tmp_path, find_suite().home.glob("*.txt"))
 
 
