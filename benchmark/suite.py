@@ -78,7 +78,7 @@ class Suite(BaseModel):
     @property
     def demo_folder(self) -> Path | None:
         """The folder of samples that `--data=demo` reads; None if the suite has no demo."""
-        return self.home.joinpath(self.demo).resolve() if self.demo else None
+        return (self.home / self.demo).resolve() if self.demo else None
 
     def read_published(self) -> Mapping[str, Any]:
         """The published scores; without models if the suite has none."""

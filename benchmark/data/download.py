@@ -41,7 +41,7 @@ def unpack(archive: Path, target: Path) -> None:
                 member.filename = slashed(member.filename)  # some programs on Windows write backslashes
                 opened.extract(member, passing)
         passing.rename(target)
-    except (BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except (BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
         if not target.exists():  # else another process was faster
             reason = (isinstance(error, OSError) and error.strerror) or error
             raise DataError(f"cannot be unpacked ({reason}); unpack it by hand, into {target}") from error
