@@ -1,4 +1,4 @@
-"""`mme-emotion doctor`: whether a run will work here, and what each endpoint takes."""
+"""`mme-emotion doctor`: checks whether a run will work on this machine, and what each endpoint takes."""
 
 import argparse
 import asyncio
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmark.accounts.catalogue import BUILT_IN, USUAL_PARAMETERS
-from benchmark.accounts.prices import Price, StatedPrice
+from benchmark.accounts.prices import StatedPrice
 from benchmark.endpoint.model import Endpoint, EndpointModel
 from benchmark.endpoint.probe import Probed, make_steps, probe
 from benchmark.endpoint.urls import parse_url, shown
@@ -25,12 +25,12 @@ from reports.doctor.machine import THIS_MACHINE, Machine, clip_for_all, machine_
 from reports.say import say
 
 ASKED = ("model", "base_url", "api_key_env", "model_option", "modalities", "price")
-"""The options of a run that say what is examined."""
+"""The options of a run that select what is examined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """A model or an endpoint with the findings about it; `probed` is None if it could not be asked."""
+    """A model or an endpoint with its findings; `probed` is None if it was sent no requests."""
 
     title: str
     findings: tuple[Finding, ...]
@@ -42,7 +42,7 @@ class Examined:
         return all(finding.state != "problem" for finding in self.findings)
 
     def as_json(self) -> Mapping[str, Any]:
-        """As `--json` prints it: names and figures only, without the credentials of URLs."""
+        """The model or endpoint as `--json` prints it, without the credentials of URLs."""
         stated = {"title": self.title, "ok": self.ok, "findings": [finding.as_json() for finding in self.findings]}
         if self.probed is None:
             return stated
@@ -51,28 +51,35 @@ class Examined:
 
 
 def add_doctor(commands: Commands) -> None:
-    """Declares it."""
+    """Declares the command `doctor`."""
     doctor = commands.add_parser(
         "doctor",
         help="check this machine, a model and its endpoints",
         description="Checks this machine and, with --model or --base-url, sends each endpoint a dozen small requests. "
         "Exit code 1 if something does not work.",
     )
-    model = "model that a run will ask, as for pytest; without it, the first model that --base-url lists"
+    model = "model under test, as for pytest; without it, the first model that --base-url lists"
     declare(BenchmarkOptions, doctor.add_argument, ASKED, {"model": {"help": model}})
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     doctor.set_defaults(run=examine)
 
 
 def examine(asked: argparse.Namespace, machine: Machine = THIS_MACHINE) -> int:
-    """Prints what is found of the machine and of what the options name; returns the exit code."""
+    """Prints the findings about the machine and about the model and endpoints in the options.
+
+    Returns:
+        The exit code: 1 if something does not work, else 0; problems of the machine do not count.
+
+    Raises:
+        RunError: an option is malformed.
+    """
     options = read_arguments(BenchmarkOptions, asked)
     options = replace(options, base_url=tuple(map(parse_url, options.base_url)))
     clip, pyav = clip_for_all(machine)
     found = machine_findings(clip, pyav, machine)
     if not asked.json:
         say("This machine", *lines_of(found))
-        sys.stdout.flush()  # endpoints may take their time
+        sys.stdout.flush()  # endpoints can be slow
     examined = _examined(asked.model, options, clip)
     ok = all(one.ok for one in examined)
     if asked.json:
@@ -93,24 +100,18 @@ def _examined(model: str | None, options: BenchmarkOptions, clip: bytes | None) 
     try:
         endpoints = _endpoints(model, options)
         if not endpoints:
-            said = "needs no endpoint"
-            return (Examined(title=title, findings=(Finding(name="model", state="ok", text=said),)),)
+            return (Examined(title=title, findings=(Finding("model", "ok", "needs no endpoint"),)),)
         found = asyncio.run(_probed(endpoints, clip))
     except RunError as error:
-        return (Examined(title=title, findings=(Finding(name="model", state="problem", text=str(error)),)),)
+        return (Examined(title=title, findings=(Finding("model", "problem", str(error)),)),)
     prices = dict(options.price)
-    return tuple(
-        Examined(
-            title=f"{probed.url}, {probed.model}" if probed.model else probed.url,
-            findings=endpoint_findings(probed, endpoint, endpoint.price or _stated(prices, probed.model)),
-            probed=probed,
-        )
-        for endpoint, probed in zip(endpoints, found, strict=True)
-    )
-
-
-def _stated(prices: Mapping[str, tuple[float, float]], model: str) -> Price | None:
-    return StatedPrice(*prices[model]) if model in prices else None
+    examined = []
+    for endpoint, probed in zip(endpoints, found, strict=True):
+        title = f"{probed.url}, {probed.model}" if probed.model else probed.url
+        stated = StatedPrice(*prices[probed.model]) if probed.model in prices else None
+        findings = endpoint_findings(probed, endpoint, endpoint.price or stated)
+        examined.append(Examined(title=title, findings=findings, probed=probed))
+    return tuple(examined)
 
 
 async def _probed(endpoints: Sequence[Endpoint], clip: bytes | None) -> list[Probed]:
@@ -119,7 +120,7 @@ async def _probed(endpoints: Sequence[Endpoint], clip: bytes | None) -> list[Pro
 
 
 def _endpoints(model: str | None, options: BenchmarkOptions) -> tuple[Endpoint, ...]:
-    """The endpoints that a run would ask, one for each URL; none for a model that needs no endpoint.
+    """The endpoints that a run would use, one for each URL; none for a model that needs no endpoint.
 
     Raises:
         RunError: the model is unknown, or its key is not set.
@@ -134,29 +135,22 @@ def _endpoints(model: str | None, options: BenchmarkOptions) -> tuple[Endpoint, 
             modalities=takes or frozenset({"video"}),
             parameters={name: value for name, value in parameters.items() if value is not None},
         )
-        return tuple(replace(endpoint, urls=(url,)) for url in endpoint.urls)
-    scheme, colon, _ = model.partition(":")
-    if scheme in BUILT_IN or (colon and scheme != "openai"):
-        return ()
-    found = find(model, _model_options(options))
-    if not isinstance(found, EndpointModel):
-        return ()
-    endpoint = found.endpoint
-    if takes:
-        endpoint = replace(endpoint, modalities=_allowed(endpoint.modalities, takes))
+    else:
+        scheme, colon, _ = model.partition(":")
+        if scheme in BUILT_IN or (colon and scheme != "openai"):
+            return ()
+        settings = ModelOptions(
+            base_urls=options.base_url,
+            api_key_env=options.api_key_env,
+            parameters=dict(options.model_option),
+            modalities=options.modalities,
+            prices=dict(options.price),
+        )
+        found = find(model, settings)
+        if not isinstance(found, EndpointModel):
+            return ()
+        endpoint = found.endpoint
+        if takes:  # `video` includes the whole clip
+            allowed = takes | {"clip"} if "video" in takes else takes
+            endpoint = replace(endpoint, modalities=endpoint.modalities & allowed)
     return tuple(replace(endpoint, urls=(url,)) for url in endpoint.urls)
-
-
-def _model_options(options: BenchmarkOptions) -> ModelOptions:
-    return ModelOptions(
-        base_urls=options.base_url,
-        api_key_env=options.api_key_env,
-        parameters=dict(options.model_option),
-        modalities=options.modalities,
-        prices=dict(options.price),
-    )
-
-
-def _allowed(takes: frozenset[Modality], wanted: frozenset[Modality]) -> frozenset[Modality]:
-    """What a run with these `--modalities` sends; `video` includes the whole clip."""
-    return takes & (wanted | {"clip"}) if "video" in wanted else takes & wanted

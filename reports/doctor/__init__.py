@@ -1,1 +1,1 @@
-"""Whether this machine and this endpoint can do a run."""
+"""Checks whether this machine and the endpoints can do a run."""

@@ -1,4 +1,4 @@
-"""What is found of an endpoint, in sentences: what works, what does not, and what to do about it."""
+"""Findings about an endpoint: what works, what does not, and what to do about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,18 +21,18 @@ MEDIA: tuple[Kind, ...] = ("one picture", "ten pictures", "picture size", "whole
 NAMES: Mapping[Modality, str] = MappingProxyType({"video": "pictures", "audio": "sound"})
 UNCOUNTED = "the server does not count tokens"
 WIDTH = 120
-"""Characters of a line, as wide as the README's."""
+"""Characters of a printed line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One line.
+    """One line of the doctor's output.
 
     Attributes:
-        name: what it is about.
-        state: `missing` is what only some runs need, `problem` what stands in the way.
-        text: how it is, and what to do.
-        facts: the same for programs.
+        name: the subject.
+        state: `missing` if only some runs need it, `problem` if it prevents a run.
+        text: the result, and what to do.
+        facts: the same for programs, by JSON key.
     """
 
     name: str
@@ -41,21 +41,20 @@ class Finding:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> Mapping[str, Any]:
-        """As `--json` prints it."""
+        """The finding as `--json` prints it."""
         return {"name": self.name, "state": self.state, "text": self.text, **self.facts}
 
 
 def lines_of(findings: Sequence[Finding]) -> list[str]:
-    """The findings as aligned lines; what servers say cannot move the cursor."""
-    heads = as_text([(finding.name, finding.state) for finding in findings]) if findings else []
+    """The findings as aligned lines, without control characters."""
+    heads = as_text([(finding.name, finding.state) for finding in findings])
     return [line for head, finding in zip(heads, findings, strict=True) for line in _folded(f"{head}  ", finding.text)]
 
 
 def _folded(head: str, text: str) -> Iterator[str]:
-    """The text behind its head, going on below itself where a line is full."""
-    words = "".join(sign if sign.isprintable() else " " for sign in text).split()
+    """The text after its head, wrapped and indented to the head's width."""
     line = head
-    for word in words:
+    for word in "".join(sign if sign.isprintable() else " " for sign in text).split():
         if len(line) + len(word) > WIDTH and line.strip():
             yield line.rstrip()
             line = " " * len(head)
@@ -64,77 +63,80 @@ def _folded(head: str, text: str) -> Iterator[str]:
 
 
 def endpoint_findings(probed: Probed, endpoint: Endpoint, price: Price | None = None) -> tuple[Finding, ...]:
-    """All that is to be said of an endpoint that was asked; `price` is that of the model's tokens."""
+    """The findings about an endpoint after its requests; `price`, of the model's tokens, gives what they cost."""
     if probed.listed.fault:
-        return (Finding(name="reached", state="problem", text=probed.listed.fault),)
-    milliseconds = 1000 * probed.listed.seconds
+        return (Finding("reached", "problem", probed.listed.fault),)
     found = [
-        Finding(name="reached", state="ok", text=f"in {milliseconds:.0f} ms, connecting included"),
+        Finding("reached", "ok", f"in {1000 * probed.listed.seconds:.0f} ms, including the time to connect"),
         _model(probed, named=bool(endpoint.model)),
         *_end(probed, endpoint),
         _text(probed),
     ]
-    if len(probed.found) > 1:  # else what was said to the text would have been said to all
+    if len(probed.found) > 1:  # else the reply to the text request holds for all others
         found += [*(_medium(probed, kind) for kind in MEDIA), _modalities(probed)]
     return (*found, _spent(probed, price))
 
 
 def _end(probed: Probed, endpoint: Endpoint) -> Iterator[Finding]:
-    """That the model will not be there for long: by the server's own list, else by the catalogue."""
+    """A notice if the provider ends the model soon, by the server's own list, else by the catalogue."""
     ends = probed.listed.listing.end_of(probed.model) or endpoint.ends
     if ends is not None and (notice := end_notice(probed.model, ends, endpoint.successor)):
-        yield Finding(name="ends", state="missing", text=notice, facts={"ends": str(ends)})
+        yield Finding("ends", "missing", notice, {"ends": str(ends)})
 
 
 def _model(probed: Probed, *, named: bool) -> Finding:
-    served, name, answers = probed.listed.served, probed.model, probed.usable("text")
+    """Whether the server lists the model; `named` if the user chose it."""
+    served, name = probed.listed.served, probed.model
     facts = {"served": None if served is None else list(served)}
     if not served:
-        return Finding(name="model", state="ok", text=f"{name}; the server lists none", facts=facts)
+        return Finding("model", "ok", f"{name}; the server lists no models", facts)
     if not named:
-        said = f"{name}, the first of {len(served)} that it lists; --model=openai:NAME asks for another"
-        return Finding(name="model", state="ok", text=said, facts=facts)
+        text = f"{name}, the first of {len(served)} that it lists; --model=openai:NAME selects another"
+        return Finding("model", "ok", text, facts)
     if probed.listed.serves(name):
         others = f", one of {len(served)} that it lists" if len(served) > 1 else ", the only one that it lists"
-        return Finding(name="model", state="ok", text=name + others, facts=facts)
-    said = f"{name} is not among the {len(served)} that it lists ({nearest(name, served)})"
-    said += ", yet it answers" if answers else ""
-    return Finding(name="model", state="ok" if answers else "problem", text=said, facts=facts)
+        return Finding("model", "ok", name + others, facts)
+    text = f"{name} is not among the {len(served)} that it lists ({nearest(name, served)})"
+    if probed.usable("text"):
+        return Finding("model", "ok", f"{text}, but it answers", facts)
+    return Finding("model", "problem", text, facts)
 
 
 def _text(probed: Probed) -> Finding:
     (outcome,) = probed.steps("text")
     if outcome.accepted:
         counted = f", {outcome.tokens_in} tokens" if outcome.tokens_in else f" ({UNCOUNTED})"
-        return Finding(name="text", state="ok", text=f"accepted{counted}")
-    needless = any(map(probed.usable, MEDIA))  # some models that hear want to hear
-    return Finding(name="text", state="missing" if needless else "problem", text=_why(outcome))
+        return Finding("text", "ok", f"accepted{counted}")
+    others = any(map(probed.usable, MEDIA))  # some models require sound
+    return Finding("text", "missing" if others else "problem", _refusal(outcome))
 
 
 def _medium(probed: Probed, kind: Kind) -> Finding:
     usable, facts = probed.usable(kind), {"reading": probed.reading(kind)}
     state: State = "ok" if usable else "problem" if kind in _needed(probed.takes) else "missing"
-    return Finding(name=kind, state=state, text=_told(probed, kind), facts=facts)
+    return Finding(kind, state, _how_read(probed, kind), facts)
 
 
 def _needed(takes: frozenset[Modality]) -> set[Kind]:
-    """What a run sends."""
-    pictures: set[Kind] = {"whole clip"} if "clip" in takes else {"one picture", "ten pictures"}
-    sound: set[Kind] = {"sound"}
-    return (pictures if "video" in takes else set()) | (sound if "audio" in takes else set())
+    """The kinds of requests that a run sends to a model that takes these modalities."""
+    needed: set[Kind] = {"sound"} if "audio" in takes else set()
+    if "video" in takes:
+        needed |= {"whole clip"} if "clip" in takes else {"one picture", "ten pictures"}
+    return needed
 
 
-def _told(probed: Probed, kind: Kind) -> str:
+def _how_read(probed: Probed, kind: Kind) -> str:
+    """What the server did with this kind of request: refused, ignored or read it, up to which size and token count."""
     steps, largest = probed.steps(kind), probed.largest(kind)
     if not steps:
-        return "not asked: no clip could be made here"
+        return "not tested: this machine could not encode a clip"
     match probed.reading(kind):
         case "ignored":
-            return "accepted, but not read: it counts no more tokens than text alone"
+            return "accepted but ignored: the server counts no more tokens than for text alone"
         case "as one":
-            return "accepted, but not all read: ten count no more tokens than one"
+            return "accepted but not all read: the server counts no more tokens for ten than for one"
         case _ if largest is None:
-            return _why(steps[0])
+            return _refusal(steps[0])
     how = f"accepted{_counted(probed, largest)}"
     if kind not in ("picture size", "sound"):
         return how
@@ -147,58 +149,59 @@ def _counted(probed: Probed, outcome: Outcome) -> str:
         return f", {extra:,} tokens more than text alone"
     if outcome.tokens_in is None:
         return f" ({UNCOUNTED})"
-    return " (text alone is not, so its tokens tell nothing)"
+    return " (text alone is not, so tokens cannot be compared)"
 
 
 def _limits(steps: Sequence[Outcome], largest: Outcome) -> Iterator[str]:
-    """Where a ladder ends, and from where on more is not more to the server."""
+    """The size that was refused or ignored, and the size above which the server counts no more tokens."""
     if largest.tokens_in:
         alike = next(step for step in steps if (step.tokens_in or 0) >= (largest.tokens_in or 0))
         if alike != largest:
-            yield f"it counts no more than {alike.label}"
+            yield f"no more than for {alike.label}"
     if beyond := steps[steps.index(largest) + 1 :]:
-        yield f"{beyond[0].label}: {'not read' if beyond[0].accepted else _why(beyond[0])}"
+        yield f"{beyond[0].label}: {'ignored' if beyond[0].accepted else _refusal(beyond[0])}"
 
 
-def _why(outcome: Outcome) -> str:
+def _refusal(outcome: Outcome) -> str:
     if outcome.status is None:
         return f"no reply: {outcome.reason}"
-    said = f"{outcome.status}: {outcome.reason}"
+    reason = f"{outcome.status}: {outcome.reason}"
     if outcome.refused:
-        return f"refused ({said})"
-    return f"busy ({said}); ask again" if outcome.status in HEALING else f"failed there ({said}); its log says why"
+        return f"refused ({reason})"
+    return f"busy ({reason}); try again" if outcome.status in HEALING else f"the server failed ({reason}); see its log"
 
 
 def _modalities(probed: Probed) -> Finding:
+    """Which --modalities work, and whether the run would send others."""
     fits, facts = probed.fitting, {"fitting": list(probed.fitting)}
     lacking = [modality for modality in NAMES if modality in probed.takes and modality not in fits]
     if not fits:
-        said = f"neither pictures nor sound can be sent{_way_on(probed)}"
-        return Finding(name="modalities", state="problem", text=said, facts=facts)
-    told = all(probed.reading(kind) == "read" for kind in MEDIA if kind != "picture size" and probed.usable(kind))
-    said = f"--modalities={','.join(fits)} fits{'' if told else ', as far as the server tells'}"
+        return Finding("modalities", "problem", f"neither pictures nor sound can be sent{_remedy(probed)}", facts)
+    counted = all(probed.reading(kind) == "read" for kind in MEDIA if kind != "picture size" and probed.usable(kind))
+    text = f"--modalities={','.join(fits)} works{'' if counted else ', as far as the server shows'}"
     if lacking:
         what = " and ".join(NAMES[modality] for modality in lacking)
-        said += f"; a run as asked for would send {what} too, which is lost or refused here{_way_on(probed)}"
+        text += f"; a run with these options also sends {what}, which is ignored or refused{_remedy(probed)}"
     elif more := [NAMES[modality] for modality in fits if modality not in probed.takes]:
-        said += f"; without it a run sends no {' and no '.join(more)}"
-    return Finding(name="modalities", state="problem" if lacking else "ok", text=said, facts=facts)
+        text += f"; without it a run sends no {' and no '.join(more)}"
+    return Finding("modalities", "problem" if lacking else "ok", text, facts)
 
 
-def _way_on(probed: Probed) -> str:
+def _remedy(probed: Probed) -> str:
     if "ten pictures" in _needed(probed.takes) and probed.usable("one picture") and not probed.usable("ten pictures"):
         return ": raise the server's limit on pictures or tokens, or send fewer with --frames=N"
     return ": choose another model or server" if not probed.fitting else ""
 
 
 def _spent(probed: Probed, price: Price | None) -> Finding:
+    """The requests, tokens and, if known, cost of the examination."""
     outcomes = [outcome for taken in probed.found for outcome in taken.steps]
-    said = f"{len(outcomes)} request{'' if len(outcomes) == 1 else 's'}"
-    counts = [(outcome.tokens_in, outcome.tokens_out) for outcome in outcomes if outcome.accepted]
-    tokens_in, tokens_out = (sum(count or 0 for count in column) for column in zip((0, 0), *counts, strict=True))
+    text = f"{len(outcomes)} request{'' if len(outcomes) == 1 else 's'}"
+    tokens_in = sum(outcome.tokens_in or 0 for outcome in outcomes)
+    tokens_out = sum(outcome.tokens_out or 0 for outcome in outcomes)
     if tokens_in:
-        said += f", {tokens_in:,} tokens in and {tokens_out:,} out"
+        text += f", {tokens_in:,} tokens in and {tokens_out:,} out"
     paid = price.usd(Usage(input_tokens=tokens_in, output_tokens=tokens_out)) if price and tokens_in else None
     if paid is not None:
-        said += f", {paid:.4f} USD"
-    return Finding(name="spent", state="ok", text=said, facts={"requests": len(outcomes)})
+        text += f", {paid:.4f} USD"
+    return Finding("spent", "ok", text, {"requests": len(outcomes)})

@@ -1,4 +1,4 @@
-"""What is found of a checkpoint on this machine: what it takes, what it weighs, whether it fits."""
+"""Findings about a checkpoint on this machine: what it takes, its size, whether it fits."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,34 +14,35 @@ from reports.doctor.doctor import Finding
 
 
 def local_findings(name: str, options: Iterable[tuple[str, Any]]) -> tuple[Finding, ...]:
-    """All that is to be said of `hf:NAME`; nothing but its configuration is fetched, and nothing is loaded."""
+    """The findings about `hf:NAME` with these `--model-option`s; downloads only its configuration, loads nothing."""
     try:
         settings = parse_settings(dict(options))
         checkpoint = find_checkpoint(name, settings)
         check_architecture(checkpoint, settings)
     except RunError as error:
-        return (Finding(name="checkpoint", state="problem", text=str(error)),)
+        return (Finding("checkpoint", "problem", str(error)),)
     takes = ", ".join(sorted(checkpoint.modalities, reverse=True))
     kind = f"{checkpoint.architecture} in {checkpoint.folder}"
     if not takes:
-        return (Finding(name="checkpoint", state="problem", text=f"{kind}: it takes neither frames nor sound"),)
-    found = Finding(name="checkpoint", state="ok", text=f"{kind}: it takes {takes}")
+        return (Finding("checkpoint", "problem", f"{kind}: it takes neither frames nor sound; choose another model"),)
+    found = Finding("checkpoint", "ok", f"{kind}: it takes {takes}")
     return found, *_weights(checkpoint, settings)
 
 
 def _weights(checkpoint: Checkpoint, settings: LocalSettings) -> tuple[Finding, ...]:
+    """The size of the weights, and whether this machine's devices can hold them."""
     try:
         size = checkpoint.weigh(settings)
     except RunError as error:
         if checkpoint.commit is None:
-            return (Finding(name="weights", state="problem", text=str(error)),)
-        return (Finding(name="weights", state="missing", text="not here yet; the first run fetches them"),)
-    weights = Finding(name="weights", state="ok", text=f"{gigabytes(size)} once they are loaded")
+            return (Finding("weights", "problem", str(error)),)
+        return (Finding("weights", "missing", "not downloaded yet; the first run downloads them"),)
+    weights = Finding("weights", "ok", f"{gigabytes(size)} when loaded")
     with passing_folder() as passing:
         run = LocalRun(Site(folder=passing))
         run.add(checkpoint, settings)
         try:
             run.check()
         except RunError as error:
-            return weights, Finding(name="device", state="problem", text=str(error))
-    return weights, Finding(name="device", state="ok", text="; ".join(run.notes) or "fits into this machine's memory")
+            return weights, Finding("device", "problem", str(error))
+    return weights, Finding("device", "ok", "; ".join(run.notes) or "fits into the memory of this machine")

@@ -79,7 +79,7 @@ def test_the_machine_alone_is_no_failure(capsys: pytest.CaptureFixture[str]) -> 
     assert "PyAV ok" in told
     assert "encodes and decodes" in told
     assert "GPU missing torch sees none" in told
-    assert "not set: runs take --data=DIR, else the demo" in told
+    assert "not set: runs use --data=DIR, else the demo" in told
     assert "GB free at" in told
     assert "http://" not in told
 
@@ -94,8 +94,8 @@ def test_all_that_an_endpoint_takes_is_on_one_screen(capsys: pytest.CaptureFixtu
     assert "\ntext ok accepted, 17 tokens\n" in told
     assert "\nten pictures ok accepted, 1,000 tokens more than text alone\n" in told
     assert "\nwhole clip ok accepted, 400 tokens more than text alone\n" in told
-    assert "\nsound ok up to 60 s: accepted, 750 tokens more than text alone; it counts no more than 30 s\n" in told
-    assert "\nmodalities ok --modalities=video,audio fits\n" in told
+    assert "\nsound ok up to 60 s: accepted, 750 tokens more than text alone; no more than for 30 s\n" in told
+    assert "\nmodalities ok --modalities=video,audio works\n" in told
     assert "\nspent ok 10 requests, 3,595 tokens in and 20 out, 0.0036 USD" in told
     assert len(told.splitlines()) < 40
 
@@ -104,12 +104,12 @@ def test_sound_that_is_dropped_in_silence_is_found_out(capsys: pytest.CaptureFix
     endpoint.reply = Character(drops=("input_audio",))
     code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}")
     assert code == 0, "nobody has asked for sound"
-    assert "\nsound missing accepted, but not read: it counts no more tokens than text alone\n" in told
-    assert "\nmodalities ok --modalities=video fits\n" in told
+    assert "\nsound missing accepted but ignored: the server counts no more tokens than for text alone\n" in told
+    assert "\nmodalities ok --modalities=video works\n" in told
     code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}", "--modalities=video,audio")
     assert code == 1
-    assert "\nsound problem accepted, but not read" in told
-    assert "modalities problem --modalities=video fits; a run as asked for would send sound too" in told
+    assert "\nsound problem accepted but ignored" in told
+    assert "modalities problem --modalities=video works; a run with these options also sends sound" in told
 
 
 def test_what_a_server_refuses_is_told_in_its_own_words(capsys: pytest.CaptureFixture[str], endpoint: Endpoint) -> None:
@@ -122,7 +122,7 @@ def test_what_a_server_refuses_is_told_in_its_own_words(capsys: pytest.CaptureFi
     assert "whole clip missing refused (400: video is [31mnot supported here)" in told
     refused = f"60 s: refused (413: {HTTPStatus(413).phrase}"  # Python 3.13 has another phrase for it than 3.12
     assert f"sound ok up to 30 s: accepted, 750 tokens more than text alone; {refused}" in told
-    assert "--modalities=video,audio fits; without it a run sends no sound" in told
+    assert "--modalities=video,audio works; without it a run sends no sound" in told
 
 
 def test_a_model_without_eyes_is_no_model_for_pictures(capsys: pytest.CaptureFixture[str], endpoint: Endpoint) -> None:
@@ -135,7 +135,7 @@ def test_a_model_without_eyes_is_no_model_for_pictures(capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(
     ("status", "told"),
-    [(429, "busy (429: not now); ask again"), (500, "failed there (500: not now); its log says why")],
+    [(429, "busy (429: not now); try again"), (500, "the server failed (500: not now); see its log")],
 )
 def test_a_server_that_fails_is_told_from_one_that_does_not_want(
     capsys: pytest.CaptureFixture[str], endpoint: Endpoint, status: int, told: str
@@ -154,14 +154,17 @@ def test_a_model_that_wants_to_hear_something_may_refuse_mere_text(
     code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}", "--modalities=audio")
     assert code == 0
     assert "\ntext missing refused (400: send sound)\n" in told
-    assert "\nsound ok up to 60 s: accepted (text alone is not, so its tokens tell nothing)\n" in told
+    assert "\nsound ok up to 60 s: accepted (text alone is not, so tokens cannot be compared)\n" in told
 
 
 def test_one_picture_is_not_ten(capsys: pytest.CaptureFixture[str], endpoint: Endpoint) -> None:
     endpoint.reply = Character(pictures=1)
     code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}")
     assert code == 1
-    assert "\nten pictures problem accepted, but not all read: ten count no more tokens than one\n" in told
+    assert (
+        "\nten pictures problem accepted but not all read: the server counts no more tokens for ten than for one\n"
+        in told
+    )
     assert "or send fewer with --frames=N" in " ".join(told.split())
 
 
@@ -172,7 +175,7 @@ def test_a_server_that_does_not_count_is_believed_and_said_so(
     code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}")
     assert code == 0
     assert "\none picture ok accepted (the server does not count tokens)\n" in told
-    assert "--modalities=video,audio fits, as far as the server tells" in told
+    assert "--modalities=video,audio works, as far as the server shows" in told
     assert told.endswith("spent ok 10 requests")
 
 
@@ -222,7 +225,7 @@ def test_a_model_that_is_not_served_is_said_with_its_likes(
     endpoint.reply = Character()
     code, told = doctor(capsys, MODEL, f"--base-url={endpoint.url}")
     assert code == 0, "some servers list less than they serve"
-    assert ", …), yet it answers" in " ".join(told.split())
+    assert ", …), but it answers" in " ".join(told.split())
 
 
 def test_a_catalogued_model_is_asked_for_what_a_run_sends_it(
@@ -384,7 +387,7 @@ def test_a_full_disk_and_one_that_is_closed_stand_in_the_way(monkeypatch: pytest
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "made"))
     full = replace(BARE, free_at=lambda _: 1_500_000_000)
     cache = findings(full)["cache"]
-    assert (cache["state"], cache["text"]) == ("problem", f"1.5 GB free at {user_cache_path(SUITE)}: make room")
+    assert (cache["state"], cache["text"]) == ("problem", f"1.5 GB free at {user_cache_path(SUITE)}: free some space")
     assert not (tmp_path / "not").exists()
     closed = replace(full, may_write=lambda path: path != tmp_path)
     assert "cannot be written: choose another with --cache=DIR" in findings(closed)["cache"]["text"]
@@ -399,7 +402,7 @@ def test_decoders_are_tried() -> None:
     half = replace(BARE, encode=lambda: whole[: len(whole) // 2])
     assert "cannot encode and decode a clip" in findings(half)["PyAV"]["text"]
     told = findings(replace(BARE, decode=lambda *_: decoded_by("ffmpeg")))
-    assert (told["PyAV"]["state"], "ffmpeg had to" in told["PyAV"]["text"]) == ("problem", True)
+    assert (told["PyAV"]["state"], "ffmpeg decoded it" in told["PyAV"]["text"]) == ("problem", True)
 
 
 def test_a_decoder_that_fails_is_said_though_another_steps_in() -> None:
