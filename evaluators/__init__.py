@@ -1,1 +1,1 @@
-"""Who judges an answer: step extractor, judge, scores."""
+"""Judges answers: step extractor, judge, metrics."""

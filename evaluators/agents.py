@@ -1,4 +1,4 @@
-"""The agents that judge in a run: their options, and the agents made of them."""
+"""The agents that judge in a run, and their options."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -33,16 +33,15 @@ from evaluators.scorer import Thoughts
 PROMPTS = Path(__file__).parent / "prompts"
 DEMO_NAME = "demo"
 
-
 S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions(Generic[S]):
-    """Which model an agent is, and how it is asked.
+    """The options of an agent: its model, and how it is asked.
 
     Attributes:
-        spec: what `find` looks up; of several, each in turn.
+        spec: of the model, or of each model, as `find` takes it.
         base_url: endpoints of `openai:NAME`.
         api_key_env: environment variable with their key.
         option: parameters of each request.
@@ -54,7 +53,7 @@ class AgentOptions(Generic[S]):
     option: Parameters = option((), "K=V,…", "request parameters for the {}, as for --model-option")
 
     def over(self, shared: ModelOptions, modality: Modality) -> ModelOptions:
-        """The options of a model that is asked as this agent; `shared` has what all models of the run share."""
+        """The options of this agent's model; `shared` has the options that all models of the run share."""
         return replace(
             shared,
             base_urls=self.base_url,
@@ -92,7 +91,7 @@ class EvaluatorOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
-    """The agents of this run, before caching; a `Model` has yet to get its template."""
+    """The agents of this run, before caching; a `Model` becomes an agent with its template."""
 
     extractor: Model | Extractor
     judges: tuple[Model | Judge, ...]
@@ -109,8 +108,8 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     """The agents that the options name.
 
     Raises:
-        RunError: an agent cannot be used, no judge is configured, one model would judge twice, or a prompt of the
-            user's does not enclose what it must.
+        RunError: an agent cannot be used, no judge is configured, one model would judge twice, or the fences of a
+            user's prompt are not in pairs.
     """
     demo = bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME
     chosen = partial(
@@ -118,10 +117,20 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
         offline=demo or not measures_of(bench.suite).roles,
         key_is_set=not bench.asks or bool(os.environ.get("OPENAI_API_KEY")),
     )
-    shared = _shared(bench)
+    shared = ModelOptions(
+        prices=dict(bench.options.price),
+        request_mb=bench.options.clip_limits.request_mb,
+        limits=bench.limits,
+        urgent=True,
+        local=bench.local,
+        asks=bench.asks,
+    )
 
     def settings(agent: AgentOptions[Any], spec: str, modality: Modality) -> ModelOptions:
-        return _placed(agent, spec, bench).over(shared, modality)
+        if spec.startswith("openai:") and not agent.base_url:
+            key = agent.api_key_env or bench.options.api_key_env
+            agent = replace(agent, base_url=bench.options.base_url, api_key_env=key)
+        return agent.over(shared, modality)
 
     judges = options.judge.spec or (chosen(None, PAPER_JUDGE),)
     check_replacements(bench.options.prompts, [*bench.suite.home.glob("*.txt"), *PROMPTS.glob("*.txt")])
@@ -140,11 +149,7 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
 
 
 def _refuse_twins(judges: Sequence[Model | Judge]) -> None:
-    """Refuses a panel in which one model has two seats; a model under two names shows when it answers.
-
-    Raises:
-        RunError: names it.
-    """
+    """Raises a RunError if two judges have the same name; that two names mean one model shows only when it answers."""
     names = [judge.name for judge in judges]
     for place, name in enumerate(names):
         if any(is_same_model(other, name) and is_same_model(name, other) for other in names[:place]):
@@ -153,27 +158,8 @@ def _refuse_twins(judges: Sequence[Model | Judge]) -> None:
             )
 
 
-def _shared(bench: Bench) -> ModelOptions:
-    """The options that all agents share."""
-    return ModelOptions(
-        prices=dict(bench.options.price),
-        request_mb=bench.options.clip_limits.request_mb,
-        limits=bench.limits,
-        urgent=True,
-        local=bench.local,
-        asks=bench.asks,
-    )
-
-
-def _placed(agent: AgentOptions[S], spec: str, bench: Bench) -> AgentOptions[S]:
-    """The agent with its own endpoint and key; those of `--base-url` if it is `openai:` and has no endpoint."""
-    if agent.base_url or not spec.startswith("openai:"):
-        return agent
-    return replace(agent, base_url=bench.options.base_url, api_key_env=agent.api_key_env or bench.options.api_key_env)
-
-
 def judge_of(agents: Agents, behind: Callable[[Model, str], Model]) -> Judge:
-    """The judge, or the panel of them, ready to be asked; `behind` puts a model of that role behind what asks it."""
+    """The judge, or the panel of judges; `behind(model, role)` wraps a model before it is asked."""
     judges = [
         PromptedJudge(behind(judge, "judge" if number == 1 else f"judge {number}"), agents.templates["judge"])
         if isinstance(judge, Model)

@@ -1,4 +1,4 @@
-"""What a run would ask and cost, found out by going through it with nobody at the other end."""
+"""Estimates what a run would ask and cost, by a rehearsal in which no model is asked."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,25 +21,25 @@ from benchmark.task import Sample
 from benchmark.usage import Usage, count_of
 
 REHEARSED = 40
-"""So many samples stand for those whose clips have not been decoded yet."""
+"""How many samples stand for all whose clips have not been decoded yet."""
 
 ASKED_AGAIN = 1.1
-"""Calls for each one needed, at most: replies that do not parse are asked for again."""
+"""The most calls for each needed reply: replies that do not parse are asked for again."""
 
 FEW_KEPT = 10
-"""So many kept replies of a model tell of its others."""
+"""How many cached replies of a model are needed to predict its others."""
 
 UNSURE, SUREST = 2.3, 1.15
-"""How far the average of replies to come may be from that of n kept ones: by 1 + UNSURE / sqrt(n), at least SUREST.
+"""The averages of n cached and of future replies differ at most by the factor 1 + UNSURE / sqrt(n), or by SUREST.
 
-With 50 kept, the most is 1.33² · `ASKED_AGAIN` = 1.93 times the least.
+With 50 cached replies, the most is 1.33² · `ASKED_AGAIN` = 1.93 times the least.
 """
 
 OUTPUT_TOKENS: Mapping[str, Span] = {"extractor": (40, 400), "judge": (40, 600), "listener": (30, 300)}
-"""What agents write; the least and the most of plain replies."""
+"""Tokens of an agent's reply, at least and at most."""
 
 ANSWER_TOKENS: Span = (20, 4096)
-"""From a terse model's mean answer (Qwen2-VL-72B, of the published table: 25) to one with its thoughts."""
+"""Tokens of an answer: from short ones (25 on average by Qwen2-VL-72B, as published) to one with thoughts."""
 
 _ANSWER = "The speaker frowns, the voice is low and slow, and the words speak of a loss. " * 12
 _STEPS = "<step>" + " ".join(
@@ -49,13 +49,13 @@ _STEPS = "<step>" + " ".join(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What kept replies of a model show of those to come.
+    """Averages over the cached replies of a model, which predict its future ones.
 
     Attributes:
-        count: how many there are.
-        tokens_in: of a prompt, on average.
-        longer: tokens of their prompts, for each one that these were taken for at most.
-        tokens_out: of a reply, on average.
+        count: the number of replies.
+        tokens_in: tokens of a prompt.
+        longer: tokens of a prompt, divided by the most that it was estimated to have.
+        tokens_out: tokens of a reply.
     """
 
     count: int
@@ -65,38 +65,38 @@ class Known:
 
     @property
     def factor(self) -> float:
-        """How far the average of others may be from theirs, either way."""
+        """The factor by which the average of other replies may be smaller or larger."""
         return max(SUREST, 1 + UNSURE / sqrt(self.count))
 
     def around(self, mean: float) -> Span:
-        """The span around an average."""
+        """The range of an average of other replies."""
         return mean / self.factor, mean * self.factor
 
 
 def known_of(cache: Cache, identity: str, role: str) -> Known | None:
-    """What the kept replies of the model of that identity show, in that role; None while there are few."""
-    asked, prompts, ratios, sizes = key_of(identity), [], [], []
+    """The averages over cached replies of the model of that identity in that role; None if there are too few."""
+    asked, found = key_of(identity), []
     for value in cache.values("reply"):
         kept = parse_object(value)
-        sent, said, weighed = (count_of(kept.get(name)) for name in ("input_tokens", "output_tokens", "weighed"))
-        if (kept.get("asked"), kept.get("role")) == (asked, role) and sent and said is not None and weighed:
-            prompts.append(sent)
-            ratios.append(sent / weighed)
-            sizes.append(said)
-    if len(sizes) < FEW_KEPT:
+        sent, received, weighed = (count_of(kept.get(name)) for name in ("input_tokens", "output_tokens", "weighed"))
+        if (kept.get("asked"), kept.get("role")) == (asked, role) and sent and received is not None and weighed:
+            found.append((sent, sent / weighed, received))
+    if len(found) < FEW_KEPT:
         return None
-    return Known(count=len(sizes), tokens_in=fmean(prompts), longer=fmean(ratios), tokens_out=fmean(sizes))
+    tokens_in, longer, tokens_out = map(fmean, zip(*found, strict=True))
+    return Known(count=len(found), tokens_in=tokens_in, longer=longer, tokens_out=tokens_out)
 
 
 @dataclass(slots=True)
 class Expected:
-    """What one role would be asked.
+    """What a model would be asked in one role; spans are the least and the most of all calls together.
 
     Attributes:
-        calls: requests; a fraction where few samples stand for many.
+        calls: requests; not whole if few samples stand for many.
         kept: replies that are in the cache.
-        tokens_in: of all calls together, at least and at most; so `tokens_audio`, which are among them, and
-            `tokens_out`.
+        tokens_in: input tokens.
+        tokens_audio: input tokens of sound, which are part of `tokens_in`.
+        tokens_out: output tokens.
     """
 
     calls: float = 0.0
@@ -106,26 +106,21 @@ class Expected:
     tokens_out: Span = (0.0, 0.0)
 
     def add(self, tokens_in: Span, tokens_audio: Span, tokens_out: Span, weight: float) -> None:
-        """Counts a call that stands for `weight` of them."""
+        """Adds a call that stands for `weight` calls."""
         self.calls += weight
         self.tokens_in = _more(self.tokens_in, tokens_in, weight)
         self.tokens_audio = _more(self.tokens_audio, tokens_audio, weight)
         self.tokens_out = _more(self.tokens_out, tokens_out, weight)
 
     def cost(self, price: Price | None) -> Span | None:
-        """USD, at least and at most; None where the price is not known."""
-        ends = [self._cost(price, end) for end in (0, 1)] if price else []
-        known = [cost for cost in ends if cost is not None]
-        return (known[0], known[1]) if len(known) == 2 else None
+        """USD, at least and at most; None if the price is unknown."""
+        low, high = (self._cost(price, end) if price else None for end in (0, 1))
+        return None if low is None or high is None else (low, high)
 
     def _cost(self, price: Price, end: int) -> float | None:
-        """By the average call: prices go by the length of each."""
-        a_call = Usage(
-            input_tokens=round(self.tokens_in[end] / self.calls),
-            audio_tokens=round(self.tokens_audio[end] / self.calls),
-            output_tokens=round(self.tokens_out[end] / self.calls),
-        )
-        cost = price.usd(a_call)
+        """USD by the average call, since prices depend on the length of each; `end` is 0 for the least, 1 the most."""
+        sums = {"input_tokens": self.tokens_in, "audio_tokens": self.tokens_audio, "output_tokens": self.tokens_out}
+        cost = price.usd(Usage(**{name: round(span[end] / self.calls) for name, span in sums.items()}))
         return None if cost is None else cost * self.calls
 
 
@@ -135,7 +130,14 @@ def _more(sums: Span, call: Span, weight: float) -> Span:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """What is found out on the way, how often each sample is asked, how many the one under way stands for."""
+    """The state of a rehearsal.
+
+    Attributes:
+        cache: of the run.
+        repeats: how often each sample is answered and judged.
+        weight: how many samples the current one stands for.
+        roles: what each role would be asked so far.
+    """
 
     cache: Cache
     repeats: int = 1
@@ -144,36 +146,36 @@ class Rehearsal:
 
 
 class Understudy:
-    """In place of a model: takes down what it is asked, and says something of a plausible length."""
+    """Takes the place of a model: counts what it is asked, and replies with a text of plausible length."""
 
     def __init__(self, model: Model, role: str, rehearsal: Rehearsal) -> None:
-        """Looks what kept replies of the model show."""
+        """Reads the cached replies of the model."""
         self._model, self._role, self._rehearsal = model, role, rehearsal
         self._known = known_of(rehearsal.cache, model.identity, role.partition(" ")[0])
 
     async def generate(self, prompt: Prompt) -> Answer:
-        """A reply that keeps the flow going.
+        """A reply that later agents can work with.
 
         Raises:
-            ModelError: nothing comes after this one.
+            ModelError: the role is a judge, the last agent.
         """
         rehearsal, judges = self._rehearsal, self._role.startswith("judge")
         times = 2 * rehearsal.repeats - 1 if judges else rehearsal.repeats
         times = 1 if self._role.endswith("check") else times
         rehearsal.roles[self._role].add(*self._tokens(prompt), rehearsal.weight * times)
         if judges:
-            raise ModelError("This is where the flow ends.")
+            raise ModelError("The rehearsal ends here.")
         return Answer(text=f"<step>{_STEPS}</step>" if self._role == "extractor" else _ANSWER, model=self._model.name)
 
     def _tokens(self, prompt: Prompt) -> tuple[Span, Span, Span]:
-        """Input tokens, those of sound among them, and output tokens of one call."""
+        """The input tokens, those of sound among them, and the output tokens of one call."""
         low, high = input_usage(prompt)
-        sent, heard = ((getattr(low, name) or 0, getattr(high, name) or 0) for name in ("input_tokens", "audio_tokens"))
+        sent, audio = ((getattr(low, name) or 0, getattr(high, name) or 0) for name in ("input_tokens", "audio_tokens"))
         if (known := self._known) is None:
-            return sent, heard, self._output()
-        # what extractor and judge are shown here are a stand-in's words
+            return sent, audio, self._output()
+        # the prompts of extractor and judge contain made-up text here, so that their length says nothing
         shown = known.tokens_in if self._role.startswith(("extractor", "judge")) else known.longer * sent[1]
-        return known.around(shown), heard, known.around(known.tokens_out)
+        return known.around(shown), audio, known.around(known.tokens_out)
 
     def _output(self) -> Span:
         parameters: Mapping[str, Any] = getattr(_terms(self._model), "parameters", {})
@@ -183,40 +185,32 @@ class Understudy:
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """The cache of a rehearsal: what is kept is found and counted, nothing is added."""
+    """The cache of a rehearsal: cached replies are found and counted, nothing is added.
+
+    The check of a judge finds none, since it asks anew.
+    """
 
     role: str
     rehearsal: Rehearsal
 
     def get(self, key: str) -> bytes | None:
-        """The reply under the key, or None."""
-        kept = self.rehearsal.cache.get(key)
+        """The reply of that key; None if there is none."""
+        kept = None if self.role.endswith("check") else self.rehearsal.cache.get(key)
         if kept is not None:
             self.rehearsal.roles[self.role].kept += self.rehearsal.weight
         return kept
 
     async def keep(self, key: str, value: bytes) -> None:
-        """Does not."""
-
-
-class Nothing:
-    """A cache that has nothing: what is asked anew is paid for whatever is kept."""
-
-    def get(self, key: str) -> bytes | None:  # noqa: ARG002  the protocol's
-        """Never there."""
-        return None
-
-    async def keep(self, key: str, value: bytes) -> None:
-        """Does not."""
+        """Does nothing."""
 
 
 def known_and_not(
     samples: Sequence[Sample], reader: ClipReader, *, fps: float, most: int
 ) -> list[tuple[float, Sequence[Sample]]]:
-    """The samples to go through, in groups, with how many samples each of them stands for.
+    """The samples of the rehearsal in two groups, each with the number of samples that one of it stands for.
 
-    All whose clips are decoded stand for themselves; of the others a few, evenly taken, stand for the rest. Those whose
-    clips cannot be read would ask nothing.
+    Samples whose clips are decoded stand for themselves. Of the others a few, evenly spaced, stand for the rest.
+    Samples whose clips cannot be read are left out: nothing would be asked about them.
     """
     known: list[Sample] = []
     others: list[Sample] = []
@@ -231,7 +225,7 @@ def known_and_not(
 
 
 def lines_of(roles: Iterable[tuple[str, Model, Expected]]) -> list[tuple[str, ...]]:
-    """A table: a row for each role, and the total."""
+    """The estimate as a table: a head, a row for each role, and the total."""
     head = ("Role", "Model", "Calls", "Kept", "Input tokens", "Output tokens", "USD")
     rows, costs = [], []
     for role, model, expected in roles:
@@ -241,12 +235,12 @@ def lines_of(roles: Iterable[tuple[str, Model, Expected]]) -> list[tuple[str, ..
         rows.append((role, model.name, *counts, _tokens(expected.tokens_out), _usd(spent)))
     known = [spent for spent in costs if spent is not None]
     total = (sum(low for low, _ in known), sum(high for _, high in known))
-    told = _usd(total) if len(known) == len(costs) else f"{_usd(total)} and what is unknown"
-    return [head, *rows, ("total", "", "", "", "", "", told)]
+    stated = _usd(total) if len(known) == len(costs) else f"{_usd(total)} + unknown"
+    return [head, *rows, ("total", "", "", "", "", "", stated)]
 
 
 def ends_of(roles: Iterable[tuple[str, Model, Expected]]) -> list[str]:
-    """Which of the models end soon, by the catalogue, a sentence each."""
+    """A sentence for each model that ends soon or has ended, by the catalogue."""
     terms = {model.name: _terms(model) for _, model, _ in roles}
     ends = {name: (getattr(one, "ends", None), getattr(one, "successor", None)) for name, one in terms.items()}
     notices = (end_notice(name, day, successor) for name, (day, successor) in ends.items() if day)
@@ -254,7 +248,7 @@ def ends_of(roles: Iterable[tuple[str, Model, Expected]]) -> list[str]:
 
 
 def _terms(model: Model) -> object:
-    """What says how a model is asked and what that costs: its endpoint, or itself."""
+    """What has a model's parameters and price: its endpoint, or itself."""
     return getattr(model, "endpoint", model)
 
 
@@ -263,4 +257,4 @@ def _tokens(span: Span) -> str:
 
 
 def _usd(span: Span | None) -> str:
-    return "unknown; --price tells" if span is None else f"{span[0]:.2f} – {span[1]:.2f}"
+    return "unknown; set --price" if span is None else f"{span[0]:.2f} – {span[1]:.2f}"

@@ -1,4 +1,4 @@
-"""The agents that options name."""
+"""Finds the agents that options name."""
 
 from datetime import date
 
@@ -21,7 +21,7 @@ def agent_spec(asked: str | None, paper: str, *, offline: bool, key_is_set: bool
     """The spec of an agent: the one asked for; else `rules` if offline; else the paper's agent if its key is set.
 
     Raises:
-        RunError: none of these, or the paper's agent has ended; names the three ways to go on.
+        RunError: there is none of these, or the paper's agent has ended; names the alternatives.
     """
     if asked:
         return asked
@@ -31,8 +31,8 @@ def agent_spec(asked: str | None, paper: str, *, offline: bool, key_is_set: bool
     if has_ended(row, today):
         raise RunError(
             f"{paper}, an agent of the paper, ended on {row.ends}. Use its successor (--judge={row.successor} "
-            f"--extractor={row.successor}), another model, or none (--judge=rules --extractor=rules); no such scores "
-            "compare with published ones."
+            f"--extractor={row.successor}), another model, or none (--judge=rules --extractor=rules); such scores do "
+            "not compare with published ones."
         )
     if key_is_set:
         return paper
@@ -44,10 +44,10 @@ def agent_spec(asked: str | None, paper: str, *, offline: bool, key_is_set: bool
 
 
 def find_extractor(spec: str, options: ModelOptions) -> Model | Extractor:
-    """The extractor; a `Model` becomes one with a template.
+    """The extractor, or a `Model`, which becomes one with a template.
 
     Raises:
-        RunError: the spec is unknown, or is no extractor.
+        RunError: the spec is unknown, or is not an extractor.
     """
     found = RulesExtractor() if spec == RULES else find(spec, options)
     if isinstance(found, (Model, Extractor)):
@@ -56,10 +56,10 @@ def find_extractor(spec: str, options: ModelOptions) -> Model | Extractor:
 
 
 def find_judge(spec: str, options: ModelOptions) -> Model | Judge:
-    """The judge; a `Model` becomes one with a template.
+    """The judge, or a `Model`, which becomes one with a template.
 
     Raises:
-        RunError: the spec is unknown, is no judge, or takes no frames.
+        RunError: the spec is unknown, is not a judge, or takes no frames.
     """
     found = RulesJudge() if spec == RULES else find(spec, options)
     if isinstance(found, Model) and "video" not in found.modalities:
@@ -73,7 +73,7 @@ def find_listener(spec: str, options: ModelOptions) -> Model:
     """The model that describes sound.
 
     Raises:
-        RunError: the spec is unknown, is no model, or takes no sound.
+        RunError: the spec is unknown, is not a model, or takes no sound.
     """
     found = find(spec, options)
     if isinstance(found, Model) and "audio" in found.modalities:

@@ -1,4 +1,4 @@
-"""What comes of a sample: scores, or the reason why there are none."""
+"""The outcome of a sample: its score, or the reason why it has none."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,40 +16,36 @@ from evaluators.judge.agent import Reply
 from evaluators.judge.rating import Rating
 
 AGAIN = "repeated"
-"""Before a role: of who took it when it was asked again, where that was another model."""
+"""The prefix of a role in traces if another model answered when the role was asked again."""
 
 
 class Score(Protocol):
-    """How well one answer did, by its task's metric."""
+    """The score of one answer, by its task's metric."""
 
     @property
     def answer(self) -> Answer:
-        """The model's."""
+        """The model's answer."""
 
     @property
     def predicted(self) -> tuple[str, ...]:
-        """The labels that it names, of the sample's label set where there is one."""
-
-    @property
-    def right(self) -> bool:
-        """Whether the case passes."""
+        """The labels that it names, from the sample's label set if there is one."""
 
     def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:
-        """Its scores by name, 0 to 1; None where a score does not apply to the sample's task."""
+        """Its marks by name, 0 to 1; None if a mark does not apply to the sample's task."""
 
     def explain(self, sample: Sample) -> str:
-        """What went wrong, for whoever reads the failing case: under 40 lines of at most 100 characters."""
+        """Why the case fails, in under 40 lines of at most 100 characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """What an agent took to give its part.
+    """How an agent was asked for its part in a score.
 
     Attributes:
-        model: who spoke; None if unknown.
-        usage: all its attempts together.
-        rejected: its replies that did not parse, oldest first.
-        left_out: parameters of its requests that the server has refused.
+        model: the name under which the provider answered; None if unknown.
+        usage: of all attempts.
+        rejected: replies that did not parse, oldest first.
+        left_out: parameters of its requests that were not sent because the server refuses them.
     """
 
     model: str | None
@@ -60,12 +56,12 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The frames that the judge looked at.
+    """The frames that the judge was shown.
 
     Attributes:
-        seconds: when each is shown.
-        decoder: what decoded them.
-        key: under which the cache keeps them.
+        seconds: the time of each frame in the clip.
+        decoder: the library that decoded them.
+        key: their key in the cache.
     """
 
     seconds: tuple[float, ...]
@@ -79,16 +75,16 @@ class Scored:
 
     Attributes:
         sample: the question.
-        score: how the answer did.
-        audio_clue: what the judge was told of the sound.
-        seen: the frames that the judge looked at; None where it looked at none.
-        traces: by role, e.g. extractor, judge, and listener where one was asked.
-        by_rules: what a list of words makes of the answer, beside the judge's rating; None where nobody judged.
-        refused: whether the answer refuses the question; None where that was not looked into.
-        repeats: what came of asking again; None where that was not done.
-        waveform: of the clip's sound, for whoever reads the report; None where nobody has looked, or there is none.
-        length: of the clip in seconds, by what its file says; None where nobody has looked, or it says nothing.
-        fault: of the suite's or a package's, in what no score hangs on.
+        score: the answer's score.
+        audio_clue: the description of the sound that the judge was shown; None if there was none.
+        seen: the frames that the judge was shown; None if there were none.
+        traces: by role, e.g. extractor, judge and listener; only of agents that were asked.
+        by_rules: the rating of the last step by word lists; None if no steps were rated.
+        refused: whether the answer refuses the question; None if this was not checked.
+        repeats: the scores when asked again; None with one repeat.
+        waveform: of the clip's sound, for the report; None if the clip was not read for it, or has no sound.
+        length: of the clip in seconds, as its file states; None if the clip was not read for it, or states none.
+        fault: an unexpected exception that does not affect the score.
     """
 
     sample: Sample
@@ -109,9 +105,9 @@ class Repeated:
     """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both.
 
     Attributes:
-        answers: of answer 1 to K.
-        judgements: of judgement 1 to K.
-        error: why there are none of either; None where there are.
+        answers: the scores of answers 1 to K.
+        judgements: the scores by judgements 1 to K.
+        error: why there are no scores; None if there are.
     """
 
     answers: tuple[Score, ...] = ()
@@ -121,18 +117,19 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unscored:
-    """A sample that could not be scored: neither a zero nor a gap.
+    """A sample that could not be scored: it counts neither as wrong nor as not asked.
 
     Attributes:
         sample: the question.
-        stage: where it ended: data, model, extractor or judge; run where a worker process died over it, or the suite's
-            own code failed between these.
-        error: why, in a sentence.
-        answer: the model's, where it came so far.
-        replies: those of the agent that was given up, oldest first.
-        usage: what was spent on it besides the answer.
-        waveform: as for `Scored`, and so `length`.
-        fault: the exception behind it, where that is of a kind that nobody foresaw.
+        stage: where it failed: data, model, extractor or judge; run if a worker process died, or the suite's own code
+            failed.
+        error: why, in one sentence.
+        answer: the model's answer; None if there is none.
+        replies: the replies of the agent that could not be used, oldest first.
+        usage: what was used besides the answer.
+        waveform: as for `Scored`.
+        length: as for `Scored`.
+        fault: the exception behind the error, if it was an unexpected one.
     """
 
     sample: Sample
@@ -147,13 +144,13 @@ class Unscored:
 
 
 def trace_of(reply: Reply[Any]) -> Trace:
-    """What an agent took for a reply."""
+    """The trace of a reply."""
     return Trace(model=reply.model, usage=reply.usage, rejected=reply.rejected, left_out=reply.left_out)
 
 
 @contextmanager
 def spent(traces: Mapping[str, Trace]) -> Iterator[None]:
-    """Adds to an error what earlier agents took: money is on record though the sample ends unscored."""
+    """Adds the usage of earlier agents to an error, so that it is on record although the sample is unscored."""
     try:
         yield
     except EmotionError as error:

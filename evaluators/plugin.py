@@ -1,4 +1,4 @@
-"""What pytest sees of the judging side: options, and the `scorer`, `engine` and `score` fixtures."""
+"""The pytest plugin for judging: options, and the `scorer`, `engine` and `score` fixtures."""
 
 import asyncio
 import sys
@@ -33,7 +33,7 @@ from benchmark.plugin import (
 from benchmark.storage.files import put
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions, find_agents, judge_of
-from evaluators.estimate import Expected, Looking, Nothing, Rehearsal, Understudy, known_and_not
+from evaluators.estimate import Expected, Looking, Rehearsal, Understudy, known_and_not
 from evaluators.judge.check import Checked, check_judge
 from evaluators.judge.clue import Listener
 from evaluators.judge.extractor import PromptedExtractor
@@ -44,17 +44,17 @@ from evaluators.scorer import Scorer, answer_and_score, unforeseen, with_wavefor
 pytest_plugins = ["benchmark.plugin"]
 
 TURN_SECONDS = 0.0005
-"""How long pytest's thread may keep the engine's waiting: Python's own 5 ms, after each system call, add up."""
+"""How long the engine's thread may wait for pytest's; Python's default of 5 ms, after each system call, adds up."""
 
 MOST_AHEAD = 64
-"""Samples whose clips are decoded while all requests that may be in flight are."""
+"""The most samples whose clips are decoded while all allowed requests are in flight."""
 
 EVALUATOR_OPTIONS = pytest.StashKey[EvaluatorOptions]()
 AGENTS = pytest.StashKey[Agents]()
 ENGINE = pytest.StashKey[Engine[Scored | Unscored]]()
 OUTCOME = pytest.StashKey[Scored | Unscored]()
 UNKEPT = "mme_emotion_unkept"
-"""Under which an xdist worker tells whether something that it found cannot be kept."""
+"""The key in an xdist worker's output that says whether a result could not be kept."""
 
 
 def agents_of(config: pytest.Config) -> Agents:
@@ -75,7 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Reads the options; has `--setup-only` make no fixture either, since that of a score asks for it."""
+    """Reads the options; turns `--setup-only` into `--setup-plan`, since making the `score` fixture asks models."""
     config.stash[EVALUATOR_OPTIONS] = read_options(config, EvaluatorOptions)
     if runs_cases(config) and config.option.setuponly:
         config.option.setupplan = True
@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Finds the agents, and asks each endpoint whether it is there, before anything is collected or paid for."""
+    """Finds the agents and checks that each endpoint can be reached, before anything is collected or paid for."""
     config = session.config
     if not introduces(config):
         return
@@ -99,7 +99,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def connected(config: pytest.Config) -> list[Connected]:
-    """All who are asked over connections."""
+    """The model and the agents that have connections."""
     agents = agents_of(config)
     parts: tuple[object, ...] = (bench_of(config).respondent, agents.extractor, *agents.judges, agents.listener)
     return [part for part in parts if isinstance(part, Connected)]
@@ -115,26 +115,25 @@ async def _close(parts: Iterable[Connected]) -> None:
 
 
 def scorer_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Scorer:
-    """Extractor, judge and, where one is named, the agent that describes sound, ready to be asked."""
+    """The scorer with the agents of this run; `behind(model, role)` wraps a model before it is asked."""
     agents = agents_of(config)
     extractor, listener, templates = agents.extractor, agents.listener, agents.templates
     if isinstance(extractor, Model):
         extractor = PromptedExtractor(behind(extractor, "extractor"), templates["extract"])
-    heard = Listener(behind(listener, "listener"), templates["listen"]) if listener else None
     return Scorer(
         extractor=extractor,
         judge=judge_of(agents, behind),
         reader=reader_of(config),
-        listener=heard,
+        listener=Listener(behind(listener, "listener"), templates["listen"]) if listener else None,
         thoughts=config.stash[EVALUATOR_OPTIONS].thoughts,
     )
 
 
 def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
-    """What the judge makes of the anchors of a short check; asked anew, whatever is kept."""
+    """The judge's ratings of the anchors of the short check, without cached replies."""
     bench = bench_of(config)
     shared = not config.getoption("tx", None)
-    local = bench.local if shared else bench.local.apart()  # the processes that are to come need the devices
+    local = bench.local if shared else bench.local.apart()  # the workers that start later need the devices
     bench = replace(bench, limits=bench.limits.elsewhere(), local=local)
     agents, reader = find_agents(config.stash[EVALUATOR_OPTIONS], bench), reader_of(config)
 
@@ -152,15 +151,16 @@ def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
 
 
 def _recalled(config: pytest.Config, model: Model, role: str) -> Model:  # noqa: ARG001  one signature for all
-    """The model itself, which leaves out what its server is known to refuse."""
+    """The model itself, without the parameters that its server is known to refuse."""
     recall_terms(model, cache_of(config))
     return model
 
 
 def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, Expected]]:
-    """What the selected cases would ask, by role, with whoever would be asked; a gated run checks its judge too.
+    """Each role of this run with its model and what that would be asked; a gated run also checks its judge.
 
-    Samples whose clips have been decoded are gone through one by one; a few stand for all the others.
+    Raises:
+        RunError: a sample fails with an unexpected exception, so that the estimate would be too low.
     """
     config, samples = session.config, [sample for item in session.items if (sample := sample_of(item))]
     repeats = config.stash[EVALUATOR_OPTIONS].repeats
@@ -171,10 +171,6 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
         roles[role] = model
         return CachedModel(model, Looking(role, rehearsal), Understudy(model, role, rehearsal).generate)
 
-    def anew(model: Model, role: str) -> Model:
-        roles[checking := f"{role} check"] = model
-        return CachedModel(model, Nothing(), Understudy(model, checking, rehearsal).generate)
-
     respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
     groups = known_and_not(samples, reader, fps=options.fps, most=options.frames)
 
@@ -182,23 +178,20 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
         for weight, members in groups:
             rehearsal.weight = weight
             for sample in members:
-                _refuse_fault(await answer_and_score(sample, respondent, scorer))
+                outcome = await answer_and_score(sample, respondent, scorer)
+                if outcome.fault is not None:
+                    raise RunError(f"Cannot estimate the run: {outcome.fault.sentence}.")
         if gated:
             rehearsal.weight = 1.0
-            await check_judge(judge_of(agents_of(config), anew), reader, short=True)
+            judge = judge_of(agents_of(config), lambda model, role: behind(model, f"{role} check"))
+            await check_judge(judge, reader, short=True)
 
     asyncio.run(go_through())
     return [(role, model, rehearsal.roles[role]) for role, model in roles.items()]
 
 
-def _refuse_fault(outcome: Scored | Unscored) -> None:
-    """An estimate of what fails would be too low."""
-    if outcome.fault is not None:
-        raise RunError(f"Cannot estimate the run: {outcome.fault.sentence}.")
-
-
 def sample_of(item: pytest.Item) -> Sample | None:
-    """The sample that a case is about; None for what is no case."""
+    """The sample of a case; None for any other test."""
     if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "score" in item.fixturenames:
         sample = item.callspec.params.get("sample")
         return sample if isinstance(sample, Sample) else None
@@ -207,13 +200,13 @@ def sample_of(item: pytest.Item) -> Sample | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Works on samples ahead of their cases for as long as cases run."""
+    """Runs the engine, which works ahead of the cases, while cases run."""
     config = session.config
     rehearses = asks(config) and bench_of(config).options.estimate
     if not asks(config) or rehearses or not any(map(sample_of, session.items)):
         return (yield)
     engine = config.stash[ENGINE] = _start(config)
-    usual = sys.getswitchinterval()
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(TURN_SECONDS)
     try:
         pace = FollowingOrders if is_worker(config) else FirstDoneFirst
@@ -223,19 +216,19 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         return (yield)
     finally:
         _end(session, engine)
-        sys.setswitchinterval(usual)
+        sys.setswitchinterval(interval)
 
 
 def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
-    """Keeps the last replies; a disk that is full has been told of where it has stopped the engine."""
-    told = engine.stopped
+    """Ends the engine and keeps the last replies; if they cannot be kept, says so unless that stopped the engine."""
+    stopped = engine.stopped
     end_rescues()
     engine.close()
     try:
         cache_of(session.config).flush()
     except NotKept as error:
         engine.unkept = True
-        if told is None:
+        if stopped is None:
             raise session.Interrupted(str(error)) from error
 
 
@@ -247,22 +240,21 @@ def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
     async def work(sample: Sample) -> Scored | Unscored:
         return await with_waveform(await answer_and_score(sample, respondent, scorer, repeats), reader)
 
+    def most_at_once() -> int:
+        window = limits.window()
+        return window + max(4, min(window // 4, MOST_AHEAD))  # some are decoded while others are asked about
+
     return Engine(
         work,
-        lambda: _with_those_ahead(limits.window()),
+        most_at_once,
         failure=_failure,
         rescue=unforeseen,
         farewell=partial(_close, connected(config)),
     )
 
 
-def _with_those_ahead(window: int) -> int:
-    """Samples at once: those that may be asked about, and some whose clips are decoded meanwhile."""
-    return window + max(4, min(window // 4, MOST_AHEAD))
-
-
 def _failure(outcome: Scored | Unscored) -> str | None:
-    """Why there is no score, where every sample could fail so; a clip that cannot be read says nothing of others."""
+    """Why there is no score, if other samples may fail for the same reason; None for a clip that cannot be read."""
     if isinstance(outcome, Scored):
         return None
     if outcome.fault is not None:
@@ -271,14 +263,14 @@ def _failure(outcome: Scored | Unscored) -> str | None:
 
 
 class FirstDoneFirst:
-    """In one process the next case is always one whose sample is done, so that none waits behind a slow one."""
+    """Runs next, in a single process, a case whose sample is done, so that none waits for a slow one."""
 
     def __init__(self, engine: Engine[Scored | Unscored], session: pytest.Session) -> None:
         """Begins all samples, and waits for the first."""
         self._engine, self._session = engine, session
         self._samples = [sample_of(item) for item in session.items]
         self._places = {sample.id: place for place, sample in enumerate(self._samples) if sample}
-        # --stepwise goes on where it stopped, which means something in order alone
+        # --stepwise continues where it stopped, which requires the original order
         stepwise = getattr(session.config.option, "stepwise", False)
         self._in_order = stepwise or len(self._places) < sum(map(bool, self._samples))
         self._next = 0
@@ -287,13 +279,14 @@ class FirstDoneFirst:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
-        """After a case, puts one that is done where pytest looks for the next."""
+        """After a case, puts one whose sample is done where pytest takes the next case from."""
         handled = yield
         self._next += 1
         self._choose()
         return handled
 
     def _choose(self) -> None:
+        """Swaps the next case with one whose sample is done; waits for such a sample."""
         place, session = self._next, self._session
         if (
             self._in_order
@@ -314,7 +307,7 @@ class FirstDoneFirst:
 
 
 def end_workers(config: pytest.Config, why: str) -> None:
-    """Tells all xdist workers to end, and why; none may read half of that, or nothing."""
+    """Tells all xdist workers to end, and why; the file is written atomically, so that none reads a part of it."""
     put(_over_file(config), why.encode())
 
 
@@ -323,10 +316,10 @@ def _over_file(config: pytest.Config) -> Path:
 
 
 class FollowingOrders:
-    """In an xdist worker cases run in the order in which they were dealt, which it hears long before xdist says so."""
+    """Begins, in an xdist worker, the samples of all cases assigned to it, long before xdist runs these."""
 
     def __init__(self, engine: Engine[Scored | Unscored], session: pytest.Session) -> None:
-        """Begins nothing: no case has been dealt yet."""
+        """Begins nothing: no case is assigned yet."""
         self._engine, self._session = engine, session
         self._deal = deal_of(session.config, session.config.workerinput["workerid"])  # type: ignore[attr-defined]
         self._over = _over_file(session.config)
@@ -334,14 +327,14 @@ class FollowingOrders:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Where this worker ends early, lets the others know why, and the controller whether a disk is full."""
+        """Tells the controller whether a result could not be kept, and if this worker ends early, the others why."""
         self._session.config.workeroutput[UNKEPT] = self._engine.unkept  # type: ignore[attr-defined]
         if why := self._session.shouldstop or self._session.shouldfail:
             end_workers(self._session.config, str(why))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
-        """Begins what has been dealt since the last case, unless another worker has ended the run."""
+        """Begins the samples assigned since the last case; stops the engine if another worker has ended the run."""
         dealt = [self._session.items[index] for index in self._deal.hear()]
         self._engine.begin(filter(None, map(sample_of, [item, *([nextitem] if nextitem else []), *dealt])))
         if self._limits.halted is None and self._over.exists():
@@ -351,7 +344,7 @@ class FollowingOrders:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
-    """Waits for the case's sample, and passes over the case where the engine has stopped before it was done."""
+    """Waits for the case's sample; skips the case if the engine stopped before the sample was done."""
     engine, sample = item.config.stash.get(ENGINE, None), sample_of(item)
     if engine is None or sample is None or engine.finish(sample):
         return None
@@ -363,13 +356,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
 
 @pytest.fixture(scope="session")
 def scorer(pytestconfig: pytest.Config) -> Scorer:
-    """Extractor, judge and, where one is named, the agent that describes sound."""
+    """The extractor, the judge and, if one is set, the agent that describes sound."""
     return scorer_of(pytestconfig, partial(cached, pytestconfig))
 
 
 @pytest.fixture(scope="session")
 def engine(pytestconfig: pytest.Config) -> Engine[Scored | Unscored]:
-    """Samples in flight."""
+    """The engine, which works on samples ahead of their cases."""
     return pytestconfig.stash[ENGINE]
 
 
@@ -382,15 +375,15 @@ def score(request: pytest.FixtureRequest, sample: Sample, engine: Engine[Scored 
         request.node.user_properties.append(("unscored", outcome.stage))
         pytest.fail(f"{sample.id} has no score ({outcome.stage}): {outcome.error}", pytrace=False)
     marks, metric = outcome.score.marks(sample), find_metric(sample.task.metric)
-    told = {measure.name for measure in metric.measures}
+    names = {measure.name for measure in metric.measures}
     request.node.user_properties += [
-        (name, float(mark)) for name, mark in marks.items() if mark is not None and name in told
+        (name, float(mark)) for name, mark in marks.items() if mark is not None and name in names
     ]
     return outcome.score
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Lets go of what was made of the sample: it has been reported, and there are thousands."""
+    """Frees the memory of the outcome, which has been reported."""
     if OUTCOME in item.stash:
         del item.stash[OUTCOME]

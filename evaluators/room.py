@@ -1,4 +1,4 @@
-"""Room in memory for long answers: agents, prompts and requests hold each of them many times over."""
+"""Limits how many long answers are scored at a time: agents, prompts and requests hold many copies of each."""
 
 import asyncio
 import sys
@@ -8,21 +8,22 @@ from contextlib import asynccontextmanager
 from benchmark.model import Answer
 
 SHARE_BYTES = 2**18
-"""What is smaller in memory takes no room."""
+"""The memory of one share; smaller answers take none."""
 
 SHARES = 128
+"""How many shares there are."""
 
 
 class ScoringRoom:
-    """Lets as many answers be scored at a time as there is memory for; usual ones never wait."""
+    """Lets answers be scored at a time as long as there are shares of memory; usual answers never wait."""
 
     def __init__(self) -> None:
-        """All of it is free."""
+        """All shares are free."""
         self._free, self._line = asyncio.Semaphore(SHARES), asyncio.Lock()
 
     @asynccontextmanager
     async def take(self, answer: Answer) -> AsyncIterator[None]:
-        """Room for an answer; who comes first is served first, so that the longest is not passed over for ever."""
+        """Takes shares for an answer, and returns them at exit; first come, first served, so that all get a turn."""
         wanted = min(SHARES, sum(map(sys.getsizeof, (answer.text, answer.thoughts or ""))) // SHARE_BYTES)
         taken = 0
         try:

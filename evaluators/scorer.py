@@ -1,4 +1,4 @@
-"""The flow, written once: a sample and a model in, a score out."""
+"""From a sample and a model to a score."""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -17,21 +17,20 @@ from evaluators.outcome import AGAIN, Repeated, Score, Scored, Trace, Unscored
 from evaluators.room import ScoringRoom
 
 Thoughts = Literal["rated", "ignored"]
-"""What becomes of what a model shows of its thinking, wherever its server puts it."""
+"""What is done with the thoughts that a model shows: `rated` as reasoning before its answer, or `ignored`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """Extractor and judge with what they need.
+    """The agents that score, and what they need.
 
     Attributes:
-        extractor: cuts the answer into steps.
+        extractor: splits the answer into steps.
         judge: rates the steps.
-        reader: where the judge's frames come from.
-        listener: fills in missing audio clues.
-        thoughts: what becomes of what the model shows of its thinking: `rated` as the reasoning before its answer, or
-            `ignored`.
-        room: for answers that are scored at the same time.
+        reader: reads the clip's frames and sound.
+        listener: describes the sound of clips without an audio clue; None to leave these without.
+        thoughts: what is done with the model's thoughts.
+        room: limits how many long answers are scored at a time.
     """
 
     extractor: Extractor
@@ -42,38 +41,38 @@ class Scorer:
     room: ScoringRoom = field(default_factory=ScoringRoom)
 
     async def score(self, sample: Sample, answer: Answer, repeat: int = 0) -> Scored:
-        """The sample's score by its task's metric; `repeat` counts how often the sample has been judged before.
+        """The sample's score by its task's metric; `repeat` is how often the sample has been judged before.
 
         Raises:
             DataError: the clip cannot be read.
-            ModelError: the answer has nothing but thoughts, and these are ignored.
-            ExtractorError: the extractor gave up.
-            JudgeError: the judge or the listener gave up.
+            ModelError: the answer has only thoughts, and these are ignored.
+            ExtractorError: the extractor gave no usable reply.
+            JudgeError: the judge or the listener gave no usable reply.
         """
         async with self.room.take(answer):
             return await find_metric(sample.task.metric).score(sample, answer, self, repeat)
 
     def rated(self, answer: Answer) -> Answer:
-        """The answer as it is scored, with or without its thoughts.
+        """The answer to score: with its thoughts, or without if these are ignored.
 
         Raises:
-            ModelError: it has nothing but thoughts, and these are ignored.
+            ModelError: it has only thoughts, and these are ignored.
         """
         if self.thoughts == "rated":
             return answer
         if not answer.text.strip():
-            why = "its tokens ran out; raise max_tokens" if answer.ending == "cut off" else "it said no more"
-            raise ModelError(f"The reply is nothing but thoughts, which --thoughts=ignored leaves out ({why}).")
+            hint = "; it was cut off at its token limit: raise max_tokens" if answer.ending == "cut off" else ""
+            raise ModelError(f"The reply has only thoughts, which --thoughts=ignored leaves out{hint}.")
         return replace(answer, thoughts=None)
 
 
 async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, repeats: int = 1) -> Scored | Unscored:
-    """What a run does with one sample; an error at any boundary makes it `Unscored`, never a score.
+    """Asks the model and scores its answer; an error at any boundary makes the sample `Unscored`.
 
-    With `repeats` it is answered and judged so often; the first answer and its first judgement are its score.
+    The sample is answered and judged `repeats` times; the score is that of the first answer by its first judgement.
 
     Raises:
-        RunError: the run cannot go on: nothing can be kept, or no money is left. The sample counts as not asked.
+        RunError: the run cannot continue: nothing can be kept, or the budget is spent. The sample counts as not asked.
     """
     answer = None
     try:
@@ -97,17 +96,17 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
 
 
 def unforeseen(sample: Sample, error: BaseException) -> Unscored:
-    """What becomes of a sample where the flow itself fails."""
+    """The outcome of a sample if the suite's own code fails."""
     fault = fault_of(error)
     return Unscored(sample=sample, stage=EmotionError.stage, error=fault.words, fault=fault)
 
 
 def _public(text: str, sample: Sample) -> str:
-    """The text without where the clip lies: that is not for reports that people hand on."""
+    """The text with the path of the clip replaced by the sample's id, since reports may be published."""
     if sample.clip is None:
         return text
-    whole, told = str(sample.clip.path.absolute()), str(sample.clip.path)
-    for path in (whole, told, without_folders(whole), without_folders(told)):
+    absolute, given = str(sample.clip.path.absolute()), str(sample.clip.path)
+    for path in (absolute, given, without_folders(absolute), without_folders(given)):
         text = text.replace(path, sample.id)
     return text
 
@@ -119,7 +118,7 @@ def _public_fault(error: EmotionError, sample: Sample) -> Fault | None:
 
 
 async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Scored | Unscored:
-    """The same with the clip's length and the waveform of its sound; no score hangs on them, so there may be none."""
+    """The outcome with the clip's length and waveform; if the clip cannot be read, without, and with any fault."""
     clip = outcome.sample.clip
     if clip is None:
         return outcome
@@ -133,55 +132,55 @@ async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Score
 
 
 async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int) -> Scored:
-    """The same with what came of asking again; where that fails the score stands, and the reason is kept.
+    """The outcome with the scores when asked again; if that fails, with the reason instead.
 
-    A respondent that says the same every time is judged again instead.
+    If the respondent always gives the same answer, the first answer is judged again instead.
 
     Raises:
-        RunError: the run cannot go on.
+        RunError: the run cannot continue.
     """
-    spent = {"repeats": Trace(model=first.score.answer.model)}
+    traces = {"repeats": Trace(model=first.score.answer.model)}
     fault = None
     answers, judgements = [first.score], [first.score]
     try:
         with boundary(EmotionError):
             for number in range(1, count):
-                answer = await _answer_again(model, first, number, spent)
-                answers.append(await _score_again(scorer, first, answer, number, spent))
+                answer = await _answer_again(model, first, number, traces)
+                answers.append(await _score_again(scorer, first, answer, number, traces))
                 judged = count - 1 + number
-                judgements.append(await _score_again(scorer, first, first.score.answer, judged, spent))
+                judgements.append(await _score_again(scorer, first, first.score.answer, judged, traces))
         repeated = Repeated(answers=tuple(answers), judgements=tuple(judgements))
     except RunError:
         raise
     except EmotionError as error:
-        _count(spent, error.usage)
+        _add_usage(traces, error.usage)
         repeated, fault = Repeated(error=_public(str(error), first.sample)), _public_fault(error, first.sample)
-    return replace(first, repeats=repeated, traces={**first.traces, **spent}, fault=fault)
+    return replace(first, repeats=repeated, traces={**first.traces, **traces}, fault=fault)
 
 
-async def _answer_again(model: Respondent, first: Scored, number: int, spent: dict[str, Trace]) -> Answer:
+async def _answer_again(model: Respondent, first: Scored, number: int, traces: dict[str, Trace]) -> Answer:
     if not isinstance(model, Repeatable):
         return first.score.answer
     with boundary(ModelError):
         answer = await as_answer(model.again(number).answer(first.sample), model.name)
-    _note(spent, "model", answer.model, first.score.answer.model)
-    _count(spent, answer.usage)
+    _note_model(traces, "model", answer.model, first.score.answer.model)
+    _add_usage(traces, answer.usage)
     return answer
 
 
-async def _score_again(scorer: Scorer, first: Scored, answer: Answer, repeat: int, spent: dict[str, Trace]) -> Score:
+async def _score_again(scorer: Scorer, first: Scored, answer: Answer, repeat: int, traces: dict[str, Trace]) -> Score:
     scored = await scorer.score(first.sample, answer, repeat)
     for role, trace in scored.traces.items():
-        _note(spent, role, trace.model, first.traces[role].model if role in first.traces else None)
-    _count(spent, sum((trace.usage for trace in scored.traces.values()), Usage()))
+        _note_model(traces, role, trace.model, first.traces[role].model if role in first.traces else None)
+    _add_usage(traces, sum((trace.usage for trace in scored.traces.values()), Usage()))
     return scored.score
 
 
-def _note(spent: dict[str, Trace], role: str, model: str | None, first: str | None) -> None:
-    """Keeps that another model has taken a part when it was asked again."""
+def _note_model(traces: dict[str, Trace], role: str, model: str | None, first: str | None) -> None:
+    """Records the model that answered for a role when asked again, if it is not the first one."""
     if model != first:
-        spent[f"{AGAIN} {role}"] = Trace(model=model)
+        traces[f"{AGAIN} {role}"] = Trace(model=model)
 
 
-def _count(spent: dict[str, Trace], usage: Usage) -> None:
-    spent["repeats"] = replace(spent["repeats"], usage=spent["repeats"].usage + usage)
+def _add_usage(traces: dict[str, Trace], usage: Usage) -> None:
+    traces["repeats"] = replace(traces["repeats"], usage=traces["repeats"].usage + usage)

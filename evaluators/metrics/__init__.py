@@ -1,1 +1,1 @@
-"""Metrics: how an answer is scored, one module each."""
+"""Metrics: how answers are scored; each is a module."""

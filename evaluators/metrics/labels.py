@@ -1,7 +1,7 @@
-"""One true label, a free answer: accuracy, weighted F1 and UAR, as most emotion benchmarks print them.
+"""The metric for one true label and a free answer: accuracy, weighted F1 and UAR, as in most emotion benchmarks.
 
-The label is the only one of the label set that the answer's conclusion names; an answer that names none, or several,
-counts as wrong. Nobody is asked: a list of words reads the answer (`evaluators/judge/rules.py`).
+The predicted label is the only one of the label set that the answer's conclusion names; an answer that names none or
+several is wrong. No agent is asked: word lists find the labels (`evaluators/judge/rules.py`).
 
 Weighted F1 is the mean of each true label's F1, weighted by how often the label is true; UAR, the unweighted average
 recall, is the mean of each true label's recall (Schuller et al. 2009, Interspeech, "The INTERSPEECH 2009 Emotion
@@ -26,39 +26,41 @@ from evaluators.metrics.metric import Column, Marked, Mean, Measure, Roles, is_s
 from evaluators.outcome import Scored
 
 Pair = tuple[str, str]
-"""The true label and the one answered; `OUTSIDE` where the answer names none of the set, or several."""
+"""The true and the predicted label; the latter is `OUTSIDE` if the answer names none of the set, or several."""
 Counts = Mapping[Pair, int]
+"""A confusion matrix: the number of samples by pair."""
 
 OUTSIDE = ""
 ACCURACY = Mean("accuracy", "Accuracy")
 SHOWN = 400
-"""Characters of an answer that a failing case shows."""
+"""How many characters of an answer a failing case shows."""
 
 
 def weighted_f1(counts: Counts) -> float:
-    """The F1 of each true label, weighted by how often it is true."""
-    true, said = _totals(counts)
-    parts = ((total, 2 * counts.get((label, label), 0) / (total + said[label])) for label, total in true.items())
-    return sum(total * f1 for total, f1 in parts) / sum(true.values())
+    """The mean F1 of the true labels, weighted by how often each is true."""
+    true, predicted = _totals(counts)
+    f1 = {label: 2 * counts.get((label, label), 0) / (total + predicted[label]) for label, total in true.items()}
+    return sum(total * f1[label] for label, total in true.items()) / sum(true.values())
 
 
 def unweighted_recall(counts: Counts) -> float:
-    """The recall of each true label, each weighing the same."""
+    """The unweighted mean recall of the true labels."""
     true, _ = _totals(counts)
     return sum(counts.get((label, label), 0) / total for label, total in true.items()) / len(true)
 
 
 def _totals(counts: Counts) -> tuple[Counter[str], Counter[str]]:
-    true, said = Counter[str](), Counter[str]()
+    """How often each label is true, and how often each is predicted."""
+    true, predicted = Counter[str](), Counter[str]()
     for (label, answer), number in counts.items():
         true[label] += number
-        said[answer] += number
-    return +true, said
+        predicted[answer] += number
+    return +true, predicted
 
 
 @dataclass(frozen=True, slots=True)
 class OfCounts:
-    """A measure of a confusion matrix, which is no mean over samples."""
+    """A measure of a confusion matrix, which is not a mean over samples."""
 
     name: str
     title: str
@@ -66,18 +68,18 @@ class OfCounts:
     bounded: bool = False
 
     def value(self, records: Sequence[Marked]) -> float | None:
-        """The measure of the records with a score."""
+        """The measure of the records that have a score; None if none has."""
         counts = Counter(_pair(record) for record in records if is_scored(record))
         return self.of(counts) if counts else None
 
     def column(self, records: Sequence[Marked]) -> Column:
-        """Pseudo-values, n times the measure less n - 1 times that without the sample, moved to have it as mean."""
+        """Pseudo-values: n times the measure minus n - 1 times that without the sample, shifted to have it as mean."""
         return self._pseudo([_pair(record) if is_scored(record) else None for record in records])
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
-        """The same where the samples without a score were answered rightly, or outside the labels."""
+        """The same if all samples without a score were right, or all outside the labels."""
         pairs = [
-            _pair(record) if is_scored(record) else (_true(record), _true(record) if right else OUTSIDE)
+            _pair(record) if is_scored(record) else (record.targets[0], record.targets[0] if right else OUTSIDE)
             for record in records
         ]
         return self._pseudo(pairs)
@@ -91,37 +93,32 @@ class OfCounts:
         return pseudo - np.nanmean(pseudo) + whole if n else pseudo
 
 
-def _true(record: Marked) -> str:
-    return record.targets[0]
-
-
 def _pair(record: Marked) -> Pair:
-    return _true(record), record.predicted[0] if len(record.predicted) == 1 else OUTSIDE
+    return record.targets[0], record.predicted[0] if len(record.predicted) == 1 else OUTSIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelScore:
-    """Whether the answer names the true label."""
+    """The score of one answer.
+
+    Attributes:
+        answer: the model's answer.
+        predicted: the labels of the label set that its conclusion names.
+    """
 
     answer: Answer
     predicted: tuple[str, ...]
-    target: str
 
-    @property
-    def right(self) -> bool:
-        """Whether the true label is the only one named."""
-        return self.predicted == (self.target,)
-
-    def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:  # noqa: ARG002  every score has it
-        """The one mark that a single sample has."""
-        return {"accuracy": Fraction(self.right)}
+    def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:
+        """Accuracy: 1 if the true label is the only one named, else 0."""
+        return {"accuracy": Fraction(self.predicted == sample.targets)}
 
     def explain(self, sample: Sample) -> str:
-        """What went wrong, for whoever reads the failing case."""
+        """Why the case fails."""
         named = ", ".join(self.predicted) or "no label"
         text = " ".join(self.answer.text.split())
         return printable(
-            f'{sample.id}: the label is "{self.target}", the answer names {named}\n\n'
+            f'{sample.id}: the label is "{sample.targets[0]}", the answer names {named}\n\n'
             f"Labels: {', '.join(sample.label_set)}\n"
             f"Answer of {self.answer.model}: {text[:SHOWN]}{'…' if len(text) > SHOWN else ''}"
         )
@@ -143,24 +140,24 @@ class Labels:
     floor: Measure = ACCURACY
 
     async def score(self, sample: Sample, answer: Answer, roles: Roles, repeat: int = 0) -> Scored:  # noqa: ARG002
-        """The label that the answer's conclusion names.
+        """The score of the labels that the answer's conclusion names.
 
         Raises:
-            ModelError: the answer has nothing but thoughts, and these are ignored.
-            ExtractorError: the answer cannot be read.
+            ModelError: the answer has only thoughts, and these are ignored.
+            ExtractorError: the word lists failed on the answer.
         """
         question = Question(subject=sample.task.subject, label_set=sample.label_set, several=False)
         with boundary(ExtractorError):
             steps = await RulesExtractor().extract(roles.rated(answer), question)
             predicted = named_labels(steps.value.prediction, sample.label_set)
-        return Scored(sample=sample, score=LabelScore(answer=answer, predicted=predicted, target=sample.targets[0]))
+        return Scored(sample=sample, score=LabelScore(answer=answer, predicted=predicted))
 
     def remade(self, record: Marked, *, several: bool) -> Mapping[str, Fraction | None]:  # noqa: ARG002
-        """Whether the label named is the true one."""
+        """The mark computed again from the predicted labels."""
         return {"accuracy": Fraction(record.predicted == record.targets)}
 
     def is_right(self, marks: Mapping[str, Fraction | None]) -> bool:
-        """Whether it is."""
+        """Whether the label is right."""
         return marks["accuracy"] == 1
 
 

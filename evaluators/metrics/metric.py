@@ -1,17 +1,17 @@
-"""A metric scores an answer; its measures are all that a gate, tables and the page know of scores."""
+"""Metrics score answers. Their measures are all that the gate, the tables and the page know about scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
-from math import fsum, nan
+from math import fsum
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Python's own, before 3.12, computes every property of an object to tell whether it is one of a protocol
+# before Python 3.12, isinstance with a Protocol of `typing` computes every property of the object
 from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.clips.reader import ClipReader
@@ -22,7 +22,7 @@ from benchmark.task import Sample
 from evaluators.judge.clue import Listener
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
-from evaluators.outcome import Scored
+from evaluators.outcome import Score, Scored
 
 Column: TypeAlias = NDArray[np.float64]
 Span: TypeAlias = tuple[float, float]
@@ -33,15 +33,15 @@ class Step(Protocol):
 
     @property
     def rating(self) -> str:
-        """As an exact fraction, e.g. `2/3`."""
+        """An exact fraction, e.g. `2/3`."""
 
     @property
     def votes(self) -> Mapping[str, str]:
-        """Each judge's rating by name, where several judged."""
+        """Each judge's rating by the judge's name; empty for a single judge."""
 
 
 class Marked(Protocol):
-    """A sample's record, as far as a measure looks at it."""
+    """What a measure reads of a sample's record."""
 
     @property
     def task(self) -> str:
@@ -57,11 +57,11 @@ class Marked(Protocol):
 
     @property
     def outcome(self) -> str:
-        """`error` where the sample has no score."""
+        """`passed`, `failed`, or `error` if the sample has no score."""
 
     @property
     def scores(self) -> Mapping[str, float | None]:
-        """The marks by name; None where a mark does not apply, or the sample has no score."""
+        """The marks by name, 0 to 1; None if a mark does not apply, or if the sample has no score."""
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -69,37 +69,37 @@ class Marked(Protocol):
 
     @property
     def prediction(self) -> Step | None:
-        """The last step with its rating; None where nobody rates."""
+        """The last step; None if steps are not rated."""
 
 
 @runtime_checkable
 class Measure(Protocol):
-    """A number that sums up many samples, and how it hangs on each of them."""
+    """A number that sums up many samples, and each sample's part in it."""
 
     @property
     def name(self) -> str:
-        """As files and gates spell it."""
+        """Its name in files and gates."""
 
     @property
     def title(self) -> str:
-        """As tables show it."""
+        """Its name in tables."""
 
     @property
     def bounded(self) -> bool:
-        """Whether each sample's part of it lies between 0 and 1: then Wilson's interval holds, else Student's t."""
+        """Whether each sample's part lies between 0 and 1: then intervals are Wilson's, else Student's t."""
 
     def value(self, records: Sequence[Marked]) -> float | None:
-        """The measure of these records, of those with a score; None where there is none."""
+        """The measure of those records that have a score; None if none has."""
 
     def column(self, records: Sequence[Marked]) -> Column:
-        """A number a record whose mean is the measure; nan without a score.
+        """A number for each record, shape (records,), whose mean is the measure; nan if the record has no score.
 
-        Of a measure that is no mean over samples, jackknife pseudo-values (Efron & Stein 1981,
-        doi:10.1214/aos/1176345462), moved so that their mean is the measure: their spread is its error.
+        For a measure that is not a mean over samples, these are jackknife pseudo-values (Efron & Stein 1981,
+        doi:10.1214/aos/1176345462), shifted so that their mean is the measure. Their spread gives its standard error.
         """
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
-        """The same with the records without a score taken for right, or for wrong."""
+        """The column if all records without a score were right, or all were wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,13 @@ class Mean:
     """The mean of a mark over samples.
 
     Attributes:
-        name: of the mark too.
-        title: as tables show it.
+        name: also the mark's name.
+        title: its name in tables.
         bounded: as for every measure.
-        short: the title where room is scarce; empty for the title itself.
-        mix: where it is the mean of two other marks, which: a reader of the page may weigh them otherwise.
+        short: its name where there is little room; "" for the title.
+        mix: the two marks whose mean this mark is, if it is one: on the page a reader may change their weights.
         zero_if_refused: whether an answer that refuses the question has 0.
+        mark: the mark of a record, None without a score; if not given, the one of that name in `scores`.
     """
 
     name: str
@@ -121,26 +122,26 @@ class Mean:
     short: str = ""
     mix: tuple[str, str] | None = None
     zero_if_refused: bool = False
+    mark: Callable[[Marked], float | None] | None = None
 
     def value(self, records: Sequence[Marked]) -> float | None:
-        """The mean over the records with a score; None where there is none, or where one lacks this mark."""
-        marks = [record.scores.get(self.name) for record in records if is_scored(record)]
-        known = [mark for mark in marks if mark is not None]
-        return fsum(known) / len(known) if known and len(known) == len(marks) else None
+        """The mean over the records with a score; None if there is none, or if one of them lacks this mark."""
+        marks = self.column([record for record in records if is_scored(record)])
+        return fsum(marks) / len(marks) if len(marks) and not np.isnan(marks).any() else None
 
     def column(self, records: Sequence[Marked]) -> Column:
-        """The marks."""
-        marks = (record.scores.get(self.name) for record in records)
-        return np.array([nan if mark is None else mark for mark in marks], dtype=float)
+        """The marks; nan if missing."""
+        mark = self.mark or (lambda record: record.scores.get(self.name))
+        return np.array([mark(record) for record in records], dtype=float)
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
-        """The marks, and 0 or 1."""
+        """The marks, with 1 or 0 for each missing one."""
         column = self.column(records)
         return np.where(np.isnan(column), float(right), column)
 
 
 def bounds_of(measure: Measure, records: Sequence[Marked]) -> Span:
-    """The measure if all samples without a score were wrong, and if all were right."""
+    """The measure if all samples without a score were wrong, and if all were right; 0 and 1 without records."""
     if not records:
         return (0.0, 1.0)
     low, high = (fsum(measure.filled(records, right=right)) / len(records) for right in (False, True))
@@ -153,11 +154,11 @@ def is_scored(record: Marked) -> bool:
 
 
 class Roles(Protocol):
-    """Who takes part in scoring."""
+    """What a metric may use to score."""
 
     @property
     def extractor(self) -> Extractor:
-        """Cuts the answer into steps."""
+        """Splits the answer into steps."""
 
     @property
     def judge(self) -> Judge:
@@ -169,56 +170,56 @@ class Roles(Protocol):
 
     @property
     def reader(self) -> ClipReader:
-        """Where the judge's frames come from."""
+        """Reads the clip's frames and sound."""
 
     def rated(self, answer: Answer) -> Answer:
-        """The answer as it is scored, with or without its thoughts.
+        """The answer to score: with its thoughts, or without if `--thoughts=ignored`.
 
         Raises:
-            ModelError: it has nothing but thoughts, and these are ignored.
+            ModelError: it has only thoughts, and these are ignored.
         """
 
 
 @runtime_checkable
 class Metric(Protocol):
-    """Scores answers of the tasks that name it."""
+    """Scores the answers of a task."""
 
     @property
     def name(self) -> str:
-        """As `suite.toml` spells it."""
+        """Its name in `suite.toml`."""
 
     @property
     def roles(self) -> frozenset[str]:
-        """The agents that it asks, of `extractor`, `judge` and `listener`."""
+        """The agents that it asks: of `extractor`, `judge` and `listener`."""
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The names of the scores that a single sample has."""
+        """The names of a sample's marks."""
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """What sums up its scores; the first is the headline."""
+        """The measures that sum up its marks; the first is the headline."""
 
     @property
     def details(self) -> tuple[Measure, ...]:
-        """Measures that are only told beside the tables."""
+        """Measures that are shown only next to the tables."""
 
     @property
     def floor(self) -> Measure:
-        """What is compared with the constant guess: whether exactly the true labels are named."""
+        """The measure that is compared with the constant guess: whether exactly the true labels are named."""
 
     async def score(self, sample: Sample, answer: Answer, roles: Roles, repeat: int = 0) -> Scored:
-        """The sample's score; `repeat` counts how often the sample has been judged before.
+        """The sample's score; `repeat` is how often the sample has been judged before.
 
         Raises:
-            EmotionError: there is none; its kind says whose fault that is.
+            EmotionError: there is no score; the type says at which stage it failed.
         """
 
     def remade(self, record: Marked, *, several: bool) -> Mapping[str, Fraction | None]:
-        """The marks as they follow from the rest of a record: a file that says otherwise was changed.
+        """The marks computed again from the rest of a record, to check the marks in a file.
 
         Raises:
-            ValueError: they do not follow, since something is missing or malformed; says what.
+            ValueError: something is missing or malformed; says what.
         """
 
     def is_right(self, marks: Mapping[str, Fraction | None]) -> bool:
@@ -227,10 +228,10 @@ class Metric(Protocol):
 
 @cache
 def find_metric(name: str) -> Metric:
-    """The metric of that name: a module here with a `METRIC`, or `python:MODULE:ATTRIBUTE`.
+    """The metric of that name: `METRIC` of a module here, or `python:MODULE:ATTRIBUTE`.
 
     Raises:
-        RunError: there is none.
+        RunError: it is unknown, cannot be imported, or lacks a member.
     """
     if name.startswith("python:"):
         module, _, attribute = name.removeprefix("python:").partition(":")
@@ -244,3 +245,8 @@ def find_metric(name: str) -> Metric:
         lacking = ", ".join(member for member in members if not hasattr(found, member))
         raise RunError(f"The metric {name} lacks {lacking}; see evaluators/metrics/metric.py.")
     return found
+
+
+def passes(sample: Sample, score: Score) -> bool:
+    """Whether the case passes: the answer is right by the metric of the sample's task."""
+    return find_metric(sample.task.metric).is_right(score.marks(sample))

@@ -1,6 +1,6 @@
-"""The official repository's evaluation files, counted as its scripts count and, beside it, strictly.
+"""Scores from evaluation files of the official repository, counted as its scripts do, or strictly.
 
-A file is a JSON list; one row (`step` and `score` are what extractor and judge replied, possibly null):
+A file is a JSON list. One row (`step` and `score` are the replies of the extractor and the judge, or null):
 
     {"video_id": "MELD/video/test_dia100_utt0.mp4", "ground_truth": "joy", "model_response": "…",
      "step": "<step>Step 1: … Step 2: joy</step>", "score": "<score>Step 1: 1/1, Step 2: 1/1</score>"}
@@ -9,7 +9,7 @@ A file is a JSON list; one row (`step` and `score` are what extractor and judge 
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -24,20 +24,20 @@ from benchmark.text import parse_json, read_text
 from evaluators.judge.agent import RejectedReply
 from evaluators.judge.rating import parse_ratings
 from evaluators.judge.steps import parse_steps
-from evaluators.metrics.steps import mean
+from evaluators.metrics.steps import mean, reasoning_of
 
 _SUITE = find_suite()
 
-# the official counting: a digit over 1 behind a colon and a blank; any quotient for several labels or pooled tasks
+# the official scripts read a digit over 1 after a colon and a space; any quotient for several labels or pooled tasks
 _SINGLE = re.compile(r": (\d)/1")
 _QUOTIENT = re.compile(r":\s*(\d+)/(\d+)")
 _OPEN, _CLOSE = "<score>", "</score>"
 _LONGEST_NUMBER = 15
-"""Digits of a rating: with more no mean can be computed, and no judge has meant them."""
+"""The most digits of a number in a rating: with more, no mean can be computed, and no judge means them."""
 
 
 class EvaluationRow(BaseModel):
-    """A row of an evaluation file; null is what a request left that failed, other keys are left alone."""
+    """A row of an evaluation file; a failed request left null. Other keys are ignored."""
 
     video_id: str
     ground_truth: Annotated[str, Field(max_length=10_000)] | None
@@ -47,42 +47,30 @@ class EvaluationRow(BaseModel):
 
 
 Counted = tuple[Fraction, ...] | None
-"""A row's ratings in order, the last being Recognition; None where the row is left out."""
+"""A row's ratings in order, the last of them Recognition; None if the row is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Scores of some rows; means over the rows that were counted, None where none was."""
+    """The number of rows and their scores: means over the scored rows, as fractions; None if there are none."""
 
     samples: int
     scored: int
+    unscored: int
     recognition: float | None
     reasoning: float | None
     cot: float | None
     avg_steps: float | None
 
-    def as_json(self) -> Mapping[str, float | int | None]:
-        """The SCORES mapping of `report.json`, as far as an evaluation file tells."""
-        return {
-            "samples": self.samples,
-            "scored": self.scored,
-            "unscored": self.samples - self.scored,
-            "recognition": self.recognition,
-            "reasoning": self.reasoning,
-            "cot": self.cot,
-            "avg_steps": self.avg_steps,
-        }
-
 
 def official_ratings(row: EvaluationRow, *, quotients: bool) -> Counted:
-    """The row's ratings as the official scripts take them from the judge's reply, their leniencies included.
+    """The row's ratings as the official scripts read them from the judge's reply, as leniently as these do.
 
-    The first block counts if it stands on one line; nobody asks whether there is a rating for each step, nor whether
-    one lies within 0 to 1.
+    The first block on a single line counts. There need not be a rating for each step, and a rating may exceed 1.
 
     Args:
-        row: one row.
-        quotients: read `C/K` rather than one digit over 1, as for tasks with several labels and for pooled tasks.
+        row: the row.
+        quotients: whether to read `C/K` instead of one digit over 1, as for tasks with several labels or pooled tasks.
     """
     if (block := _first_block(row.score or "")) is None:
         return None
@@ -94,7 +82,7 @@ def official_ratings(row: EvaluationRow, *, quotients: bool) -> Counted:
 
 
 def _first_block(text: str) -> str | None:
-    """What stands between `<score>` and the next `</score>` on the first line that has both."""
+    """The text between `<score>` and the next `</score>` on the first line that has both; None if none has."""
     for line in text.split("\n"):
         _, opened, rest = line.partition(_OPEN)
         block, closed, _ = rest.partition(_CLOSE)
@@ -104,7 +92,7 @@ def _first_block(text: str) -> str | None:
 
 
 def strict_ratings(row: EvaluationRow, task: Task) -> Counted:
-    """The row's ratings if steps and ratings both parse and fit each other, else None."""
+    """The row's ratings if steps and ratings both parse and there is one rating for each step, else None."""
     if row.ground_truth is None:
         return None
     try:
@@ -116,14 +104,15 @@ def strict_ratings(row: EvaluationRow, task: Task) -> Counted:
 
 
 def count(ratings: Sequence[Counted]) -> Counts:
-    """Recognition is the last rating, Reasoning the mean of the others or 0, CoT the mean of the two."""
+    """The scores: Recognition is a row's last rating, Reasoning the mean of the others, CoT the mean of the two."""
     counted = [row for row in ratings if row is not None]
     recognition = mean([row[-1] for row in counted])
-    reasoning = mean([mean(row[:-1]) or Fraction(0) for row in counted])
+    reasoning = mean([reasoning_of(row[:-1]) for row in counted])
     cot = None if recognition is None or reasoning is None else (recognition + reasoning) / 2
     return Counts(
         samples=len(ratings),
         scored=len(counted),
+        unscored=len(ratings) - len(counted),
         recognition=_float(recognition),
         reasoning=_float(reasoning),
         cot=_float(cot),
@@ -137,17 +126,14 @@ def _float(value: Fraction | None) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescored:
-    """Evaluation files counted one way: by task, and all rows together."""
+    """The scores of evaluation files: of each task, and of all rows together."""
 
     overall: Counts
     tasks: Mapping[str, Counts]
 
     def as_json(self) -> Mapping[str, object]:
-        """As `rescore --json` prints it."""
-        return {
-            "overall": self.overall.as_json(),
-            "tasks": {name: counts.as_json() for name, counts in self.tasks.items()},
-        }
+        """What `rescore --json` prints."""
+        return asdict(self)
 
 
 Rows = Mapping[str, Sequence[EvaluationRow]]
@@ -155,7 +141,7 @@ Rows = Mapping[str, Sequence[EvaluationRow]]
 
 
 def rescore_official(rows: Rows) -> Rescored:
-    """The official counting; where several tasks are pooled, quotients are read of all rows, as the scripts do."""
+    """The scores as the official scripts count; they read quotients in all rows if there are several tasks."""
     pooled = len(rows) > 1
     everything = [
         official_ratings(row, quotients=pooled or _SUITE.tasks[name].several) for name in rows for row in rows[name]
@@ -164,7 +150,7 @@ def rescore_official(rows: Rows) -> Rescored:
 
 
 def rescore_strict(rows: Rows) -> Rescored:
-    """The suite's own parsing: what does not parse is unscored, and said to be."""
+    """The scores as the suite counts: a row that does not parse is unscored."""
     everything = [strict_ratings(row, _SUITE.tasks[name]) for name, task_rows in rows.items() for row in task_rows]
     return _rescored(rows, strict_ratings, everything)
 
@@ -179,11 +165,11 @@ def read_evaluations(files: Sequence[Path], task: str | None = None) -> Rows:
 
     Args:
         files: evaluation files.
-        task: whose they are; else their names or folders must tell.
+        task: the task of all files; None to find each file's task by its name or folders.
 
     Raises:
-        DataError: a file cannot be read or is no evaluation file.
-        RunError: the task is unknown, or a file's name does not tell it.
+        DataError: a file cannot be read, or is not an evaluation file.
+        RunError: the task is unknown, or cannot be found by the file's name or folders.
     """
     rows: dict[str, list[EvaluationRow]] = {}
     for file in files:
@@ -195,14 +181,14 @@ def _task_of(file: Path, named: str | None) -> Task:
     if named is not None:
         task = _SUITE.task_named(named)
         if task is None:
-            raise RunError(f"--task={named} names no task; the tasks are {', '.join(_SUITE.tasks)}.")
+            raise RunError(f"--task={named} is unknown; the tasks are {', '.join(_SUITE.tasks)}.")
         return task
     for name in (file.stem, *(folder.name for folder in Path(os.path.realpath(file)).parents)):
         spelt = re.sub(r"[^a-z]+", "-", name.casefold()).replace("-sl-", "-")  # ER_SL_Wild_gpt4o_eval.json is official
-        told = [task for task in _SUITE.tasks.values() if f"-{task.name.casefold()}-" in f"-{spelt}-"]
-        if told:
-            return max(told, key=lambda task: len(task.name))
-    raise RunError(f"{file} does not tell its task by its name; say --task=NAME, one of {', '.join(_SUITE.tasks)}.")
+        found = [task for task in _SUITE.tasks.values() if f"-{task.name.casefold()}-" in f"-{spelt}-"]
+        if found:
+            return max(found, key=lambda task: len(task.name))
+    raise RunError(f"The name of {file} contains no task; give --task=NAME, one of {', '.join(_SUITE.tasks)}.")
 
 
 def _read(file: Path) -> Sequence[EvaluationRow]:
@@ -211,17 +197,18 @@ def _read(file: Path) -> Sequence[EvaluationRow]:
     except DataError as error:
         raise DataError(f"{file} {error}.") from error
     except ValidationError as error:
-        raise DataError(f"{file} is no evaluation file: {_problem(error.errors()[0])}.") from error
+        raise DataError(f"{file} is not an evaluation file: {_problem(error.errors()[0])}.") from error
     if not rows:
-        raise DataError(f"{file} holds no row.")
+        raise DataError(f"{file} has no rows.")
     for number, row in enumerate(rows, 1):
         if re.search(rf"\d{{{_LONGEST_NUMBER + 1}}}", _first_block(row.score or "") or ""):
             raise DataError(
-                f"{file}, row {number}: its score holds a number of more than {_LONGEST_NUMBER} digits; correct it."
+                f"{file}, row {number}: its score has a number of more than {_LONGEST_NUMBER} digits; correct it."
             )
     return rows
 
 
 def _problem(found: ErrorDetails) -> str:
+    """Where a file is not as expected, and how."""
     where = ", ".join(f"`{part}`" if isinstance(part, str) else f"row {part + 1}" for part in found["loc"]) or "it"
     return f"{where} is missing" if found["type"] == "missing" or found["input"] is None else f"{where}: {found['msg']}"

@@ -1,6 +1,6 @@
-"""The metric of MME-Emotion: an answer cut into steps, each rated (arXiv 2508.09210, section on evaluation).
+"""The metric of MME-Emotion: the answer is split into steps, and each is rated (arXiv 2508.09210, on evaluation).
 
-Recognition is the rating of the last step, Reasoning the mean rating of those before, CoT their mean.
+Recognition is the rating of the last step, Reasoning the mean rating of the steps before it, CoT the mean of the two.
 """
 
 import re
@@ -9,9 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, partial
-from math import nan
-
-import numpy as np
 
 from benchmark.clip import Frames, as_frames
 from benchmark.errors import EmotionError, ExtractorError, JudgeError, boundary
@@ -24,28 +21,34 @@ from evaluators.judge.rating import Ratings
 from evaluators.judge.refusal import is_refusal, without_credit
 from evaluators.judge.rules import recognised
 from evaluators.judge.steps import Steps as Cut
-from evaluators.metrics.metric import Column, Marked, Mean, Measure, Roles, is_scored
+from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
 from evaluators.outcome import Scored, Seen, Trace, spent, trace_of
 
 ALPHA = Fraction(1, 2)
 """The published weight of Recognition in CoT."""
 
 WIDTH, HEAD_LINES, ANSWER_LINES, STEP_LINES = 100, 3, 10, 14
+"""The size of an explanation: characters in a line, and the most lines of its parts."""
 
 
 def mean(values: Sequence[Fraction]) -> Fraction | None:
-    """The exact mean; None where there is nothing to average."""
+    """The exact mean; None if there are no values."""
     return sum(values, Fraction(0)) / len(values) if values else None
+
+
+def reasoning_of(ratings: Sequence[Fraction]) -> Fraction:
+    """The mean rating of the steps before the last; 0 if there are none."""
+    return mean(ratings) or Fraction(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StepScore:
-    """How well one answer did.
+    """The score of one answer.
 
     Attributes:
-        answer: the model's.
-        steps: what the extractor made of it.
-        ratings: what the judge made of them, one for each step.
+        answer: the model's answer.
+        steps: the steps into which the extractor split it.
+        ratings: the judge's ratings, one for each step.
         predicted: the labels of the label set that the prediction names.
     """
 
@@ -55,16 +58,16 @@ class StepScore:
     predicted: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuses ratings that are not one a step.
+        """Checks that there is one rating for each step.
 
         Raises:
-            ValueError: the counts differ.
+            ValueError: the numbers differ.
         """
         if len(self.steps.reasoning) != len(self.ratings.reasoning):
             raise ValueError(f"{len(self.ratings.reasoning) + 1} ratings for {len(self.steps)} steps")
 
     def __repr__(self) -> str:
-        """Short: pytest shows it where a case fails."""
+        """Short, since pytest shows it when a case fails."""
         return f"StepScore(recognition={self.recognition}, reasoning={self.reasoning})"
 
     @property
@@ -75,20 +78,15 @@ class StepScore:
     @property
     def reasoning(self) -> Fraction:
         """The mean rating of the steps before the last, 0 to 1; 0 if there are none."""
-        return mean([rating.value for rating in self.ratings.reasoning]) or Fraction(0)
-
-    @property
-    def right(self) -> bool:
-        """Whether every true label is named."""
-        return self.recognition == 1
+        return reasoning_of([rating.value for rating in self.ratings.reasoning])
 
     def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:
-        """All scores."""
-        ratings = [rating.value for rating in (*self.ratings.reasoning, self.ratings.recognition)]
-        return marks_of(ratings, len(self.predicted), len(sample.targets) if sample.task.several else None)
+        """All marks by name."""
+        labels = len(sample.targets) if sample.task.several else None
+        return marks_of(self.recognition, self.reasoning, len(self.predicted), labels)
 
     def explain(self, sample: Sample) -> str:
-        """What went wrong, for whoever reads the failing case: under 40 lines of at most 100 characters."""
+        """Why the case fails, in under 40 lines of at most 100 characters."""
         noun, verb = ("label", "is") if len(sample.targets) == 1 else ("labels", "are")
         targets = " and ".join(f'"{target}"' for target in sample.targets)
         said = _brief(self.steps.prediction, 60)
@@ -112,15 +110,17 @@ class StepScore:
             yield f"{number}. [{rating.value}] {_brief(text, 2 * WIDTH)}{why}"
 
 
-def marks_of(ratings: Sequence[Fraction], named: int, labels: int | None) -> Mapping[str, Fraction | None]:
-    """The scores that ratings make, the last one's first.
+def marks_of(
+    recognition: Fraction, reasoning: Fraction, named: int, labels: int | None
+) -> Mapping[str, Fraction | None]:
+    """All marks by name, 0 to 1; precision and F1 are None for a task that takes one label.
 
     Args:
-        ratings: of all steps, the last step's at the end.
-        named: how many labels the last step names.
-        labels: how many labels are true; None for a task that takes one.
+        recognition: the rating of the last step.
+        reasoning: the mean rating of the steps before it.
+        named: the number of labels that the last step names.
+        labels: the number of true labels; None for a task that takes one label.
     """
-    recognition, reasoning = ratings[-1], mean(ratings[:-1]) or Fraction(0)
     cot = ALPHA * recognition + (1 - ALPHA) * reasoning
     marks = {"recognition": recognition, "reasoning": reasoning, "cot": cot}
     if labels is None:
@@ -132,40 +132,18 @@ def marks_of(ratings: Sequence[Fraction], named: int, labels: int | None) -> Map
     return {**marks, "precision": precision, "f1": 2 * precision * recognition / both if both else Fraction(0)}
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """Recognition as the constant guess is scored by it: 1 where exactly the true labels are named, else 0."""
-
-    name: str = "recognition"
-    title: str = "Recognition"
-    bounded: bool = True
-
-    def value(self, records: Sequence[Marked]) -> float | None:
-        """The share of the records with a score; None where there is none."""
-        known = self.column([record for record in records if is_scored(record)])
-        return float(known.mean()) if len(known) else None
-
-    def column(self, records: Sequence[Marked]) -> Column:
-        """1 or 0; nan without a score."""
-        return np.array([_exact(record) for record in records], dtype=float)
-
-    def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
-        """As for a mean."""
-        column = self.column(records)
-        return np.where(np.isnan(column), float(right), column)
-
-
-def _exact(record: Marked) -> float:
+def _exact(record: Marked) -> float | None:
     scores = record.scores
-    return float(scores["recognition"] == 1 and scores.get("precision") in (None, 1)) if is_scored(record) else nan
+    return float(scores["recognition"] == 1 and scores.get("precision") in (None, 1)) if is_scored(record) else None
 
 
-EXACT = Exact()
+EXACT = Mean("recognition", "Recognition", mark=_exact)
+"""Recognition as the constant guess is scored: 1 if exactly the true labels are named, else 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """The metric: the extractor cuts, the judge rates, and a listener describes sound that has no clue."""
+    """The metric: an extractor splits the answer, a judge rates the steps, a listener adds missing audio clues."""
 
     name: str = "steps"
     roles: frozenset[str] = frozenset({"extractor", "judge", "listener"})
@@ -179,13 +157,13 @@ class Steps:
     floor: Measure = EXACT
 
     async def score(self, sample: Sample, answer: Answer, roles: Roles, repeat: int = 0) -> Scored:
-        """Steps, then ratings, then the score.
+        """The score of the steps and their ratings.
 
         Raises:
             DataError: the clip cannot be read.
-            ModelError: the answer has nothing but thoughts, and these are ignored.
-            ExtractorError: the extractor gave up.
-            JudgeError: the judge or the listener gave up.
+            ModelError: the answer has only thoughts, and these are ignored.
+            ExtractorError: the extractor gave no usable reply.
+            JudgeError: the judge or the listener gave no usable reply.
         """
         question = Question(subject=sample.task.subject, label_set=sample.label_set, several=sample.task.several)
         rated = roles.rated(answer)
@@ -222,7 +200,7 @@ class Steps:
             )
 
     def remade(self, record: Marked, *, several: bool) -> Mapping[str, Fraction | None]:
-        """The marks that the ratings make.
+        """The marks computed again from the ratings.
 
         Raises:
             ValueError: a rating is missing or malformed, or the steps are not rated by the same judges.
@@ -230,16 +208,17 @@ class Steps:
         if record.prediction is None:
             raise ValueError("it has no rated prediction")
         steps = (*record.steps, record.prediction)
-        ratings = [rating_of(step.rating) for step in steps]
-        if None in map(rating_of, (vote for step in steps for vote in step.votes.values())) or None in ratings:
-            raise ValueError("a rating is no fraction from 0 to 1, such as 2/3")
+        ratings = [rating for step in steps if (rating := rating_of(step.rating)) is not None]
+        votes = (rating_of(vote) for step in steps for vote in step.votes.values())
+        if len(ratings) < len(steps) or None in votes:
+            raise ValueError("a rating is not a fraction from 0 to 1, such as 2/3")
         if any(step.votes.keys() != record.prediction.votes.keys() for step in steps):
             raise ValueError("its steps are not rated by the same judges")
-        known = [rating for rating in ratings if rating is not None]
-        return marks_of(known, len(record.predicted), len(record.targets) if several else None)
+        labels = len(record.targets) if several else None
+        return marks_of(ratings[-1], reasoning_of(ratings[:-1]), len(record.predicted), labels)
 
     def is_right(self, marks: Mapping[str, Fraction | None]) -> bool:
-        """Whether the last step is rated 1."""
+        """Whether Recognition is 1: every true label is named."""
         return marks["recognition"] == 1
 
 
@@ -249,13 +228,14 @@ _QUOTIENT = re.compile("([0-9]{1,9})/([1-9][0-9]{0,8})")
 
 @lru_cache(4096)
 def rating_of(written: str) -> Fraction | None:
-    """The rating, 0 to 1; None where it is none."""
+    """The rating written as a fraction such as `2/3`, 0 to 1; None if it is not one."""
     found = _QUOTIENT.fullmatch(written)
     value = Fraction(int(found[1]), int(found[2])) if found else None
     return value if value is not None and value <= 1 else None
 
 
 async def _clue(sample: Sample, roles: Roles, traces: dict[str, Trace]) -> str | None:
+    """The sample's audio clue, else the listener's, whose usage is added to the traces; None if there is neither."""
     if sample.audio_clue or roles.listener is None or sample.clip is None:
         return sample.audio_clue
     sound = await roles.reader.soon(partial(roles.reader.sound, sample.clip))
@@ -267,13 +247,13 @@ async def _clue(sample: Sample, roles: Roles, traces: dict[str, Trace]) -> str |
 
 
 def _seen(frames: Frames) -> Seen | None:
-    """What is told of frames: they themselves would stay in memory until the sample's case is run."""
+    """What is kept about frames; the frames themselves would take memory until the sample's case is run."""
     source = frames.source
     return Seen(seconds=frames.seconds, decoder=source.decoder, key=source.key) if source else None
 
 
 def _plain(text: str) -> str:
-    """The text on one line, without anything that would steer a terminal."""
+    """The text on one line, without control characters."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
@@ -287,7 +267,7 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
 
 
 def _shortened(lines: list[str], most: int) -> list[str]:
-    """The first and the last lines; the middle says how many are left out."""
+    """The first and the last lines; a line in the middle says how many are left out."""
     if len(lines) <= most:
         return lines
     first, last = (most - 1) // 2, most // 2

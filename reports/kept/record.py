@@ -13,7 +13,7 @@ from benchmark.model import Answer, Ending
 from benchmark.task import Sample
 from benchmark.usage import TOKENS, Usage
 from evaluators.judge.rating import Rating
-from evaluators.metrics.metric import find_metric
+from evaluators.metrics.metric import find_metric, passes
 from evaluators.metrics.steps import StepScore
 from evaluators.outcome import Repeated, Score, Scored, Trace, Unscored
 
@@ -232,7 +232,7 @@ def _scored(outcome: Scored, clip: str | None) -> Record:
     return _asked(
         outcome,
         clip,
-        outcome="passed" if score.right else "failed",
+        outcome="passed" if passes(sample, score) else "failed",
         **_given(score.answer),
         **_cut(score),
         refused=outcome.refused,

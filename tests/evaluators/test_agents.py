@@ -41,6 +41,7 @@ from evaluators.judge.refusal import NOTHING_REASONED
 from evaluators.judge.rules import RulesExtractor, RulesJudge
 from evaluators.judge.steps import Steps, parse_steps
 from evaluators.lookup import PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
+from evaluators.metrics.metric import passes
 from evaluators.outcome import Scored, Unscored
 from evaluators.scorer import Scorer, answer_and_score, unforeseen, with_waveform
 from tests.tasks import TASKS, clip_of, steps_of
@@ -257,7 +258,8 @@ def test_repeats_are_answers_judged_once_and_one_answer_judged_as_often(tmp_path
     assert found.repeats is not None
     assert [one.answer.text for one in found.repeats.answers] == ["joy", "fear", "anger"]
     assert [one.answer.text for one in found.repeats.judgements] == ["joy"] * 3
-    assert [one.right for one in (*found.repeats.answers, *found.repeats.judgements)] == [True, False, False] * 2
+    scores = (*found.repeats.answers, *found.repeats.judgements)
+    assert [passes(found.sample, one) for one in scores] == [True, False, False] * 2
     assert (found.score, found.repeats.error) == (found.repeats.answers[0], None)
     assert found.traces["repeats"].usage == sum([SPENT] * 8, Usage()), (
         "two answers and two judgements more, of two each"

@@ -152,5 +152,5 @@ def test_the_table_has_what_it_costs_by_the_average_call() -> None:
     assert total == ("total", "", "", "", "", "", "6.00 – 13.20")
     nothing.add((99_999, 1e5), (0, 0), (1, 1), weight=1)
     *_, second, total = lines_of([("model", Fixed(), known), ("judge", unpriced, nothing)])
-    assert second[4:] == ("99999 – 0.11 M", "1 – 1", "unknown; --price tells")
-    assert total[-1] == "6.00 – 13.20 and what is unknown"
+    assert second[4:] == ("99999 – 0.11 M", "1 – 1", "unknown; set --price")
+    assert total[-1] == "6.00 – 13.20 + unknown"

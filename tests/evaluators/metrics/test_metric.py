@@ -13,7 +13,7 @@ from benchmark.suite import find_suite, read_suite
 from benchmark.task import Sample
 from evaluators.metrics.labels import METRIC as LABELS
 from evaluators.metrics.measures import measures_of
-from evaluators.metrics.metric import Mean, find_metric
+from evaluators.metrics.metric import Mean, find_metric, passes
 from evaluators.metrics.steps import METRIC as STEPS
 
 LACKING = SimpleNamespace(name="mine", roles=frozenset(), measures=())
@@ -86,7 +86,7 @@ def test_the_label_that_the_conclusion_names_is_scored(text: str, predicted: tup
     roles = SimpleNamespace(rated=lambda answer: answer)
     scored = asyncio.run(LABELS.score(sample, given, roles))
     assert set(scored.score.predicted) == set(predicted)
-    assert (scored.score.right, scored.score.answer, scored.sample) == (right, given, sample)
+    assert (passes(sample, scored.score), scored.score.answer, scored.sample) == (right, given, sample)
     assert scored.score.marks(sample) == {"accuracy": int(right)}
     assert LABELS.is_right(scored.score.marks(sample)) is right
     assert (scored.by_rules, scored.refused, dict(scored.traces)) == (None, None, {})

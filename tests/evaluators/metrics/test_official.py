@@ -201,14 +201,14 @@ def test_the_task_is_told_by_the_user_first(tmp_path: Path) -> None:
     ("text", "why"),
     [
         ("", "eval.json"),
-        ("[]", "holds no row"),
+        ("[]", "has no rows"),
         ("{}", "eval.json"),
         ("[1]", "eval.json"),
         ("not json", "eval.json"),
-        ('[{"video_id": "a", "model_response": "joy"}]', "no evaluation file: row 1, `ground_truth` is missing"),
+        ('[{"video_id": "a", "model_response": "joy"}]', "not an evaluation file: row 1, `ground_truth` is missing"),
         ('[{"video_id": null, "ground_truth": "joy", "step": "", "score": ""}]', "row 1, `video_id` is missing"),
         ('[{"video_id": "a", "ground_truth": "joy", "step": "", "score": 1}]', "row 1, `score`: Input should be a val"),
-        ('{"video_id": "a"}', "no evaluation file: it: Input should be a valid list"),
+        ('{"video_id": "a"}', "not an evaluation file: it: Input should be a valid list"),
     ],
 )
 def test_what_is_no_evaluation_file_is_said_to_be_none(text: str, why: str, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_nan_is_null_and_half_characters_are_replaced(tmp_path: Path) -> None:
 
     assert (read[0].score, read[0].model_response) == (None, None)
     assert (read[1].ground_truth, read[1].video_id) == ("j\ufffdy", "\ufffd.mp4")
-    with pytest.raises(DataError, match="is no evaluation file: row 2, `video_id` is missing"):
+    with pytest.raises(DataError, match="is not an evaluation file: row 2, `video_id` is missing"):
         read_evaluations([write(tmp_path / "SA_eval.json", [rows[0], row(None, 1, video_id=nan)])])
 
 
@@ -246,7 +246,7 @@ def test_a_file_that_is_a_pointer_is_called_that(tmp_path: Path) -> None:
 
 def test_numbers_that_nobody_can_average_are_refused_by_row(tmp_path: Path) -> None:
     rows = [*SINGLE, row(f"<score>Step 1: {'9' * 400}/1</score>", 1)]
-    with pytest.raises(DataError, match=rf"row {len(rows)}: its score holds a number of more than 15 digits"):
+    with pytest.raises(DataError, match=rf"row {len(rows)}: its score has a number of more than 15 digits"):
         read_evaluations([write(tmp_path / "SA.json", rows)])
 
 
