@@ -62,8 +62,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     config = session.config
     if not (asks(config) and bench_of(config).options.estimate):
         return None
+    options = config.stash[REPORT_OPTIONS]
     with usage_errors():
-        options = config.stash[REPORT_OPTIONS]
         roles = rehearse(session, gated=bool(options.gate or options.baseline))
     table = [*as_text(lines_of(roles)), *ends_of(roles)]
     if (terminal := config.pluginmanager.getplugin("terminalreporter")) is not None:
@@ -92,8 +92,13 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, in
             raise
     if RECORDER in config.stash:
         return config.stash[RECORDER].closing.end(status, escaped)
-    if status == 0 and not is_worker(config):
-        status = _without_run(config)
+    if status == 0 and not is_worker(config):  # another plugin may have ended pytest before `pytest_refuse`
+        try:
+            if _is_gated(config):
+                tell("Another plugin ended pytest before the run could start, so the gate has not been decided.")
+                status = UNKEPT
+        except pytest.UsageError as refusal:
+            status = _refuse(refusal)
     if RUN_PATH in config.stash or status == pytest.ExitCode.USAGE_ERROR:
         let_go()
     return status
@@ -104,18 +109,6 @@ def _refuse(refusal: pytest.UsageError) -> int:
     if sys.stderr is not None:
         print_usage_error(refusal, Spared(sys.stderr))  # type: ignore[arg-type]
     return pytest.ExitCode.USAGE_ERROR
-
-
-def _without_run(config: pytest.Config) -> int:
-    """The exit code if pytest ended with 0 before a run started, since another plugin may end it before our checks."""
-    try:
-        gated = _is_gated(config)
-    except pytest.UsageError as refusal:
-        return _refuse(refusal)
-    if not gated:
-        return 0
-    tell("Another plugin ended pytest before the run could start, so the gate has not been decided.")
-    return UNKEPT
 
 
 @pytest.hookimpl(tryfirst=True, specname="pytest_cmdline_main")

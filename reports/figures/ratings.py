@@ -118,9 +118,7 @@ def read_ratings(path: Path) -> Sheet:
     for where, cells in rows:
         place = _place(where, cells)
         if place in seen:
-            raise RunError(
-                f"{where}: step {place[1]} of {one_line(place[0], QUOTED)} appears twice; keep one row of it."
-            )
+            raise RunError(f"{where}: step {place[1]} of {one_line(place[0], QUOTED)} appears twice; keep one row.")
         seen.add(place)
         for name in raters:
             if cells[name]:
@@ -162,9 +160,7 @@ def _columns(where: str, names: Sequence[str]) -> list[str]:
     own = (*PLACE, *CONTEXT, JUDGE)
     columns = [name.casefold() if name.casefold() in own else name for name in names]
     if lacking := [name for name in PLACE if name not in columns]:
-        raise RunError(
-            f"{where}: the column {lacking[0]} is missing; write the names of the columns there, between commas."
-        )
+        raise RunError(f"{where}: column {lacking[0]} is missing; this line must name the columns, between commas.")
     if "" in columns:
         raise RunError(f"{where}: column {columns.index('') + 1} has no name; name it after its rater, or remove it.")
     name, times = Counter(name.casefold() for name in columns).most_common(1)[0]

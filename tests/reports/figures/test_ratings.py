@@ -94,9 +94,9 @@ def test_a_rating_is_what_its_writer_means(written: str, value: Fraction, tmp_pa
     [
         ("", "ratings.csv is empty"),
         (",,\n", "has no column names"),
-        ("a,1,1\n", "line 1: the column id is missing"),
-        ("id;step;anna\na;1;1\n", "line 1: the column id is missing; write the names of the columns there, between commas"),
-        ("id,anna\na,1\n", "line 1: the column step is missing"),
+        ("a,1,1\n", "line 1: column id is missing"),
+        ("id;step;anna\na;1;1\n", "line 1: column id is missing; this line must name the columns, between commas"),
+        ("id,anna\na,1\n", "line 1: column step is missing"),
         ("id,step,,anna\na,1,1,1\n", "line 1: column 3 has no name"),
         ("id,step,anna,Anna\na,1,1,1\n", "line 1: 2 columns are called anna"),
         ("id,step,Judge,judge,anna\na,1,1,1,1\n", "line 1: 2 columns are called judge"),
