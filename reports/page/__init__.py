@@ -1,1 +1,1 @@
-"""The pages that people read, opened from disk: one of a run, one of two runs beside each other."""
+"""The pages for people, opened from disk: one of a run, one that compares two runs."""

@@ -1,8 +1,8 @@
 "use strict";
 
-/* Looking through samples: a table that is filtered, searched and sorted by the address, and one sample opened from it. */
+/* The list of samples, which the address filters, searches and sorts, and the sample that is opened from it. */
 
-/* Shows a page: `draw` fills what hangs on the data alone, `render` what hangs on the address too. */
+/* Shows a page: `draw` renders what depends only on the data, `render` what depends on the address too. */
 async function openPage({ rowsOf, draw, render, filters, columns, ...browsed }) {
   const page = await unpack(byId("page-data").textContent);
   Object.assign(app, page, { shards: new Shards(page.shards) });
@@ -18,7 +18,7 @@ async function openPage({ rowsOf, draw, render, filters, columns, ...browsed }) 
   draw();
   const { rows, shards } = app;
   app.browser = new Browser({ rows, shards, filters: filters(), columns: columns(), ...browsed });
-  whenAddressChanges(render);
+  addEventListener("popstate", render);
   render();
   document.body.dataset.ready = "true";
   app.browser.readTexts();
@@ -30,7 +30,7 @@ function startPage(parts) {
   );
 }
 
-/* Rows by task, true label and source, a group for each label that a row has; `add` counts a row into its group. */
+/* Groups of rows by task, true label and source. A row with several labels is in several groups; `add` counts it. */
 function groupsOf(rows, empty, add) {
   const groups = new Map();
   for (const row of rows) {
@@ -44,7 +44,7 @@ function groupsOf(rows, empty, add) {
   return [...groups.values()];
 }
 
-/* The first groups in a table, the others in one that is folded; `line` makes a group's cells. */
+/* The first groups in a table, the others in a folded one; `line` returns the cells of a group. */
 function GroupTables({ groups, shown, head, line }) {
   const table = (part) => html`<${Table} rows=${[["Task · true label · source", ...head], ...part.map(line)]} />`;
   const rest = groups.slice(shown);
@@ -62,35 +62,38 @@ function GroupTables({ groups, shown, head, line }) {
   `;
 }
 
-/* Which sample a row is about; columns have a row's value to sort by, and a node where that is not what is shown. */
+/* The rows of the list, from the columns of the index; a coded column is [values, indices of the rows' values]. */
+function rowsFrom({ id, columns = {}, coded }) {
+  const rows = id.map((name, at) => ({ at, id: name }));
+  for (const [name, column] of Object.entries(columns)) for (const row of rows) row[name] = column[row.at];
+  for (const [name, [values, places]] of Object.entries(coded))
+    for (const row of rows) row[name] = values[places[row.at]];
+  return rows;
+}
+
+/* The text of a row that is searched before its record is loaded. */
+const wordsIn = (row, ...labels) => [row.id, ...row.targets, ...labels].join("\n").toLowerCase();
+
+/* The columns that both lists have. `value` is what a column sorts by, by default the row's value of this key; `node` is
+   what it shows, if that differs. */
 const WHICH = [
-  {
-    key: "id",
-    title: "Sample",
-    value: (row) => row.id,
-    node: (row) => html`<a href=${address({ sample: row.id })}>${row.id}</a>`,
-  },
-  { key: "task", title: "Task", value: (row) => row.task, narrow: "wide" },
-  { key: "source", title: "Source", value: (row) => row.source, narrow: "wide" },
+  { key: "id", title: "Sample", node: (row) => html`<a href=${address({ sample: row.id })}>${row.id}</a>` },
+  { key: "task", title: "Task", narrow: "wide" },
+  { key: "source", title: "Source", narrow: "wide" },
   { key: "label", title: "True label", value: (row) => row.targets.join(", ") },
 ];
 
-/* What there is of a kind among the rows of the task that the address asks for. */
+/* The values of a kind in the rows of the chosen task. */
 function kindsOf(rows, pick) {
   const task = state().get("task");
   return [...new Set(rows.filter((row) => !task || row.task === task).flatMap(pick))].sort();
 }
 
-/* What the address may ask for; `fits` says whether a row is it. */
+/* The filters that both lists have; `fits` says whether a row passes, by default if its value is the chosen one. */
 function whichFilters(rows, tasks) {
   return [
-    { name: "task", label: "Task", choices: () => tasks, fits: (row, value) => row.task === value },
-    {
-      name: "source",
-      label: "Source",
-      choices: () => kindsOf(rows, (row) => [row.source]),
-      fits: (row, value) => row.source === value,
-    },
+    { name: "task", label: "Task", choices: () => tasks },
+    { name: "source", label: "Source", choices: () => kindsOf(rows, (row) => [row.source]) },
     {
       name: "label",
       label: "True label",
@@ -100,9 +103,20 @@ function whichFilters(rows, tasks) {
   ];
 }
 
+/* The column of a measure: `scoreFor` takes a row and the measure, `shown` formats the score. */
+const scoreColumn = (measure, scoreFor, shown) => ({
+  key: measure.name,
+  title: measure.short,
+  numeric: true,
+  value: (row) => scoreFor(row, measure),
+  node: (row) => shown(scoreFor(row, measure)),
+});
+
+const valueIn = (row, { key, value }) => (value ? value(row) : row[key]);
+
 const PAGE_SIZE = 50;
 
-/* A paginated table of the rows at those places: `columns` are {key, title, value, node, numeric, narrow}. */
+/* One page of the rows at those places: `columns` are {key, title, value, node, numeric, narrow}. */
 function Listing({ rows, columns, places }) {
   const pages = Math.max(1, Math.ceil(places.length / PAGE_SIZE));
   const page = Math.min(pages, Math.max(1, Number(state().get("page")) || 1));
@@ -116,12 +130,12 @@ function Listing({ rows, columns, places }) {
         <tbody>${shown.map((row) => html`<${Line} key=${row.id} row=${row} columns=${columns} />`)}</tbody>
       </table>
     <//>
-    ${!shown.length && html`<p class="empty">No sample is like that.</p>`}
+    ${!shown.length && html`<p class="empty">No sample matches.</p>`}
     <${Pager} page=${page} pages=${pages} total=${places.length} />
   `;
 }
 
-/* A column's heading sorts by it: upwards, downwards, not at all. */
+/* The heading of a column; clicks sort by it: ascending, descending, not at all. */
 function Heading({ column: { key, title, numeric, narrow } }) {
   const asked = state().get("sort") ?? "";
   const active = asked.replace(/^-/, "") === key;
@@ -136,7 +150,7 @@ function Heading({ column: { key, title, numeric, narrow } }) {
 }
 
 function Line({ row, columns }) {
-  const shown = ({ node, value }) => (node ? node(row) : (value(row) ?? "–"));
+  const shown = (column) => (column.node ? column.node(row) : (valueIn(row, column) ?? "–"));
   return html`
     <tr data-place=${row.at}>
       ${columns.map((column) => html`<td class=${classes(column.numeric && "number", column.narrow)}>${shown(column)}</td>`)}
@@ -144,19 +158,19 @@ function Line({ row, columns }) {
   `;
 }
 
+const Button = ({ label, disabled, press, children }) => html`
+  <button type="button" aria-label=${label} disabled=${disabled} onClick=${press}>${children}</button>
+`;
+
 function Pager({ page, pages, total }) {
   const turn = (target) => {
     go({ page: target });
     byId("listing").scrollIntoView();
   };
-  const to = (target, text, label) => html`
-    <button
-      type="button"
-      aria-label=${label}
-      disabled=${target < 1 || target > pages || target === page}
-      onClick=${() => turn(target)}
-    >${text}</button>
-  `;
+  const to = (target, text, label) => {
+    const disabled = target < 1 || target > pages || target === page;
+    return html`<${Button} label=${label} disabled=${disabled} press=${() => turn(target)}>${text}<//>`;
+  };
   return html`
     <nav class="pager" aria-label="Pages">
       ${to(1, "«", "First page")}
@@ -168,43 +182,42 @@ function Pager({ page, pages, total }) {
   `;
 }
 
-/* Those places of rows in the order that the address asks for. */
+/* The places of rows in the order that the address asks for. */
 function sorted(rows, columns, places) {
   const asked = state().get("sort") ?? "";
   const column = columns.find(({ key }) => key === asked.replace(/^-/, ""));
   if (!column) return places;
   const sign = asked.startsWith("-") ? -1 : 1;
-  const values = new Map(places.map((place) => [place, column.value(rows[place])]));
+  const values = new Map(places.map((place) => [place, valueIn(rows[place], column)]));
   return [...places].sort((one, other) => compareValues(values.get(one), values.get(other), sign) || one - other);
 }
 
-/* What is lacking goes last, whichever way the others go. */
+/* The order of two values; missing ones are last in both directions. */
 function compareValues(one, other, sign) {
-  const lacking = (value) => value === null || value === undefined || value === "";
-  if (lacking(one) || lacking(other)) return Number(lacking(one)) - Number(lacking(other));
+  const missing = (value) => value === null || value === undefined || value === "";
+  if (missing(one) || missing(other)) return Number(missing(one)) - Number(missing(other));
   return (
     sign *
     (typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other)))
   );
 }
 
-function Picker({ filter: { label, name, choices, titles = {} } }) {
-  const asked = state().get(name) ?? "";
-  const offered = choices();
-  const all = asked && !offered.includes(asked) ? [...offered, asked] : offered;
-  const title = (choice) => (Object.hasOwn(titles, choice) ? titles[choice] : choice);
+/* The menu of a filter; a value from the address that is no choice is offered too. */
+function Picker({ filter: { label, name, choices, titles } }) {
+  const value = state().get(name) ?? "";
   return html`
-    <label>
-      <span>${label}</span>
-      <select name=${name} value=${asked} onChange=${({ target }) => go({ [name]: target.value, page: null })}>
-        <option value="">all</option>
-        ${all.map((choice) => html`<option key=${choice} value=${choice}>${title(choice)}</option>`)}
-      </select>
-    </label>
+    <${Menu}
+      label=${label}
+      name=${name}
+      value=${value}
+      choices=${[...new Set(["", ...choices(), value])]}
+      titles=${{ ...titles, "": "all" }}
+      choose=${(choice) => go({ [name]: choice, page: null })}
+    />
   `;
 }
 
-/* `rows` have at, id and words; `textOf` gives a record's text to search, `heading` and `body` what is shown of one. */
+/* `rows` have at, id and words; `textOf` returns the text of a record to search, `heading` and `body` what is shown. */
 class Browser {
   #texts = [];
   #read = 0;
@@ -238,7 +251,7 @@ class Browser {
     }
   }
 
-  /* Answers and steps are brought in behind the first view, for the search. */
+  /* Loads answers and steps for the search, after the first view. */
   async readTexts() {
     await new Promise((go) => (globalThis.requestIdleCallback ?? setTimeout)(go));
     try {
@@ -247,25 +260,25 @@ class Browser {
           this.#texts[first + at] = this.textOf(record).toLowerCase();
         });
         this.#read += records.length;
-        this.#tellReading();
+        this.#showReading();
       });
     } catch (error) {
       this.#unread = error.message;
     }
-    this.#tellReading();
+    this.#showReading();
     document.body.dataset.searchable = "true";
     if (state().get("q")) this.#drawList();
   }
 
-  #tellReading() {
-    const reading = this.#read < this.rows.length ? `reading answers: ${percent(this.#read / this.rows.length)} %` : "";
+  #showReading() {
+    const reading = this.#read < this.rows.length ? `loading answers: ${percent(this.#read / this.rows.length)} %` : "";
     byId("search-note").textContent = this.#unread ? `Answers and steps cannot be searched: ${this.#unread}` : reading;
   }
 
   #choose() {
     const asked = this.filters
       .filter(({ name }) => state().get(name))
-      .map(({ name, fits }) => [fits, state().get(name)]);
+      .map(({ name, fits = (row, value) => row[name] === value }) => [fits, state().get(name)]);
     const words = wordsOf(state().get("q") ?? "");
     const fits = (row) =>
       asked.every(([test, value]) => test(row, value)) &&
@@ -289,26 +302,22 @@ class Browser {
       "filters",
       html`
         ${this.filters.map((filter) => html`<${Picker} key=${filter.name} filter=${filter} />`)}
-        ${active.length > 0 && html`<button type="button" onClick=${() => go(nothing)}>Clear</button>`}
+        ${active.length > 0 && html`<${Button} press=${() => go(nothing)}>Clear<//>`}
       `,
     );
     if (document.activeElement !== byId("search")) byId("search").value = state().get("q") ?? "";
   }
 
   #drawBar(place) {
-    const to = (other, text, label) => html`
-      <button
-        type="button"
-        aria-label=${label}
-        disabled=${other === undefined}
-        onClick=${() => go({ sample: this.rows[other].id })}
-      >${text}</button>
-    `;
-    const where = place < 0 ? "not among the samples chosen" : `${count(place + 1)} of ${count(this.chosen.length)}`;
+    const to = (other, text, label) => {
+      const open = () => go({ sample: this.rows[other].id });
+      return html`<${Button} label=${label} disabled=${other === undefined} press=${open}>${text}<//>`;
+    };
+    const where = place < 0 ? "not in the filtered list" : `${count(place + 1)} of ${count(this.chosen.length)}`;
     show(
       "sample-bar",
       html`
-        <button type="button" onClick=${() => go({ sample: null })}>✕ Close</button>
+        <${Button} press=${() => go({ sample: null })}>✕ Close<//>
         ${to(this.chosen[place - 1], "‹ Previous", "Previous sample")}
         ${to(place < 0 ? undefined : this.chosen[place + 1], "Next ›", "Next sample")}
         <span class="note">${where}<span class="keys"> · keys: ← → or k j, space plays, Esc closes</span></span>
@@ -326,7 +335,9 @@ class Browser {
     };
     try {
       draw(
-        row ? this.body(await this.shards.record(row.at), row) : html`<p class="empty">There is no such sample.</p>`,
+        row
+          ? this.body(await this.shards.record(row.at), row)
+          : html`<p class="empty">There is no sample with this id.</p>`,
       );
     } catch (error) {
       draw(html`<p class="banner bad">${error.message} Keep the page and its folder together.</p>`);
@@ -366,7 +377,7 @@ class Browser {
     const step = (name) => document.querySelector(`#sample-bar [aria-label="${name} sample"]:not(:disabled)`)?.click();
     if (event.key === "Escape") go({ sample: null });
     else if (event.target === video)
-      return; // a player has arrow keys and a space bar of its own
+      return; // the player uses arrow keys and the space bar itself
     else if (["ArrowRight", "j"].includes(event.key)) step("Next");
     else if (["ArrowLeft", "k"].includes(event.key)) step("Previous");
     else if (event.key === " " && video && !event.target.closest?.("button, a, summary")) {

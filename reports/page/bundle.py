@@ -1,7 +1,7 @@
-"""Puts a page together: one HTML file, and its data in scripts beside it.
+"""Builds a page: one HTML file with its scripts and styles, and the records in scripts beside it.
 
-The file holds all it needs to be shown. Data are deflated JSON in Base64, an alphabet that cannot end a script or an
-attribute, whatever a model has said; a content security policy lets nothing else run, load or leave.
+Data are deflated JSON in Base64, an alphabet that cannot end a script or an attribute, whatever a model has answered. A
+content security policy forbids all other scripts, all requests, and pictures other than those in the data.
 """
 
 import base64
@@ -9,11 +9,19 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, TypeVar
+
+from reports.kept.folder import write_whole
+
+T = TypeVar("T")
+
+SHARD = 100
+"""Records in a script; opening a sample loads one script."""
 
 _LIBRARIES = (
     "vendor/d3.min.js",
@@ -34,7 +42,7 @@ _PAGE = Template("""<!doctype html>
 <style>$style</style>
 </head>
 <body>
-<noscript>This page needs JavaScript; report.json and summary.md beside it hold the same figures.</noscript>
+<noscript>This page needs JavaScript; report.json and summary.md beside it contain the same figures.</noscript>
 $body
 <script type="text/plain" id="page-data">$data</script>
 $scripts
@@ -44,14 +52,14 @@ $scripts
 
 
 def page(brand: str, title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any]) -> str:
-    """A page's HTML.
+    """The HTML of a page.
 
     Args:
-        brand: the benchmark, as readers know it.
-        title: what the page is about.
-        body: the name of the file with what it has above its samples.
-        scripts: the names of its scripts, in order.
-        data: what the scripts find in the element `page-data`.
+        brand: the title of the benchmark.
+        title: the subject of the page, for the browser's title bar.
+        body: the name of the HTML file with the part above the samples.
+        scripts: the names of its scripts, in the order in which they run.
+        data: the data for the scripts, as JSON types; packed into the element `page-data`.
     """
     sources = [*map(_asset, _LIBRARIES), *map(_flush, scripts)]
     return _PAGE.substitute(
@@ -65,18 +73,34 @@ def page(brand: str, title: str, body: str, scripts: Sequence[str], data: Mappin
 
 
 def packed(data: object) -> str:
-    """The data as a page unpacks them: JSON, deflated, in Base64."""
-    return base64.b64encode(zlib.compress(json.dumps(data, separators=(",", ":")).encode(), 6)).decode()
+    """The data as the page expects them: JSON, deflated, in Base64."""
+    return _deflated(json.dumps(data, separators=(",", ":")))
+
+
+def _deflated(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode(), 6)).decode()
+
+
+def write_shards(folder: Path, name: str, records: Sequence[T], as_json: Callable[[T], str]) -> Mapping[str, Any]:
+    """Writes records in scripts `NAME-000.js` and so on; returns what the page needs to load them.
+
+    Raises:
+        NotKept: the folder cannot be written.
+    """
+    for number, first in enumerate(range(0, len(records), SHARD)):
+        stem = f"{name}-{number:03}"
+        write_whole(folder / f"{stem}.js", shard(stem, map(as_json, records[first : first + SHARD])))
+    return {"folder": folder.name, "name": name, "size": SHARD, "records": len(records)}
 
 
 def shard(name: str, records: Iterable[str]) -> str:
-    """A script that hands records, each a JSON object, to the page beside which it lies; the name is ours."""
-    deflated = zlib.compress(f"[{','.join(records)}]".encode(), 6)
-    return f'mmeShard("{name}","{base64.b64encode(deflated).decode()}");\n'
+    """A script that passes records, each a JSON text, to the page beside it; `name` is not escaped."""
+    packed_records = _deflated(f"[{','.join(records)}]")
+    return f'mmeShard("{name}","{packed_records}");\n'
 
 
 def _policy(scripts: Iterable[str]) -> str:
-    """Our own scripts by their hashes, those beside the page, pictures in data, clips from disk; no requests at all."""
+    """Allows our scripts by their hashes, scripts beside the page, embedded pictures and clips on disk; no requests."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (
@@ -86,7 +110,7 @@ def _policy(scripts: Iterable[str]) -> str:
 
 
 def _flush(name: str) -> str:
-    """A source of ours without what only its readers need: indentation, and comments that begin a line."""
+    """The text of one of our files without indentation and without comments that start a line."""
     return re.sub(r"^(?:[ \t]+|/\*.*?\*/\n+)", "", _asset(name), flags=re.MULTILINE | re.DOTALL)
 
 

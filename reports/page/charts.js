@@ -1,12 +1,16 @@
 "use strict";
 
-/* Drawn as SVG by Observable Plot; whatever is plotted is a number or becomes a text node. */
+/* Charts, drawn as SVG by Observable Plot, which plots numbers and makes text nodes of strings. */
 
 const OURS = "var(--accent)";
 const THEIRS = "var(--dim)";
 const COLOURS = ["var(--accent)", "var(--second)", "var(--good)", "var(--bad)", "var(--partly)"];
 
-/* A chart of Plot's; `label` says what it shows. */
+/* Options of the line of an interval, and of the text to the right of a mark. */
+const INTERVAL = { x1: "low", x2: "high", stroke: OURS, strokeWidth: 3, strokeOpacity: 0.45 };
+const BESIDE = { textAnchor: "start", fill: "currentColor" };
+
+/* A chart of Plot; `label` describes it for screen readers. */
 function Chart({ options, label }) {
   const draw = (holder) => {
     if (!holder) return;
@@ -19,9 +23,9 @@ function Chart({ options, label }) {
   return html`<div ref=${draw}></div>`;
 }
 
-/* The run among the published models; `ours` is {name, value, interval, comparable}. */
+/* The published models and the run; `ours` is {name, value, interval, comparable}. */
 function PublishedChart({ published, place, measure, ours }) {
-  const parts = [measure.name, ...(measure.mix?.of ?? [])];
+  const parts = [measure.name, ...(measure.mix ?? [])];
   const doubts = published.doubtful.filter(
     (cell) => cell.task === place && parts.some((name) => Object.hasOwn(cell.printed, name)),
   );
@@ -39,7 +43,7 @@ function PublishedChart({ published, place, measure, ours }) {
   const all = [...rows, us].sort((one, other) => other.value - one.value);
   const rank = ours.comparable
     ? `Rank ${all.indexOf(us) + 1} of ${all.length}.`
-    : "The run does not compare with them; the top of the page says why.";
+    : "This run is not comparable with them; the top of the page says why.";
   const furthest = Math.max(70, ...all.map((row) => row.high ?? row.value)) + 3;
   const options = {
     width: 640,
@@ -54,15 +58,7 @@ function PublishedChart({ published, place, measure, ours }) {
     },
     y: { label: null, domain: all.map((row) => row.name), tickSize: 0 },
     marks: [
-      Plot.ruleY([us], {
-        x1: "low",
-        x2: "high",
-        y: "name",
-        stroke: OURS,
-        strokeWidth: 3,
-        strokeOpacity: 0.45,
-        strokeLinecap: "round",
-      }),
+      Plot.ruleY([us], { ...INTERVAL, y: "name", strokeLinecap: "round" }),
       Plot.dot(all, {
         x: "value",
         y: "name",
@@ -72,12 +68,11 @@ function PublishedChart({ published, place, measure, ours }) {
         strokeWidth: 1.5,
       }),
       Plot.text(all, {
+        ...BESIDE,
         x: (row) => row.high ?? row.value,
         y: "name",
         text: (row) => row.value.toFixed(1) + (row.doubt ? " ?" : ""),
         dx: 9,
-        textAnchor: "start",
-        fill: "currentColor",
       }),
     ],
   };
@@ -89,21 +84,21 @@ function PublishedChart({ published, place, measure, ours }) {
           `${model}: ${titleOf(name)} is printed as ${percent(printed[name])}, its other figures imply ${percent(implied[name])}.`,
       ),
   );
-  const hollow = ` Hollow, with a question mark, are printed cells that the paper's other figures contradict: ${said.join(" ")}`;
+  const hollow = ` Hollow points with a question mark: other figures of the paper contradict the printed one. ${said.join(" ")}`;
   return html`
     <${Chart} options=${options} label="${measure.title} of ${ours.name} among the published models. ${rank}" />
     <p class="note">${rank}${said.length > 0 && hollow}</p>
   `;
 }
 
-/* The published models that have scores there. */
+/* The published models with scores at a place, as [name, scores]. */
 function publishedScores({ models }, place) {
   return Object.entries(models)
     .map(([name, row]) => [name, place === "overall" ? row.overall : row.tasks[place]])
     .filter(([, scores]) => scores);
 }
 
-/* How scores go with the length of an answer: a tenth of the samples a point. */
+/* Scores by the length of the answer; each point is the mean of a tenth of the samples. */
 function LengthChart({ rows, unit }) {
   const measures = ownMeasures();
   const titles = measures.map(({ title }) => title);
@@ -152,7 +147,7 @@ function binsOf(rows, measure) {
   return bins;
 }
 
-/* A measure where the headline, which lies between 0 and 1, says wrong, and where it says right. */
+/* The mean of a measure over the samples that are wrong, partly right and right by the headline. */
 function ByHeadlineChart({ rows, measure }) {
   const groups = [
     ["wrong", (score) => score === 0],
@@ -175,19 +170,18 @@ function ByHeadlineChart({ rows, measure }) {
     marks: [
       Plot.barX(bars, { x: "value", y: "name", fill: "var(--second)", insetTop: 6, insetBottom: 6 }),
       Plot.text(bars, {
+        ...BESIDE,
         x: "value",
         y: "name",
         text: (bar) => `${bar.value.toFixed(1)}  (${many(bar.members, "sample")})`,
-        textAnchor: "start",
         dx: 6,
-        fill: "currentColor",
       }),
     ],
   };
   return html`<${Chart} options=${options} label="${measure.title} by ${headline().title}" />`;
 }
 
-/* Who is taken for whom; a cell is a link to its samples. */
+/* The confusion matrix of a task; a cell is a link to its samples. */
 function Confusion({ rows, task }) {
   const truths = [...new Set(rows.flatMap((row) => row.targets))].sort();
   const named = [...new Set(rows.flatMap((row) => row.predicted))].sort();
@@ -200,7 +194,7 @@ function Confusion({ rows, task }) {
   const cell = (truth, said) => {
     const found = counts.get(`${truth}\n${said}`) ?? 0;
     const of = totals.get(truth);
-    const title = `${truth} taken for ${said || "no label of the set"}: ${found} of ${of}`;
+    const title = `${truth} answered as ${said || "no label of the set"}: ${found} of ${of}`;
     const like = { task, label: truth, predicted: said || "(none)" };
     return html`
       <td class=${classes("cell", truth === said && "diagonal")} style=${{ "--share": (found / of).toFixed(3) }}>
@@ -218,7 +212,7 @@ function Confusion({ rows, task }) {
   return html`
     <${Scroll} label="Confusion matrix of ${task}">
       <table class="confusion">
-        <caption>Rows: the true label. Columns: what the answer named.</caption>
+        <caption>Rows: the true label. Columns: the label that the answer names.</caption>
         <thead>
           <tr>
             <th scope="col">true ╲ named</th>

@@ -1,8 +1,8 @@
 "use strict";
 
-/* The page of two runs beside each other. A record is a pair: what the first run has of a sample, and what the second. */
+/* The page that compares two runs. A record is a pair: the sample in the first run and in the second. */
 
-/* How a sample changed, in words; the headline says whether it got better. */
+/* The ways in which a sample can change, by the headline, and the words for them. */
 function changes() {
   const others = ownMeasures().slice(1);
   return {
@@ -30,24 +30,13 @@ function draw() {
 }
 
 function rowsOf(index) {
-  return index.id.map((id, at) => {
-    const [targets, first, second] = [index.targets, index.first_labels, index.second_labels].map(
-      (column) => index.labels[column[at]],
-    );
-    const pair = [scoresAt(index.first_scores, at), scoresAt(index.second_scores, at)];
-    return {
-      at,
-      id,
-      targets,
-      first,
-      second,
-      pair,
-      task: index.tasks[index.task[at]],
-      source: index.sources[index.source[at]],
-      change: changeOf(pair),
-      words: [id, ...targets, ...first, ...second].join("\n").toLowerCase(),
-    };
-  });
+  const rows = rowsFrom(index);
+  for (const row of rows) {
+    row.pair = index.scores.map((scores) => scoresAt(scores, row.at));
+    row.change = changeOf(row.pair);
+    row.words = wordsIn(row, ...row.first, ...row.second);
+  }
+  return rows;
 }
 
 function changeOf(pair) {
@@ -81,15 +70,7 @@ function DifferenceChart({ differences }) {
     y: { label: null, domain: names, tickSize: 0 },
     marks: [
       Plot.ruleX([0], { stroke: "currentColor" }),
-      Plot.ruleY(rows, {
-        fx: "title",
-        x1: "low",
-        x2: "high",
-        y: "place",
-        stroke: OURS,
-        strokeWidth: 3,
-        strokeOpacity: 0.45,
-      }),
+      Plot.ruleY(rows, { ...INTERVAL, fx: "title", y: "place" }),
       Plot.dot(rows, { fx: "title", x: "difference", y: "place", r: 4, fill: OURS }),
     ],
   };
@@ -134,35 +115,17 @@ function moved({ pair }, measure) {
 }
 
 function columns() {
-  const score = (measure) => ({
-    key: measure.name,
-    title: measure.short ?? measure.title,
-    numeric: true,
-    value: (row) => moved(row, measure),
-    node: (row) => (moved(row, measure) === null ? "–" : points(moved(row, measure))),
-  });
   return [
-    {
-      key: "change",
-      title: "Change",
-      value: (row) => row.change,
-      node: (row) => html`<${ChangeMark} change=${row.change} />`,
-    },
+    { key: "change", title: "Change", node: (row) => html`<${ChangeMark} change=${row.change} />` },
     ...WHICH,
     { key: "first", title: "First named", value: (row) => listed(row.first) },
     { key: "second", title: "Second named", value: (row) => listed(row.second) },
-    ...ownMeasures().map(score),
+    ...ownMeasures().map((measure) => scoreColumn(measure, moved, points)),
   ];
 }
 
 function filters() {
-  const change = {
-    name: "change",
-    label: "Change",
-    choices: () => Object.keys(changes()),
-    titles: changes(),
-    fits: (row, value) => row.change === value,
-  };
+  const change = { name: "change", label: "Change", choices: () => Object.keys(changes()), titles: changes() };
   return [change, ...whichFilters(app.rows, app.places)];
 }
 

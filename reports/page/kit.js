@@ -1,19 +1,19 @@
 "use strict";
 
-/* What all our pages are made with. Text never becomes markup: Preact makes nodes, strings become text nodes. */
+/* What all pages use. Text never becomes markup: Preact makes nodes, and strings become text nodes. */
 
 const html = htm.bind(preact.h);
 const { useEffect, useLayoutEffect, useRef, useState } = preactHooks;
 
 const byId = (id) => document.getElementById(id);
 
-/* Makes a place show this; what it shows already and is the same stays, and with it the keyboard's place. */
+/* Renders content into the element with this id. Nodes that do not change stay, and so does the focus. */
 const show = (place, content) => preact.render(content, byId(place));
 
-/* Those names of classes that apply. */
+/* The class attribute with the names that apply. */
 const classes = (...names) => names.filter(Boolean).join(" ") || undefined;
 
-/* The data of the page, filled when they are unpacked. */
+/* The data of the page, filled when they have been unpacked. */
 const app = {};
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -24,6 +24,7 @@ function percent(fraction) {
 }
 
 function points(fraction) {
+  if (fraction === null) return "–";
   return `${fraction < 0 ? "−" : "+"}${Math.abs(100 * fraction).toFixed(1)}`;
 }
 
@@ -36,8 +37,7 @@ function span(seconds) {
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/* Data: deflated JSON in Base64, which cannot break out of a script whatever it holds. */
-
+/* Unpacks deflated JSON in Base64, which cannot end a script whatever it contains. */
 async function unpack(packed) {
   const signs = atob(packed);
   const bytes = new Uint8Array(signs.length);
@@ -48,37 +48,28 @@ async function unpack(packed) {
 
 const expected = new Map();
 
-/* A page opened from disk may not fetch its neighbours, but it may load scripts: each calls one of the two below. */
+/* Loads a script beside the page, which calls `mmeShard` or `mmeFrames`: a page opened from disk may not fetch files. */
 function load(source, name) {
   if (!expected.has(name)) {
-    expected.set(
-      name,
-      new Promise((resolve, reject) => {
-        const script = Object.assign(document.createElement("script"), { src: source });
-        const done = (settle) => (value) => {
-          script.remove();
-          expected.delete(name);
-          settle(value);
-        };
-        expected.set(`${name} came`, done(resolve));
-        script.addEventListener("error", () => done(reject)(new Error(`${source} is not beside this page.`)));
-        script.addEventListener("load", () => expected.has(name) && done(reject)(new Error(`${source} is damaged.`)));
-        document.head.append(script);
-      }),
-    );
+    const script = Object.assign(document.createElement("script"), { src: source });
+    const { promise, resolve, reject } = Promise.withResolvers();
+    const done = () => {
+      script.remove();
+      expected.delete(name);
+    };
+    script.addEventListener("error", () => reject(new Error(`${source} was not found.`)));
+    script.addEventListener("load", () => reject(new Error(`${source} is damaged.`))); // no effect if it has resolved
+    promise.then(done, done);
+    expected.set(name, { promise, resolve });
+    document.head.append(script);
   }
-  return expected.get(name);
+  return expected.get(name).promise;
 }
 
-function came(name, value) {
-  expected.get(`${name} came`)?.(value);
-  expected.delete(`${name} came`);
-}
+globalThis.mmeShard = (name, packed) => expected.get(name)?.resolve(packed);
+globalThis.mmeFrames = globalThis.mmeShard;
 
-globalThis.mmeShard = (name, packed) => came(name, packed);
-globalThis.mmeFrames = (key, pictures) => came(key, pictures);
-
-/* Records in shards: the last few looked at stay, the others are loaded again. */
+/* The records, in scripts of `size`: the last four that were opened stay in memory, others are loaded again. */
 class Shards {
   #recent = new Map();
 
@@ -86,17 +77,17 @@ class Shards {
     Object.assign(this, { folder, name, size, records });
   }
 
-  get count() {
-    return Math.ceil(this.records / this.size);
+  #read(number) {
+    const name = `${this.name}-${String(number).padStart(3, "0")}`;
+    return this.#recent.get(number) ?? load(`${this.folder}/${name}.js`, name).then(unpack);
   }
 
-  async shard(number) {
-    const name = `${this.name}-${String(number).padStart(3, "0")}`;
-    const found = this.#recent.get(name) ?? load(`${this.folder}/${name}.js`, name).then(unpack);
-    this.#recent.delete(name);
-    this.#recent.set(name, found);
+  shard(number) {
+    const found = this.#read(number);
+    this.#recent.delete(number);
+    this.#recent.set(number, found);
     if (this.#recent.size > 4) this.#recent.delete(this.#recent.keys().next().value);
-    found.catch(() => this.#recent.delete(name));
+    found.catch(() => this.#recent.delete(number));
     return found;
   }
 
@@ -104,19 +95,16 @@ class Shards {
     return (await this.shard(Math.floor(place / this.size)))[place % this.size];
   }
 
-  /* All records in turn, a shard at a time, without keeping the page from anything else. */
+  /* Visits all records, a shard at a time; the page stays responsive in between. */
   async eachShard(visit) {
-    for (let number = 0; number < this.count; number += 1) {
-      const name = `${this.name}-${String(number).padStart(3, "0")}`;
-      const records = await (this.#recent.get(name) ?? load(`${this.folder}/${name}.js`, name).then(unpack));
-      visit(records, number * this.size);
+    for (let first = 0; first < this.records; first += this.size) {
+      visit(await this.#read(first / this.size), first);
       await new Promise((go) => setTimeout(go));
     }
   }
 }
 
-/* What the page shows is in its address, so that it can be linked, and Back goes back. */
-
+/* The view is in the address, so that it can be linked and the Back button works. */
 const state = () => new URLSearchParams(location.hash.slice(1));
 
 function address(changes) {
@@ -133,15 +121,15 @@ function go(changes, { replace = false } = {}) {
   if (target === (location.hash || "#")) return;
   if (replace) history.replaceState(null, "", target);
   else history.pushState(null, "", target);
-  dispatchEvent(new Event("change of address"));
+  dispatchEvent(new PopStateEvent("popstate"));
 }
 
-/* What every link to samples asks for besides. */
+/* Filters that every link to samples has. */
 const standing = {};
 
 const FILTERS = ["task", "source", "label", "predicted", "outcome", "ending", "again", "counted", "change"];
 
-/* A link to the samples that are like that, whatever else was asked for before. */
+/* A link to the samples that pass the filters `like`; it resets all other filters. */
 function SamplesLink({ like, title, children }) {
   const filters = { ...like, ...standing };
   const nothing = Object.fromEntries([...FILTERS, "q", "page", "sample"].map((name) => [name, null]));
@@ -154,17 +142,24 @@ function SamplesLink({ like, title, children }) {
   return html`<a href=${target} onClick=${follow} title=${title}>${children}</a>`;
 }
 
-function whenAddressChanges(render) {
-  addEventListener("change of address", render);
-  addEventListener("hashchange", render);
-  addEventListener("popstate", render);
-}
-
-/* What may be wider than the window; the keyboard scrolls it. */
+/* Content that may be wider than the window; the keyboard can scroll it. */
 const Scroll = ({ label, children }) =>
   html`<div class="scroll" tabindex="0" role="region" aria-label=${label}>${children}</div>`;
 
-/* A table of strings and nodes; a first row of headings. Numbers begin at the column `numeric`. */
+/* A menu; `titles` are the words for those choices that are not shown as they are. */
+const Menu = ({ label, name, value, choices, titles = {}, choose }) => html`
+  <label>
+    <span>${label}</span>
+    <select name=${name} value=${value} onChange=${({ target }) => choose(target.value)}>
+      ${choices.map(
+        (choice) =>
+          html`<option key=${choice} value=${choice}>${Object.hasOwn(titles, choice) ? titles[choice] : choice}</option>`,
+      )}
+    </select>
+  </label>
+`;
+
+/* A table of strings and nodes. The first row has the headings; columns from `numeric` on are numbers. */
 function Table({ rows, caption, numeric = 1 }) {
   const [head, ...body] = rows;
   const kind = (column) => (column >= numeric ? "number" : undefined);
@@ -184,7 +179,7 @@ function Table({ rows, caption, numeric = 1 }) {
     <//>`;
 }
 
-/* Searching: every word, or "words in quotes", must be there. */
+/* The words and "quoted phrases" of a search; a sample matches if it has all of them. */
 function wordsOf(text) {
   return [...text.toLowerCase().matchAll(/"([^"]+)"?|(\S+)/g)].map((found) => found[1] ?? found[2]);
 }

@@ -1,4 +1,4 @@
-"""The page of a run that has just ended: frames and clips are put beside it, then it is written."""
+"""Makes the page of a run that has just ended, with frames and clips beside it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,9 +16,9 @@ class Media:
     """Where frames and clips come from.
 
     Attributes:
-        frames: where the file lies that holds the frames of that key; None where there is none.
-        clips: those to be copied, by sample id.
-        reader: of clips.
+        frames: returns the path of the file with the frames of a key; None if it no longer exists.
+        clips: the clips to copy, by sample id.
+        reader: reads the clips.
     """
 
     frames: Callable[[str], Path | None]
@@ -27,7 +27,7 @@ class Media:
 
 
 def make_page(folder: Path, contents: Contents, media: Media) -> None:
-    """Writes the page, once what it shows lies beside it.
+    """Puts frames and clips beside the page, then writes the page.
 
     Raises:
         RunError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""What lies beside a page: the frames that the judge saw and, if asked for, the clips."""
+"""The files beside a page: the frames that the judge saw and, with `--report-media`, the clips."""
 
 import base64
 import binascii
@@ -26,18 +26,15 @@ from reports.kept.record import Record
 
 FRAMES, CLIPS = "frames", "clips"
 PLAYABLE = frozenset({".mp4", ".m4v", ".webm"})
-"""Containers that browsers play; what is in another one is put into an mp4, not encoded anew."""
+"""Containers that browsers play; clips in others are copied into an mp4 without encoding them again."""
 
-CLIP_SUFFIXES = PLAYABLE | frozenset(f".{name}" for name in ("mkv", "avi", "mov", "flv", "wmv", "asf", "ogv", "ogg"))
-CLIP_SUFFIXES |= frozenset(
-    f".{name}" for name in ("3gp", "3g2", "mpg", "mpeg", "mpe", "m2v", "vob", "ts", "mts", "m2ts")
-)
-SUFFIXES = {FRAMES: frozenset({".js"}), CLIPS: CLIP_SUFFIXES}
-"""Of what is taken from other pages."""
+_OTHERS = "mkv avi mov flv wmv asf ogv ogg 3gp 3g2 mpg mpeg mpe m2v vob ts mts m2ts"
+SUFFIXES = {FRAMES: frozenset({".js"}), CLIPS: PLAYABLE | {f".{name}" for name in _OTHERS.split()}}
+"""Suffixes of the files that are copied from other pages."""
 LARGEST_FRAMES = 256 * 10**6
-"""Bytes of a script with frames."""
+"""The largest script with frames that is read, in bytes."""
 MOST_PIXELS = 64 * 10**6
-"""Of a frame; 8K has 33 million."""
+"""The most pixels of a frame; 8K has 33 million."""
 
 _HEAD = 16
 # ISO media (mp4, mov), Matroska and WebM, AVI, FLV, Ogg, MPEG program and transport streams, Windows Media
@@ -49,9 +46,10 @@ _RECORDING = re.compile(
 
 
 def place_frames(records: Sequence[Record], folder: Path, found: Callable[[str], Path | None]) -> None:
-    """Puts the frames of all records into the folder, as links to files that exist anyway where the disk allows it.
+    """Puts the frames of all records into the folder, as hard links if the disk allows it.
 
-    `found` says where the file of that key is; what is nowhere any more is left out, and the page says so.
+    `found` returns the path of the file with the frames of a key; frames without a file are left out, and the page says
+    so.
 
     Raises:
         RunError: the folder cannot be written.
@@ -65,9 +63,12 @@ def place_frames(records: Sequence[Record], folder: Path, found: Callable[[str],
 def place_clips(
     records: Sequence[Record], folder: Path, clips: Mapping[str, Clip], reader: ClipReader
 ) -> Mapping[str, str]:
-    """Puts the clips into the folder, playable where that takes no encoding; returns each one's URL from the page.
+    """Puts the clips into the folder, in a container that browsers play if that needs no encoding.
 
-    Frames that are no longer kept are decoded anew, so that they can be placed.
+    Frames that are no longer in the cache are decoded again, so that they can be placed.
+
+    Returns:
+        The URL of each clip, relative to the page, by sample id.
 
     Raises:
         RunError: the folder cannot be written.
@@ -78,7 +79,7 @@ def place_clips(
             if record.frames:
                 reader.frames(clips[record.id]).encoded()
             return record.id, _placed_clip(clips[record.id], folder / CLIPS / clip_name(record), reader)
-        except DataError as error:  # the page has no clip then, as the run had none
+        except DataError as error:  # the run could not read this clip either
             _refuse_fault(error)
             return None
 
@@ -89,11 +90,11 @@ def place_clips(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """What came along from other runs' pages.
+    """What was copied from the pages of other runs.
 
     Attributes:
-        urls: each brought clip's, from the page, by sample id.
-        left_out: what did not and why, a few words each.
+        urls: the URL of each copied clip, relative to the page, by sample id.
+        left_out: the files that were left out, each with the reason.
     """
 
     urls: Mapping[str, str]
@@ -101,10 +102,10 @@ class Brought:
 
 
 def bring_along(records: Sequence[Record], sources: Sequence[Path], folder: Path) -> Brought:
-    """Puts the frames and clips that lie in other pages' folders into this one.
+    """Copies frames and clips from the folders of other pages into this one.
 
-    They may be anybody's: frames are read as pictures and written anew, and clips are copied where they are regular
-    files that begin as recordings do. No link is followed, and nothing else of those folders is looked at.
+    The other pages are not trusted: frames are checked to be pictures and their script is written again, and clips are
+    copied if they are regular files that start like a recording. No link is followed, and no other file is read.
 
     Raises:
         RunError: the folder cannot be written.
@@ -128,15 +129,15 @@ def bring_along(records: Sequence[Record], sources: Sequence[Path], folder: Path
 
 
 def left_out_of(brought: Brought) -> list[str]:
-    """That some of it was left out, and why, in a sentence; nothing where all came along."""
+    """A sentence about the files that were left out, with the first reason; empty if there are none."""
     if not (why := brought.left_out):
         return []
     files = "file of the runs' reports was" if len(why) == 1 else "files of the runs' reports were"
-    return [f"{len(why)} {files} left out, since only pictures and clips are taken over: {why[0]}."]
+    return [f"{len(why)} {files} left out, since only pictures and clips are copied: {why[0]}."]
 
 
 def _listed(sources: Sequence[Path], kind: str, left_out: list[str]) -> Mapping[str, Path]:
-    """The files of that kind by name without suffix, those of the first source where several have one."""
+    """The files of a kind by their name without suffix; the first source wins. Adds links to `left_out`."""
     found: dict[str, Path] = {}
     for source in sources:
         if link := next((part for part in (source, source / kind) if part.is_symlink()), None):
@@ -149,23 +150,24 @@ def _listed(sources: Sequence[Path], kind: str, left_out: list[str]) -> Mapping[
 
 
 def _bring_frames(record: Record, there: Mapping[str, Path], folder: Path) -> None:
-    """Writes the script with the record's frames anew, where there is one.
+    """Writes the script with the record's frames again, if there is one.
 
     Raises:
-        DataError: what lies there is no such script.
+        DataError: the file is not such a script.
     """
     if record.frames is None or (file := there.get(record.frames.key)) is None:
         return
     with _named(file):
         encoded = pictures_in(read_whole(file, LARGEST_FRAMES, linked=False), record.frames.key)
         if len(encoded) != len(record.frames.seconds):
-            raise DataError(f"is no script with {len(record.frames.seconds)} frames")
+            raise DataError(f"is not a script with {len(record.frames.seconds)} frames")
         pictures = [base64.b64encode(_picture(one)) for one in encoded]
     write_whole(folder / FRAMES / f"{record.frames.key}.js", script_of(pictures, record.frames.key))
 
 
 @contextmanager
 def _named(file: Path) -> Iterator[None]:
+    """Puts the path of the file before the words of an error about it."""
     try:
         yield
     except DataError as error:
@@ -173,57 +175,53 @@ def _named(file: Path) -> Iterator[None]:
 
 
 def _picture(encoded: bytes) -> bytes:
-    """The JPEG file that is written in Base64; its header says how large the picture is.
+    """The JPEG file that is encoded in Base64; only its header is read.
 
     Raises:
-        DataError: it is none, or its picture is larger than any frame.
+        DataError: it is not a JPEG file, or the picture has more than `MOST_PIXELS`.
     """
     try:
         content = binascii.a2b_base64(encoded, strict_mode=True)
         with Image.open(BytesIO(content), formats=("JPEG",)) as picture:
             width, height = picture.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError("holds something else than JPEG pictures") from error
+        raise DataError("contains something other than JPEG pictures") from error
     if not 0 < width * height <= MOST_PIXELS:
-        raise DataError(f"holds a picture of {width} by {height} pixels")
+        raise DataError(f"contains a picture of {width} by {height} pixels, more than allowed")
     return content
 
 
 def _bring_clip(record: Record, there: Mapping[str, Path], folder: Path) -> str | None:
-    """The URL of the record's clip, copied; None where there is none.
+    """Copies the record's clip and returns its URL, relative to the page; None if there is no clip.
 
     Raises:
-        DataError: what lies there is no regular file, or no recording.
+        DataError: it is not a regular file, or not a recording.
     """
     if (file := there.get(clip_name(record))) is None:
         return None
     target = folder / CLIPS / f"{file.stem}{file.suffix.lower()}"
     with _named(file), opened(file, linked=False) as clip:
         if not _RECORDING.match(clip.read(_HEAD)):
-            raise DataError("does not begin as recordings do")
+            raise DataError("does not start like a recording")
         clip.seek(0)
-        try:
-            make_folder(target.parent)
-            target.unlink(missing_ok=True)
-            with open(target, "xb", opener=opener) as placed:
-                shutil.copyfileobj(clip, placed, 1 << 20)
-        except OSError as error:
-            raise RunError(f"{target} cannot be written ({error.strerror}).") from error
+        with _replaced(target), open(target, "xb", opener=opener) as placed:
+            shutil.copyfileobj(clip, placed, 1 << 20)
     return quote(f"{folder.name}/{CLIPS}/{target.name}")
 
 
 def clip_name(record: Record) -> str:
-    """What a sample's copied clip is called, without its suffix: ids may hold what file names may not."""
+    """The name of a sample's copied clip without its suffix: a hash, since ids may contain any character."""
     return key_of(record.id)[:24]
 
 
 def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:
+    """Puts a clip into the folder, as an mp4 if browsers do not play its container; returns its URL."""
     if not clip.path.is_file():
         raise DataError(f"The clip {clip.path} does not exist.")
     target = stem.with_suffix(".mp4")
     try:
         content = None if clip.path.suffix.lower() in PLAYABLE else reader.video(clip)
-    except DataError as error:  # its codec has no place in an mp4; some browsers may play it as it is
+    except DataError as error:  # an mp4 cannot contain its codec; some browsers may play the clip as it is
         _refuse_fault(error)
         content = None
     if content is not None:
@@ -235,17 +233,25 @@ def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:
 
 
 def _refuse_fault(error: DataError) -> None:
+    """Raises the error again if it is not about the clip but an unexpected exception."""
     if error.fault is not None:
         raise error
 
 
 def _place(source: Path, target: Path) -> None:
+    with _replaced(target):
+        try:
+            os.link(source.resolve(), target)
+        except OSError:  # on another disk, or on one without links
+            copy(source, target)
+
+
+@contextmanager
+def _replaced(target: Path) -> Iterator[None]:
+    """Removes the file and makes its folder, so that the block can write it; reports what the system refuses."""
     try:
         make_folder(target.parent)
         target.unlink(missing_ok=True)
-        try:
-            os.link(source.resolve(), target)
-        except OSError:  # another disk, or one without links
-            copy(source, target)
+        yield
     except OSError as error:
         raise RunError(f"{target} cannot be written ({error.strerror}).") from error

@@ -1,4 +1,4 @@
-"""What pytest-html's page shows of a run: scores as columns, the score table, links into our own page."""
+"""Adds to pytest-html's page: scores as columns, the score table, and links to the run's own page."""
 
 import os
 from collections.abc import Callable, Mapping, MutableSequence
@@ -18,11 +18,11 @@ from reports.wording import percent
 
 COLUMNS = ("Task", "Label", "Prediction")
 PLACE = 2
-"""Where they go: behind the result and the case's name."""
+"""The index of the first added column: after the result and the name of the case."""
 
 
 class HtmlRows:
-    """The pytest plugin of one run that fills pytest-html's page; of thousands of rows a browser shows too few."""
+    """The pytest plugin that fills pytest-html's page; right answers are left out, as browsers fail at many rows."""
 
     def __init__(
         self,
@@ -34,24 +34,26 @@ class HtmlRows:
         *,
         whole: bool,
     ) -> None:
-        """Shows records, by id, as they come; `page` is the path of ours from theirs; `whole` lists right ones too.
+        """Reads `records`, by id, when pytest-html writes a row, and calls `report` for the figures at the end.
 
-        What cannot be shown is noted among the failures.
+        `page` is the URL of the run's page, relative to pytest-html's; `whole` lists right answers too. What cannot be
+        shown is noted in `failures`.
         """
         self._records, self._report, self._page, self._whole = records, report, page, whole
-        self._titles = {name: measure.title for name, measure in measures.by_name.items()}
+        self._scores = tuple(measures.by_name)
+        self._columns = (*COLUMNS, *(measure.title for measure in measures.by_name.values()))
         self._failures = failures
         self._left_out: set[str] = set()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: MutableSequence[str]) -> None:
-        """Adds the columns."""
-        for at, name in enumerate((*COLUMNS, *self._titles.values())):
+        """Adds the headings of our columns."""
+        for at, name in enumerate(self._columns):
             cells.insert(PLACE + at, f'<th class="sortable" data-column-type="{name.lower()}">{name}</th>')
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: MutableSequence[str]) -> None:
-        """Adds the case's own cells, or takes the row away."""
+        """Adds our cells to the row of a case, or removes the row."""
         with self._failures.noted():
             self._fill(report, cells)
 
@@ -61,7 +63,7 @@ class HtmlRows:
             self._left_out.add(record.id)
             cells.clear()
             return
-        for at, (name, text) in enumerate(zip((*COLUMNS, *self._titles.values()), self._cells(record), strict=True)):
+        for at, (name, text) in enumerate(zip(self._columns, self._cells(record), strict=True)):
             cells.insert(PLACE + at, f'<td class="col-{name.lower()}">{escape(text)}</td>')
         if record is not None:
             link = f'<a href="{escape(self._page)}#sample={quote(record.id, safe="")}">frames, steps, ratings</a>'
@@ -69,36 +71,36 @@ class HtmlRows:
 
     def _cells(self, record: Record | None) -> tuple[str, ...]:
         if record is None:
-            return ("",) * (len(COLUMNS) + len(self._titles))
-        said = record.prediction.text if record.prediction else ""
-        scores = (percent(record.scores.get(name)) for name in self._titles)
-        return (record.task, ", ".join(record.targets), ", ".join(record.predicted) or said, *scores)
+            return ("",) * len(self._columns)
+        last_step = record.prediction.text if record.prediction else ""
+        scores = (percent(record.scores.get(name)) for name in self._scores)
+        return (record.task, ", ".join(record.targets), ", ".join(record.predicted) or last_step, *scores)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str], session: pytest.Session) -> None:
-        """Puts the verdict and the scores at the top, and says what is not listed."""
+        """Puts verdict and scores at the top, and the number of cases that are not listed."""
         with self._failures.noted():
             if (report := self._report()) is not None:
                 self._introduce(report, prefix, session.config)
 
     def _introduce(self, report: Report, prefix: list[str], config: pytest.Config) -> None:
         prefix.extend(as_html(report))
-        prefix.append(f'<p><a href="{escape(self._page)}">The whole report</a></p>')
+        prefix.append(f'<p><a href="{escape(self._page)}">Full report</a></p>')
         if self._left_out:
             prefix.append(f"<p>{len(self._left_out)} right answers are not listed; --html-all lists them.</p>")
             _count_passed(config, len(self._left_out))
 
 
 def _count_passed(config: pytest.Config, number: int) -> None:
-    """Lets the page count rows that it does not list: by itself it says that there were none."""
-    for plugin in config.pluginmanager.get_plugins():  # theirs has no name to ask for
+    """Adds cases without a row to pytest-html's count of passed ones."""
+    for plugin in config.pluginmanager.get_plugins():  # pytest-html's is registered without a name
         outcomes = getattr(getattr(plugin, "_report", None), "outcomes", None)
         if isinstance(outcomes, dict) and "passed" in outcomes:
             outcomes["passed"]["value"] += number
 
 
 def path_between(theirs: Path, run_dir: Path) -> str:
-    """The path of a run's page as a URL from a page elsewhere."""
+    """The URL of the page in `run_dir`, relative to the page `theirs` if possible."""
     try:
         return quote(Path(os.path.relpath(run_dir / PAGE, theirs.parent)).as_posix())
     except ValueError:  # on another drive

@@ -1,6 +1,6 @@
 "use strict";
 
-/* The page of one run. Everything shown follows from the data and the address. */
+/* The page of one run; everything follows from the data and the address. */
 
 const heading = (row) => html`<${OutcomeMark} outcome=${row.outcome} /> ${row.id}`;
 
@@ -12,36 +12,18 @@ function body(record, row) {
   `;
 }
 
-/* Columns of the index as objects, a sample each. */
 function rowsOf(index) {
-  return index.id.map((id, at) => {
-    const targets = index.labels[index.targets[at]];
-    const predicted = index.labels[index.predicted[at]];
-    return {
-      at,
-      id,
-      targets,
-      predicted,
-      task: index.tasks[index.task[at]],
-      source: index.sources[index.source[at]],
-      outcome: index.outcomes[index.outcome[at]],
-      ending: index.endings[index.ending[at]],
-      scores: scoresAt(index.scores, at),
-      counted: index.counted[at],
-      steps: index.steps[at],
-      tokens: index.tokens[at],
-      signs: index.signs[at],
-      again: index.again[at],
-      words: `${id}\n${targets.join("\n")}\n${predicted.join("\n")}`.toLowerCase(),
-    };
-  });
+  const rows = rowsFrom(index);
+  for (const row of rows) {
+    row.scores = scoresAt(index.scores, row.at);
+    row.words = wordsIn(row, ...row.predicted);
+  }
+  return rows;
 }
-
-/* --- top ---------------------------------------------------------------------------------------------------- */
 
 function drawFixed() {
   const { report } = app;
-  app.drawn = {};
+  app.shown = new Map();
   app.counted = app.rows.filter((row) => row.counted);
   if (app.counted.length < app.rows.length) standing.counted = "1";
   show("model", report.model);
@@ -88,10 +70,10 @@ function Facts({ report }) {
   const total = report.usage.total?.requests ? report.usage.total : null;
   const number = (outcome) => app.counted.filter((row) => row.outcome === outcome).length;
   const again = app.counted.filter((row) => row.again).length;
-  const refused = sum(app.counted.map((row) => row.again));
+  const rejected = sum(app.counted.map((row) => row.again));
   const asked = report.gate?.stopping?.samples ?? report.selected;
   const early = asked < report.selected ? `, stopped early of ${count(report.selected)}` : "";
-  const cost = total ? (total.cost_usd === null ? "unknown" : `${total.cost_usd.toFixed(2)} USD`) : "nothing asked";
+  const cost = total ? (total.cost_usd === null ? "unknown" : `${total.cost_usd.toFixed(2)} USD`) : "no requests";
   const tokens =
     total && html`in, <${Tokens} number=${total.output_tokens} kinds=${{ thoughts: total.thought_tokens }} /> out`;
   return html`
@@ -106,7 +88,7 @@ function Facts({ report }) {
     <//>
     <${Fact}
       name="Asked again"
-      more="${again === 1 ? "sample" : "samples"}, ${many(refused, "reply", "replies")} refused; ${many(retries, "request")} sent again"
+      more="${again === 1 ? "sample" : "samples"}, ${many(rejected, "reply", "replies")} rejected; ${many(retries, "request")} retried"
     >
       <${SamplesLink} like=${{ again: "1" }}>${count(again)}<//>
     <//>
@@ -116,24 +98,17 @@ function Facts({ report }) {
   `;
 }
 
-const ENDINGS = {
-  whole: "whole",
-  "cut off": "cut off",
-  filtered: "filtered",
-  refused: "refused",
-  unknown: "of unknown ending",
-};
+const ENDINGS = ["whole", "cut off", "filtered", "refused", "unknown"];
 
-/* Whether anything is known of how answers ended: older versions kept nothing. */
+/* Whether it is known how answers ended; older versions did not record it. */
 const knowsEndings = (rows) => rows.some(({ ending }) => ending !== null && ending !== "unknown");
 
 function endingLinks() {
-  return Object.keys(ENDINGS)
-    .map((ending) => [ending, app.counted.filter((row) => row.ending === ending).length])
+  return ENDINGS.map((ending) => [ending, app.counted.filter((row) => row.ending === ending).length])
     .filter(([, number]) => number)
     .map(
       ([ending, number], at) =>
-        html`${at > 0 && ", "}<${SamplesLink} like=${{ ending }}>${count(number)} ${ENDINGS[ending]}<//>`,
+        html`${at > 0 && ", "}<${SamplesLink} like=${{ ending }}>${count(number)} ${ending === "unknown" ? "of unknown ending" : ending}<//>`,
     );
 }
 
@@ -156,52 +131,39 @@ function drawScores() {
   if (mixed) show("weight", html`<${Weight} mixed=${mixed} />`);
 }
 
-/* What a score is to be seen beside: how it is mixed, what a constant guess has, or what the tasks' mean is. */
+/* The line below a score: how it is mixed, the score of a constant guess, or the mean of tasks. */
 function besideTile(measure) {
   const floor = app.report.floors.overall;
   if (measure.mix) {
     const rest = (1 - alpha()).toFixed(2).replace(/\.?0+$/, "");
-    const [one, other] = measure.mix.of.map(titleOf);
+    const [one, other] = measure.mix.map(titleOf);
     return `${alpha()} ${one} + ${rest} ${other}`;
   }
   if (measure === headline() && floor !== undefined) return `constant guess ${percent(floor)}`;
   return `mean of tasks ${percent(scoreIn(app.report.macro, measure))}`;
 }
 
-/* The slider of the weight with which a measure is mixed of two. */
+/* The slider for the weight of a mixture. */
 function Weight({ mixed }) {
-  const note = alpha() === HALF ? ", as published" : app.report.gate ? `; the gate goes by ${HALF}` : "";
+  const note = alpha() === HALF ? ", as published" : app.report.gate ? `; the gate uses ${HALF}` : "";
   const choose = ({ target }) => go({ alpha: Number(target.value) === HALF ? null : target.value }, { replace: true });
   return html`
-    <label for="alpha">Weight α of ${titleOf(mixed.mix.of[0])} in ${mixed.title}</label>
+    <label for="alpha">Weight α of ${titleOf(mixed.mix[0])} in ${mixed.title}</label>
     <input id="alpha" type="range" min="0" max="1" step=${1 / app.alpha_steps} value=${alpha()} onInput=${choose} />
     <output id="alpha-value" for="alpha">${alpha()}${note}</output>
   `;
 }
 
-/* --- samples ------------------------------------------------------------------------------------------------ */
-
 function columns() {
-  const score = (measure) => ({
-    key: measure.name,
-    title: measure.short ?? measure.title,
-    numeric: true,
-    value: (row) => scoreIn(row.scores, measure),
-    node: (row) => percent(scoreIn(row.scores, measure)),
-  });
+  const score = (measure) => scoreColumn(measure, (row) => scoreIn(row.scores, measure), percent);
   const named = (row) => row.predicted.join(", ") || (row.outcome === "error" ? null : "(none)");
   return [
-    {
-      key: "outcome",
-      title: "Outcome",
-      value: (row) => row.outcome,
-      node: (row) => html`<${OutcomeMark} outcome=${row.outcome} />`,
-    },
+    { key: "outcome", title: "Outcome", node: (row) => html`<${OutcomeMark} outcome=${row.outcome} />` },
     ...WHICH,
     { key: "predicted", title: "Predicted", value: named },
     ...app.measures.map(score),
-    { key: "steps", title: "Steps", numeric: true, narrow: "wide", value: (row) => row.steps },
-    { key: "tokens", title: "Tokens", numeric: true, narrow: "wide", value: (row) => row.tokens },
+    { key: "steps", title: "Steps", numeric: true, narrow: "wide" },
+    { key: "tokens", title: "Tokens", numeric: true, narrow: "wide" },
   ];
 }
 
@@ -220,38 +182,31 @@ function filters() {
       titles: { ...OUTCOMES, notright: "not right" },
       fits: (row, value) => row.outcome === value || (value === "notright" && row.outcome !== "passed"),
     },
-    ...(knowsEndings(app.rows)
-      ? [
-          {
-            name: "ending",
-            label: "Ending",
-            choices: () => Object.keys(ENDINGS),
-            fits: (row, value) => row.ending === value,
-          },
-        ]
-      : []),
+    ...(knowsEndings(app.rows) ? [{ name: "ending", label: "Ending", choices: () => ENDINGS }] : []),
     { name: "again", label: "Asked again", ...yes, fits: (row) => row.again > 0 },
     ...(standing.counted ? [{ name: "counted", label: "Counted", ...yes, fits: (row) => row.counted }] : []),
   ];
 }
 
-/* --- address ------------------------------------------------------------------------------------------------ */
-
 function render() {
   const asked = state();
   drawScores();
-  const parts = { drawTasks: [], drawPublished: ["place", "score"], drawDetail: ["detail"] };
-  for (const [name, depends] of Object.entries(parts)) {
-    const drawn = [alpha(), ...depends.map((part) => asked.get(part))].join(" ");
-    if (app.drawn[name] !== drawn) DRAWN[name]();
-    app.drawn[name] = drawn;
+  for (const [part, names] of PARTS) {
+    const shown = [alpha(), ...names.map((name) => asked.get(name))].join(" ");
+    if (app.shown.get(part) !== shown) part();
+    app.shown.set(part, shown);
   }
   app.browser.render();
 }
 
-const DRAWN = { drawTasks, drawPublished, drawDetail };
+/* The parts that depend on α, and the other names of the address on which they depend. */
+const PARTS = [
+  [drawTasks, []],
+  [drawPublished, ["place", "score"]],
+  [drawDetail, ["detail"]],
+];
 
-/* An agent's name, and the names under which it answered where they say more; a panel has several seats. */
+/* The name of an agent, and of the models that answered if that says more; a panel has several. */
 function agentOf({ name, spec, answered = [] }) {
   const seatOf = (names) => names.map((one) => (one === "unknown" ? "an unknown model" : one)).join(" or ");
   const seats = answered.map(seatOf).join(" + ");
@@ -260,7 +215,7 @@ function agentOf({ name, spec, answered = [] }) {
   return known && seats !== called ? `${called}; answered by ${seats}` : called;
 }
 
-/* A setting in words. */
+/* The value of a setting as text. */
 function flat(value) {
   if (value === null || typeof value !== "object") return String(value ?? "–");
   if (Array.isArray(value)) return value.join(", ") || "all";

@@ -1,4 +1,4 @@
-"""`report.html`: a run, from the release decision down to the frames that the judge saw."""
+"""`report.html`: the page of a run, from the verdict down to the frames that the judge saw."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -10,25 +10,16 @@ import numpy as np
 
 from benchmark.accounts.snapshots import is_same_model
 from benchmark.suite import suite_of
+from evaluators.metrics.metric import Measure
 from reports.kept.answered import UNKNOWN, asked_of
 from reports.kept.folder import PAGE, PAGE_FOLDER, write_whole
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.kept.rerun import CASE
-from reports.page.bundle import page, shard
-from reports.page.measures import (
-    ALPHAS,
-    Measure,
-    Mix,
-    measures_data,
-    measures_of,
-    own,
-    refusal,
-    score_of,
-    scores_of,
-)
+from reports.page.bundle import page, write_shards
+from reports.page.measures import ALPHAS, Mix, measures_data, measures_of, mix_of, own, refusal, scores_of
 from reports.stats.agreement import spearman
-from reports.stats.inference import ERROR, Clusters, Interval, cluster_codes, macro_interval, score_interval
+from reports.stats.inference import Clusters, Interval, cluster_codes, macro_interval, score_interval
 from reports.tables.health import health_rows
 from reports.tables.report import doubts_of, faults_of, remarks_on
 from reports.tables.second_opinion import notes_on
@@ -37,8 +28,6 @@ from reports.tables.verdict import verdict_notes, verdict_rows
 T = TypeVar("T")
 
 SCRIPTS = ("kit.js", "measures.js", "browse.js", "sample.js", "charts.js", "tasks.js", "run.js")
-SHARD = 100
-"""Records in a shard: one is loaded where a sample is opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +35,8 @@ class Linked:
     """Where the page finds clips.
 
     Attributes:
-        base: the URL of the folder that the others start from; None where clips are not linked.
-        urls: by sample id; where a sample is absent, its record's path from the data folder serves.
+        base: the URL of the data folder, to which the paths in records are relative; None if clips are not linked.
+        urls: URLs of copied clips, relative to the page, by sample id; they take precedence over `base`.
     """
 
     base: str | None = None
@@ -60,10 +49,10 @@ class Contents:
 
     Attributes:
         report: the figures.
-        records: the samples, in the order in which they are listed.
-        counted: those that the figures are of: a run that was stopped early has more.
-        error: how often intervals miss the true score.
-        linked: where clips are found.
+        records: the samples, in the order of the list.
+        counted: the records that the figures are computed from; fewer than `records` if the run stopped early.
+        error: the probability, 0 to 1, with which an interval misses the true score.
+        linked: where the page finds clips.
     """
 
     report: Report
@@ -74,22 +63,19 @@ class Contents:
 
 
 def write_run_page(folder: Path, contents: Contents) -> None:
-    """Writes the page and the shards beside it.
+    """Writes the page, and the records in the folder beside it.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    records = contents.records
-    for number, first in enumerate(range(0, len(records), SHARD)):
-        name = f"records-{number:03}"
-        lines = (record.model_dump_json() for record in records[first : first + SHARD])
-        write_whole(folder / PAGE_FOLDER / f"{name}.js", shard(name, lines))
+    shards = write_shards(folder / PAGE_FOLDER, "records", contents.records, Record.model_dump_json)
     brand = suite_of(contents.report.provenance).title
-    write_whole(folder / PAGE, page(brand, contents.report.model, "run.html", SCRIPTS, _data(contents)))
+    data = {**_data(contents), "shards": shards}
+    write_whole(folder / PAGE, page(brand, contents.report.model, "run.html", SCRIPTS, data))
 
 
 def linked_to(report: Report) -> Linked:
-    """The clips where the run found them, below its data folder, on this machine's own disks."""
+    """Links to the clips in the run's data folder; none if it is not an absolute path on a local disk."""
     named = report.provenance.get("data", {}).get("folder") or ""
     folder = Path("" if named.startswith(("//", "\\\\")) or ".." in PurePath(named).parts else named)
     return Linked(base=f"{folder.as_uri()}/" if folder.is_absolute() else None)
@@ -113,16 +99,15 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         "check_rows": health_rows(check, whole=False) if check else [],
         **measures_data(measures),
         "mixed_intervals": {
-            measure.name: mixed_intervals(contents.counted, measure.mix, contents.error)
+            measure.name: mixed_intervals(contents.counted, mix, contents.error)
             for measure in measures
-            if measure.mix
+            if (mix := mix_of(measure))
         },
         "published": suite.read_published(),
         "tasks": {
             name: {"title": t.title, "question": t.question, "several": t.several} for name, t in suite.tasks.items()
         },
         "index": index_of(records, {record.id for record in contents.counted}, measures),
-        "shards": {"folder": PAGE_FOLDER, "name": "records", "size": SHARD, "records": len(records)},
         "clips": {"base": linked.base, "urls": linked.urls},
         "command": {"case": CASE, "arguments": provenance.get("arguments", "")},
         "judge": judge,
@@ -142,18 +127,18 @@ def _about(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def answering_of(report: Report, records: Iterable[Record]) -> Mapping[str, Any]:
-    """What a sample's page says of its answer that is the whole run's.
+    """What the page needs to describe any answer of the run.
 
-    `asked` names the model asked for, `strange` those that answered in its place; `thoughts` says whether they were
-    rated, where that is known; `refusal` says what a refusal that has a score comes to.
+    `asked` is the requested model, `strange` the names of models that answered in its place, `thoughts` the setting
+    `rated` or `ignored`, None if unknown, and `refusal` the words for a refusal that has a score.
     """
     asked = next(iter(asked_of(report.provenance, "model")), None) or report.model
-    told = (record.usage["model"].model for record in records if "model" in record.usage)
-    names = dict.fromkeys(name for name in told if name is not None)
+    answered = (record.usage["model"].model for record in records if "model" in record.usage)
+    names = dict.fromkeys(name for name in answered if name is not None)
     strange = [name for name in names if not is_same_model(asked, name)]
     return {
         "asked": asked,
-        # where several snapshots of one model have answered, each is as strange as the other
+        # if several snapshots of one model answered, all of them are marked
         "strange": (strange or list(names)) if report.substitutes else [],
         "thoughts": (report.provenance.get("settings") or {}).get("thoughts"),
         "refusal": refusal(measures_of(report)),
@@ -161,80 +146,69 @@ def answering_of(report: Report, records: Iterable[Record]) -> Mapping[str, Any]
 
 
 def length_note(records: Sequence[Record], measures: Sequence[Measure]) -> str:
-    """How far scores follow the length of answers, in a sentence."""
-    said = list(_along_length(records, own(measures)))
-    if not said:
-        return "Scores or lengths do not vary."
+    """A sentence with the correlation of each measure with the length of answers."""
+    found = []
+    for measure in own(measures):
+        marks = [(record.scores.get(measure.name), float(len(record.answer or ""))) for record in records]
+        scored = [(score, length) for score, length in marks if score is not None]
+        rho = spearman([score for score, _ in scored], [length for _, length in scored])
+        if rho is not None:
+            found.append(f"{measure.title} {rho:+.2f}")
+    if not found:
+        return "No correlation with length: scores or lengths do not vary."
     return (
-        f"Spearman's correlation with the number of characters: {', '.join(said)}. A longer answer is not a truer one."
+        f"Spearman's correlation with the number of characters: {', '.join(found)}. A correlation does not show that "
+        "longer answers are better."
     )
 
 
-def _along_length(records: Sequence[Record], measures: Sequence[Measure]) -> Iterator[str]:
-    for measure in measures:
-        scored = [
-            (score, float(len(record.answer or "")))
-            for record in records
-            if (score := score_of(record, measure.name)) is not None
-        ]
-        figure = spearman([score for score, _ in scored], [length for _, length in scored])
-        if figure is not None:
-            yield f"{measure.title} {figure:+.2f}"
-
-
 def index_of(records: Sequence[Record], counted: Set[str], measures: Sequence[Measure]) -> Mapping[str, Any]:
-    """What the table of samples holds, a column each; names as places in lists. `counted` are ids."""
-    count = len(records)
-    tasks, task = as_places([record.task for record in records])
-    sources, source = as_places([record.source for record in records])
-    outcomes, outcome = as_places([record.outcome for record in records])
-    endings, ending = as_places([_ending(record) for record in records])
-    labels, named = as_places([*(record.targets for record in records), *(record.predicted for record in records)])
+    """The columns of the list of samples; `counted` has the ids of the samples that the figures count."""
+    answers = [record.usage.get("model") for record in records]
     return {
-        "tasks": tasks,
-        "sources": sources,
-        "outcomes": outcomes,
-        "endings": endings,
-        "labels": labels,
         "id": [record.id for record in records],
-        "task": task,
-        "source": source,
-        "outcome": outcome,
-        "ending": ending,
-        "counted": [int(record.id in counted) for record in records],
-        "targets": named[:count],
-        "predicted": named[count:],
+        "columns": {
+            "counted": [int(record.id in counted) for record in records],
+            "steps": [len(record.steps) + 1 if record.prediction else None for record in records],
+            "tokens": [spent.output_tokens if spent else None for spent in answers],
+            "signs": [None if record.answer is None else len(record.answer) for record in records],
+            "again": [sum(map(len, record.rejected.values())) for record in records],
+        },
+        "coded": {
+            "task": coded([record.task for record in records]),
+            "source": coded([record.source for record in records]),
+            "outcome": coded([record.outcome for record in records]),
+            "ending": coded([_ending(record) for record in records]),
+            "targets": coded([record.targets for record in records]),
+            "predicted": coded([record.predicted for record in records]),
+        },
         "scores": scores_of(records, measures),
-        "steps": [len(record.steps) + 1 if record.prediction else None for record in records],
-        "tokens": [record.usage["model"].output_tokens if "model" in record.usage else None for record in records],
-        "signs": [None if record.answer is None else len(record.answer) for record in records],
-        "again": [sum(map(len, record.rejected.values())) for record in records],
     }
 
 
 def _ending(record: Record) -> str | None:
-    """How the answer ended, as a report counts it; None where there is no answer."""
+    """How the answer ended, in the words of the report; None if there is no answer."""
     if record.answer is None:
         return None
     return "refused" if record.refused else record.ending or UNKNOWN
 
 
-def as_places(values: Sequence[T]) -> tuple[list[T], list[int]]:
-    """The values without repetition, and for each value its place among them."""
-    names = list(dict.fromkeys(values))
-    place = {name: at for at, name in enumerate(names)}
-    return names, [place[value] for value in values]
+def coded(column: Sequence[T]) -> tuple[list[T], list[int]]:
+    """The distinct values of a column, and the column as indices into them."""
+    values = list(dict.fromkeys(column))
+    place = {value: at for at, value in enumerate(values)}
+    return values, [place[value] for value in column]
 
 
-def mixed_intervals(records: Iterable[Record], mix: Mix, error: float = ERROR) -> Mapping[str, Sequence[Interval]]:
-    """Where a mixture truly lies for each of `ALPHAS`, missed with probability `error`; by place.
+def mixed_intervals(records: Iterable[Record], mix: Mix, error: float) -> Mapping[str, Sequence[Interval]]:
+    """The interval of a mixture of two measures for each of `ALPHAS`, by place.
 
-    A place's parts are a line each: `overall`, `macro`, `tasks` with a task, `sources` and `labels` with a task and a
-    name.
+    An interval misses the true value with probability `error`. The parts of a place are joined by line breaks:
+    `overall`, `macro`, `tasks` and a task, `sources` or `labels` and a task and a name.
     """
     groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for record in records:
-        if all(score_of(record, name) is not None for name in mix.of):
+        if all(record.scores.get(name) is not None for name in mix):
             for place in _places_of(record):
                 groups[place].append(record)
     found = {"\n".join(place): _intervals(members, mix, error) for place, members in groups.items()}
@@ -251,8 +225,9 @@ def _places_of(record: Record) -> Iterator[tuple[str, ...]]:
 
 
 def _intervals(members: Sequence[Record], mix: Mix, error: float, tasks: Clusters | None = None) -> Sequence[Interval]:
+    """An interval of the mean for each of `ALPHAS`; with `tasks`, of the mean of their means."""
     clusters = cluster_codes(record.recording for record in members)
-    one, other = (np.array([score_of(record, name) for record in members], dtype=float) for name in mix.of)
+    one, other = (np.array([record.scores.get(name) for record in members], dtype=float) for name in mix)
     mixed = (alpha * one + (1 - alpha) * other for alpha in ALPHAS)
     if tasks is None:
         return [_rounded(score_interval(scores, clusters, error)) for scores in mixed]

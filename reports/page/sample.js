@@ -1,13 +1,11 @@
 "use strict";
 
-/* One sample: what was asked, seen, heard, answered and judged. */
+/* One sample: question, clip, frames, answer and ratings. */
 
 const ROLES = { model: "Model", extractor: "Extractor", judge: "Judge", listener: "Listener", repeats: "Repeats" };
 const roleName = (role) => (Object.hasOwn(ROLES, role) ? ROLES[role] : role);
 
 const Section = ({ title, children }) => html`<section><h3>${title}</h3>${children}</section>`;
-
-/* --- how it was judged -------------------------------------------------------------------------------------- */
 
 function Rating({ rating }) {
   const [right, of] = rating.split("/").map(Number);
@@ -35,7 +33,7 @@ function Step({ step, name }) {
 }
 
 function Steps({ record: { prediction, steps } }) {
-  if (!prediction) return html`<p class="empty">There are no rated steps: this sample has no score.</p>`;
+  if (!prediction) return html`<p class="empty">No rated steps: this sample has no score.</p>`;
   return html`
     <ol class="steps">
       ${steps.map((step) => html`<${Step} step=${step} />`)}
@@ -74,7 +72,7 @@ function Trouble({ record: { stage, error, fault } }) {
       ${
         error
           ? html`<p><strong>No score (${stage}): </strong>${error}</p>`
-          : html`<p><strong>Beside the score: </strong>${fault.error} (${fault.place})</p>`
+          : html`<p><strong>Error besides the score: </strong>${fault.error} (${fault.place})</p>`
       }
       ${
         fault &&
@@ -89,21 +87,19 @@ function Trouble({ record: { stage, error, fault } }) {
   `;
 }
 
-/* --- what was seen and heard -------------------------------------------------------------------------------- */
-
-/* The clip beside the page, or where the run found it. */
+/* The URL of the clip: beside the page, or in the data folder. */
 function clipOf({ id, clip }, { base, urls }) {
   if (Object.hasOwn(urls, id)) return urls[id];
   return base && clip ? base + clip.split("/").map(encodeURIComponent).join("/") : null;
 }
 
 const CLIP_TROUBLES = {
-  outside: "The clip lies outside the data folder and is not linked; --report-media copies it.",
-  missing: "The clip is not where the run found it. Put the data folder there, or make the report with --report-media.",
-  strange: "This browser cannot play the clip; --report-media puts a playable copy beside the report.",
+  outside: "The clip is outside the data folder, so it is not linked. Run with --report-media to copy it.",
+  missing: "The clip was not found. Move the data folder back, or run with --report-media to copy the clips.",
+  strange: "This browser cannot play the clip. Run with --report-media to make a playable copy.",
 };
 
-/* The clip and its loudness; `video` is filled with the player, `seen` are the frames that are marked. */
+/* The clip and its loudness. `video` receives the player; the times of `seen` are marked. */
 function Clip({ record: { id, waveform }, source, seen, video }) {
   const [trouble, setTrouble] = useState(source ? null : "outside");
   const [time, setTime] = useState(0);
@@ -126,7 +122,7 @@ function Clip({ record: { id, waveform }, source, seen, video }) {
   `;
 }
 
-/* Peaks are loudness in 1/255; drawn as their square root, as ears hear quiet sounds better than a line shows them. */
+/* Peaks are loudness in 1/255, two hexadecimal digits each; the square root makes quiet sounds visible. */
 function Waveform({ waveform: { peaks, seconds }, seen, video, time }) {
   const roots = peaks.match(/../g).map((pair) => Math.sqrt(Number.parseInt(pair, 16) / 255));
   const path = roots.map((root, at) => `M${at + 0.5},${20 - 19 * root}V${20 + 19 * root + 0.5}`).join("");
@@ -154,9 +150,9 @@ function Waveform({ waveform: { peaks, seconds }, seen, video, time }) {
   `;
 }
 
-/* The very pictures that the judge was sent, from a file beside the page. */
+/* The pictures that the judge was sent, from a file beside the page. */
 function picturesOf({ key }, { folder }) {
-  const known = /^[0-9a-f]{64}$/.test(key); // no other name may lead anywhere
+  const known = /^[0-9a-f]{64}$/.test(key); // a key from a record must not lead to another folder
   return known ? load(`${folder}/frames/${key}.js`, key) : Promise.reject(new Error("no such file"));
 }
 
@@ -168,7 +164,7 @@ function Frames({ record: { frames, prediction }, video, judge }) {
     if (frames) picturesOf(frames, app.shards).then(setPictures, () => setMissing(true));
   }, [frames?.key]);
   if (!frames)
-    return html`<p class="note">${prediction ? `${judge} looked at no frames.` : "The judge saw no frames of it."}</p>`;
+    return html`<p class="note">${prediction ? `${judge} looked at no frames.` : "The judge saw no frames of this clip."}</p>`;
   const { seconds } = frames;
   const frame = (picture, at) => html`
     <${Frame} picture=${picture} seconds=${seconds[at]} video=${video} enlarge=${() => setEnlarged(at)} />
@@ -179,7 +175,7 @@ function Frames({ record: { frames, prediction }, video, judge }) {
       ${pictures.slice(0, seconds.length).map(frame)}
       ${
         missing &&
-        html`<li class="note">The judge saw ${many(seconds.length, "frame")}, at ${times} s; they are not beside this page. Run again with --report-media to decode them anew.</li>`
+        html`<li class="note">The judge saw ${many(seconds.length, "frame")}, at ${times} s; their file is missing. Run again with --report-media to decode them again.</li>`
       }
     </ol>
     ${
@@ -227,38 +223,32 @@ function Enlarged({ picture, seconds, close }) {
 function Clue({ record: { audio_clue: clue } }) {
   return html`
     <${Section} title="Audio clue">
-      ${
-        clue
-          ? html`<p class="said">${clue}</p>`
-          : html`<p class="note">Nobody has described the sound of this clip.</p>`
-      }
+      ${clue ? html`<p class="said">${clue}</p>` : html`<p class="note">The sound of this clip was not described.</p>`}
     <//>
   `;
 }
 
-/* --- what was answered -------------------------------------------------------------------------------------- */
-
 const Badge = ({ kind, title, children }) => html`<span class="badge ${kind}" title=${title}>${children}</span>`;
 
-/* How the answer ended, where that is worth a word; `refusal` says of a scored one what a refusal comes to. */
+/* Badges for an answer that did not end normally; `refusal` are the words for a refusal that has a score. */
 function Ending({ record: { ending, refused, prediction }, about: { refusal } }) {
   return html`
-    ${ending === "cut off" && html`<${Badge} kind="partly" title="It ran into its limit of tokens.">cut off<//>`}
-    ${ending === "filtered" && html`<${Badge} kind="failed" title="The provider's filter of contents ended it.">filtered<//>`}
+    ${ending === "cut off" && html`<${Badge} kind="partly" title="The answer reached the token limit.">cut off<//>`}
+    ${ending === "filtered" && html`<${Badge} kind="failed" title="The content filter of the provider stopped the answer.">filtered<//>`}
     ${
       ending === null &&
-      html`<${Badge} kind="unknown" title="Nobody has said whether this is the whole answer.">ending unknown<//>`
+      html`<${Badge} kind="unknown" title="The server did not say whether the answer is complete.">ending unknown<//>`
     }
     ${refused && html`<${Badge} kind="partly">${prediction ? refusal : "a refusal"}<//>`}
   `;
 }
 
-/* Who gave the answer; `strange` are the names that are not those of the model under test. */
+/* The model that answered; `strange` are names that are not the requested model. */
 function AnsweredBy({ model, about: { asked, strange } }) {
   if (!model) return null;
-  if (model.model === null) return html`<span class="note">who answered is unknown</span>`;
+  if (model.model === null) return html`<span class="note">answered by an unknown model</span>`;
   if (!strange.includes(model.model)) return html`<span class="note">answered by ${model.model}</span>`;
-  return html`<${Badge} kind="failed">⚠ answered by ${model.model}; ${asked} was asked<//>`;
+  return html`<${Badge} kind="failed">⚠ answered by ${model.model} instead of ${asked}<//>`;
 }
 
 const THOUGHTS = { rated: "rated, as reasoning before the answer", ignored: "not rated" };
@@ -276,7 +266,7 @@ function Thoughts({ thoughts, use }) {
   `;
 }
 
-/* The answer, below how it ended, who gave it and what was thought before; `about` is of the whole run. */
+/* The answer with its ending, its model and its thoughts; `about` describes the run. */
 function Answer({ record, about }) {
   if (record.answer === null) return html`<p class="empty">There is no answer.</p>`;
   return html`
@@ -288,12 +278,10 @@ function Answer({ record, about }) {
     ${
       record.answer.trim()
         ? html`<p class="said answer">${record.answer}</p>`
-        : html`<p class="empty">(no answer beyond its thoughts)</p>`
+        : html`<p class="empty">(no answer after the thoughts)</p>`
     }
   `;
 }
-
-/* --- what it took ------------------------------------------------------------------------------------------- */
 
 function Replies({ rejected }) {
   const replies = Object.entries(rejected).flatMap(([role, texts]) => texts.map((text) => [role, text]));
@@ -304,10 +292,10 @@ function Replies({ rejected }) {
       <pre>${text}</pre>
     </details>
   `;
-  return html`<${Section} title="Replies that had to be asked again (${replies.length})">${replies.map(reply)}<//>`;
+  return html`<${Section} title="Rejected replies (${replies.length})">${replies.map(reply)}<//>`;
 }
 
-/* A number of tokens, and how many of them are of which kind. */
+/* A number of tokens, and how many of them are of each kind. */
 function Tokens({ number, kinds }) {
   const parts = Object.entries(kinds).filter(([, part]) => part);
   const words = parts.map(([kind, part]) => `${count(part)} ${kind}`).join(", ");
@@ -315,7 +303,7 @@ function Tokens({ number, kinds }) {
 }
 
 function spentCells(spent) {
-  if (!spent.requests) return ["0", "–", "–", "–", "–"]; // asked nobody, or had the reply already
+  if (!spent.requests) return ["0", "–", "–", "–", "–"]; // no agent was asked, or the reply was in the cache
   const cost = spent.cost_usd === null ? "unknown" : spent.cost_usd.toFixed(4);
   const [read, heard] = [spent.cached_tokens, spent.audio_tokens];
   return [
@@ -336,7 +324,7 @@ function Usage({ usage }) {
     .filter(([, spent]) => spent.left_out.length)
     .map(
       ([role, { left_out: names }]) =>
-        `${roleName(role)}: its server refuses ${names.join(", ")}, which is not sent any more.`,
+        `${roleName(role)}: the server refuses ${names.join(", ")}, so the run stopped sending it.`,
     );
   return html`
     <${Section} title="Tokens, time, cost">
@@ -348,15 +336,15 @@ function Usage({ usage }) {
 
 function Repeats({ repeats }) {
   if (!repeats) return null;
-  if (repeats.error) return html`<${Section} title="Asked again"><p>${repeats.error}</p><//>`;
+  if (repeats.error) return html`<${Section} title="Repeats"><p>${repeats.error}</p><//>`;
   const line = (name, marks) =>
     marks.map((mark, at) => [`${name} ${at + 1}`, ...app.measures.map((measure) => percent(mark[measure.name]))]);
   const rows = [
     ["", ...app.measures.map(({ title }) => title)],
     ...line("Answer", repeats.answers),
-    ...line("Judgement of answer 1,", repeats.judgements),
+    ...line("Answer 1, judgement", repeats.judgements),
   ];
-  return html`<${Section} title="Asked again"><${Table} rows=${rows} /><//>`;
+  return html`<${Section} title="Repeats"><${Table} rows=${rows} /><//>`;
 }
 
 function Command({ id, command }) {
@@ -364,7 +352,7 @@ function Command({ id, command }) {
   const text = `pytest ${quoted(`${command.case}[${id}]`)} ${command.arguments}`;
   const copy = () => navigator.clipboard.writeText(text).then(() => setCopied(true));
   return html`
-    <${Section} title="Run just this case again">
+    <${Section} title="Run this case again">
       <div class="command">
         <code>${text}</code>
         <button type="button" onClick=${copy}>${copied ? "Copied" : "Copy"}</button>
@@ -373,9 +361,7 @@ function Command({ id, command }) {
   `;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------- */
-
-/* What is searched of a record. */
+/* The text of a record that is searched. */
 function textOf(record) {
   const steps = [...record.steps, ...(record.prediction ? [record.prediction] : [])];
   const said = steps.map((step) => `${step.text} ${step.reason ?? ""}`);
@@ -390,7 +376,7 @@ function Sample({ record }) {
       <div class="beside">
         <div class="material">
           <${Clip} record=${record} source=${clipOf(record, app.clips)} seen=${record.frames} video=${video} />
-          ${!record.waveform && html`<p class="note">No waveform: the clip has no sound, or nobody had to read it.</p>`}
+          ${!record.waveform && html`<p class="note">No waveform: the clip has no sound, or no agent needed it.</p>`}
           <h3>What the judge saw</h3>
           <${Frames} record=${record} video=${video} judge=${app.judge} />
           <${Clue} record=${record} />
@@ -405,7 +391,7 @@ function Sample({ record }) {
           <${Section} title="Answer"><${Answer} record=${record} about=${app.answering} /><//>
           <${Section} title="Steps and ratings">
             <${Steps} record=${record} />
-            ${doubted && html`<p class="note">A list of words would rate the last step ${record.by_rules}.</p>`}
+            ${doubted && html`<p class="note">The word list would rate the last step ${record.by_rules}.</p>`}
           <//>
         </div>
       </div>

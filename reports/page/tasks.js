@@ -1,10 +1,8 @@
 "use strict";
 
-/* How the run did, task by task, and where it failed. */
+/* The scores of the run by task, and where it failed. */
 
-/* --- tasks -------------------------------------------------------------------------------------------------- */
-
-/* How far along its bar a value is: from 0 to 1, or from the lowest value of the table to the highest. */
+/* Where on its bar a value is, 0 to 1; the bar of an unbounded measure spans the values of the table. */
 function barOf(measure, rows) {
   if (measure.bounded) return (value) => value;
   const values = rows.flatMap(({ scores, path }) => [
@@ -32,7 +30,7 @@ function ScoreCell({ value, interval, floor, along }) {
   `;
 }
 
-/* Counts are of tokens, and so on: a row that has none, the mean of tasks, leaves those cells empty. */
+/* The cells of steps and tokens; empty for the mean of tasks, which has none. */
 function CountCells({ scores }) {
   if (scores.samples === undefined) return html`<td class="wide"></td><td class="wide"></td><td class="wide"></td>`;
   const { avg_steps: steps, avg_tokens: tokens } = scores;
@@ -45,7 +43,7 @@ function CountCells({ scores }) {
   `;
 }
 
-/* What is set against the length of answers. */
+/* The measure that is divided by the length of answers. */
 const densest = () => mixture() ?? headline();
 
 /* Rows are {name, scores, path, link, floor, published}; `floors` and `published` say whether there are such columns. */
@@ -113,17 +111,6 @@ function drawTasks() {
 
 const macroScores = () => ({ ...app.report.macro, intervals: app.report.macro_intervals });
 
-function Choice({ label, name, values, chosen, titles = {} }) {
-  return html`
-    <label>
-      <span>${label}</span>
-      <select value=${chosen} onChange=${({ target }) => go({ [name]: target.value }, { replace: true })}>
-        ${values.map((value) => html`<option key=${value} value=${value}>${titles[value] ?? value}</option>`)}
-      </select>
-    </label>
-  `;
-}
-
 function drawPublished() {
   const measures = app.measures.filter((measure) =>
     publishedScores(app.published, "overall").some(([, scores]) => scoreIn(scores, measure) !== null),
@@ -133,23 +120,17 @@ function drawPublished() {
   const places = ["overall", ...Object.keys(app.report.tasks)];
   const place = places.find((name) => name === state().get("place")) ?? "overall";
   const measure = measures.find(({ name }) => name === state().get("score")) ?? measures[0];
-  const names = measures.map(({ name }) => name);
+  const titles = Object.fromEntries(measures.map(({ name, title }) => [name, title]));
+  const menu = (label, name, value, choices) => html`
+    <${Menu} ...${{ label, name, value, choices, titles }} choose=${(one) => go({ [name]: one }, { replace: true })} />
+  `;
   show(
     "published-controls",
-    html`
-      <${Choice} label="Task" name="place" values=${places} chosen=${place} />
-      <${Choice}
-        label="Score"
-        name="score"
-        values=${names}
-        chosen=${measure.name}
-        titles=${Object.fromEntries(measures.map(({ name, title }) => [name, title]))}
-      />
-    `,
+    html`${menu("Task", "place", place, places)}${menu("Score", "score", measure.name, Object.keys(titles))}`,
   );
   const scores = place === "overall" ? app.report.overall : app.report.tasks[place];
   const value = scoreIn(scores, measure);
-  if (value === null) return show("published-chart", html`<p class="empty">There is no score.</p>`);
+  if (value === null) return show("published-chart", html`<p class="empty">No score.</p>`);
   const ours = {
     name: app.report.model,
     value,
@@ -193,7 +174,7 @@ function Detail({ task }) {
     <${Confusion} rows=${app.counted.filter((row) => row.task === task && row.outcome !== "error")} task=${task} />
     ${
       several &&
-      html`<p class="note">Answers and clips may carry several labels here: each true label counts once for each label named.</p>`
+      html`<p class="note">Clips and answers may have several labels here: each true label counts once for each label that is named.</p>`
     }
     <h4>By source</h4>
     <${ScoreTable} first="Source" rows=${part("sources", "source")} />
@@ -201,8 +182,6 @@ function Detail({ task }) {
     <${ScoreTable} first="Label" rows=${part("labels", "label")} />
   `;
 }
-
-/* --- scores against each other, and against length ---------------------------------------------------------- */
 
 function drawLengths() {
   const rows = app.counted.filter((row) => scoreIn(row.scores, headline()) !== null);
@@ -228,7 +207,7 @@ function drawLengths() {
         <figcaption>Scores against the length of the answer</figcaption>
         ${
           flat
-            ? html`<p class="note">All answers are about equally long.</p>`
+            ? html`<p class="note">All answers have about the same length.</p>`
             : html`<${LengthChart} rows=${lengths} unit=${known ? "tokens" : "characters"} />`
         }
         <p class="note">${app.length_note}</p>
@@ -248,8 +227,6 @@ function drawAgreement() {
   );
 }
 
-/* --- failures ----------------------------------------------------------------------------------------------- */
-
 function drawFailures() {
   const groups = groupsOf(
     app.counted,
@@ -264,7 +241,7 @@ function drawFailures() {
   const lost = (group) => group.failed + group.error;
   const worst = groups.filter(lost).sort((one, other) => lost(other) - lost(one));
   if (!worst.length) {
-    const why = app.counted.length ? "Every answer was right." : "No sample was asked.";
+    const why = app.counted.length ? "Every answer was right." : "No sample was run.";
     return show("failures", html`<p class="empty">${why}</p>`);
   }
   const line = (group) => {
@@ -280,6 +257,6 @@ function drawFailures() {
       `${said} (${times})`,
     ];
   };
-  const head = ["Wrong", "Unscored", "Of", "Share", "Mostly answered"];
+  const head = ["Wrong", "Unscored", "Of", "Share", "Most common answer"];
   return show("failures", html`<${GroupTables} groups=${worst} shown=${12} head=${head} line=${line} />`);
 }

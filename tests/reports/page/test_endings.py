@@ -109,7 +109,7 @@ def test_thoughts_stand_folded_before_the_answer_and_are_searched(seen: Watched,
     page.evaluate("""go({ sample: null, q: '"a frown"' })""")
     expect(page.locator("#listing tbody a")).to_have_text(["SA/own/1"])
     page.locator("#listing tbody a").click()
-    expect(sample).to_contain_text("(no answer beyond its thoughts)")
+    expect(sample).to_contain_text("(no answer after the thoughts)")
 
 
 def test_a_sample_says_how_its_answer_ended_and_what_it_took(seen: Watched, substituted: Path) -> None:
@@ -120,20 +120,20 @@ def test_a_sample_says_how_its_answer_ended_and_what_it_took(seen: Watched, subs
         expect(page.locator("#sample .badge")).to_have_text(words)
     expect(page.locator("#sample")).to_contain_text("There is no answer.")
     page = seen.open(substituted, "#sample=SA/own/4")
-    expect(page.locator("#sample")).to_contain_text("who answered is unknown")
+    expect(page.locator("#sample")).to_contain_text("answered by an unknown model")
     page = seen.open(substituted, "#sample=SA/own/0")
     usage = page.locator("article > section", has=page.get_by_role("heading", name="Tokens, time, cost"))
     expect(usage.locator("tbody tr").nth(0)).to_contain_text("1,000 (200 cached, 300 sound)2,100 (2,080 thoughts)")
     expect(usage.locator("tbody tr").nth(1)).to_contain_text("2,1001.00 s")
     expect(usage.locator(".note")).to_have_text(
-        ["Model: its server refuses temperature, seed, which is not sent any more."]
+        ["Model: the server refuses temperature, seed, so the run stopped sending it."]
     )
 
 
 def test_another_model_is_named_and_has_no_rank(seen: Watched, substituted: Path) -> None:
     page = seen.open(substituted)
     expect(page.locator("#banners")).to_contain_text("ANOTHER MODEL: gpt-x-mini has answered in place of gpt-x")
-    expect(page.locator("#published-chart")).to_contain_text("The run does not compare")
+    expect(page.locator("#published-chart")).to_contain_text("This run is not comparable")
     expect(page.locator("#published-chart")).not_to_contain_text("Rank")
     expect(page.locator("#task-table")).not_to_contain_text("Published")
     names = "gpt-x; answered by gpt-x-2026-11-01 or an unknown model or gpt-x-mini"
@@ -141,7 +141,7 @@ def test_another_model_is_named_and_has_no_rank(seen: Watched, substituted: Path
     page = seen.open(substituted, "#sample=SA/own/0")
     expect(page.locator("#sample .how")).to_have_text("answered by gpt-x-2026-11-01")
     page = seen.open(substituted, "#sample=SA/own/6")
-    expect(page.locator("#sample .badge")).to_have_text("⚠ answered by gpt-x-mini; gpt-x was asked")
+    expect(page.locator("#sample .badge")).to_have_text("⚠ answered by gpt-x-mini instead of gpt-x")
 
 
 def test_the_model_asked_for_has_a_rank_and_each_of_two_snapshots_a_mark(seen: Watched, tmp_path: Path) -> None:

@@ -97,16 +97,16 @@ def wide(content: bytes) -> bytes:
 
 
 SCRIPTS: dict[str, tuple[bytes, str]] = {
-    "code": (HARM.encode(), "is no script with 1 frames"),
-    "code behind": (script(jpeg()) + HARM.encode(), "is no script with 1 frames"),
-    "code within": (script_of([b'","); window.harmed = 1; ("'], KEY), "is no script with"),
-    "code for a picture": (script_of([b"window.harmed=1"], KEY), "holds something else than JPEG pictures"),
-    "another key": (script(jpeg(), key="1" * 64), "is no script with 1 frames"),
-    "two pictures": (script(jpeg(), jpeg()), "is no script with 1 frames"),
-    "no picture": (script(b""), "holds something else than JPEG pictures"),
-    "a text": (script(b"<svg onload='harmed = 1'>"), "holds something else than JPEG pictures"),
-    "a PNG": (script(b"\x89PNG\r\n\x1a\n" + bytes(64)), "holds something else than JPEG pictures"),
-    "a bomb": (script(wide(jpeg())), "holds"),
+    "code": (HARM.encode(), "is not a script with 1 frames"),
+    "code behind": (script(jpeg()) + HARM.encode(), "is not a script with 1 frames"),
+    "code within": (script_of([b'","); window.harmed = 1; ("'], KEY), "is not a script with"),
+    "code for a picture": (script_of([b"window.harmed=1"], KEY), "contains something other than JPEG pictures"),
+    "another key": (script(jpeg(), key="1" * 64), "is not a script with 1 frames"),
+    "two pictures": (script(jpeg(), jpeg()), "is not a script with 1 frames"),
+    "no picture": (script(b""), "contains something other than JPEG pictures"),
+    "a text": (script(b"<svg onload='harmed = 1'>"), "contains something other than JPEG pictures"),
+    "a PNG": (script(b"\x89PNG\r\n\x1a\n" + bytes(64)), "contains something other than JPEG pictures"),
+    "a bomb": (script(wide(jpeg())), "contains"),
 }
 
 
@@ -119,9 +119,7 @@ def test_a_script_of_others_is_read_as_pictures_or_left_out(kind: str, tmp_path:
     brought = bring_along([seen(1, KEY)], [tmp_path / "theirs"], tmp_path / "ours")
     assert not (tmp_path / "ours").exists()
     (sentence,) = left_out_of(brought)
-    assert sentence.startswith(
-        "1 file of the runs' reports was left out, since only pictures and clips are taken over:"
-    )
+    assert sentence.startswith("1 file of the runs' reports was left out, since only pictures and clips are copied:")
     assert f"{KEY}.js {said}" in sentence
 
 

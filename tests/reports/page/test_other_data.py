@@ -53,7 +53,7 @@ def measured_otherwise(data: dict[str, Any]) -> dict[str, Any]:
     report["published"], report["floors"] = {}, {}
     count = len(data["index"]["id"])
     data["index"]["scores"] = {NAMED: [None, *(1.4 - 1.8 * at / (count - 2) for at in range(count - 1))]}
-    data["index"]["tokens"] = [10 * at for at in range(count)]
+    data["index"]["columns"]["tokens"] = [10 * at for at in range(count)]
     data["measures"] = [{"name": NAMED, "title": "Average recall", "short": "UAR", "bounded": False, "mix": None}]
     return {**data, "mixed_intervals": {}}
 

@@ -134,7 +134,7 @@ def test_answers_and_steps_are_searched(seen: Watched, finished: Finished) -> No
     page.keyboard.type(words)
     expect(page.locator(".pager")).to_contain_text(f"{len(fitting)} sample")
     page.locator("#search").fill("there is no such word")
-    expect(page.locator("#listing")).to_contain_text("No sample is like that.")
+    expect(page.locator("#listing")).to_contain_text("No sample matches.")
 
 
 def test_columns_sort(seen: Watched, finished: Finished) -> None:
@@ -233,7 +233,7 @@ def test_published_models_stand_beside_the_run_and_doubtful_cells_are_named(seen
     chart = page.locator("#published-chart")
     expect(chart).to_contain_text("Gemini-2.5-Pro")
     expect(chart).to_contain_text("Video-LLaMA: Reasoning is printed as 4.3, its other figures imply 35.0.")
-    expect(chart).to_contain_text("The run does not compare")
+    expect(chart).to_contain_text("This run is not comparable")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (390, "light")])
@@ -329,7 +329,7 @@ def test_a_run_that_was_not_begun_has_a_page_too(seen: Watched, tmp_path: Path) 
     page = seen.open(done.folder / "report.html")
     expect(page.locator("#gate")).to_contain_text("UNTRUSTED")
     expect(page.locator("#gate")).to_contain_text("sensitivity")
-    expect(page.locator("#failures")).to_contain_text("No sample was asked.")
+    expect(page.locator("#failures")).to_contain_text("No sample was run.")
 
 
 def test_a_selection_by_name_has_the_floors_of_its_tasks(tmp_path: Path) -> None:
@@ -388,7 +388,7 @@ def test_an_address_that_makes_no_sense_shows_the_usual(seen: Watched, finished:
     expect(page.locator("#published-chart svg")).to_be_visible()
     expect(page.locator(".confusion")).to_be_visible()
     expect(page.locator("select[name=label]")).to_have_value("nobody")
-    expect(page.locator("#listing")).to_contain_text("No sample is like that.")
+    expect(page.locator("#listing")).to_contain_text("No sample matches.")
 
 
 def test_a_damaged_shard_is_named(browser: Browser, finished: Finished, tmp_path: Path) -> None:
