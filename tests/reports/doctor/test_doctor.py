@@ -431,7 +431,7 @@ def test_a_checkpoint_is_examined_without_loading_it(
     assert told["checkpoint"]["text"].endswith(": it takes video, audio")
     assert told["weights"]["state"] == told["device"]["state"] == "ok"
     assert main(["doctor", "--model=hf:/no/such/folder"]) == 1
-    assert "names nothing: there is no such folder" in " ".join(capsys.readouterr().out.split())
+    assert "does not exist: there is no such folder" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
