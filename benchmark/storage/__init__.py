@@ -1,1 +1,1 @@
-"""What is kept on disk: cache, digests of files, temporary folders, rights."""
+"""What is stored on disk: the cache, digests of files, temporary folders, file permissions."""

@@ -1,7 +1,7 @@
-"""What has been decoded and answered before, by the hash of all that determines it.
+"""The cache of decoded clips and of replies, by the hash of everything that determines them.
 
-Replies and other small things lie in one SQLite file and stay; frames and waveforms lie in files beside it, and the
-least recently used go where they outgrow a limit.
+Replies and other small values are in one SQLite file and are never removed; frames and sound are in files beside it,
+the least recently used of which are removed above a limit.
 """
 
 import asyncio
@@ -21,36 +21,41 @@ from benchmark.errors import NotKept, RunError
 from benchmark.storage.files import make_folder, opener, put
 
 LIMIT = 20 * 10**9
-"""Bytes of frames and waveforms that are kept."""
+"""The default limit on frames and sound, in bytes."""
 
 OPENING_ATTEMPTS, OPENING_PAUSE_SECONDS = 100, 0.05
 
 KINDS = ("reply", "clip", "wave", "file")
-"""How keys begin: replies of models, what a decoded clip holds, its waveform, the hash of a file's content."""
+"""How keys begin: replies of models, frames of clips without their pictures, waveforms, hashes of files."""
 
 
 class Cache:
-    """Bytes by key, in a folder that several processes and threads may share."""
+    """Values by key, in a folder that several processes and threads may share.
+
+    Attributes:
+        path: the SQLite file.
+        media: the files beside it.
+    """
 
     def __init__(self, folder: Path, limit: int = LIMIT) -> None:
-        """Opens the folder, made where it is absent; `limit` is for `media`, in bytes.
+        """Opens the folder, and creates it if it is missing; `limit` is for `media`, in bytes.
 
         Raises:
-            RunError: the folder cannot be written, or its file is no database.
+            RunError: the folder cannot be written, or its file is not a database.
         """
         self.path = folder / "cache.sqlite"
-        # a reader never waits for whoever is writing, so the two have a connection each
+        # reading never waits for writing, so each has its own connection
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self._pool = ThreadPoolExecutor(1, "mme-emotion cache")
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
         self._batch = _Batch()
         try:
             make_folder(folder)
-            with open(self.path, "ab", opener=opener):  # as which SQLite makes what lies beside it
+            with open(self.path, "ab", opener=opener):  # SQLite gives the files beside it the same mode
                 pass
             self._writer = self._connect()
             self._use_wal()
-            # WITHOUT ROWID, which older files have, gives a reply of more than 1 kB pages of its own: twice the disk
+            # not WITHOUT ROWID, as in older files: replies of more than 1 kB would take twice the space
             self._writer.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
             self._reader = self._connect()
             self.media = Media(folder / "media", limit)
@@ -58,75 +63,75 @@ class Cache:
             raise RunError(f"The cache {self.path} cannot be used ({error}); choose another --cache DIR.") from error
 
     def get(self, key: str) -> bytes | None:
-        """What is kept under the key, or None.
+        """The value of the key; None if there is none.
 
         Raises:
             RunError: the file cannot be read.
         """
-        with self._reading, self._told("read"):
+        with self._reading, self._errors("read"):
             row = self._reader.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
         return bytes(row[0]) if row else None
 
     def put(self, key: str, value: bytes) -> None:
-        """Keeps the value, at once and for good: a process that is killed right after has not lost it.
+        """Stores the value, which survives even if the process is killed right after.
 
         Raises:
-            RunError: the file cannot be written, e.g. the disk is full.
+            NotKept: the file cannot be written, e.g. the disk is full.
         """
         self._write(_Batch([(key, value)]))
 
     async def keep(self, key: str, value: bytes) -> None:
-        """As `put`, without blocking the running loop; what comes while something is written is then written together.
+        """As `put`, without blocking the running loop; values that arrive during a write are then written together.
 
         Raises:
-            RunError: as for `put`.
+            NotKept: as for `put`.
         """
         batch = self._batch
         batch.rows.append((key, value))
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             if batch is self._batch:
                 self._batch = _Batch()
-                # shielded: who is called off must not call off the writing, which is many's
+                # shielded: a cancelled caller must not cancel the write, which others share
                 await asyncio.shield(asyncio.wrap_future(self._pool.submit(self._write, batch)))
         if batch.failure is not None:
             raise batch.failure
 
     def values(self, kind: str) -> Iterator[bytes]:
-        """What is kept of that kind, in no order.
+        """All values of a kind, one of `KINDS`, in no order.
 
         Raises:
             RunError: the file cannot be read.
         """
         found = "SELECT value FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
-        with self._reading, self._told("read"):
+        with self._reading, self._errors("read"):
             yield from (bytes(value) for (value,) in self._reader.execute(found, (kind, kind)))
 
     def counts(self) -> Mapping[str, int]:
-        """How many entries there are of each kind.
+        """The number of values of each kind.
 
         Raises:
             RunError: the file cannot be read.
         """
         counted = "SELECT count(*) FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
-        with self._reading, self._told("read"):
+        with self._reading, self._errors("read"):
             return {kind: self._reader.execute(counted, (kind, kind)).fetchone()[0] for kind in KINDS}
 
     def clear(self) -> None:
-        """Forgets everything.
+        """Removes everything.
 
         Raises:
             RunError: the folder cannot be written.
         """
         self.media.prune(0)
-        with self._writing, self._told("written"):
+        with self._writing, self._errors("written"):
             self._writer.execute("DELETE FROM kept")
             self._writer.execute("VACUUM")
 
     def flush(self) -> None:
-        """Writes what is still to be kept, also for those who were called off while they waited for it.
+        """Writes what is still waiting, also for callers of `keep` that were cancelled.
 
         Raises:
-            RunError: the file cannot be written.
+            NotKept: the file cannot be written.
         """
         if not self._batch.rows:
             return
@@ -134,7 +139,11 @@ class Cache:
         self._pool.submit(self._write, batch).result()
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Writes what is still waiting, and closes the file.
+
+        Raises:
+            NotKept: the file cannot be written.
+        """
         self.flush()
         self._pool.shutdown()
         self._reader.close()
@@ -142,7 +151,7 @@ class Cache:
 
     def _write(self, batch: "_Batch") -> None:
         try:
-            with self._writing, self._told("written"):
+            with self._writing, self._errors("written"):
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._writer.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", batch.rows)
                 self._writer.execute("COMMIT")
@@ -153,7 +162,7 @@ class Cache:
             raise
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -161,7 +170,7 @@ class Cache:
             raise kind(f"The cache {self.path} cannot be {what} ({error}).") from error
 
     def _use_wal(self) -> None:
-        """Tries again where another process opens the same new file this moment: here SQLite does not wait itself."""
+        """Switches to a write-ahead log; retries while another process does too, since SQLite does not wait here."""
         for attempt in range(1, OPENING_ATTEMPTS + 1):
             try:
                 self._writer.execute("PRAGMA journal_mode=WAL")
@@ -179,7 +188,7 @@ class Cache:
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """What is written in one go, and why it was not."""
+    """What is written in one transaction, and the error if that failed."""
 
     rows: list[tuple[str, bytes]] = field(default_factory=list)
     failure: RunError | None = None
@@ -189,38 +198,42 @@ class Media:
     """Decoded pictures and sound: a file each, in a folder of limited size.
 
     Attributes:
-        limit: bytes at most.
+        limit: the largest size of the folder, in bytes.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
-        """Counts what is there."""
         self._folder, self.limit = folder, limit
         self._lock = threading.Lock()
         make_folder(folder)
         self._size = sum(size for _, size, _ in self._files())
 
     def read(self, key: str) -> bytes | None:
-        """What is kept under the key, now the most recently used; or None."""
+        """The content of the key, which becomes the most recently used; None if there is none.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
         path = self._path(key)
         try:
             content = path.read_bytes()
             os.utime(path)
-        except FileNotFoundError:  # another process may have made room this moment
+        except FileNotFoundError:  # another process may have just removed it
             return None
         except OSError as error:
             raise RunError(f"The cache {path} cannot be read ({error.strerror}).") from error
         return content
 
     def find(self, key: str) -> Path | None:
-        """The file with what is kept under the key, for whoever links it; None where there is none."""
+        """The file with the content of the key, to link it; None if there is none."""
         path = self._path(key)
         return path if path.exists() else None
 
     def write(self, key: str, content: bytes) -> None:
-        """Keeps the content; what was used least recently goes where the limit is passed.
+        """Stores the content; above the limit, removes what was used least recently.
 
         Raises:
-            RunError: the folder cannot be written, e.g. the disk is full.
+            NotKept: the folder cannot be written, e.g. the disk is full.
+            RunError: a file cannot be removed.
         """
         path = self._path(key)
         try:
@@ -232,18 +245,18 @@ class Media:
             self._size += len(content)
             full = self._size > self.limit
         if full:
-            self.prune(self.limit * 9 // 10)  # a tenth at once, so that not every clip from here on has to prune
+            self.prune(self.limit * 9 // 10)  # a tenth at once, so that not every further clip prunes
 
     def size(self) -> tuple[int, int]:
-        """How many files there are, and how many bytes."""
+        """The number of files, and their size in bytes."""
         sizes = [size for _, size, _ in self._files()]
         return len(sizes), sum(sizes)
 
     def prune(self, limit: int) -> int:
-        """Removes what was used least recently, until `limit` bytes are left; returns how many bytes went.
+        """Removes what was used least recently, until at most `limit` bytes are left; returns the bytes removed.
 
         Raises:
-            RunError: the folder cannot be written.
+            RunError: a file cannot be removed.
         """
         with self._lock:
             files = sorted(self._files())
@@ -262,7 +275,7 @@ class Media:
         return self._folder / key[:2] / key
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
-        """Each file's time of last use, size and path; also one that a killed process left half written."""
+        """Each file's time of last use, size and path, including incomplete files of killed processes."""
         for folder, _, names in os.walk(self._folder):
             for name in names:
                 path = Path(folder, name)
@@ -274,7 +287,7 @@ class Media:
 
 
 def key_of(*parts: str | bytes) -> str:
-    """What stands for the parts: SHA-256 over them, each with its length so that none runs into the next."""
+    """SHA-256 of the parts in hexadecimal, each preceded by its length, so that their boundaries count too."""
     digest = hashlib.sha256()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part

@@ -1,4 +1,4 @@
-"""What files hold, by a hash that is computed once."""
+"""Hashes of files, each computed once."""
 
 import hashlib
 import os
@@ -21,14 +21,13 @@ def digest_of(path: Path) -> str:
 
 
 class Contents:
-    """The hashes of what files hold, kept in a cache; a file is read again where its state differs."""
+    """Hashes of files, stored in a cache; a file is read again if its state has changed."""
 
     def __init__(self, cache: Cache) -> None:
-        """Reads nothing yet."""
         self._cache = cache
 
     def digest(self, path: Path) -> str:
-        """As `digest_of`, which reads the file only where it has not been read in this state.
+        """As `digest_of`, but reads the file only if it has not been read in this state.
 
         Raises:
             OSError: it cannot be read.
@@ -41,10 +40,10 @@ class Contents:
         return known
 
     def known(self, path: Path) -> str | None:
-        """As `digest`, without reading the file; None where it has not been read in this state.
+        """As `digest`, without reading the file; None if it has not been read in this state.
 
         Raises:
-            OSError: there is no such file, or nobody may look at it.
+            OSError: there is no such file, or its state cannot be read.
         """
         return self._kept(_state_of(path))
 
@@ -54,7 +53,7 @@ class Contents:
 
 
 def _state_of(path: Path) -> str:
-    """What changes whenever the file does: its size, its times, its place on the disk."""
+    """A cache key that changes whenever the file does, by its size, its times and its inode."""
     state = path.stat()
     marks = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
     return f"file:{key_of(os.fsencode(path.absolute()), *map(str, marks))}"

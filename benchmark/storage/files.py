@@ -1,7 +1,7 @@
-"""Files and folders that the suite makes: the user's alone, and whole whenever others read them.
+"""Files and folders that the suite creates: private to the user, and always complete when others read them.
 
-Only in a folder that is there and shared on purpose, one into which its group may write and whose group is handed on
-(`chmod g+ws`), the group may read and write what is made. A stricter umask always holds.
+The group may read and write them only in a folder that is shared on purpose: one that its group may write to, and whose
+new files belong to that group (`chmod g+ws`). A stricter umask still applies.
 """
 
 import os
@@ -14,10 +14,10 @@ _SHARED = stat.S_ISGID | stat.S_IWGRP
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those above it that are absent; one that is there keeps its mode.
+    """Creates a folder and its missing parents; an existing folder keeps its mode.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     if path.is_dir():
         return
@@ -27,45 +27,45 @@ def make_folder(path: Path) -> None:
 
 
 def rights(path: Path) -> int:
-    """The mode of a file that is made at that path; its folder must be there."""
+    """The mode of a new file at that path, whose folder must exist."""
     return 0o660 if _is_shared(path.parent) else 0o600
 
 
 def opener(path: str, flags: int) -> int:
-    """For `open(…, opener=opener)`: a file that is made has these rights, and one that is there keeps its own."""
+    """For `open(…, opener=opener)`: a new file has the mode that `rights` returns, an existing one keeps its own."""
     return os.open(path, flags, rights(Path(path)))
 
 
 def put(target: Path, content: bytes) -> None:
-    """Puts a file in place in one go: nobody ever reads half of it.
+    """Writes a file atomically: nobody ever reads half of it.
 
     Raises:
         OSError: it cannot be written.
     """
-    passing = target.with_name(f".{uuid4().hex}")
+    temporary = target.with_name(f".{uuid4().hex}")
     try:
-        with open(passing, "xb", opener=opener) as file:
+        with open(temporary, "xb", opener=opener) as file:
             file.write(content)
-        passing.replace(target)
+        temporary.replace(target)
     finally:
-        passing.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def copy(source: Path, target: Path) -> None:
-    """Puts what a file holds into another.
+    """Copies a file's content into another.
 
     Raises:
-        OSError: one cannot be read, or the other written.
+        OSError: one cannot be read, or the other cannot be written.
     """
-    with source.open("rb") as held, open(target, "wb", opener=opener) as file:
-        shutil.copyfileobj(held, file, 2**20)
+    with source.open("rb") as read, open(target, "wb", opener=opener) as written:
+        shutil.copyfileobj(read, written, 2**20)
 
 
 def keep(written: Path, kept: Path) -> None:
-    """Keeps what another program has written, there already or elsewhere, with the rights that our files have.
+    """Copies a file that another program wrote, unless it is already there, and gives it the mode of the suite's files.
 
     Raises:
-        OSError: it cannot be read, or not be kept.
+        OSError: it cannot be read, or the copy cannot be written.
     """
     if written.resolve() == kept.resolve():
         kept.chmod(stat.S_IMODE(kept.stat().st_mode) & rights(kept))

@@ -1,39 +1,40 @@
-"""Files that others have written: regular ones alone, and within limits."""
+"""Reads files that others have written: only regular files, and within limits."""
 
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from benchmark.errors import DataError
 
 LONGEST_FILE = 2 * 10**9
-"""Bytes of a file that is read whole."""
+"""The most bytes of a file that is read whole."""
 LONGEST_LINE = 64 * 10**6
-"""Bytes of a line."""
+"""The most bytes of a line."""
 
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
 
 
 def opened(path: Path, *, linked: bool = True) -> IO[bytes]:
-    """A regular file, open for reading; nothing else is ever opened: a pipe may wait and a device never end.
+    """A regular file, open for reading; nothing else is opened, since a pipe may block and a device may never end.
 
     Args:
         path: the file.
-        linked: whether a link may stand for it. A user may name a link; in a folder of somebody else's it may lead to
-            any file of the user's.
+        linked: whether it may be a link. A user may name a link, but in a folder from somebody else, a link may lead to
+            any of the user's files.
 
     Raises:
-        DataError: it is not there, is no regular file, is a link, or cannot be read; the text does not name the file.
+        DataError: it is missing, not a regular file, a link, or unreadable; the message does not name the file.
     """
     with readable():
         _refuse_strange(path.stat(follow_symlinks=linked))
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         file = open(os.open(path, flags | (0 if linked else getattr(os, "O_NOFOLLOW", 0))), "rb")  # noqa: PTH123, SIM115
         try:
-            _refuse_strange(os.fstat(file.fileno()))  # another may have taken its place
+            _refuse_strange(os.fstat(file.fileno()))  # it may have been replaced
         except DataError:
             file.close()
             raise
@@ -42,10 +43,10 @@ def opened(path: Path, *, linked: bool = True) -> IO[bytes]:
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Says in the suite's words why a file cannot be read.
+    """Converts system errors about a file to `DataError`.
 
     Raises:
-        DataError: the system refuses to; the text does not name the file.
+        DataError: the file cannot be read; the message does not name it.
     """
     try:
         yield
@@ -56,7 +57,7 @@ def readable() -> Iterator[None]:
 
 
 def strange(state: os.stat_result) -> str:
-    """What there is in place of a regular file; empty of a regular file, which alone may be opened."""
+    """What there is in place of a regular file; "" for a regular file, the only kind that may be opened."""
     kinds = {
         stat.S_IFREG: "",
         stat.S_IFLNK: "a link: put the file itself there",
@@ -75,7 +76,7 @@ def read_whole(path: Path, most: int = LONGEST_FILE, *, linked: bool = True) -> 
     """A regular file's content.
 
     Raises:
-        DataError: as for `opened`; or it has more than `most` bytes, or is compressed.
+        DataError: as for `opened`; also if it has more than `most` bytes or is compressed.
     """
     with opened(path, linked=linked) as file, readable():
         content = file.read(most + 1)
@@ -86,10 +87,10 @@ def read_whole(path: Path, most: int = LONGEST_FILE, *, linked: bool = True) -> 
 
 
 def refuse_packed(start: bytes) -> None:
-    """Says no to what begins as compressed files do.
+    """Refuses a file that starts like a compressed one.
 
     Raises:
-        DataError: says how it is compressed.
+        DataError: it is compressed.
     """
     for magic, name in _PACKED.items():
         if start.startswith(magic):
@@ -97,15 +98,13 @@ def refuse_packed(start: bytes) -> None:
 
 
 def read_lines(path: Path, *, linked: bool = True) -> Iterator[tuple[int, bytes]]:
-    """A regular file's lines that are not blank, by number from 1 on, without a byte-order mark.
+    """The lines of a regular file that are not blank, with their numbers from 1, without a byte-order mark.
 
     Raises:
-        DataError: as for `opened`; or a line is too long, or the file is compressed.
+        DataError: as for `opened`; also if a line is too long or the file is compressed.
     """
-    number = 0
     with opened(path, linked=linked) as file:
-        while line := _next_line(file):
-            number += 1
+        for number, line in enumerate(iter(partial(_next_line, file), b""), 1):
             if number == 1:
                 refuse_packed(line)
                 line = line.removeprefix(b"\xef\xbb\xbf")

@@ -1,4 +1,4 @@
-"""Folders that last as long as their process; what a killed one has left, the next run removes."""
+"""Temporary folders; those that a killed process has left are removed by the next run."""
 
 import os
 import shutil
@@ -11,20 +11,20 @@ from pathlib import Path
 
 PREFIX = "mme-emotion-"
 ALIVE = ".alive"
-"""The file in such a folder that its process holds locked: the system lets go of it where the process dies."""
+"""The file in such a folder that its process locks; the system unlocks it when the process dies."""
 
 
 @contextmanager
 def passing_folder(parent: Path | None = None) -> Iterator[Path]:
-    """A folder in `parent`, else in the system's temporary one, for as long as the context lasts.
+    """A folder in `parent`, or in the system's temporary folder if None, as long as the context lasts.
 
     Raises:
-        OSError: there is no room for it.
+        OSError: it cannot be created.
     """
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     held = None
     try:
-        # locked before it has the name by which it is found, else it would be taken for a dead process's
+        # locked before it has its final name, or `sweep` could mistake it for that of a dead process
         held = os.open(folder / f"{ALIVE}.new", os.O_CREAT | os.O_RDWR, 0o600)
         if _lock(held):
             (folder / f"{ALIVE}.new").rename(folder / ALIVE)
@@ -36,8 +36,8 @@ def passing_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def sweep(parent: Path | None = None) -> None:
-    """Removes such folders of this user's whose processes are dead; all others stay as they are."""
-    with suppress(OSError):  # tidying up is no reason not to start
+    """Removes this user's temporary folders whose processes are dead."""
+    with suppress(OSError):  # a failure here must not prevent a run
         for folder in (parent or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
             with suppress(OSError):
                 _remove_dead(folder)
@@ -47,7 +47,7 @@ def _remove_dead(folder: Path) -> None:
     if sys.platform == "win32":
         return
     state = folder.lstat()
-    # in a folder that nobody else can write no other user can have put a link
+    # no other user can have put a link into a folder that only this user may write to
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o022:
         return
     held = os.open(folder / ALIVE, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -59,13 +59,13 @@ def _remove_dead(folder: Path) -> None:
 
 
 def _lock(file: int) -> bool:
-    """Whether this process now holds the file; on Windows none ever does, and nothing is swept."""
+    """Locks the file; returns whether this succeeded. Never on Windows, where nothing is swept."""
     if sys.platform == "win32":
         return False
     import fcntl
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another holds it, or this file system has no locks
+    except OSError:  # another process holds the lock, or this file system has none
         return False
     return True
