@@ -1,4 +1,4 @@
-"""Samples in flight ahead of the cases that wait for them."""
+"""Processes samples ahead of the cases that wait for them."""
 
 import asyncio
 import re
@@ -16,17 +16,18 @@ from benchmark.task import Sample
 
 T = TypeVar("T")
 
+# ids and numbers in a message, except for the HTTP status after "answered"
 _ID = re.compile(r"\b(?:\w+[ _-]?)?id\b\W{0,3}[\w-]+|(?<!answered )\b[\w-]*\d[\w-]*", re.IGNORECASE)
 
 ALIKE = 8
-"""When so many samples are done, all have failed, and all for the same reason, the rest would fail too."""
+"""If this many first samples all fail for the same reason, the rest would fail too."""
 
 BACKLOG = 1000
-"""Results that may wait for their cases, beyond those in flight, before no new sample is begun."""
+"""The most results that may wait for their cases, besides a window of them; above it, no new sample is begun."""
 
 
 def fast_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's, which costs a fifth less; Python's own where that is not to be had, as on Windows."""
+    """A new event loop: uvloop's, which takes a fifth less time, or Python's if uvloop is missing, as on Windows."""
     try:
         import uvloop
     except ImportError:
@@ -35,12 +36,12 @@ def fast_loop() -> asyncio.AbstractEventLoop:
 
 
 class Engine(Generic[T]):
-    """One asyncio loop on a thread of its own, with a bounded number of samples in flight.
+    """An asyncio loop in its own thread, with a limited number of samples in flight.
 
     Attributes:
-        stopped: why it does no more; None while it does.
-        fault: the exception behind that, where it is of a kind that nobody foresaw.
-        unkept: whether something that was found cannot be kept.
+        stopped: why the engine has stopped; None while it works.
+        fault: the exception behind that, if it was an unexpected one.
+        unkept: whether a result could not be written to disk.
     """
 
     def __init__(
@@ -55,10 +56,16 @@ class Engine(Generic[T]):
     ) -> None:
         """Starts the thread.
 
-        `work` is what is done with a sample, at most `window` at once, which may grow meanwhile; `failure` says whether
-        a result is one, and of which kind; `rescue` makes a result of what the work raises; `farewell` is what is done
-        last; `new_loop` makes the loop in which all of that happens. A `RunError` of the work stops the engine, and so
-        do first results that all fail alike; both drop what is in flight, but for `Halted`.
+        A `RunError` of the work stops the engine, and so do first results that all fail in the same way. Both cancel
+        the samples in flight, except for `Halted`.
+
+        Args:
+            work: processes a sample.
+            window: returns how many samples may be in flight at once; may change over time.
+            failure: returns the reason if a result is a failure, else None.
+            rescue: makes a result of an exception of the work.
+            farewell: runs last.
+            new_loop: creates the event loop for all of this.
         """
         self.stopped: str | None = None
         self.fault: Fault | None = None
@@ -76,7 +83,7 @@ class Engine(Generic[T]):
         self._thread.start()
 
     def begin(self, samples: Iterable[Sample]) -> None:
-        """Puts samples in line, in this order; one that is in line already stays where it is."""
+        """Queues samples in this order; samples that are already queued keep their places."""
         for sample in samples:
             if sample.id not in self._results:
                 self._results[sample.id] = Future()
@@ -84,22 +91,23 @@ class Engine(Generic[T]):
         self._loop.call_soon_threadsafe(self._fill)
 
     def next_done(self) -> str | None:
-        """The id of a sample that is done, each once, first come first served; waits for it.
+        """Waits for the next sample that is done; returns its id, each once, in the order in which they are done.
 
-        None where the engine has stopped, nothing is in flight and no other is done.
+        None once the engine has stopped, nothing is in flight and all ids have been returned.
         """
         return self._done.get()
 
     def finish(self, sample: Sample) -> bool:
-        """Waits for the sample; whether it is done, which it never will be where the engine has stopped before."""
+        """Waits for the sample; returns whether it is done, False if the engine stopped before."""
         self.begin([sample])
         return not isinstance(self._results[sample.id].exception(), RunError)
 
     def result(self, sample: Sample) -> T:
-        """What the work made of the sample; waits for it.
+        """Waits for the sample; returns the result of the work.
 
         Raises:
-            RunError: the engine has stopped before.
+            RunError: the engine stopped before.
+            Exception: what the work raised, if there is no `rescue`.
         """
         self.begin([sample])
         result = self._results[sample.id].result()
@@ -108,19 +116,19 @@ class Engine(Generic[T]):
         return result
 
     def stop(self, why: str) -> None:
-        """Begins no other sample; those in flight end by themselves, so that what they wait for is not lost."""
+        """Begins no further sample; those in flight are finished, so that their replies are not lost."""
         self._loop.call_soon_threadsafe(partial(self._stop, why, drop=False))
 
     def drain(self) -> None:
-        """Waits until nothing is in flight any more."""
+        """Waits until nothing is in flight."""
         asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result()
 
     def unclaimed(self) -> list[T]:
-        """What is done and was never asked for."""
+        """The results that `result` has not returned."""
         return list(self._unclaimed.values())
 
     def close(self) -> None:
-        """Drops what is in flight and ends the thread."""
+        """Cancels what is in flight and ends the thread."""
         if self._loop.is_closed():
             return
         asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result()
@@ -129,8 +137,9 @@ class Engine(Generic[T]):
         self._loop.close()
 
     def _fill(self) -> None:
+        """Begins as many queued samples as the window allows; refuses them all if the engine has stopped."""
         if self.stopped:
-            while self._line:  # one by one, since another thread may be putting more in line
+            while self._line:  # one by one, since another thread may add to it
                 self._refuse(self._line.popleft())
             if not self._open:
                 self._done.put(None)
@@ -146,35 +155,36 @@ class Engine(Generic[T]):
 
     def _ended(self, sample: Sample, task: "asyncio.Task[None]") -> None:
         self._open.discard(task)
-        if task.cancelled() and not self._results[sample.id].done():  # before it had even begun
+        if task.cancelled() and not self._results[sample.id].done():  # before it began
             self._refuse(sample)
         self._fill()
 
     async def _run(self, sample: Sample) -> None:
+        """Processes a sample and sets its result; stops the engine if no further sample can succeed."""
         future = self._results[sample.id]
         try:
-            result = await self._found(sample)
+            result = await self._worked(sample)
         except RunError as error:
             self.fault = self.fault or error.fault
             self.unkept = self.unkept or isinstance(error, NotKept)
             self._stop(str(error), drop=not isinstance(error, Halted))
             future.set_exception(error)
         except asyncio.CancelledError:
-            if self.stopped is None:  # not by the engine, and so by the work's own doing
-                self._stop(f"The work on {sample.id} was cancelled from within.", drop=True)
+            if self.stopped is None:  # the engine cancels only when it stops
+                self._stop(f"The work on {sample.id} was cancelled by its own code.", drop=True)
             self._refuse(sample)
             raise
-        except Exception as error:  # noqa: BLE001  raised again where the case waits
+        except Exception as error:  # noqa: BLE001  `result` raises it again
             future.set_exception(error)
             self._done.put(sample.id)
         else:
             self._unclaimed[sample.id] = result
             future.set_result(result)
             self._done.put(sample.id)
-            self._heed(self._failure(result))
+            self._note_failure(self._failure(result))
 
-    async def _found(self, sample: Sample) -> T:
-        """What the work makes of the sample, or the rescue of what it raises."""
+    async def _worked(self, sample: Sample) -> T:
+        """The result of the work, or of `rescue` for what the work raises."""
         try:
             return await self._work(sample)
         except (RunError, asyncio.CancelledError):
@@ -185,7 +195,7 @@ class Engine(Generic[T]):
             return self._rescue(sample, error)
 
     def _unforeseen(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Stops where a callback of the loop has failed, such as the filling: cases would wait for ever."""
+        """Stops the engine if a callback of the loop has failed, such as `_fill`, since cases would wait forever."""
         error = context.get("exception")
         if "handle" in context and isinstance(error, Exception):
             self.fault = fault_of(error)
@@ -193,10 +203,11 @@ class Engine(Generic[T]):
         else:
             loop.default_exception_handler(context)
 
-    def _heed(self, failure: str | None) -> None:
+    def _note_failure(self, failure: str | None) -> None:
+        """Stops the engine if the first samples all failed alike, apart from ids and numbers in the messages."""
         if len(self._failures) < ALIKE:
             self._failures.append(failure)
-            kinds = {one and without_ids(one) for one in self._failures}
+            kinds = {one and _ID.sub("#", one) for one in self._failures}
             if len(self._failures) == ALIKE and failure is not None and len(kinds) == 1:
                 why = f"The first {ALIKE} samples all failed in the same way, and so would the rest: {failure}"
                 self._stop(why, drop=True)
@@ -224,8 +235,3 @@ class Engine(Generic[T]):
         if self._farewell is not None:
             await self._farewell()
         await self._loop.shutdown_default_executor()
-
-
-def without_ids(text: str) -> str:
-    """The text without what may differ where all else is alike: ids and figures, but for the status of a reply."""
-    return _ID.sub("#", text)

@@ -1,7 +1,7 @@
-"""Which xdist worker gets which case, and how it learns of that in time to run ahead.
+"""Which xdist worker gets which case, and how it learns this in time to work ahead.
 
-xdist tells a worker one case more than the one it runs. A worker that shall keep dozens of samples in flight must know
-dozens, so the scheduler writes each of its decisions to a file that the worker reads.
+xdist tells a worker only one case beyond the one that it runs. A worker that keeps dozens of samples in flight must
+know dozens, so the scheduler writes each of its decisions to a file that the worker reads.
 """
 
 import json
@@ -11,41 +11,41 @@ from pathlib import Path
 from typing import Any, Protocol
 
 DEPTH = 4
-"""Cases that a worker has been given, in windows: while one slow sample keeps the rest waiting, others go on behind."""
+"""Cases of a worker, in windows: while the others wait for one slow sample, samples behind them are processed."""
 
 MOST_CRASHES = 2
-"""When so many workers have died over the same case, it is what kills them."""
+"""A case on which this many workers have died is not run again."""
 
 
 class Node(Protocol):
-    """A worker as xdist's controller sees it."""
+    """A worker, as xdist's controller represents it."""
 
     @property
     def gateway(self) -> Any:
-        """The process; `gateway.id` is its name."""
+        """The connection to its process; `gateway.id` is its name."""
 
     @property
     def shutting_down(self) -> bool:
         """Whether it takes no more cases."""
 
     def send_runtest_some(self, indices: Sequence[int]) -> None:
-        """Gives it cases to run, by their place in its collection."""
+        """Sends it cases to run, by their indexes in its collection."""
 
 
 class Dealing:
-    """An xdist scheduler: deals cases out in order, and keeps each worker `depth` cases ahead.
+    """An xdist scheduler that deals out cases in order, and keeps each worker `depth` cases ahead.
 
-    It has the members that xdist's `Scheduling` protocol names (pytest-xdist, xdist/scheduler/protocol.py). Each case
-    is dealt, completed and, where its worker dies, dealt again in constant time.
+    It implements xdist's `Scheduling` protocol (pytest-xdist, xdist/scheduler/protocol.py). Each case is dealt,
+    completed and, if its worker dies, dealt again in constant time.
     """
 
     def __init__(
         self, workers: int, depth: int, tell: Callable[[Node, Sequence[int]], None], refusal: type[Exception]
     ) -> None:
-        """Waits for so many workers.
+        """Expects `workers` workers.
 
-        `tell` lets a worker know, beforehand, what it is going to be given; a `refusal` is raised where the workers
-        have collected different cases.
+        `tell` announces to a worker the cases that it will get; `refusal` is raised if the workers have collected
+        different cases.
         """
         self._workers, self._depth, self._tell, self._refusal = workers, max(2, depth), tell, refusal
         self._collections: dict[Node, Sequence[str]] = {}
@@ -61,12 +61,12 @@ class Dealing:
 
     @property
     def collection_is_completed(self) -> bool:
-        """Whether all workers have said what they collected."""
+        """Whether all workers have reported their collections."""
         return len(self._collections) >= self._workers
 
     @property
     def tests_finished(self) -> bool:
-        """Whether workers may be told to end; a worker starts its last case only then, or when it gets another."""
+        """Whether workers may be asked to end; a worker starts its last case only then, or when it gets another."""
         return self._collection is not None and not self._left and all(len(has) < 2 for has in self._dealt.values())
 
     @property
@@ -75,18 +75,24 @@ class Dealing:
         return bool(self._left) or any(self._dealt.values())
 
     def add_node(self, node: Node) -> None:
-        """Takes up a worker, or one in place of a dead one."""
+        """Adds a worker, also as a replacement for a dead one."""
         self._dealt[node] = {}
 
     def add_node_collection(self, node: Node, collection: Sequence[str]) -> None:
-        """Takes down what the worker has collected."""
+        """Records the cases that the worker has collected.
+
+        Raises:
+            Exception: a `refusal`, if another worker has collected different cases.
+        """
         known = self._collection or next(iter(self._collections.values()), collection)
         if list(collection) != list(known):
-            raise self._refusal("The workers have found different samples; was the data changed a moment ago?")
-        self._collections[node] = known  # one list for all: the others can be forgotten
+            raise self._refusal(
+                "The workers have found different samples; the data may have just changed, so run the command again."
+            )
+        self._collections[node] = known  # one list for all, which saves memory
 
     def schedule(self) -> None:
-        """Deals to all workers, at the start and whenever one has been added."""
+        """Deals cases to all workers, at the start and whenever a worker has been added."""
         if self._collection is None:
             self._collection = next(iter(self._collections.values()))
             self._left.extend(range(len(self._collection)))
@@ -94,26 +100,25 @@ class Dealing:
             self._deal(node)
 
     def mark_test_complete(self, node: Node, item_index: int, duration: float = 0) -> None:  # noqa: ARG002  xdist's
-        """Takes a case off the worker's list, and fills that up again."""
+        """Removes a case from the worker's list, and refills the list."""
         del self._dealt[node][item_index]
         self._deal(node)
 
     def mark_test_pending(self, item: str) -> None:
-        """Deals a case once more, as plugins that repeat cases ask for.
+        """Deals a case once more, for plugins that repeat cases.
 
         Raises:
             ValueError: there is no such case.
         """
         self._left.appendleft((self._collection or []).index(item))
-        for node in self._dealt:
-            self._deal(node)
+        self.schedule()
 
     def remove_pending_tests_from_node(self, node: Node, indices: Sequence[int]) -> None:
-        """Never happens: no case is taken back from a worker."""
+        """Never called: no case is taken back from a worker."""
         raise NotImplementedError
 
     def remove_node(self, node: Node) -> str | None:
-        """Deals a dead worker's cases to the others; returns the case over which a second worker has died."""
+        """Deals a dead worker's cases to the others; returns the case that killed it, if it is not to be run again."""
         self._collections.pop(node, None)
         dealt = list(self._dealt.pop(node))
         fatal = None
@@ -127,7 +132,7 @@ class Dealing:
         return fatal
 
     def _deal(self, node: Node) -> None:
-        """Fills the worker's list up to its depth; towards the end only to its fair share of what is left."""
+        """Fills the worker's list up to its depth; towards the end, only up to its share of the remaining cases."""
         has = self._dealt[node]
         if node.shutting_down or node not in self._collections or len(has) > self._depth * 3 // 4:
             return
@@ -141,19 +146,22 @@ class Dealing:
 
 
 class Deal:
-    """The file through which one worker learns what it is going to be given."""
+    """The file from which a worker learns which cases it will get."""
 
     def __init__(self, file: Path) -> None:
-        """Nothing is read or written yet."""
         self._file, self._read = file, 0
 
     def tell(self, indices: Sequence[int]) -> None:
-        """Adds a line."""
+        """Adds cases, by their indexes.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(list(indices)) + "\n")
 
     def hear(self) -> list[int]:
-        """What has been added since it was last asked."""
+        """The cases that were added since the last call."""
         try:
             with self._file.open("rb") as file:
                 file.seek(self._read)

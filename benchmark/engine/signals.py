@@ -1,4 +1,4 @@
-"""Ends a run that is told to end: by a terminal that closes, by a CI job that is called off."""
+"""Ends a run on a signal, such as when its terminal closes or its CI job is cancelled."""
 
 import os
 import signal
@@ -8,42 +8,46 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-TOLD = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 SUFFIX = ".pid"
 
 
 def heed(folder: Path) -> Callable[[], None]:
-    """Has SIGTERM and SIGHUP end this process as Ctrl-C does, and those that have signed up in the folder.
+    """Makes SIGTERM and SIGHUP end this process and those that have signed up in the folder, as Ctrl-C does.
 
-    Returns what restores the usual. Where somebody else heeds a signal, or it is ignored as by nohup, it stays so.
+    A signal that has another handler or is ignored, as by nohup, is left as it is. Does nothing in threads other than
+    the main one.
+
+    Returns:
+        A function that restores the default handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
-    heeded = [told for told in TOLD if signal.getsignal(told) is signal.SIG_DFL]
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
 
-    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  what handlers are given
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signature of handlers
         for process in signed_up(folder):
-            with suppress(OSError):  # it has gone
+            with suppress(OSError):  # it has ended
                 os.kill(process, signal.SIGINT)
         raise KeyboardInterrupt(f"the run was ended by {signal.Signals(number).name}")
 
-    for told in heeded:
-        signal.signal(told, end)
+    for number in heeded:
+        signal.signal(number, end)
 
     def restore() -> None:
-        for told in heeded:
-            signal.signal(told, signal.SIG_DFL)
+        for number in heeded:
+            signal.signal(number, signal.SIG_DFL)
 
     return restore
 
 
 def sign_up(folder: Path, name: str) -> None:
-    """Has whoever heeds signals in that folder end this process too."""
+    """Lets the process that calls `heed` with that folder end this process too."""
     (folder / f"{name}{SUFFIX}").write_text(str(os.getpid()))
 
 
 def signed_up(folder: Path) -> Iterator[int]:
-    """The processes that have signed up."""
+    """The ids of the processes that have signed up."""
     for file in folder.glob(f"*{SUFFIX}"):
         with suppress(OSError, ValueError):
             yield int(file.read_text())

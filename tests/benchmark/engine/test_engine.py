@@ -273,7 +273,7 @@ def test_work_that_is_cancelled_from_within_ends_it(engines: list[Engine[str]]) 
 
     engines.append(engine := Engine(work, window=lambda: 3))
     engine.begin(SAMPLES)
-    with pytest.raises(RunError, match="was cancelled from within"):
+    with pytest.raises(RunError, match="was cancelled by its own code"):
         engine.result(SAMPLES[-1])
 
 
