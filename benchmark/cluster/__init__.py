@@ -1,1 +1,1 @@
-"""Models of `hf:` on several machines, placed by Ray."""
+"""Runs `hf:` models on several machines with Ray."""

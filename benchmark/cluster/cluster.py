@@ -1,6 +1,6 @@
-"""Local models on a Ray cluster: one actor for each GPU, or group of them; nodes may join and leave.
+"""Local models on a Ray cluster: one actor for each GPU or group of GPUs; nodes may join and leave.
 
-Actors are placed by us, node by node, rather than by Ray: so it is known which nodes have come, and what each one said.
+This module places actors on nodes, not Ray, to know which nodes have joined and what each of them reported.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import Any
 from benchmark.clip import as_frames
 from benchmark.cluster.dispatch import DEPTH, Dispatcher, Request, Worker
 from benchmark.cluster.worker import Material, Parcel, Refused, Seat, Settled
-from benchmark.errors import RunError
+from benchmark.errors import KEPT, RunError
 from benchmark.local.batching import Generated, Generation
 from benchmark.local.loaded import Wanted
 from benchmark.local.memory import first_line
@@ -25,28 +25,28 @@ from benchmark.storage.cache import Cache, key_of
 from benchmark.storage.files import rights
 
 PATIENCE_SECONDS = 900.0
-"""How long requests wait for a node where none is left."""
+"""How long requests wait for a node if there is none."""
 
 LOADING_SECONDS = 1800.0
-"""How long an actor may take to be placed and to load its networks, before nobody counts on it any more."""
+"""How long an actor may take to be placed and to load its networks before it counts as late."""
 
 MOST_STARTS = 3
-"""How often in a row an actor is started at one place and ends without an answer."""
+"""How often in a row an actor is started at a place where actors end without a reply."""
 
 SHIPPED = 512
-"""Clips whose pictures and sound stay in the object store, for whoever asks about them next."""
+"""The most clips whose pictures and sound stay in the object store for further requests."""
 
 AUTHENTICATION = "RAY_AUTH_MODE"
 NICENESS = "RAY_worker_niceness"
-"""How far its actors give way to other processes: by 15 unless it is told otherwise, and so to the clips' decoding."""
+"""The niceness of Ray's actors, 15 by default, which would slow them down while clips are decoded."""
 
 HERE = "local"
-"""Ray's word for a new cluster of this machine alone, whatever RAY_ADDRESS says and whatever runs here already."""
+"""The address of a new cluster on this machine only, regardless of RAY_ADDRESS and of clusters that run here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where there is room for an actor: the n-th on a node."""
+    """A place for an actor: the n-th on a node."""
 
     node: str
     number: int
@@ -59,11 +59,14 @@ def _import_ray() -> Any:
 
 
 class RayCluster:
-    """A connection to a Ray cluster, made when it is first needed.
+    """A connection to a Ray cluster, opened on first use.
 
     Attributes:
-        room: the most actors that have been expected, or have joined, at a time.
-        loading_seconds: how long an actor may take to come up.
+        address: where it is; `local` for a new one on this machine.
+        gpus: the GPUs of each actor.
+        cache: returns the cache with the pictures.
+        room: the most actors that were expected or have joined at a time.
+        loading_seconds: how long an actor may take to start.
     """
 
     def __init__(
@@ -75,11 +78,7 @@ class RayCluster:
         package: Callable[[], Any] = _import_ray,
         loading_seconds: float = LOADING_SECONDS,
     ) -> None:
-        """Connects to nothing yet.
-
-        `address` is empty for a cluster of this machine alone, `gpus` is of each actor; `cache` has the pictures.
-        `package` imports Ray, when it is first needed; an actor has `loading_seconds` to come up.
-        """
+        """Does not connect yet; an empty `address` is a cluster on this machine only. `package` imports Ray."""
         self.address, self.gpus, self.cache, self.room = address or HERE, gpus, cache, 1
         self.loading_seconds = loading_seconds
         self._package = package
@@ -100,34 +99,34 @@ class RayCluster:
 
     @property
     def marker(self) -> Path:
-        """A file beside the pictures: a node that sees it sees them."""
+        """A file beside the pictures: a node that can read it can read them."""
         return self.cache().path.with_name(self._mark)
 
     def check(self, *, needs_gpu: bool) -> str:
-        """What the user should know: how many places there are for actors, and whether any is free.
+        """A note for the user: the number of places for actors, and whether any of them is free.
 
         Raises:
-            RunError: there is none; says what there is.
+            RunError: there is no place, or the cluster cannot be used.
         """
         places = self.places(needs_gpu=needs_gpu)
         if not places:
             nodes = self._alive()
             raise RunError(
                 f"The Ray cluster has no room for a model: {len(nodes)} nodes with"
-                f" {_told(node['Resources'] for node in nodes)}, none with {self._needed(needs_gpu=needs_gpu)}."
+                f" {_total(node['Resources'] for node in nodes)}, none with {self._needed(needs_gpu=needs_gpu)}."
             )
         self.room = max(self.room, len(places))
-        told = f"Ray cluster: {len(places)} places for a model; nodes that join are used too"
+        note = f"Ray cluster: {len(places)} places for a model; nodes that join are used too"
         free = self.free()
         if not any(self._room_in(free.get(place.node, {}), needs_gpu=needs_gpu) for place in places):
-            told += (
-                f"; NONE IS FREE NOW ({_told(free.values())} are, and an actor needs"
+            note += (
+                f"; NONE IS FREE NOW ({_total(free.values())} are, and an actor needs"
                 f" {self._needed(needs_gpu=needs_gpu)}): the run waits {self.loading_seconds / 60:g} min for one"
             )
-        return told
+        return note
 
     def places(self, *, needs_gpu: bool) -> list[Place]:
-        """Where actors can be, by now, as soon as nobody else is there."""
+        """The places for actors on the present nodes, including those that others use now."""
         return [
             Place(node["NodeID"], number)
             for node in self._alive()
@@ -135,26 +134,26 @@ class RayCluster:
         ]
 
     def free(self) -> Mapping[str, Mapping[str, float]]:
-        """What nobody uses on each node, by its id, as of a moment ago."""
-        # marked as a "DeveloperAPI": the public ray.available_resources() knows the whole cluster's sum alone
+        """The free resources of each node, by its id."""
+        # a "DeveloperAPI": the public ray.available_resources() returns only the sum over the cluster
         free: Mapping[str, Mapping[str, float]] = self.ray._private.state.available_resources_per_node()
         return free
 
     def missing(self, node: str, *, needs_gpu: bool) -> str:
-        """What an actor needs on a node, and what is free there."""
+        """What an actor needs on a node and what is free there, as a clause for messages."""
         names = {each["NodeID"]: each.get("NodeManagerHostname") for each in self._alive()}
         return (
             f"an actor needs {self._needed(needs_gpu=needs_gpu)}, and on {names.get(node) or node}"
-            f" {_told([self.free().get(node, {})])} are free"
+            f" {_total([self.free().get(node, {})])} are free"
         )
 
     def start(self, wanted: Mapping[str, Wanted]) -> "Mapping[str, RayModel]":
-        """The checkpoints on all places that there are and will be, by key."""
+        """Starts actors with the checkpoints at all places, also at later ones; returns the models by key."""
         fleet = Fleet(self, wanted)
         return {key: RayModel(fleet, key) for key in wanted}
 
     def is_loss(self, error: BaseException) -> bool:
-        """Whether a reply's error means that its actor is no more."""
+        """Whether an error in place of a reply means that the actor has ended."""
         kinds = self.ray.exceptions
         return isinstance(error, (kinds.RayActorError, kinds.OutOfMemoryError, kinds.NodeDiedError))
 
@@ -163,14 +162,14 @@ class RayCluster:
         return all(each["NodeID"] != node for each in self._alive())
 
     def close(self) -> None:
-        """Leaves the cluster, whose actors of this run end with that."""
+        """Leaves the cluster, which ends the actors of this run."""
         if self._ray is not None:
             self._ray.shutdown()
             self.marker.unlink(missing_ok=True)
             self._ray = None
 
     def _room_in(self, resources: Mapping[str, float], *, needs_gpu: bool) -> int:
-        """How many actors there can be with these resources; on CPUs one takes all that its node has."""
+        """The number of actors that fit these resources; without GPUs, an actor takes the whole node."""
         processors = int(resources.get("CPU", 0))
         return min(int(resources.get("GPU", 0)) // self.gpus, processors) if needs_gpu else min(1, processors)
 
@@ -181,11 +180,12 @@ class RayCluster:
         return [node for node in self.ray.nodes() if node["Alive"]]
 
     def _connect(self) -> Any:
+        """Ray, connected with the cluster's token; only clusters that require one are used."""
         mode = os.environ.get(AUTHENTICATION) or "token"
         if mode.lower() != "token":
             raise RunError(
-                f"{AUTHENTICATION}={mode} is exported, and Ray runs whatever it is sent, on a cluster of this machine"
-                f" alone too: unset it, or export {AUTHENTICATION}=token here and on all nodes."
+                f"{AUTHENTICATION}={mode} is exported, so anyone who reaches the cluster could run code on it, even on"
+                f" one of this machine only: unset it, or export {AUTHENTICATION}=token here and on all nodes."
             )
         os.environ[AUTHENTICATION] = mode  # read when the package is imported
         try:
@@ -198,33 +198,34 @@ class RayCluster:
         try:
             ray.init(**where, log_to_driver=False, logging_level="ERROR", namespace="mme-emotion")
         except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-            # what an error about tokens says of itself, without Ray's page of advice
+            # the message of an error about tokens, without Ray's page of advice
             said = " ".join(str(getattr(error, "message", error)).split())[:300].rstrip(".")
             which = "of this machine" if self.address == HERE else f"at {self.address}"
             raise RunError(
-                f"The Ray cluster {which} cannot be reached ({said}). It wants the same Ray and Python here"
-                " and there, and its token here: in RAY_AUTH_TOKEN, or in a file that RAY_AUTH_TOKEN_PATH names."
+                f"The Ray cluster {which} cannot be reached ({said}). It needs the same versions of Ray and Python here"
+                " and there, and its token here in RAY_AUTH_TOKEN, or in a file that RAY_AUTH_TOKEN_PATH names."
             ) from None
         return ray
 
 
 class Fleet:
-    """Actors that have all checkpoints of the run; whoever is free gets the next request.
+    """Actors that each have all checkpoints of the run; a free one gets the next request.
 
-    All but `submit` and `close` happens on the dispatcher's thread: Ray's own, on which it tells of replies, must not
-    be kept waiting.
+    All but `submit` and `close` runs on the dispatcher's thread, so that Ray's thread, which reports replies, never
+    waits.
 
     Attributes:
-        dispatcher: the line before them.
+        dispatcher: the queue before the actors.
+        submit: queues a request, as `Dispatcher.submit`.
     """
 
     def __init__(self, cluster: RayCluster, wanted: Mapping[str, Wanted]) -> None:
-        """Starts an actor at each place, and goes on looking for places."""
+        """Starts an actor at each place, and keeps looking for further places."""
         self._cluster, self._wanted = cluster, wanted
         self._needs_gpu = any(one.settings.device is None for one in wanted.values())
         self._starts: Counter[Place] = Counter()
         self._taken: dict[Place, Any] = {}
-        self._loading: dict[Place, float] = {}  # since when
+        self._loading: dict[Place, float] = {}  # the time of the start
         self._late: set[Place] = set()
         self._shipped: OrderedDict[str, Any] = OrderedDict()
         self._packages: Mapping[str, str] | None = None
@@ -236,7 +237,7 @@ class Fleet:
         self.dispatcher.start()
 
     def close(self) -> None:
-        """Refuses what is left, and ends the actors."""
+        """Refuses the remaining requests, and ends the actors."""
         if not self._closed:
             self._closed = True
             self.dispatcher.close()
@@ -244,7 +245,7 @@ class Fleet:
                 self._cluster.ray.kill(actor)
 
     def look(self) -> None:
-        """Starts actors at places that have none; gives up where requests have waited too long for one.
+        """Starts actors at places that have none; refuses all requests if they have waited too long for an actor.
 
         The dispatcher calls it every few seconds.
         """
@@ -255,18 +256,18 @@ class Fleet:
                 actor = self._taken[place] = self._start(place)
                 self._loading[place] = time.monotonic()
                 self._then(actor.settle, partial(self._settled, place, actor))
-        self._heed_late()
+        self._note_late()
         now = time.monotonic()
         if not self.dispatcher.waits or self._loading:
             self._waits_since = now
         elif places and all(place in self._late or self._starts[place] >= MOST_STARTS for place in places):
-            late = f"no actor has come up in {self._cluster.loading_seconds / 60:g} min"
+            late = f"no actor has started in {self._cluster.loading_seconds / 60:g} min"
             self._give_up(late if self._late else f"{MOST_STARTS} actors have ended at each of its places")
         elif now - self._waits_since > PATIENCE_SECONDS:
             self._give_up(f"it has had no node with a model for {PATIENCE_SECONDS:g} s")
 
-    def _heed_late(self) -> None:
-        """Counts no more on actors that do not come up; where others go on meanwhile, one that still does is used."""
+    def _note_late(self) -> None:
+        """Stops waiting for actors that take too long; one that starts later, while others work, is used."""
         for place, since in tuple(self._loading.items()):
             if time.monotonic() - since > self._cluster.loading_seconds:
                 del self._loading[place]
@@ -276,8 +277,8 @@ class Fleet:
     def _give_up(self, why: str) -> None:
         self.dispatcher.fail(
             RunError(
-                f"The Ray cluster cannot go on: {why} (the last that was heard: {self._trouble}). What was answered is"
-                " kept: the same command goes on once that is mended."
+                f"The Ray cluster cannot continue: {why} (the last known problem: {self._trouble}). Fix this first."
+                f" {KEPT}"
             )
         )
 
@@ -292,12 +293,12 @@ class Fleet:
         )
         return remote.remote(dict(self._wanted), self._cluster.marker)
 
-    def _then(self, method: Any, heed: Callable[[Any], None]) -> None:
-        """Has an actor do something, and the dispatcher's thread heed what came of it."""
-        method.remote().future().add_done_callback(lambda done: self.dispatcher.call(partial(heed, done)))
+    def _then(self, method: Any, receive: Callable[[Any], None]) -> None:
+        """Calls an actor's method, and then `receive` with its future on the dispatcher's thread."""
+        method.remote().future().add_done_callback(lambda done: self.dispatcher.call(partial(receive, done)))
 
     def _settled(self, place: Place, actor: Any, done: "Future[Settled | Refused]") -> None:
-        """An actor has loaded its networks, or could not."""
+        """Adds an actor that has loaded its networks; refuses all requests if it cannot be used."""
         self._loading.pop(place, None)
         self._late.discard(place)
         error = done.exception()
@@ -319,9 +320,9 @@ class Fleet:
         self._then(actor.live, partial(self._ended, place, worker))
 
     def _ended(self, place: Place, worker: Worker, done: "Future[None]") -> None:
-        """An actor is no more; where its node still is, another takes its place."""
+        """Removes an actor that has ended; `look` starts another if its node is still there."""
         if worker.proven:
-            self._starts[place] = 0  # one that has answered is no sign that none can be there
+            self._starts[place] = 0  # it has answered, so actors can work at this place
         if (error := done.exception()) is not None:
             self._trouble = first_line(error)
         del self._taken[place]
@@ -345,7 +346,7 @@ class Fleet:
         return future
 
     def _shipment(self, prompt: Prompt, *, travels: bool) -> Any:
-        """The clip's material in Ray's object store, from which each node takes it once."""
+        """The clip's `Material` in Ray's object store, from which each node copies it once."""
         frames, sound = as_frames(prompt.frames), prompt.sound
         name = key_of(frames.digest, str(travels), b"" if sound is None else sound.samples.tobytes())
         if name not in self._shipped:
@@ -359,14 +360,13 @@ class Fleet:
 
 
 class RayModel:
-    """One of the checkpoints of a fleet."""
+    """The checkpoint of one key in a fleet."""
 
     def __init__(self, fleet: Fleet, key: str) -> None:
-        """Asks the fleet for the checkpoint of that key."""
         self._fleet, self._key = fleet, key
 
     def submit(self, prompt: Prompt, generation: Generation = (), *, urgent: bool = False) -> "Future[Generated]":
-        """A promise of what an actor says."""
+        """Queues a request; returns the future reply."""
         return self._fleet.submit(prompt, self._key, generation, urgent=urgent)
 
     def close(self) -> None:
@@ -374,8 +374,8 @@ class RayModel:
         self._fleet.close()
 
 
-def _told(resources: Iterable[Mapping[str, float]]) -> str:
-    """GPUs and CPUs of all of them together."""
+def _total(resources: Iterable[Mapping[str, float]]) -> str:
+    """The sum of their GPUs and CPUs, in words."""
     counts: Counter[str] = Counter()
     for each in resources:
         counts.update({name: int(each.get(name, 0)) for name in ("CPU", "GPU")})
@@ -385,6 +385,6 @@ def _told(resources: Iterable[Mapping[str, float]]) -> str:
 def _unlike(first: Mapping[str, str], other: Mapping[str, str]) -> str:
     name = next(name for name in first if first[name] != other.get(name))
     return (
-        f"The nodes of the Ray cluster compute with different packages: {name} {first[name]} and {other.get(name)};"
-        " their answers would not be of one model. Install the same on all."
+        f"The nodes of the Ray cluster have different versions of {name}, {first[name]} and {other.get(name)}, whose"
+        " answers are not comparable; install the same version on all."
     )

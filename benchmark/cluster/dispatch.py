@@ -1,4 +1,4 @@
-"""Requests dealt out to actors that come and go; nothing is lost with an actor. Nothing here knows of Ray."""
+"""Distributes requests to actors that come and go; no request is lost with an actor. Nothing here depends on Ray."""
 
 import threading
 import time
@@ -19,25 +19,26 @@ from benchmark.local.batching import ENDED, Generated, Generation
 from benchmark.prompt import Prompt
 
 FIRST_DEPTH, DEPTH = 8, 192
-"""Requests that an actor has at once, at first and at most; the others wait for whoever is free first."""
+"""Requests that an actor has at once, at first and at most; the others wait for the first free actor."""
 
 BATCHES = 3
-"""Of the size that it makes of them: one that is generated, one that is prepared, one to choose from."""
+"""How many batches of requests an actor has: one is generated, one is prepared, one is left to choose from."""
 
 MOST_LOSSES = 3
-"""When so many actors were lost with a request, all but the first of which had no other, it is what they die of."""
+"""A request with which this many actors were lost is not sent again; all but the first actor had no other request."""
 
 TICK_SECONDS = 3.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Request:
-    """A request in line, or with an actor.
+    """A request that waits or is with an actor.
 
     Attributes:
-        model: the key of the checkpoint that is asked.
-        losses: how often it was sent and nothing came back.
-        whole: whether its pictures must travel, since a file of them was not to be seen.
+        model: the key of the checkpoint.
+        reply: the future reply.
+        losses: how often it was sent without a reply.
+        whole: whether its pictures must be sent, since the actor could not read their file.
     """
 
     prompt: Prompt
@@ -50,22 +51,22 @@ class Request:
 
     @property
     def is_suspect(self) -> bool:
-        """Whether an actor may have died of it; such a request is asked alone."""
+        """Whether it may have killed an actor; such a request is sent to an actor that has no other."""
         return self.losses > 0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Worker:
-    """Whoever answers: an actor that has loaded its network.
+    """An actor that has loaded its networks.
 
     Attributes:
-        actor: what is asked.
-        node: on which it runs.
-        shares: whether it sees the disk on which the run keeps pictures.
+        actor: the handle of the actor.
+        node: the id of its node.
+        shares: whether it can read the disk on which the run stores pictures.
         open: the requests that it has.
-        depth: how many it may have.
+        depth: how many requests it may have.
         proven: whether it has answered any.
-        apart: whether it is kept for suspects, of which it has one at a time and nothing beside it.
+        apart: whether it is reserved for suspects, of which it has one at a time and no other request.
     """
 
     actor: Any
@@ -78,41 +79,41 @@ class Worker:
 
     @property
     def load(self) -> float:
-        """How much it has of what it may have."""
+        """The number of its requests, as a fraction of `depth`."""
         return len(self.open) / self.depth
 
 
 _LOAD = attrgetter("load")
 
-Send = Callable[[Worker, Request], "Future[Generated | Refused]"]
-"""Sends a request on its way."""
-
 
 class Dispatcher:
-    """A line of requests before many workers, each of which gets the next when it has room.
+    """A queue of requests for many workers, each of which gets the next request when it has room.
 
-    What was lost with a worker is suspected of its end, unless its node was lost with it. Suspects are asked alone, so
-    that of those that were lost together only the one that is to blame is lost again; where there is a choice, of
-    workers that have answered before, so that nobody is blamed at a place where every worker dies.
+    Requests that were lost with a worker are suspects, unless the worker's node was lost too. A worker gets one suspect
+    at a time, so that only the request that kills workers is lost again. Workers that have answered before get them
+    first, so that no request is blamed at a place where every worker dies.
 
-    One thread does it all; whoever calls from another only leaves word.
+    One thread does all the work; `submit`, `call` and `close` may be called from any other.
     """
 
     def __init__(
         self,
-        send: Send,
+        send: Callable[[Worker, Request], "Future[Generated | Refused]"],
         is_loss: Callable[[BaseException], bool],
         is_gone: Callable[[str], bool],
         tick: Callable[[], None],
     ) -> None:
         """Has no workers yet.
 
-        `is_loss` says whether an error of a reply means that the worker is no more, `is_gone` whether a node is; `tick`
-        is called now and then, for the first time at once.
+        Args:
+            send: sends a request to a worker.
+            is_loss: whether an error in place of a reply means that the worker has ended.
+            is_gone: whether the node of that id has left.
+            tick: is called every `TICK_SECONDS`, first at once.
         """
         self._send, self._is_loss, self._is_gone, self._tick = send, is_loss, is_gone, tick
-        self._word: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        # the urgent and the others: one line that is sorted anew costs each reply what all requests in it cost
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        # urgent requests, and others: sorting a single queue would take time for all its requests at each reply
         self._lines: tuple[deque[Request], deque[Request]] = (deque(), deque())
         self._suspects: deque[Request] = deque()
         self._workers: list[Worker] = []
@@ -126,38 +127,38 @@ class Dispatcher:
     def submit(
         self, prompt: Prompt, model: str, generation: Generation = (), *, urgent: bool = False
     ) -> "Future[Generated]":
-        """A promise of what a worker says."""
+        """Queues a request to a checkpoint; returns the future reply, or its `EmotionError`."""
         request = Request(prompt=prompt, model=model, generation=generation, urgent=urgent)
         self.call(partial(self._take, request))
         return request.reply
 
     def call(self, work: Callable[[], None]) -> None:
-        """Has the dispatcher's thread do something, from which the methods below may be called."""
-        self._word.put(work)
+        """Runs `work` on the dispatcher's thread, the only one on which `add`, `remove` and `fail` may be called."""
+        self._calls.put(work)
 
     def close(self) -> None:
-        """Refuses what is left, and ends the thread."""
+        """Refuses the remaining requests, and ends the thread."""
         self.call(partial(self.fail, RunError(ENDED)))
-        self._word.put(None)
+        self._calls.put(None)
         self._thread.join()
 
     @property
     def waits(self) -> bool:
-        """Whether there are requests and nobody to take them."""
+        """Whether there are requests but no workers."""
         return (any(self._lines) or bool(self._suspects)) and not self._workers
 
     @property
     def workers(self) -> int:
-        """How many there are."""
+        """The number of workers."""
         return len(self._workers)
 
     def add(self, worker: Worker) -> None:
-        """Takes a worker up."""
+        """Adds a worker."""
         self._workers.append(worker)
         self._feed()
 
     def remove(self, worker: Worker) -> None:
-        """Gives up a worker; what it had is asked again, as suspects where its node is still there."""
+        """Removes a worker; its requests are sent again, as suspects if its node is still there."""
         if worker in self._workers:
             self._workers.remove(worker)
             lost, worker.open = worker.open, []
@@ -170,7 +171,7 @@ class Dispatcher:
             self._feed()
 
     def fail(self, error: EmotionError) -> None:
-        """Refuses all requests, now and from now on; the first reason stays."""
+        """Refuses all present and future requests with this error, or with the first one if this is not the first."""
         self._failure = self._failure or error
         line = list(chain(*self._lines, self._suspects))
         for one in (*self._lines, self._suspects):
@@ -184,28 +185,16 @@ class Dispatcher:
         due = 0.0
         while True:
             try:
-                work = self._word.get(timeout=max(0.0, due - time.monotonic()))
+                work = self._calls.get(timeout=max(0.0, due - time.monotonic()))
             except Empty:
                 work, due = self._tick, time.monotonic() + TICK_SECONDS
             if work is None:
                 return
             try:
                 work()
-            except Exception as error:  # noqa: BLE001  nobody else would tell those who wait
+            except Exception as error:  # noqa: BLE001  or the requests would wait forever
                 fault = fault_of(error)
                 self.fail(RunError(f"The cluster cannot be used: {fault.sentence}.", fault=fault))
-
-    def _ask(self, worker: Worker, request: Request) -> None:
-        heed = partial(self._done, worker, request)
-        try:
-            self._send(worker, request).add_done_callback(partial(self._leave_word, heed))
-        except Exception as error:  # noqa: BLE001  of one request: pictures that are gone, an object store that is full
-            worker.open.remove(request)
-            fault = fault_of(error)
-            _settle(request, ModelError(f"The request cannot be sent: {fault.words}.", fault=fault))
-
-    def _leave_word(self, heed: "Callable[[Future[Generated | Refused]], None]", done: "Future[Any]") -> None:
-        self.call(partial(heed, done))
 
     def _take(self, request: Request) -> None:
         if self._failure is not None:
@@ -218,13 +207,13 @@ class Dispatcher:
         return self._suspects if request.is_suspect else self._lines[not request.urgent]
 
     def _feed(self) -> None:
-        """Gives out what waits, the urgent first and else in order, each to whoever has least; suspects alone."""
+        """Sends what waits, urgent requests first, each to the worker with the lowest load; suspects one at a time."""
         if self._suspects:
             self._set_apart()
         for worker in self._workers:
             while self._suspects and worker.apart and not worker.open:
                 self._give(worker, self._suspects.popleft())
-            if not self._suspects:  # none waits for it: it goes on with others, at once or after the one that it has
+            if not self._suspects:  # the worker gets other requests, at once or after its suspect
                 worker.apart = bool(worker.open) and worker.open[0].is_suspect
         while any(self._lines):
             first = min((worker for worker in self._workers if not worker.apart), key=_LOAD, default=None)
@@ -233,10 +222,10 @@ class Dispatcher:
             self._give(first, next(filter(None, self._lines)).popleft())
 
     def _set_apart(self) -> None:
-        """Lets workers run empty for suspects: one for each, but no more than half of all, so that others go on."""
+        """Reserves workers for suspects, one for each, but at most half of all, so that other requests continue."""
         proven = [worker for worker in self._workers if worker.proven]
         if not proven and any(self._lines):
-            return  # a new worker shows with others first that it can answer at all
+            return  # a new worker must first answer other requests
         able = sorted((worker for worker in proven or self._workers if not worker.apart), key=_LOAD)
         most = min(len(self._suspects), max(1, len(self._workers) // 2))
         for worker in able[: max(0, most - sum(worker.apart for worker in self._workers))]:
@@ -244,11 +233,17 @@ class Dispatcher:
 
     def _give(self, worker: Worker, request: Request) -> None:
         worker.open.append(request)
-        self._ask(worker, request)
+        done = partial(self._done, worker, request)
+        try:
+            self._send(worker, request).add_done_callback(lambda future: self.call(partial(done, future)))
+        except Exception as error:  # noqa: BLE001  one request's: its pictures are gone, the object store is full
+            worker.open.remove(request)
+            fault = fault_of(error)
+            _settle(request, ModelError(f"The request cannot be sent: {fault.words}.", fault=fault))
 
     def _done(self, worker: Worker, request: Request, future: "Future[Generated | Refused]") -> None:
         if request not in worker.open:
-            return  # the worker was given up; the request is with somebody else by now
+            return  # the worker was removed, and another has the request by now
         error = future.exception()
         if error is not None and self._is_loss(error):
             self.remove(worker)
@@ -257,10 +252,11 @@ class Dispatcher:
         if error is not None:
             self._again(request, f"{type(error).__name__}: {str(error).strip().rpartition(chr(10))[2]}")
         else:
-            self._heed(worker, request, future.result())
+            self._receive(worker, request, future.result())
         self._feed()
 
-    def _heed(self, worker: Worker, request: Request, said: Generated | Refused) -> None:
+    def _receive(self, worker: Worker, request: Request, said: Generated | Refused) -> None:
+        """Settles a request by an actor's reply, or sends it again with its pictures."""
         if isinstance(said, Generated):
             worker.proven = True
             worker.depth = min(DEPTH, max(worker.depth, BATCHES * said.together))
@@ -279,7 +275,7 @@ class Dispatcher:
         if request.losses >= MOST_LOSSES:
             _settle(request, ModelError(f"The cluster was asked {request.losses} times and gave no answer: {why}."))
         else:
-            self._suspects.append(request)  # at the end, so that it is not what each new worker begins with
+            self._suspects.append(request)  # at the end, so that not every new worker begins with it
 
 
 def _settle(request: Request, said: Generated | EmotionError) -> None:

@@ -1,4 +1,4 @@
-"""What runs in an actor of a Ray cluster, and what travels to it. Nothing here knows of Ray."""
+"""What runs in an actor of a Ray cluster, and what is sent to it. Nothing here depends on Ray."""
 
 import asyncio
 import os
@@ -25,13 +25,13 @@ from benchmark.task import Turn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """A clip's pictures and sound, as they travel.
+    """A clip's pictures and sound, as they are sent.
 
     Attributes:
-        seconds: when each picture is shown.
-        digest: what stands for the pictures.
-        encoded: the pictures in Base64; none where the actor reads the file.
-        sound: what is heard.
+        seconds: the time of each picture.
+        digest: the hash of the pictures.
+        encoded: the pictures in Base64; empty if the actor reads them from a file.
+        sound: the sound, or None.
     """
 
     seconds: tuple[float, ...]
@@ -42,12 +42,12 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """A request as it travels, beside its `Material`.
+    """A request as it is sent, without its `Material`.
 
     Attributes:
-        model: the checkpoint's key.
-        file: where pictures are kept, on a disk that the node shares; None where they travel.
-        key: under which they are kept there.
+        model: the key of the checkpoint.
+        file: the file of the pictures, on a disk that the node shares; None if the pictures are sent.
+        key: the key of the pictures in the reader's cache.
     """
 
     text: str
@@ -64,9 +64,10 @@ class Refused:
     """Why there is no reply.
 
     Attributes:
-        fatal: whether all other requests would be refused too.
-        unseen: whether a file was not there, so that the same is to be sent with its pictures.
-        fault: the exception behind it, where that is of a kind that nobody foresaw.
+        why: the error message.
+        fatal: whether all other requests would fail too.
+        unseen: whether the file of the pictures could not be read, so that the pictures must be sent.
+        fault: the exception behind it, if it was an unexpected one.
     """
 
     why: str
@@ -77,11 +78,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """An actor that has loaded its network.
+    """An actor has loaded its networks.
 
     Attributes:
-        packages: what computes there, by version.
-        shares: whether it sees the disk on which the run keeps pictures.
+        packages: the versions of the packages that compute there.
+        shares: whether it can read the disk on which the run stores pictures.
     """
 
     packages: Mapping[str, str]
@@ -89,10 +90,10 @@ class Settled:
 
 
 class Seat:
-    """What runs in an actor: networks on the devices that Ray gave it, with a line before each."""
+    """What runs in an actor: networks on the devices that Ray assigned to it, each with a queue."""
 
     def __init__(self, wanted: Mapping[str, Wanted], marker: Path) -> None:
-        """Loads nothing yet; `marker` is a file where the run keeps pictures."""
+        """Loads nothing yet; `marker` is a file on the disk on which the run stores pictures."""
         self._wanted, self._marker = wanted, marker
         self._batchers: dict[str, Batcher] = {}
 
@@ -100,17 +101,16 @@ class Seat:
         """Loads the networks."""
         try:
             networks = await asyncio.to_thread(self._load)
-        except EmotionError as error:
-            return Refused(why=f"{socket.gethostname()}: {error}", fatal=True)
         except Exception as error:  # noqa: BLE001  or the driver would never learn what is wrong on this node
-            return Refused(why=f"{socket.gethostname()}: {first_line(error)}.", fatal=True)
+            why = str(error) if isinstance(error, EmotionError) else f"{first_line(error)}."
+            return Refused(why=f"{socket.gethostname()}: {why}", fatal=True)
         for key, one in self._wanted.items():
             self._batchers[key] = one.line(partial(networks.__getitem__, key), partial(os._exit, 1))
         packages = {name: version(name) for name in ("mme-emotion", "torch", "transformers")}
         return Settled(packages=packages, shares=self._marker.exists())
 
     async def answer(self, parcel: Parcel, material: Material) -> Generated | Refused:
-        """What the network says."""
+        """The network's reply."""
         batcher = self._batchers[parcel.model]
         try:
             prompt = await asyncio.to_thread(_unpacked, parcel, material)
@@ -122,7 +122,7 @@ class Seat:
             return Refused(why=str(error), fatal=isinstance(error, RunError), fault=error.fault)
 
     async def live(self) -> None:
-        """Never ends by itself, so that whoever waits for it learns of the actor's end."""
+        """Never returns: a caller that waits for it learns when the actor ends."""
         await asyncio.Event().wait()
 
     def _load(self) -> Mapping[str, Network]:
@@ -131,12 +131,14 @@ class Seat:
 
 
 def _here(checkpoint: Checkpoint, settings: LocalSettings) -> Checkpoint:
-    """The checkpoint as this node has it, read once for all who load it here."""
+    """The checkpoint on this node, downloaded and read into memory once for all actors here."""
     if checkpoint.commit is not None:
         settings = replace(settings, loading={**settings.loading, "revision": checkpoint.commit})
         checkpoint = find_checkpoint(checkpoint.name, settings)
     elif not checkpoint.folder.exists():
-        raise RunError(f"{checkpoint.folder} is not there; put it on a disk that all nodes see, or give a hub's id.")
+        raise RunError(
+            f"{checkpoint.folder} does not exist on this node; put it on a disk that all nodes share, or name a hub id."
+        )
     with one_at_a_time(checkpoint.name):
         fetch(checkpoint, settings)
         warm(checkpoint.weights())
@@ -148,6 +150,6 @@ def _unpacked(parcel: Parcel, material: Material) -> Prompt:
     if parcel.file is not None:
         encoded = pictures_in(parcel.file.read_bytes(), parcel.key)
         if len(encoded) != len(material.seconds):
-            raise FileNotFoundError(f"{parcel.file} is not whole")
+            raise FileNotFoundError(f"{parcel.file} is incomplete")
     frames = Frames(material.seconds, material.digest, lambda: encoded, None, encoded)
     return Prompt(text=parcel.text, turns=parcel.turns, frames=frames, sound=material.sound)

@@ -191,7 +191,7 @@ def test_actors_that_do_not_come_up_end_the_run_with_what_is_free(start: Start) 
     running.cluster.loading_seconds = -60.0
     running.look()
     with pytest.raises(
-        RunError, match=r"no actor has come up in -1 min .*and a CPU, and on host-a 0 GPUs and 3 CPUs are free\)"
+        RunError, match=r"no actor has started in -1 min .*and a CPU, and on host-a 0 GPUs and 3 CPUs are free\)"
     ):
         asked.result(20)
 

@@ -76,4 +76,4 @@ def test_a_node_without_the_checkpoint_says_so(checkpoint: Find, tmp_path: Path)
     said = asyncio.run(seat.settle())
     assert isinstance(said, Refused)
     assert said.fatal
-    assert "not here is not there; put it on a disk that all nodes see" in said.why
+    assert "not here does not exist on this node; put it on a disk that all nodes share" in said.why
