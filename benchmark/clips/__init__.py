@@ -1,1 +1,1 @@
-"""Clips read: pictures, sound and loudness out of files that may be anything."""
+"""Reads clips: pictures, sound and loudness from files that may have any content."""

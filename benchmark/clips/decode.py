@@ -1,9 +1,8 @@
-"""What a clip's file holds: frames as JPEG, sound as samples, the whole as mp4.
+"""Decodes a clip's file: frames as JPEG, sound as samples, the whole clip as mp4.
 
-PyAV decodes; decord may decode the frames in its place; the ffmpeg program is the last resort for what they refuse.
+PyAV decodes, or decord for the frames; the ffmpeg program is the last resort for files that they refuse.
 """
 
-from collections.abc import Iterator
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Literal
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from benchmark.clips.container import REFUSALS, ClipFile, OpenClip, exact, opened, refuse_disguise, with_room
@@ -25,14 +23,15 @@ from benchmark.errors import DataError
 Decoder = Literal["pyav", "decord"]
 
 VERSION = "2"
-"""Part of every cache key: to be raised whenever this module would make something else of the same file."""
+"""Part of every cache key: raise it whenever this module yields another result for the same file."""
 
 
 def read_frames(path: Path, decoder: Decoder, pace: Pace, limits: ClipLimits = USUAL) -> tuple[str, Taken]:
     """What decoded the frames (`pyav`, `decord` or `ffmpeg`), and the frames.
 
     Raises:
-        DataError: the clip has no picture, nothing can decode it, or it takes more than the limits allow.
+        DataError: the clip has no picture, cannot be decoded, or takes more than the limits allow.
+        RunError: decord is not installed.
     """
     by_library = frames_by_decord if decoder == "decord" else frames_by_pyav
     try:
@@ -44,13 +43,13 @@ def read_frames(path: Path, decoder: Decoder, pace: Pace, limits: ClipLimits = U
 
 
 def read_sound(path: Path, rate: int, limits: ClipLimits = USUAL) -> NDArray[np.int16] | None:
-    """Mono 16-bit samples, shape (time,), or None where the clip has no sound; one more than the limit where it is cut.
+    """Mono 16-bit samples, shape (time,), one more than the limit if they are cut; None if the clip has no sound.
 
-    Where the sound starts later than the picture, silence fills the gap, so that its time 0 is the first frame's. Sound
+    If the sound starts later than the picture, silence fills the gap, so that time 0 is that of the first frame. Sound
     that starts earlier is kept whole: lost speech is worse than a shift.
 
     Raises:
-        DataError: nothing can decode it.
+        DataError: it cannot be decoded.
     """
     try:
         return with_room(lambda source: _sound(source, rate), ClipFile(path, limits, looks=False))
@@ -60,7 +59,11 @@ def read_sound(path: Path, rate: int, limits: ClipLimits = USUAL) -> NDArray[np.
 
 
 def read_length(path: Path, limits: ClipLimits = USUAL) -> float | None:
-    """How many seconds the clip lasts, by what its file says; None where it says nothing, or cannot be read."""
+    """The clip's length in seconds, as its file declares it; None if it does not, or the libraries cannot read it.
+
+    Raises:
+        DataError: it cannot be opened.
+    """
     try:
         return with_room(_length, ClipFile(path, limits, looks=False))
     except REFUSALS:
@@ -68,10 +71,10 @@ def read_length(path: Path, limits: ClipLimits = USUAL) -> float | None:
 
 
 def read_video(path: Path, *, sound: bool, limits: ClipLimits = USUAL) -> bytes:
-    """The clip as mp4: the same encoded picture, and sound if wanted, without any of the file's metadata.
+    """The clip as mp4: the same encoded picture, and the sound if `sound` is set, without any of the file's metadata.
 
     Raises:
-        DataError: the clip has no picture, is damaged, is encoded in a way that mp4 has no place for, or is too large.
+        DataError: the clip has no picture, is damaged, has an encoding that mp4 does not support, or is too large.
     """
     try:
         return with_room(lambda source: _remuxed(source, sound=sound), ClipFile(path, limits))
@@ -94,7 +97,7 @@ def _sound(source: ClipFile, rate: int) -> NDArray[np.int16] | None:
         if stream is None:
             return None
         resampler = av.AudioResampler("s16", "mono", rate)
-        decoded = _decoded(clip, stream)
+        decoded = (frame for packet in clip.packets(stream) for frame in stream.decode(packet))
         first = next(decoded, None)
         if first is None:
             return None
@@ -110,13 +113,8 @@ def _sound(source: ClipFile, rate: int) -> NDArray[np.int16] | None:
         return np.concatenate(parts)[:most]
 
 
-def _decoded(clip: OpenClip, stream: AudioStream) -> Iterator[AudioFrame]:
-    for packet in clip.packets(stream):
-        yield from stream.decode(packet)
-
-
 def _lateness(first: AudioFrame, clip: OpenClip) -> float:
-    """How many seconds after the picture the sound starts; 0 where that is not known, or more than the whole clip."""
+    """How many seconds after the picture the sound starts; 0 if unknown or longer than the clip."""
     picture = next(iter(clip.container.streams.video), None)
     if picture is None or picture.start_time is None or first.time is None or clip.length is None:
         return 0
@@ -126,7 +124,7 @@ def _lateness(first: AudioFrame, clip: OpenClip) -> float:
 
 def _remuxed(source: ClipFile, *, sound: bool) -> bytes:
     buffer, size = BytesIO(), 0
-    # bitexact: the muxer does not sign its work
+    # bitexact: the muxer writes no name and version of its own
     with opened(source) as clip, av.open(buffer, "w", "mp4", options={"fflags": "+bitexact"}) as target:
         heard = clip.first_sound if sound else None
         kept = [clip.picture(), *([heard] if heard else ())]
@@ -135,16 +133,12 @@ def _remuxed(source: ClipFile, *, sound: bool) -> bytes:
             if packet.size:
                 size += packet.size
                 if size > source.limits.video_bytes:
-                    raise _too_large(source)
+                    raise DataError(
+                        f"The clip {source.path} takes more than {source.limits.video_bytes / 1e6:g} MB, too much for"
+                        f" one request; cut it, choose a model that takes frames, or {RAISE}request_mb=N."
+                    )
                 packet.stream = streams[packet.stream_index]
                 target.mux_one(packet)
     if not (content := buffer.getvalue()):
-        raise ValueError("there is nothing in it")
+        raise ValueError("it is empty")
     return content
-
-
-def _too_large(source: ClipFile) -> DataError:
-    return DataError(
-        f"The clip {source.path} takes more than {source.limits.video_bytes / 1e6:g} MB, too much for one request;"
-        f" cut it, choose a model that takes frames, or {RAISE}request_mb=N."
-    )

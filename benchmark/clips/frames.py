@@ -1,9 +1,9 @@
-"""A clip's frames, as PyAV or decord decodes them."""
+"""Decodes a clip's frames with PyAV or decord."""
 
 import importlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from av.packet import Packet
@@ -17,23 +17,23 @@ from benchmark.clips.limits import HELD_BYTES, HELD_PACKETS, PICTURES_BYTES, RAI
 from benchmark.clips.pace import Pace
 from benchmark.errors import DataError, RunError
 
-# In other codecs "non-reference" is not final: HEVC means only frames of the same temporal layer.
+# in other codecs, later frames may refer to "non-reference" ones: HEVC means only the same temporal layer
 _SKIPPABLE = frozenset({"h264", "mpeg4"})
 _WITH_TIMES = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
 Pictures = Mapping[float, bytes]
-"""JPEG pictures, upright, by their time in seconds."""
+"""Upright JPEG pictures by their time in seconds."""
 
 
 class Taken(NamedTuple):
-    """The frames of a clip, and how many seconds it lasts by what its file says; None where it says nothing."""
+    """The frames of a clip, and its length in seconds as its file declares it; None if it does not."""
 
     pictures: Pictures
     length: float | None
 
 
 class Mark(NamedTuple):
-    """What is known of a packet that is not held."""
+    """What is known about a packet that is not held in memory."""
 
     pts: int | None
     dts: int | None
@@ -43,16 +43,16 @@ class Mark(NamedTuple):
 
 
 def frames_by_pyav(source: ClipFile, pace: Pace, held: int = HELD_PACKETS) -> Taken:
-    """The frames as PyAV decodes them; a file with more packets than may be `held` is read twice.
+    """The frames as PyAV decodes them; a file with more than `held` packets is read twice.
 
     Raises:
-        DataError: there is no picture, or too much of it.
+        DataError: there is no picture, or the pictures exceed a limit.
     """
     return _by_packets(source, pace, held) or _by_counting(source, pace)
 
 
 def _by_packets(source: ClipFile, pace: Pace, held: int) -> Taken | None:
-    """Chooses by the packets' times, then decodes what is wanted and what that refers to; None where times mislead."""
+    """Chooses by the packets' times, then decodes only what is needed; None if these times are not reliable."""
     with opened(source) as clip:
         stream = clip.picture()
         packets = _held(_until(clip.packets(stream), pace.last), held)
@@ -64,7 +64,7 @@ def _by_packets(source: ClipFile, pace: Pace, held: int) -> Taken | None:
 
 
 def _held(packets: "Iterable[Packet[VideoStream]]", most: int) -> "list[Packet[VideoStream]] | None":
-    """The packets; None where they take too much memory."""
+    """The packets; None if they take too much memory."""
     held, size = [], 0
     for packet in packets:
         held.append(packet)
@@ -75,10 +75,13 @@ def _held(packets: "Iterable[Packet[VideoStream]]", most: int) -> "list[Packet[V
 
 
 def _by_passes(source: ClipFile, pace: Pace) -> Taken | None:
-    """As `_by_packets`, but reads the packets twice; from the key frames before what is wanted, where it can."""
+    """As `_by_packets`, but reads the file twice, the second time only from the key frames before what is needed."""
     with opened(source) as clip:
         stream = clip.picture()
-        marks = [_mark(packet) for packet in _until(clip.packets(stream), pace.last)]
+        marks = [
+            Mark(packet.pts, packet.dts, packet.duration or 0, packet.is_discard, packet.is_keyframe)
+            for packet in _until(clip.packets(stream), pace.last)
+        ]
         wanted = _wanted(marks, stream, pace)
     if not wanted:
         return None
@@ -95,12 +98,11 @@ def _by_passes(source: ClipFile, pace: Pace) -> Taken | None:
         return Taken(pictures, clip.length)
 
 
-def _mark(packet: "Packet[VideoStream]") -> Mark:
-    return Mark(packet.pts, packet.dts, packet.duration or 0, packet.is_discard, packet.is_keyframe)
-
-
 def _by_key_frame(marks: Sequence[Mark], wanted: Mapping[int, float]) -> Mapping[Mark, Mapping[int, float]]:
-    """What is wanted, by the last key frame that is decoded before it and shown no later: nothing refers beyond it."""
+    """Groups the wanted frames by the last key frame that is decoded before them and shown no later.
+
+    No frame refers to anything before that key frame.
+    """
     groups: dict[Mark, dict[int, float]] = {}
     keys: list[Mark] = []
     for mark in marks:
@@ -113,29 +115,25 @@ def _by_key_frame(marks: Sequence[Mark], wanted: Mapping[int, float]) -> Mapping
 
 
 def _from(key: Mark, clip: OpenClip, stream: VideoStream) -> "Iterator[Packet[VideoStream]] | None":
-    """The packets from a key frame on; None where the container does not find it."""
+    """The packets from a key frame on; None if the container does not find it."""
     start = key.pts if key.dts is None else key.dts
     if start is None:
         return None
     clip.container.seek(start, stream=stream)
-    for packet in (packets := clip.packets(stream)):
+    packets = clip.packets(stream)
+    for packet in packets:
         if packet.pts == key.pts and packet.dts == key.dts:
-            return _chained(packet, packets)
+            return chain([packet], (later for later in packets if later.size))
         if packet.dts is not None and packet.dts > start:
             return None
     return None
 
 
-def _chained(first: "Packet[VideoStream]", rest: "Iterator[Packet[VideoStream]]") -> "Iterator[Packet[VideoStream]]":
-    yield first
-    yield from (packet for packet in rest if packet.size)
-
-
 def _until(packets: "Iterable[Packet[VideoStream]]", last: Fraction | None) -> "Iterator[Packet[VideoStream]]":
-    """The packets of all frames due within `last` seconds, and one more, or the first without a time."""
+    """The packets of all frames due within `last` seconds, and one more; ends after a packet without a time."""
     start = None
     for packet in packets:
-        if packet.size == 0:  # handed to a decoder it would mean the end
+        if packet.size == 0:  # to a decoder it would mean the end
             continue
         yield packet
         if packet.pts is None:
@@ -152,22 +150,18 @@ def _until(packets: "Iterable[Packet[VideoStream]]", last: Fraction | None) -> "
 def _wanted(
     packets: "Sequence[Packet[VideoStream] | Mark]", stream: VideoStream, pace: Pace
 ) -> Mapping[int, float] | None:
-    """When each frame is shown that is wanted, by its time in the stream's ticks; None where times mislead."""
-    durations = {packet.pts: packet.duration or 0 for packet in packets if not packet.is_discard}
-    if not _are_display_times(packets, stream):
+    """The time in seconds of each wanted frame, by its time in the stream's ticks; None if times are not reliable."""
+    displayed = [packet for packet in packets if not packet.is_discard]
+    durations = {packet.pts: packet.duration or 0 for packet in displayed if packet.pts is not None}
+    if not displayed or len(durations) < len(displayed):
+        return None  # a time is missing or occurs twice
+    # AVI has no display times: frames that the codec reorders are numbered in the order of decoding
+    may_lie = stream.container.format.name not in _WITH_TIMES
+    if may_lie and stream.codec_context.has_b_frames and _ascend(list(durations)):
         return None
-    shown = sorted(pts for pts in durations if pts is not None)
+    shown = sorted(durations)
     times, end = _timeline(shown, durations[shown[-1]], _base(stream))
     return {shown[index]: float(times[index]) for index in pace.choose(times, end)}
-
-
-def _are_display_times(packets: "Sequence[Packet[VideoStream] | Mark]", stream: VideoStream) -> bool:
-    shown = [packet.pts for packet in packets if not packet.is_discard]
-    if not shown or None in shown or len(set(shown)) < len(shown):
-        return False
-    # AVI keeps no display times: frames that the codec reorders come numbered as they are decoded
-    may_lie = stream.container.format.name not in _WITH_TIMES
-    return not (may_lie and stream.codec_context.has_b_frames and _ascend(shown))
 
 
 def _decoded(
@@ -186,59 +180,58 @@ def _decoded(
 
 
 class Gallery:
-    """Makes JPEG pictures of a clip's frames, and counts what is decoded for them."""
+    """Counts the frames of a clip that are decoded, and the pictures made of them.
+
+    Attributes:
+        aspect: the width of a pixel divided by its height.
+    """
 
     def __init__(self, clip: OpenClip, stream: VideoStream) -> None:
-        """Nothing has been decoded yet."""
         self._clip, self.aspect = clip, exact(stream.sample_aspect_ratio) or Fraction(1)
         self._decoded = self._pictures = 0
 
     def count(self, frame: VideoFrame) -> None:
-        """Takes note of a decoded frame.
+        """Counts a decoded frame.
 
         Raises:
             DataError: it is too large, or too many were decoded.
         """
         self._clip.check_size(frame.width, frame.height)
         self._decoded += frame.width * frame.height * frame.format.padded_bits_per_pixel // 8
-        limits = self._clip.limits
+        limits = self._clip.source.limits
         if self._decoded > limits.decoded_gb * 1e9:
             raise DataError(
-                f"The clip {self._clip.path} takes more than {limits.decoded_gb:g} GB of decoded pictures to get at"
-                f" its frames; cut it, or {RAISE}decoded_gb=N."
+                f"The clip {self._clip.source.path} takes more than {limits.decoded_gb:g} GB of decoded pictures to"
+                f" find its frames; cut it, or {RAISE}decoded_gb=N."
             )
 
-    def jpeg(self, frame: VideoFrame) -> bytes:
-        """The frame as JPEG.
+    def keep(self, jpeg: bytes) -> bytes:
+        """Counts a JPEG picture, and returns it.
 
         Raises:
-            DataError: the pictures take too much.
+            DataError: the clip's pictures are too large together.
         """
-        return self.keep(jpeg_of(frame, self.aspect))
-
-    def keep(self, jpeg: bytes) -> bytes:
-        """The picture, counted."""
         self._pictures += len(jpeg)
         if self._pictures > PICTURES_BYTES:
             raise DataError(
-                f"The frames of {self._clip.path} take more than {PICTURES_BYTES // 2**20} MiB; take fewer (--frames)."
+                f"The frames of {self._clip.source.path} take more than {PICTURES_BYTES // 2**20} MiB; reduce --frames."
             )
         return jpeg
 
 
 def _taken(frames: Iterable[VideoFrame], wanted: Mapping[int, float], gallery: Gallery) -> Pictures | None:
-    """The pictures that are wanted; None where one is lacking, or the frames do not come in order."""
+    """The wanted pictures; None if one is missing, or the frames are out of order."""
     seen, pictures = [], {}
     for frame in frames:
         gallery.count(frame)
         seen.append(frame.pts)
         if frame.pts is not None and frame.pts in wanted:
-            pictures[wanted[frame.pts]] = gallery.jpeg(frame)
+            pictures[wanted[frame.pts]] = gallery.keep(jpeg_of(frame, gallery.aspect))
     return pictures if len(pictures) == len(wanted) and _ascend(seen) else None
 
 
 def _by_counting(source: ClipFile, pace: Pace) -> Taken:
-    """Decodes all frames to know their times, then once more to keep those that are wanted."""
+    """Decodes all frames to learn their times, then again to keep the wanted ones."""
     marks: list[tuple[int | None, int]] = []
     with opened(source) as clip:
         stream = clip.picture()
@@ -247,24 +240,24 @@ def _by_counting(source: ClipFile, pace: Pace) -> Taken:
             if _is_past(marks, stream, pace.last):
                 break
         if not marks:
-            raise ValueError("there is no whole frame in it")
+            raise ValueError("it contains no complete frame")
         shown = [pts for pts, _ in marks if pts is not None]
         if len(shown) == len(marks) and _ascend(shown):
             times, end = _timeline(shown, marks[-1][1], _base(stream))
         else:
-            # a stream without a rate is refused by the division
+            # the division refuses a stream without a rate
             times, end = _timeline(range(len(marks)), 1, 1 / exact(stream.guessed_rate))
     wanted = {index: float(times[index]) for index in pace.choose(times, end)}
     with opened(source) as clip:
         stream = clip.picture()
         gallery = Gallery(clip, stream)
         frames = enumerate(_all_of(clip, stream, gallery))
-        pictures = {wanted[index]: gallery.jpeg(frame) for index, frame in frames if index in wanted}
-        return Taken(pictures, clip.length)
+        pictures = ((wanted[index], jpeg_of(frame, gallery.aspect)) for index, frame in frames if index in wanted)
+        return Taken({time: gallery.keep(jpeg) for time, jpeg in pictures}, clip.length)
 
 
 def _is_past(marks: Sequence[tuple[int | None, int]], stream: VideoStream, last: Fraction | None) -> bool:
-    """Whether no later frame can be wanted."""
+    """Whether no later frame can be needed."""
     if last is None:
         return False
     first, latest = marks[0][0], marks[-1][0]
@@ -290,7 +283,7 @@ def _base(stream: VideoStream) -> Fraction:
 
 
 class _Seconds(Sequence[Fraction]):
-    """Times in ticks as seconds from the first; a clip may have many of which few are looked at."""
+    """Times in ticks, converted on access to seconds from the first: most are never read."""
 
     def __init__(self, ticks: Sequence[int], base: Fraction) -> None:
         self._ticks, self._base = ticks, base
@@ -303,20 +296,20 @@ class _Seconds(Sequence[Fraction]):
 
 
 def _timeline(shown: Sequence[int], duration: int, base: Fraction) -> tuple[Sequence[Fraction], Fraction]:
-    """Seconds from the first frame on, and when the last is over; one of unknown duration lasts as long as the mean."""
+    """The frames' times in seconds from the first, and the end of the last, which lasts the mean if unknown."""
     times = _Seconds(shown, base)
     mean = times[-1] / (len(times) - 1) if len(times) > 1 else Fraction(0)
     return times, times[-1] + (duration * base or mean)
 
 
 def frames_by_decord(source: ClipFile, pace: Pace) -> Taken:
-    """By decord, whose times are wrong on edit lists, negative start times, gaps and open GOPs.
+    """The frames as decord decodes them; its times are wrong for edit lists, negative starts, gaps and open GOPs.
 
-    decord bounds nothing by itself: PyAV looks first at the kind of file and at the size of each key frame.
+    decord has no limits of its own: PyAV first checks the format and the size of each key frame.
 
     Raises:
-        RunError: it is not installed.
-        DataError: there is no picture, or too much of it.
+        RunError: decord is not installed.
+        DataError: there is no picture, or the pictures exceed a limit.
     """
     decord = import_decord()
     with opened(source) as clip:
@@ -334,7 +327,7 @@ def frames_by_decord(source: ClipFile, pace: Pace) -> Taken:
             taken = {time: gallery.keep(as_jpeg(picture, gallery.aspect)) for time, picture in pictures}
             return Taken(taken, clip.length)
         except decord.DECORDError as error:
-            raise ValueError("decord refuses it") from error
+            raise ValueError("decord cannot read it") from error
 
 
 def import_decord() -> Any:
@@ -346,6 +339,4 @@ def import_decord() -> Any:
     try:
         return importlib.import_module("decord")
     except ImportError as error:
-        raise RunError(
-            "decord is not installed; pip install 'mme-emotion[decord]', or leave --decoder away."
-        ) from error
+        raise RunError("decord is not installed; run pip install 'mme-emotion[decord]', or omit --decoder.") from error

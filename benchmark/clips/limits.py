@@ -1,4 +1,4 @@
-"""How much of memory, time and room in a request a clip may take."""
+"""How much memory, time and space in a request a clip may take."""
 
 import math
 import threading
@@ -16,38 +16,38 @@ from benchmark.text import did_you_mean
 RAISE = "raise the limit with --clip-limits="
 
 REQUEST_MB = 32.0
-"""The largest request to a server of which no limit is known."""
+"""The largest request to a server whose limit is unknown."""
 
 MOST_PACKETS = 1_000_000
-"""Of all streams of a file together, as far as it is read; four hours of 50 frames a second and their sound."""
+"""Packets of all streams that are read of a file; four hours of 50 frames a second with sound have fewer."""
 
 MOST_STREAMS = 64
 OPENING_BYTES = 24 * 2**20
-"""What may be read before a file's first packet: its index, its tags, its cover."""
+"""What may be read before a file's first packet: index, tags and cover."""
 
 PACKET_BYTES = 48 * 2**20
-"""What may be read from one packet to the next: an uncompressed picture of 9 megapixels takes half of it."""
+"""What may be read from one packet to the next; an uncompressed picture of 9 megapixels takes half of it."""
 
 HELD_BYTES, HELD_PACKETS = 32 * 2**20, 20_000
-"""Packets that are held until it is known which of them are wanted; a file with more is read twice."""
+"""Packets that are held in memory until the frames are chosen; a file with more is read twice."""
 
 PICTURES_BYTES = 64 * 2**20
-"""What a clip's frames may take as JPEG."""
+"""The size of all of a clip's frames as JPEG."""
 
 SOUND_RATES = range(1_000, 768_001)
-"""Samples a second that sound may have."""
+"""Supported sample rates, in samples per second."""
 
 FRAME_SAMPLES = 2**20
 """Samples of one channel that may be decoded at a time."""
 
 RESCUED_BYTES = 2**30
-"""What the ffmpeg program may write of a clip."""
+"""What the ffmpeg program may write for a clip."""
 
 RESCUE_MEMORY = 2 * 2**30
-"""Bytes of address space that it may take, where the system can say so."""
+"""The address space of the ffmpeg program, in bytes, on systems that can limit it."""
 
 SHARES = ((1_050_000, 1), (2_360_000, 2), (math.inf, 8))
-"""Up to how many pixels (1280 × 800, 2048 × 1152) a clip takes how many of the shares that there are.
+"""How many shares of the decoding memory a clip takes, by its largest number of pixels (1280 × 800, 2048 × 1152).
 
 A hostile clip takes 120 bytes a pixel: a decoder may hold twenty pictures of six bytes a pixel.
 """
@@ -59,13 +59,13 @@ _GREATEST: Mapping[str, float] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipLimits:
-    """What a user may raise.
+    """The limits that a user may change.
 
     Attributes:
-        sound_seconds: the sound of a clip is cut after so many.
+        sound_seconds: the length at which a clip's sound is cut.
         megapixels: width times height of a picture; 9 is 4K.
-        decoded_gb: all pictures of a clip that are decoded to get at its frames, uncompressed.
-        request_mb: the largest request that is sent; None for what the server is known to take.
+        decoded_gb: the uncompressed size of all pictures that are decoded to find a clip's frames.
+        request_mb: the largest request that is sent; None for the server's known limit.
     """
 
     sound_seconds: float = 300.0
@@ -75,17 +75,17 @@ class ClipLimits:
 
     @property
     def pixels(self) -> int:
-        """Of a picture."""
+        """The most pixels of a picture."""
         return round(self.megapixels * 1e6)
 
     @property
     def video_bytes(self) -> int:
-        """Of a whole clip: in a request it takes a third more."""
+        """The largest whole clip, in bytes; in a request it takes a third more."""
         return round((self.request_mb or REQUEST_MB) * 1e6 * 3 / 4)
 
     @property
     def stated(self) -> str:
-        """What differs from the usual limits, as the option takes it."""
+        """The limits that differ from the default, as a value of `--clip-limits`."""
         usual = asdict(USUAL)
         return ",".join(f"{name}={value:g}" for name, value in asdict(self).items() if value != usual[name])
 
@@ -113,16 +113,15 @@ Limited = Annotated[ClipLimits, BeforeValidator(_parse_limits)]
 
 
 class Room:
-    """Shares of the memory that decoding may take; who wants more than is left waits until others are done."""
+    """Shares of the memory for decoding; a thread that wants more than are free waits for others to finish."""
 
     def __init__(self, shares: int) -> None:
-        """All are free."""
         self._free = shares
         self._turn = threading.Condition()
 
     @contextmanager
     def take(self, shares: int) -> Iterator[None]:
-        """So many, for as long as the context lasts."""
+        """Holds that many shares as long as the context lasts."""
         with self._turn:
             self._turn.wait_for(lambda: self._free >= shares)
             self._free -= shares

@@ -1,4 +1,4 @@
-"""What the ffmpeg program can read of a clip that the libraries refuse; it is ended where the run ends before it."""
+"""Lets the ffmpeg program read clips that the libraries cannot; its processes end with the run."""
 
 import shutil
 import subprocess
@@ -15,23 +15,25 @@ from benchmark.errors import DataError
 from benchmark.storage.passing import passing_folder
 
 RESCUE_SECONDS = 120
-"""How long the ffmpeg program may take over one clip."""
+"""How long the ffmpeg program may take for one clip."""
 
 FLICK = "1:705600000"
-"""Of a second: all usual frame rates are whole numbers of it, and every version of ffmpeg takes it as a time base."""
+"""The time base, in seconds: all usual frame rates are multiples of it, and every version of ffmpeg accepts it."""
 
 PICTURES = ("-map", "0:V:0", "-c:v", "ffv1", "-enc_time_base", FLICK)
+SOUND = ("-map", "0:a:0", "-c:a", "pcm_s16le")
 _ROOM = Room(2)
 _UNDER_WAY: set["subprocess.Popen[bytes]"] = set()
-SOUND = ("-map", "0:a:0", "-c:a", "pcm_s16le")
 
 
 @contextmanager
 def rescued(path: Path, refusal: Exception, output: Sequence[str], limits: ClipLimits) -> Iterator[Path]:
-    """A file with what the ffmpeg program can read of a clip, losslessly encoded, for as long as the context lasts.
+    """A file with what the ffmpeg program can read of a clip, losslessly encoded, as long as the context lasts.
+
+    `refusal` is the library's error; `output` are the ffmpeg options `PICTURES` or `SOUND`, and what limits the length.
 
     Raises:
-        DataError: it can read nothing either, or it would write too much.
+        DataError: ffmpeg is not installed, cannot read the clip either, or would write too much.
     """
     refuse_disguise(path)
     program = shutil.which("ffmpeg")
@@ -48,37 +50,30 @@ def rescued(path: Path, refusal: Exception, output: Sequence[str], limits: ClipL
             yield file
         except (*REFUSALS, subprocess.TimeoutExpired) as error:
             raise DataError(
-                f"The clip {path} cannot be decoded, not by the ffmpeg program either ({reason(refusal)}); replace it."
+                f"The clip {path} cannot be decoded, not even by the ffmpeg program ({reason(refusal)}); replace it."
             ) from error
 
 
 def _source(path: Path, limits: ClipLimits) -> Sequence[str]:
-    """The file is named in full and as a file, so its name can be neither an option nor an URL."""
-    kinds = [
-        "-protocol_whitelist",
-        "file",
-        "-format_whitelist",
-        f"{FORMATS},{LATE_FORMATS}",
-        "-max_streams",
-        str(MOST_STREAMS),
-    ]
-    # what is larger is refused before it takes memory, in the midst of a stream too
-    sizes = ["-max_pixels", str(limits.pixels), "-threads", "1"]
+    """The options of the input; `file:` and the absolute path, so that its name is neither an option nor a URL."""
+    kinds = ["-protocol_whitelist", "file", "-format_whitelist", f"{FORMATS},{LATE_FORMATS}"]
+    # larger pictures are refused before they take memory, even in the middle of a stream
+    sizes = ["-max_streams", str(MOST_STREAMS), "-max_pixels", str(limits.pixels), "-threads", "1"]
     return ["-nostdin", "-v", "quiet", *kinds, *sizes, "-i", f"file:{path.absolute()}"]
 
 
 def run_ffmpeg(command: Sequence[str]) -> None:
-    """Runs it to its end; it may complain, as it does of damaged clips.
+    """Runs the command to its end. Its exit status is ignored: ffmpeg reports errors in damaged clips.
 
     Raises:
-        ValueError: it was killed: what it has written by then must not be taken for the clip.
-        subprocess.TimeoutExpired: it takes too long.
+        ValueError: it was killed, so what it wrote is only a part of the clip.
+        subprocess.TimeoutExpired: it took too long.
     """
-    # in a session of its own: by Ctrl-C in the terminal it would end early, and as if all were well
+    # in a session of its own: Ctrl-C in the terminal would end it early, without an error
     with _ROOM.take(1), subprocess.Popen(command, start_new_session=True) as rescue:  # noqa: S603
         _UNDER_WAY.add(rescue)
         try:
-            _bound(rescue.pid)
+            _limit_memory(rescue.pid)
             rescue.wait(RESCUE_SECONDS)
         finally:
             _UNDER_WAY.discard(rescue)
@@ -87,29 +82,25 @@ def run_ffmpeg(command: Sequence[str]) -> None:
         raise ValueError("the ffmpeg program was killed")
 
 
-def _bound(process: int) -> None:
-    """Limits the memory of another process, which Linux alone allows."""
+def _limit_memory(process: int) -> None:
+    """Limits the memory of another process, which only Linux allows."""
     if sys.platform == "linux":
         import resource
 
-        with suppress(ProcessLookupError):  # it was faster
+        with suppress(ProcessLookupError):  # it has already ended
             resource.prlimit(process, resource.RLIMIT_AS, (RESCUE_MEMORY, RESCUE_MEMORY))
 
 
 def end_rescues() -> None:
-    """Kills those under way: a run that is over waits for none."""
+    """Kills the ffmpeg processes that are running, so that the end of a run need not wait for them."""
     for rescue in tuple(_UNDER_WAY):
         rescue.kill()
 
 
 def _check_size(path: Path, file: Path) -> None:
-    """Refuses a clip of which nothing was written, or only a part: the rest would be missing without a word.
-
-    Raises:
-        ValueError, DataError: it is one.
-    """
+    """Refuses a clip of which nothing was written, or only a part, since the rest would be missing silently."""
     if not file.exists():
-        raise ValueError("it can read nothing")
+        raise ValueError("ffmpeg can read nothing")
     if file.stat().st_size > RESCUED_BYTES * 0.98:
         raise DataError(
             f"The clip {path} is damaged, and what ffmpeg can read of it takes more than {RESCUED_BYTES // 2**30} GiB;"
@@ -118,6 +109,6 @@ def _check_size(path: Path, file: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why the library refused a file, in its own words."""
+    """Why the library refused a file: the first line of its error."""
     text = error.strerror if isinstance(error, av.FFmpegError) else str(error)
     return text.splitlines()[0] if text else type(error).__name__

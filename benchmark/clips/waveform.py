@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from benchmark.clip import FULL_SCALE
 
 STRETCHES = 240
-"""Of a waveform: as many as a drawing of it has room for."""
+"""The number of levels in a waveform; a chart has space for this many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waveform:
-    """How loud a clip is over time; records hold it as it is.
+    """How loud a clip is over time; records contain it unchanged.
 
     Attributes:
-        peaks: the largest level in each of `STRETCHES` equal stretches, two hexadecimal digits, `ff` for full scale.
-        seconds: how long the sound is.
+        peaks: the largest level in each of `STRETCHES` equal parts, two hexadecimal digits each, `ff` for full scale.
+        seconds: the length of the sound.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
@@ -30,19 +30,19 @@ class Waveform:
 
 
 def waveform_of(levels: NDArray[np.int16], rate: int) -> Waveform:
-    """The waveform of 16-bit levels, of which there must be some; `rate` is samples a second."""
+    """The waveform of 16-bit levels, shape (time,), at least one; `rate` is in samples per second."""
     starts = np.linspace(0, len(levels), STRETCHES, endpoint=False).astype(int)
     peaks = np.maximum.reduceat(np.abs(levels.astype(np.int32)), starts) * 255 // FULL_SCALE
     return Waveform(peaks=peaks.astype(np.uint8).tobytes().hex(), seconds=round(len(levels) / rate, 3))
 
 
 def packed(waveform: Waveform | None) -> bytes:
-    """As it is kept; None of a clip without sound."""
+    """The waveform as the cache stores it; None for a clip without sound."""
     return json.dumps(waveform and asdict(waveform)).encode()
 
 
 def parse_waveform(kept: bytes | None) -> tuple[Waveform | None] | None:
-    """The waveform that is kept, which is None of a clip without sound; None where nothing is, or it cannot be read."""
+    """The stored waveform in a tuple, `(None,)` for a clip without sound; None if none is stored or it is invalid."""
     try:
         head = json.loads(kept or b"")
         if head is None:

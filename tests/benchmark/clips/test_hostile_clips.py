@@ -157,19 +157,19 @@ def a_folder(clip: Path) -> Path:
 
 
 HOSTILE = {
-    a_tag: "has an index that claims more than a clip holds",
-    a_claim: "has an index that claims more than a clip holds",
-    a_compressed_index: "has an index that claims more than a clip holds",
-    a_claim_behind_many_boxes: "has an index that claims more than a clip holds",
-    a_claim_in_what_is_free: "has an index that claims more than a clip holds",
-    a_claim_behind_a_strange_head: "has an index that claims more than a clip holds",
-    many_fragments: "has an index that claims more than a clip holds",
-    an_attachment: "holds a part that takes more than",
+    a_tag: "has an index that is compressed or too large",
+    a_claim: "has an index that is compressed or too large",
+    a_compressed_index: "has an index that is compressed or too large",
+    a_claim_behind_many_boxes: "has an index that is compressed or too large",
+    a_claim_in_what_is_free: "has an index that is compressed or too large",
+    a_claim_behind_a_strange_head: "has an index that is compressed or too large",
+    many_fragments: "has an index that is compressed or too large",
+    an_attachment: "has a part of more than",
     a_playlist: "is a list of other files",
     a_list: "is a list of other files",
-    a_pipe: "is no regular file",
-    a_socket: "is no regular file|cannot be read",
-    a_device: "is no regular file",
+    a_pipe: "is not a regular file",
+    a_socket: "is not a regular file|cannot be read",
+    a_device: "is not a regular file",
     a_folder: "cannot be read",
 }
 
@@ -222,7 +222,7 @@ def test_what_is_no_file_is_never_waited_for(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     clip = Clip(spoil(make_clip(tmp_path / "clip.mp4")))
-    with pytest.raises(DataError, match=r"clip.mp4 (is no regular file|cannot be read)"):
+    with pytest.raises(DataError, match=r"clip.mp4 (is not a regular file|cannot be read)"):
         ClipReader(cache).frames(clip)
 
 
