@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import count
@@ -58,12 +58,16 @@ class Ready:
     """A prepared batch.
 
     Attributes:
-        batch: the batch in the network's own form.
-        length: tokens in each row, padding included.
+        inputs: the network's arguments by name.
+        lengths: the tokens of each prompt; prompts are padded to the longest.
+        generation: the generation settings.
+        woven: whether sound is interleaved with the frames.
     """
 
-    batch: Any
-    length: int
+    inputs: Mapping[str, Any]
+    lengths: tuple[int, ...]
+    generation: Generation = ()
+    woven: bool = False
 
 
 class Network(Protocol):
@@ -305,7 +309,7 @@ class Batcher:
             Batch(
                 count=len(batch),
                 weight=max(one.weight for one in batch),
-                length=ready.length,
+                length=max(ready.lengths),
                 steps=max(counts),
                 tokens=sum(counts),
                 seconds=sum(reply.seconds for reply in replies),

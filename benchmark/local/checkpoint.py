@@ -90,7 +90,7 @@ class Checkpoint:
         raise RunError(f"hf:{self.name} has no weights: {self.folder} contains no *.safetensors and no *.bin files.")
 
     def _indexed(self, index: Path) -> tuple[Path, ...]:
-        names = sorted(set(read_json(index)["weight_map"].values()))
+        names = sorted(set(_read_json(index)["weight_map"].values()))
         if missing := [name for name in names if not (self.folder / name).exists()]:
             raise RunError(f"hf:{self.name} is incomplete: {self.folder} lacks {', '.join(missing)}; fetch it again.")
         return tuple(self.folder / name for name in names)
@@ -139,7 +139,7 @@ def find_checkpoint(name: str, settings: LocalSettings, *, offline: bool = False
     config = folder / "config.json"
     if not config.exists():
         raise RunError(f"hf:{name} is not a checkpoint: {folder} has no config.json.")
-    return Checkpoint(name=name, folder=folder, config=read_json(config), commit=commit)
+    return Checkpoint(name=name, folder=folder, config=_read_json(config), commit=commit)
 
 
 def fetch(checkpoint: Checkpoint, settings: LocalSettings, hub: Hub = HUB) -> None:
@@ -162,12 +162,7 @@ def warm(files: Iterable[Path]) -> None:
         list(pool.map(_read, files))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
-
-    Raises:
-        RunError: the file cannot be read, or contains no JSON object.
-    """
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         held = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -40,23 +40,6 @@ PLAIN = MappingProxyType(
     | {"return_dict_in_generate": False}
 )
 """Generation settings that replace the checkpoint's; its penalties and end tokens are kept."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensors:
-    """A batch as the network takes it, still on the CPU.
-
-    Attributes:
-        inputs: tensors by the names of the network's arguments.
-        lengths: the tokens in each row, without padding.
-        woven: whether sound is interleaved with the frames.
-        generation: the generation settings.
-    """
-
-    inputs: Mapping[str, Any]
-    lengths: tuple[int, ...]
-    woven: bool
-    generation: Generation
 
 
 class TransformersNetwork:
@@ -101,7 +84,7 @@ class TransformersNetwork:
         self._decoders = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "mme-emotion pictures")
 
     def prepare(self, prompts: Sequence[Prompt], generation: Generation) -> Ready:
-        """The prompts as one left-padded batch of tensors.
+        """The prompts as one left-padded batch of tensors, on the CPU.
 
         Raises:
             ValueError: the processor cannot process them.
@@ -110,8 +93,7 @@ class TransformersNetwork:
         woven = self.abilities.weaves and all(one.sound is not None and one.pictures for one in materials)
         inputs = self._processor(**self._arguments(materials, woven=woven))
         lengths = tuple(inputs["attention_mask"].sum(dim=1).tolist())
-        batch = Tensors(inputs=inputs, lengths=lengths, woven=woven, generation=generation)
-        return Ready(batch=batch, length=inputs["input_ids"].shape[1])
+        return Ready(inputs=inputs, lengths=lengths, generation=generation, woven=woven)
 
     def generate(self, ready: Ready) -> list[Generated]:
         """The replies to the prompts of the batch, in their order.
@@ -120,10 +102,9 @@ class TransformersNetwork:
             OutOfMemory: the batch is too large for the device.
             DeviceLost: the device failed.
         """
-        batch: Tensors = ready.batch
         full: str | None = None
         try:
-            tokens, busy_seconds = self._tokens(batch)
+            tokens, busy_seconds = self._tokens(ready)
         except (RuntimeError, MemoryError) as error:
             full = out_of_memory(error)
             if full is None and is_device_lost(error):
@@ -145,7 +126,7 @@ class TransformersNetwork:
                 together=len(texts),
                 ended=ended,
             )
-            for text, length, (count, ended) in zip(texts, batch.lengths, ends, strict=True)
+            for text, length, (count, ended) in zip(texts, ready.lengths, ends, strict=True)
         ]
 
     def stop(self) -> None:
@@ -193,13 +174,13 @@ class TransformersNetwork:
             except Stopped as error:
                 raise RunError(f"hf:{checkpoint.name} cannot be used: {error}. Use another checkpoint.") from None
 
-    def _tokens(self, batch: Tensors) -> tuple[Any, float]:
+    def _tokens(self, ready: Ready) -> tuple[Any, float]:
         """The new tokens, shape (rows, steps), and the seconds that the device was busy."""
         torch = self._torch
         where, precision = self._model.device, self._model.dtype
-        inputs = {name: placed(name, value, where, precision) for name, value in batch.inputs.items()}
-        more = {WOVEN: True} if batch.woven else {}
-        how = {"generation_config": self._generation_config(batch.generation), "stopping_criteria": [self._stops]}
+        inputs = {name: placed(name, value, where, precision) for name, value in ready.inputs.items()}
+        more = {WOVEN: True} if ready.woven else {}
+        how = {"generation_config": self._generation_config(ready.generation), "stopping_criteria": [self._stops]}
         with self._turn, torch.inference_mode():
             begun = time.monotonic()  # only now: before, another network may have had its turn
             for place in self._places:

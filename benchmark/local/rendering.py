@@ -79,14 +79,17 @@ class _Process:
     """The process in which templates run; it is started again after it has ended."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._running: subprocess.Popen[bytes] | None = None
         self._is_new = True
 
-    def begin(self) -> None:
+    def begin(self) -> subprocess.Popen[bytes]:
         """Starts it unless it runs, without waiting the second that this takes."""
         with self._guard:
-            self._begun()
+            if self._running is None or self._running.poll() is not None:
+                self._running, self._is_new = _started(), True
+                finalize(self, self._running.kill)
+            return self._running
 
     def ask(self, line: str, seconds: float) -> bytes:
         """The answer to a line.
@@ -95,7 +98,7 @@ class _Process:
             Stopped: there was no answer in that many seconds, or the process ended.
         """
         with self._guard:
-            process = self._begun()
+            process = self.begin()
             try:
                 if self._is_new:
                     _read_line(process, STARTING_SECONDS)
@@ -109,12 +112,6 @@ class _Process:
                 process.communicate()
                 why = error if isinstance(error, Stopped) else "ended its process"
                 raise Stopped(f"its chat template {why}") from None
-
-    def _begun(self) -> subprocess.Popen[bytes]:
-        if self._running is None or self._running.poll() is not None:
-            self._running, self._is_new = _started(), True
-            finalize(self, self._running.kill)
-        return self._running
 
 
 @cache

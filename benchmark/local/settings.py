@@ -84,8 +84,8 @@ class LocalSettings:
         """
         elsewhere = {"device_map", "max_memory", "revision"}
         kept = {name: value for name, value in self.loading.items() if name not in elsewhere and value != "auto"}
-        told = {"version": VERSION, "loading": kept, "generation": self.generation, "processing": self.processing}
-        return json.dumps(told | {"sound_in_video": self.sound_in_video}, sort_keys=True, default=str)
+        shown = {"version": VERSION, "loading": kept, "generation": self.generation, "processing": self.processing}
+        return json.dumps(shown | {"sound_in_video": self.sound_in_video}, sort_keys=True, default=str)
 
 
 def parse_settings(parameters: Mapping[str, Any]) -> LocalSettings:

@@ -8,9 +8,9 @@ emotion": loud, high and fast voices are aroused), and names the nearest label o
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from io import BytesIO
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +43,7 @@ class VoiceMeasure:
     tempo: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaceMeasure:
+class FaceMeasure(NamedTuple):
     """Measurements of a large face.
 
     Attributes:
@@ -164,18 +163,18 @@ def _point(voice: VoiceMeasure | None, faces: Sequence[FaceMeasure]) -> Point:
     valence = 0.0
     arousals: list[float] = []
     if faces:
-        mean = partial(_mean, faces)
-        scowl = 0.4 if mean("worry") < -0.15 else 0.0
-        valence = float(np.clip(14 * mean("smile"), -1, 1)) - 0.5 * min(1.0, abs(mean("worry")) / 0.4)
-        arousals.append(float(np.clip(6 * mean("gape") + 8 * (mean("eyes") - 0.1) + scowl, -1, 1)))
+        face = _mean(faces)
+        scowl = 0.4 if face.worry < -0.15 else 0.0
+        valence = float(np.clip(14 * face.smile, -1, 1)) - 0.5 * min(1.0, abs(face.worry) / 0.4)
+        arousals.append(float(np.clip(6 * face.gape + 8 * (face.eyes - 0.1) + scowl, -1, 1)))
     if voice:
         arousals.append(float(np.clip((voice.loudness_db + 22) / 8, -1, 1)))
         arousals += [float(np.clip((voice.pitch_hz - 120) / 60, -1, 1))] if voice.pitch_hz else []
     return Point(float(np.clip(valence, -1, 1)), float(np.mean(arousals)) if arousals else 0.0)
 
 
-def _mean(faces: Sequence[FaceMeasure], name: str) -> float:
-    return float(np.mean([getattr(face, name) for face in faces]))
+def _mean(faces: Sequence[FaceMeasure]) -> FaceMeasure:
+    return FaceMeasure(*(float(np.mean(values)) for values in zip(*faces, strict=True)))
 
 
 def _voice_lines(voice: VoiceMeasure | None) -> list[str]:
@@ -191,7 +190,7 @@ def _voice_lines(voice: VoiceMeasure | None) -> list[str]:
 def _face_lines(faces: Sequence[FaceMeasure]) -> list[str]:
     if not faces:
         return ["No large face can be made out."]
-    smile, gape, worry = (_mean(faces, name) for name in ("smile", "gape", "worry"))
+    smile, gape, worry, _ = _mean(faces)
     corners = "turned up" if smile > 0.01 else "turned down" if smile < -0.01 else "level"
     brows = "drawn up in the middle" if worry > 0.12 else "drawn down in the middle" if worry < -0.12 else "level"
     return [

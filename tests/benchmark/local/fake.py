@@ -36,10 +36,11 @@ class FakeNetwork:
         self.may_go.set()
 
     def prepare(self, prompts: Sequence[Prompt], generation: Generation) -> Ready:
-        return Ready(batch=[prompt.text for prompt in prompts], length=max(len(prompt.text) for prompt in prompts))
+        texts = [prompt.text for prompt in prompts]
+        return Ready(inputs={"texts": texts}, lengths=tuple(map(len, texts)))
 
     def generate(self, ready: Ready) -> list[Generated]:
-        texts: list[str] = ready.batch
+        texts: list[str] = ready.inputs["texts"]
         self.begun.set()
         assert self.may_go.wait(20)
         if self.lost:

@@ -185,7 +185,7 @@ def test_sorts_of_requests_find_their_sizes_each(batchers: list[Batcher]) -> Non
     class Slow(FakeNetwork):
         def generate(self, ready: Ready) -> list[Generated]:
             replies = FakeNetwork.generate(self, ready)
-            seconds = 1.0 if ready.length > 10 else 1000.0
+            seconds = 1.0 if max(ready.lengths) > 10 else 1000.0
             return [replace(reply, seconds=seconds / len(replies)) for reply in replies]
 
     network = Slow()
