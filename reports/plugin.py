@@ -171,28 +171,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Makes the run folder and the plugins that write to it; refuses a gate that the run could not pass."""
     config = session.config
     if RUN_PATH in config.stash:
-        background = background_of(
-            bench_of(config), agents_of(config), config.stash[EVALUATOR_OPTIONS], config.rootpath
-        )
+        bench = bench_of(config)
+        background = background_of(bench, agents_of(config), config.stash[EVALUATOR_OPTIONS], config.rootpath)
         with usage_errors():
             if (gate := _gate(config)) is not None:
                 _prepare_gate(gate, background, config)
             folder = RunFolder(config.stash[RUN_PATH])
-        shown = Shown(config, Progress(background.selected, bench_of(config).suite))
+        shown = Shown(config, Progress(background.selected, bench.suite))
         recorder = config.stash[RECORDER] = Recorder(session, folder, background, shown)
         config.pluginmanager.register(recorder, "mme-emotion-recorder")
         # pytest calls the last registered plugin first: problems are printed before the judge is checked
         config.pluginmanager.register(shown, "mme-emotion-progress")
         page = path_between(Path(config.getoption("htmlpath", None) or PAGE).absolute(), folder.path)
-        whole = config.stash[REPORT_OPTIONS].html_all
-        rows = HtmlRows(
-            recorder.state.records,
-            measures_of(bench_of(config).suite),
-            lambda: recorder.state.report,
-            page,
-            shown.failures,
-            whole=whole,
-        )
+        state, measures, whole = recorder.state, measures_of(bench.suite), config.stash[REPORT_OPTIONS].html_all
+        rows = HtmlRows(state.records, measures, lambda: state.report, page, shown.failures, whole=whole)
         config.pluginmanager.register(rows, "mme-emotion-html")
 
 

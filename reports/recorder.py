@@ -147,9 +147,7 @@ class Recorder:
         """Attaches a record without a score for a sample over which two workers have died."""
         for sample in self._bench.samples:
             if crashitem.endswith(f"[{sample.id}]"):
-                dead = Unscored(
-                    sample=sample, stage="run", error="Two worker processes died while evaluating this sample."
-                )
+                dead = Unscored(sample=sample, stage="run", error="Two worker processes died on this sample.")
                 setattr(report, RECORD, record_line(dead, self._session.config)[0])
 
     @pytest.hookimpl(tryfirst=True)

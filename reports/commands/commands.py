@@ -33,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
     rescore.add_argument("files", nargs="+", type=Path, metavar="EVAL.json")
     tasks = ", ".join(find_suite().tasks)
     rescore.add_argument("--task", help=f"task of the files, if their names do not contain it: {tasks}")
-    rescore.add_argument(
-        "--official", action="store_true", help="count as the official scripts do, which accept more replies"
-    )
+    rescore.add_argument("--official", action="store_true", help="count as leniently as the official scripts")
     rescore.add_argument("--json", action="store_true", help="print JSON: overall and tasks, scores as fractions")
     rescore.set_defaults(run=_rescore)
     add_doctor(commands)

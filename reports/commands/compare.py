@@ -25,24 +25,16 @@ def add_comparisons(commands: Commands) -> None:
     compared = commands.add_parser("compare", help="compare two runs: differences by task with paired 95 %% intervals")
     compared.add_argument("first", type=Path, metavar="RUN", help="the earlier run")
     compared.add_argument("second", type=Path, metavar="OTHER", help="the later run")
-    compared.add_argument(
-        "--allow", default="", metavar="LIST", help=f"what may differ between the runs: {', '.join(COMPARED)}"
-    )
-    compared.add_argument(
-        "--html", type=Path, metavar="OUT.html", help="write a page with the samples of both runs side by side"
-    )
+    compared.add_argument("--allow", default="", metavar="LIST", help=f"what may differ: {', '.join(COMPARED)}")
+    compared.add_argument("--html", type=Path, metavar="OUT.html", help="write a page with the samples side by side")
     compared.set_defaults(run=_compare)
     power = commands.add_parser("power", help="compute how many samples a verdict needs")
     power.add_argument(
         "--drop", type=_share, required=True, metavar="D", help="the drop that the gate allows: 0.02 is two points"
     )
-    power.add_argument(
-        "--runs", type=Path, nargs=2, metavar="RUN", help="two runs from which to estimate how much answers change"
-    )
+    power.add_argument("--runs", type=Path, nargs=2, metavar="RUN", help="two runs that show how often answers change")
     power.add_argument("--score", metavar="NAME", help="score of the runs (default: the first in their tables)")
-    power.add_argument(
-        "--error-rate", type=_share, default=0.05, metavar="E", help="error rate of the gate (default: 0.05)"
-    )
+    power.add_argument("--error-rate", type=_share, default=0.05, metavar="E", help="gate's error rate (default: 0.05)")
     power.add_argument("--power", type=_share, default=POWER, metavar="P", help=f"power of the test (default: {POWER})")
     power.set_defaults(run=_power)
 

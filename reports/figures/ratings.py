@@ -228,13 +228,9 @@ def agreement_of(sheet: Sheet, judge: Rated) -> Agreement:
     places = sheet.places()
     common = [place for place in places if place in judge]
     if not common and sheet.judge is None:
-        raise RunError(
-            f"The run has none of the steps in {sheet.path}; name the run that it was drawn from with --run-dir."
-        )
+        raise RunError(f"The run has none of the steps in {sheet.path}; name the run it was drawn from with --run-dir.")
     if not common:
-        raise RunError(
-            f"{sheet.path} has no step that a person and its column judge both rate; fill judge, or remove it."
-        )
+        raise RunError(f"{sheet.path} has no step that a person and column judge both rate; fill judge, or remove it.")
     ratings = {place: [rated[place] for rated in sheet.humans.values() if place in rated] for place in places}
     means = {place: mean(ratings[place]) for place in common}
     majorities = {place: majority(ratings[place]) for place in common}

@@ -32,12 +32,8 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
         macro=macro(tasks.values(), measures),
         macro_intervals=macro_intervals(records, measures, error),
         tasks=tasks,
-        sources={
-            name: grouped(members, lambda record: [record.source], measures, error) for name, members in present.items()
-        },
-        labels={
-            name: grouped(members, lambda record: record.targets, measures, error) for name, members in present.items()
-        },
+        sources={name: grouped(found, lambda one: [one.source], measures, error) for name, found in present.items()},
+        labels={name: grouped(found, lambda one: one.targets, measures, error) for name, found in present.items()},
         agreement=agreed_of(records) if "judge" in measures.roles and judge != RULES else None,
         variance=variance_of(records, measures.names),
         unrepeated=sum(record.repeats is not None and record.repeats.error is not None for record in records),

@@ -229,7 +229,7 @@ def test_the_order_of_people_changes_nothing(people: list[dict[tuple[str, int], 
 
 
 def test_where_judge_and_people_share_no_step_the_way_out_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="name the run that it was drawn from with --run-dir"):
+    with pytest.raises(RunError, match="name the run it was drawn from with --run-dir"):
         agreement_of(read_ratings(sheet_at(tmp_path, "id,step,anna\na,1,1\n")), judge_ratings(RECORDS))
     filled = read_ratings(sheet_at(tmp_path, "id,step,judge,anna\na,1,,1\na,2,1,\n"))
     with pytest.raises(RunError, match="fill judge, or remove it"):
