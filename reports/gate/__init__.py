@@ -1,1 +1,1 @@
-"""A gate: its limits, its verdict, and runs compared or merged."""
+"""The release gate: its limits and its verdict; comparing and merging runs."""

@@ -1,16 +1,14 @@
-"""Two runs beside each other, sample by sample."""
+"""Compares two runs sample by sample."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-import numpy as np
-
 from benchmark.suite import OVERALL, suite_of
 from evaluators.metrics.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.gate.gate import Criterion
-from reports.gate.verdict import Tally, tally
+from reports.gate.verdict import tally
 from reports.kept.past import PastRun
 from reports.kept.record import Record
 from reports.stats.inference import ERROR, Interval, difference_interval, difference_test
@@ -18,17 +16,17 @@ from reports.stats.inference import ERROR, Interval, difference_interval, differ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """By how much one run's score differs from another's over the samples that both have scored.
+    """The difference of a score between two runs, over the samples that have a score in both; 0 to 1.
 
     Attributes:
         place: `overall` or a task.
-        measure: which score.
-        first: the earlier run's.
-        second: the later run's.
-        interval: where the true difference lies, 95 %, paired by sample and clustered by recording.
-        p: two-sided p-value of no difference, adjusted among all tasks of this score (Holm 1979); overall stands alone.
-        samples: how many both have scored.
-        left_out: how many of either are not scored in both.
+        measure: the score.
+        first: the score of the first run.
+        second: the score of the second run.
+        interval: the 95 % interval of the true difference, paired by sample and clustered by recording.
+        p: two-sided p-value of no difference; for tasks adjusted over all tasks of this score (Holm 1979).
+        samples: the number of samples with a score in both runs.
+        left_out: the number of other samples in either run.
     """
 
     place: str
@@ -42,29 +40,25 @@ class Difference:
 
 
 def compare(first: PastRun, second: PastRun) -> list[Difference]:
-    """All differences that there are, by score, overall and then by task."""
+    """The differences of the second run from the first: for each score overall, then by task."""
     present = {record.task for run in (first, second) for record in run.records.values()}
     measures = measures_of(suite_of(first.report.provenance))
     places = [OVERALL, *(name for name in measures.metrics if name in present)]
-    return [
-        difference
-        for measure in measures.by_name.values()
-        for difference in _adjusted(
-            [
-                _between(place, measure, first.records, second.records)
-                for place in places
-                if measures.has(place, measure.name)
-            ]
-        )
-    ]
+    found: list[Difference] = []
+    for measure in measures.by_name.values():
+        scored = [place for place in places if measures.has(place, measure.name)]
+        differences = [_between(place, measure, first.records, second.records) for place in scored]
+        found += _adjusted([difference for difference in differences if difference is not None])
+    return found
 
 
 def _between(
     place: str, measure: Measure, first: Mapping[str, Record], second: Mapping[str, Record]
 ) -> Difference | None:
+    """The difference with its own p-value; None if no sample has a score in both runs."""
     criterion = Criterion(kind="gain", place=place, measure=measure, limit=0.0)
     ours = tally(criterion, list(second.values()), first)
-    at = _scored(ours)
+    at = ours.scored
     if not len(at):
         return None
     values, clusters = ours.value[at], ours.clusters[at]
@@ -82,20 +76,15 @@ def _between(
     )
 
 
-def _scored(ours: Tally) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    return np.flatnonzero(ours.member & ~np.isnan(ours.value))
-
-
-def _adjusted(found: Sequence[Difference | None]) -> list[Difference]:
-    """With the tasks' p-values adjusted: of eight tasks one differs by chance every third time."""
-    there = [one for one in found if one is not None]
-    tasks = [one for one in there if one.place != OVERALL]
+def _adjusted(found: Sequence[Difference]) -> list[Difference]:
+    """With the tasks' p-values adjusted: in a third of comparisons one of eight tasks differs by chance."""
+    tasks = [one for one in found if one.place != OVERALL]
     adjusted = dict(zip([one.place for one in tasks], holm([one.p for one in tasks]), strict=True))
-    return [replace(one, p=adjusted.get(one.place, one.p)) for one in there]
+    return [replace(one, p=adjusted.get(one.place, one.p)) for one in found]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted for there being several, in their order (Holm 1979, doi:10.2307/4615733)."""
+    """The p-values adjusted for multiple tests, in the same order (Holm 1979, doi:10.2307/4615733)."""
     rising = sorted(range(len(p_values)), key=p_values.__getitem__)
     shares = (min(1.0, (len(p_values) - rank) * p_values[place]) for rank, place in enumerate(rising))
     adjusted = dict(zip(rising, accumulate(shares, max), strict=True))

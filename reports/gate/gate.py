@@ -1,13 +1,13 @@
-"""The release gate: what a run must show, kept in a TOML file.
+"""The release gate: the limits that a run must meet, in a TOML file.
 
 baseline = "runs/last-release"      # or --baseline RUN
-above = "majority"                  # each task better than its constant guess
+above = "majority"                  # each task better than a constant guess
 max_cost_usd = 30
 
 [min.overall]
 recognition = 0.40
 
-[max_drop.each]                     # each task, against the baseline
+[max_drop.each]                     # each task, compared with the baseline
 recognition = 0.05
 """
 
@@ -27,40 +27,44 @@ from benchmark.text import did_you_mean
 from evaluators.metrics.measures import Measures, measures_of
 from evaluators.metrics.metric import Measure
 from reports.kept.past import COMPARED
-from reports.kept.report import POINT, JudgeHealth, Kind, Share, Stated
+from reports.kept.record import Strict
+from reports.kept.report import POINT, JudgeHealth, Kind, Share
 
 LARGEST_FILE = 10**6
-"""Bytes of a gate file."""
+"""Most bytes of a gate file."""
 EACH = "each"
 
 SAMPLES = "samples"
-"""What else must be nearly the same: the samples that both runs ask."""
+"""The aspect, besides `COMPARED`, that must be almost the same: the samples that the runs ask."""
 
 
 def _place(name: str, info: ValidationInfo) -> str:
-    suite = cast("Suite", info.context or find_suite())
+    suite = _suite(info)
     if name not in (OVERALL, EACH, *suite.tasks):
         raise ValueError(f"`{name}` is neither overall nor each nor a task ({', '.join(suite.tasks)})")
     return name
 
 
 def _measure(name: str, info: ValidationInfo) -> str:
-    names = measures_of(cast("Suite", info.context or find_suite())).names
+    names = measures_of(_suite(info)).names
     if name not in names:
-        raise ValueError(f"`{name}` is none of {', '.join(names)}")
+        raise ValueError(f"`{name}` is not a score ({', '.join(names)})")
     return name
 
 
+def _suite(info: ValidationInfo) -> Suite:
+    return cast("Suite", info.context or find_suite())
+
+
 def _aspect(name: str) -> str:
-    if name not in (*COMPARED, SAMPLES):
-        known = (*COMPARED, SAMPLES)
+    known = (*COMPARED, SAMPLES)
+    if name not in known:
         raise ValueError(f"must be some of {', '.join(known)}, got {name}{did_you_mean(name, known)}")
     return name
 
 
 Aspects = Annotated[tuple[Annotated[str, AfterValidator(_aspect)], ...], BeforeValidator(split)]
-"""Names of what may differ between two runs, comma-separated on the command line."""
-
+"""Aspects in which two runs may differ; comma-separated on the command line."""
 
 Place = Annotated[str, AfterValidator(_place)]
 MeasureName = Annotated[str, AfterValidator(_measure)]
@@ -68,22 +72,22 @@ Within = Annotated[float, Field(gt=0, lt=1)]
 Limits = Mapping[Place, Annotated[Mapping[MeasureName, Within], Field(min_length=1)]]
 
 
-class Gate(Stated):
-    """A gate file; scores are fractions 0 to 1.
+class Gate(Strict):
+    """A gate file; scores are fractions from 0 to 1.
 
     Attributes:
-        baseline: run directory of the release that this one is compared with.
-        min: least true scores, `overall`, for `each` task or for a task.
-        max_drop: by how much true scores may lie below the baseline's.
-        min_gain: by how much true scores must lie above the baseline's at least.
-        above: each task's score must lie above this floor.
-        coverage: share of the selected samples that must have a score.
-        max_cost_usd: most that the run may have cost.
-        error_rate: how often, at most, a run is passed that ought not to be, and how often failed; each way.
-        allow: in what the runs may differ and yet be compared.
+        baseline: the run directory of the release to compare with.
+        min: the lowest true scores allowed, by place: `overall`, `each` task or one task.
+        max_drop: how far true scores may be below the baseline's.
+        min_gain: how far true scores must be above the baseline's.
+        above: the floor that each task's score must exceed.
+        coverage: the share of the selected samples that must have a score.
+        max_cost_usd: the highest cost of the run allowed, in USD.
+        error_rate: the greatest probability of wrongly passing a run, and of wrongly failing one.
+        allow: the aspects in which the runs may differ.
         judge: how good the judge must be.
-        seed: of the order in which `--until-decided` asks.
-        allow_substitute: whether another model may have answered in place of the one under test.
+        seed: the seed of the order in which `--until-decided` asks.
+        allow_substitute: whether another model may answer in place of the model under test.
     """
 
     baseline: Path | None = None
@@ -104,13 +108,13 @@ class Gate(Stated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One thing that the true scores must satisfy.
+    """One condition on the true scores.
 
     Attributes:
-        kind: at least a score, above a floor, not below the baseline by more, or above the baseline by at least.
+        kind: a least score, a floor, the largest drop below the baseline, or the smallest gain above it.
         place: `overall` or a task.
-        measure: which score.
-        limit: the true score, or its difference from the baseline's, must be greater; -0.01 for a drop of a point.
+        measure: the score.
+        limit: the true score, or its difference from the baseline's, must exceed it; -0.01 for a drop of a point.
     """
 
     kind: Kind
@@ -124,7 +128,7 @@ class Criterion:
         return self.kind in ("drop", "gain")
 
     def __str__(self) -> str:
-        """As the reports name it, in percent."""
+        """The criterion as reports show it, with its limit in percent."""
         what, limit = f"{self.place} {self.measure.title}", 100 * self.limit
         if self.kind == "min":
             return f"{what} at least {limit:.1f}"
@@ -143,38 +147,35 @@ def read_gate(
     allow_substitute: bool = False,
     suite: Suite | None = None,
 ) -> Gate | None:
-    """The gate of a file, against the baseline named with it; a baseline alone must not be undercut by over a point.
+    """The gate in a file; None if there is neither a file nor a baseline.
 
-    `allow` adds to what the runs may differ in. None where there is neither file nor baseline.
-
-    A baseline that the file names is looked for beside the file.
+    `baseline` and `allow_substitute` override the file, `allow` adds to it. The file names its baseline relative to its
+    own folder. With a baseline and no limit on drops or gains, no overall score may drop by more than a point.
 
     Raises:
-        RunError: the file cannot be read, is no TOML, has unknown keys or impossible values, or asks for nothing.
+        RunError: the file cannot be read, is not TOML, has unknown keys or invalid values, or sets no limit on a score.
     """
     if path is None and baseline is None:
         return None
     suite = suite or find_suite()
     gate = _read(path, suite) if path else Gate()
-    substitute = gate.allow_substitute or allow_substitute
-    gate = gate.model_copy(update={"allow": (*gate.allow, *allow), "allow_substitute": substitute})
-    if gate.baseline is not None and path is not None:
-        gate = gate.model_copy(update={"baseline": path.parent / gate.baseline})
-    if baseline is not None:
-        gate = gate.model_copy(update={"baseline": baseline})
-    if gate.baseline is not None and not (gate.max_drop or gate.min_gain):
-        gate = gate.model_copy(update={"max_drop": {OVERALL: dict.fromkeys(measures_of(suite).names, POINT)}})
+    changes: dict[str, object] = {
+        "baseline": baseline or (path.parent / gate.baseline if path and gate.baseline else None),
+        "allow": (*gate.allow, *allow),
+        "allow_substitute": gate.allow_substitute or allow_substitute,
+    }
+    if changes["baseline"] and not (gate.max_drop or gate.min_gain):
+        changes["max_drop"] = {OVERALL: dict.fromkeys(measures_of(suite).names, POINT)}
+    gate = gate.model_copy(update=changes)
     if gate.baseline is None and (gate.max_drop or gate.min_gain):
-        raise RunError(
-            f"--gate: {path} limits drops or gains, and there is no run to compare with: add --baseline=RUN."
-        )
+        raise RunError(f"--gate: {path} limits drops or gains, but there is no baseline; add --baseline=RUN.")
     if not (gate.min or gate.max_drop or gate.min_gain or gate.above):
-        raise RunError(f"--gate: {path} sets no score a limit: give min, max_drop, min_gain or above.")
+        raise RunError(f"--gate: {path} sets no limit on a score; add min, max_drop, min_gain or above.")
     return gate
 
 
 def read_limits(path: Path) -> JudgeHealth:
-    """What a gate file demands of the judge; it need not set scores a limit.
+    """The limits on the judge in a gate file, which need not limit any score.
 
     Raises:
         RunError: as for `read_gate`.
@@ -191,7 +192,7 @@ def _read(path: Path, suite: Suite) -> Gate:
         found = error.errors()[0]
         where = ".".join(str(part) for part in found["loc"] if part != "[key]")
         if found["type"] == "extra_forbidden":
-            raise RunError(f"--gate: {path} sets `{where}`, which is no key of a gate; see docs/gate.md.") from error
+            raise RunError(f"--gate: {path} sets `{where}`, which is not a key of a gate; see docs/gate.md.") from error
         said = found["msg"].removeprefix("Value error, ")
         wrong = said if said.startswith("must ") else f"is malformed: {said}"
         raise RunError(f"--gate: `{where}` in {path} {wrong}") from error
@@ -200,10 +201,10 @@ def _read(path: Path, suite: Suite) -> Gate:
 def criteria_of(
     gate: Gate, tasks: Sequence[str], floors: Mapping[str, float], measures: Measures
 ) -> tuple[Criterion, ...]:
-    """What the gate demands of a run with these tasks.
+    """The gate's criteria for a run with these tasks; `floors` are the scores of a constant guess by task.
 
     Raises:
-        RunError: it limits a task of which nothing is asked, or by a floor that is unknown.
+        RunError: the gate limits a task that is not asked, a score that a task does not have, or uses an unknown floor.
     """
     limits: tuple[tuple[Kind, Limits, int], ...] = (
         ("min", gate.min, 1),
@@ -214,8 +215,8 @@ def criteria_of(
     if gate.above:
         if unknown := [task for task in tasks if task not in floors]:
             raise RunError(
-                f"The gate's `above` needs what a constant guess scores in {unknown[0]}, which only all samples of a"
-                " task show: merge runs that have asked all of them, or set a limit in its place."
+                f"The gate's `above` needs the score of a constant guess in {unknown[0]}, which is known only from all"
+                " samples of a task; merge runs that asked all of them, or set `min` instead."
             )
         found += (
             Criterion(kind="floor", place=task, measure=measures.metrics[task].floor, limit=floors[task])
@@ -225,14 +226,15 @@ def criteria_of(
 
 
 def _spelt_out(kind: Kind, table: Limits, sign: int, tasks: Sequence[str], measures: Measures) -> Iterator[Criterion]:
+    """The criteria of one table of the gate file, with `each` replaced by the tasks."""
     own = {(place, score) for place in table for score in table[place] if place != EACH}
     for place, scores in table.items():
         if place not in (OVERALL, EACH, *tasks):
-            raise RunError(f"The gate limits {place}, and no sample of that task is asked: mend --tasks or the gate.")
+            raise RunError(f"The gate limits {place}, but no sample of that task is asked; change --tasks or the gate.")
         for score, limit in scores.items():
             for name in tasks if place == EACH else (place,):
                 if place == EACH and ((name, score) in own or not measures.has(name, score)):
-                    continue  # what is said of a task itself wins over each
+                    continue  # a task's own limit takes precedence over each
                 if not measures.has(name, score):
-                    raise RunError(f"The gate limits {score} of {name}, a task that has no such score.")
+                    raise RunError(f"The gate limits {score} of {name}, which has no such score; remove that limit.")
                 yield Criterion(kind=kind, place=name, measure=measures.by_name[score], limit=sign * limit)

@@ -1,4 +1,4 @@
-"""The judge of a gated run, checked before anything is asked: nothing that it rates counts if it falls short."""
+"""Checks the judge of a gated run before any sample is asked: the ratings of a judge that fails do not count."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from reports.kept.report import Health
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedJudge:
-    """What the check of a judge has found.
+    """The result of a judge's check.
 
     Attributes:
-        health: how often it rates rightly.
+        health: how often the judge rates correctly.
         past: its earlier checks.
-        failed: what it falls short of, a sentence each.
-        other: that another judge has judged the baseline, a sentence each.
+        failed: the limits that it does not reach, a sentence each.
+        other: a sentence if another judge has judged the baseline.
     """
 
     health: Health
@@ -33,7 +33,7 @@ class CheckedJudge:
 
     @property
     def why(self) -> str:
-        """Why the gate cannot trust it, in a few words; empty where it can."""
+        """Why the gate cannot trust the judge, in a few words; empty if it can."""
         if self.failed:
             return "the judge has failed its check"
         return "another judge has judged the baseline" if self.other else ""
@@ -47,7 +47,9 @@ def check_judge_of_run(
     folder: Path,
     ask: Callable[[], Sequence[Checked]],
 ) -> CheckedJudge:
-    """Has the judge of that name checked by `ask`, and keeps what came of it in the folder, beside earlier checks.
+    """Checks the judge of that name, and adds the result to the earlier checks in the cache folder.
+
+    `ask` has the judge rate the anchors. `trial` is None for a shard, which is not compared with the baseline.
 
     Raises:
         RunError: the earlier checks cannot be read, the judge cannot be asked, or the folder cannot be written.
@@ -60,7 +62,7 @@ def check_judge_of_run(
 
 
 def _judged_otherwise(trial: Trial | None, provenance: Mapping[str, Any], health: Health) -> tuple[str, ...]:
-    """That another judge has passed its check than the one that judged the baseline."""
+    """A sentence if the judge that was checked is not the one that judged the baseline."""
     if trial is None or trial.past is None or not (model := health.usage.model):
         return ()
     judge = {**provenance["judge"], "answered": [[name] for name in model.split(SEATS)]}

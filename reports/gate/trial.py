@@ -1,14 +1,14 @@
-"""What a gated run is put to, settled before it starts."""
+"""The trial of a gated run: what its gate demands, fixed before the run starts."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from benchmark.data.selection import SEED, spread_out
 from benchmark.errors import RunError
-from benchmark.suite import suite_of
+from benchmark.suite import OVERALL, suite_of
 from benchmark.task import Sample
 from evaluators.metrics.measures import Measures, measures_of
 from reports.gate.gate import SAMPLES, Criterion, Gate, criteria_of
@@ -18,22 +18,22 @@ from reports.stats.inference import cluster_codes, difference_test, score_test
 from reports.stats.sequential import levels_of, looks_of
 
 ASKED = ("targets", "label_set", "source", "recording")
-"""Fields of a sample, and of its record, that scores and intervals depend on."""
+"""The fields of a sample and of its record that scores and intervals depend on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What a run is put to.
+    """What a gate demands of one run.
 
     Attributes:
         gate: the limits.
-        criteria: what they demand of this run.
-        past: the run compared with.
-        differs: in what that differs, and may.
-        floors: the constant guess's score by task.
+        criteria: the criteria that follow from them for this run.
+        past: the baseline; None without one.
+        differs: the aspects in which the baseline differs, as allowed.
+        floors: the score of a constant guess by task.
         order: the samples in the order asked.
         early: whether to stop as soon as the verdict is settled.
-        provenance: who is asked, and how.
+        provenance: the provenance of the run.
     """
 
     gate: Gate
@@ -43,28 +43,28 @@ class Trial:
     floors: Mapping[str, float]
     order: tuple[Sample, ...]
     early: bool
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any]
 
     @property
     def measures(self) -> Measures:
-        """What sums up the scores of the suite."""
+        """The measures of the suite."""
         return measures_of(suite_of(self.provenance))
 
     def members(self, criterion: Criterion) -> list[Sample]:
-        """The samples that bear on a criterion."""
+        """The samples that count for a criterion."""
         kept = self.past.records if self.past and criterion.compares else None
         return [
             sample
             for sample in self.order
-            if criterion.place in ("overall", sample.task.name) and (kept is None or sample.id in kept)
+            if criterion.place in (OVERALL, sample.task.name) and (kept is None or sample.id in kept)
         ]
 
 
 def trial_of(gate: Gate, samples: Sequence[Sample], background: Background, *, early: bool) -> Trial:
-    """What the gate demands of a run over these samples.
+    """The trial of a run on these samples; with `early` it may stop as soon as the verdict is settled.
 
     Raises:
-        RunError: the baseline cannot be read or compared with, a task is not asked, or nothing could ever pass.
+        RunError: the baseline cannot be read or compared, a limited task is not asked, or no run could pass.
     """
     past = past_of(gate, background)
     trial = Trial(
@@ -81,10 +81,10 @@ def trial_of(gate: Gate, samples: Sequence[Sample], background: Background, *, e
 
 
 def past_of(gate: Gate, background: Background) -> PastRun | None:
-    """The run compared with; None where the gate names none.
+    """The gate's baseline; None if it has none.
 
     Raises:
-        RunError: it cannot be read or compared with.
+        RunError: the baseline cannot be read or compared.
     """
     past = read_past(gate.baseline) if gate.baseline else None
     if past is not None:
@@ -93,10 +93,10 @@ def past_of(gate: Gate, background: Background) -> PastRun | None:
 
 
 def refuse_unpriced(gate: Gate, asked: Iterable[object]) -> None:
-    """Says no to a limit on the cost of requests whose price nobody knows.
+    """Refuses a limit on the cost if the price of a model is unknown; `asked` are the models and agents of the run.
 
     Raises:
-        RunError: names the first model without a price.
+        RunError: a model has no price.
     """
     for model in asked if gate.max_cost_usd is not None else ():
         if getattr(getattr(model, "endpoint", model), "price", None) is None:
@@ -108,10 +108,10 @@ def refuse_unpriced(gate: Gate, asked: Iterable[object]) -> None:
 
 
 def narrowed(trial: Trial, ids: Set[str]) -> Trial:
-    """The same over these samples alone.
+    """The same trial for only the samples with these ids.
 
     Raises:
-        RunError: a task is not asked, the baseline has asked too few of them, or nothing could ever pass.
+        RunError: a limited task is not asked, the baseline has too few of the samples, or no run could pass.
     """
     order = tuple(sample for sample in trial.order if sample.id in ids)
     tasks = [name for name in trial.measures.metrics if any(sample.task.name == name for sample in order)]
@@ -128,13 +128,13 @@ def _refuse_thin(past: PastRun, trial: Trial) -> None:
     common = sum(sample.id in past.records for sample in trial.order)
     if common < trial.gate.coverage * len(trial.order) and SAMPLES not in trial.gate.allow:
         raise RunError(
-            f"The baseline {past.path} has asked {common} of these {len(trial.order)} samples: select the same ones, or"
-            f" compare those alone with --baseline-allow={SAMPLES}."
+            f"The baseline {past.path} has only {common} of these {len(trial.order)} samples; select the same samples,"
+            f" or compare only the common ones with --baseline-allow={SAMPLES}."
         )
 
 
 def _refuse_changed(past: PastRun, trial: Trial) -> None:
-    """Says no to a baseline whose records ask something else under the same ids: its provenance may be another's."""
+    """Refuses a baseline whose samples differ under the same ids; the fingerprint in its provenance may be false."""
     for sample in trial.order if "data" not in trial.gate.allow else ():
         if (record := past.records.get(sample.id)) is None:
             continue
@@ -142,31 +142,34 @@ def _refuse_changed(past: PastRun, trial: Trial) -> None:
         found += ["task"] if record.task != sample.task.name else []
         if found:
             raise RunError(
-                f"The baseline {past.path} cannot be compared with: {sample.id} has another {found[0]} there. Make the"
-                " baseline anew, or allow it with --baseline-allow=data."
+                f"The baseline {past.path} cannot be compared: {sample.id} has a different {found[0]} there. Run the"
+                " baseline again, or allow this with --baseline-allow=data."
             )
 
 
 def in_order(samples: Sequence[Sample], gate: Gate) -> list[Sample]:
-    """The random order in which a run asks that may stop early."""
+    """The samples in the random order in which a run that may stop early asks them."""
     return spread_out(samples, gate.seed or SEED)
 
 
 def _refuse_hopeless(criterion: Criterion, trial: Trial) -> None:
+    """Refuses a criterion that not even the best possible run could meet."""
     members, error = trial.members(criterion), trial.gate.error_rate
     if criterion.limit >= 1:
-        raise RunError(f"No run could pass the gate: in {criterion.place} a constant guess is always right.")
+        raise RunError(
+            f"No run could pass the gate: in {criterion.place} a constant guess is always right; remove `above`."
+        )
     level = levels_of(looks_of(len(trial.order)), error)[-1] if trial.early else error
     if _best(criterion, members) > level:
         run = "a run that gives the baseline's own answers" if criterion.kind == "drop" else "a run without a mistake"
         raise RunError(
             f'Not even {run} could pass the gate: {len(members)} samples are too few to show "{criterion}".'
-            " Ask more, or set another limit; `mme-emotion power` says how many it takes."
+            " Ask more samples, or set another limit; `mme-emotion power` says how many samples a limit needs."
         )
 
 
 def _best(criterion: Criterion, members: Sequence[Sample]) -> float:
-    """The p-value at the best that can happen: all right, all better, or where that shall do, none different."""
+    """The p-value of the best possible run: all samples right, or better or, for a drop, like the baseline's."""
     if not members:
         return 1.0
     clusters = cluster_codes(sample.recording for sample in members)

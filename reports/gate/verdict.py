@@ -1,4 +1,4 @@
-"""What a gate says of a run, and the numbers it goes by."""
+"""The verdict of a gate, and the numbers that it is based on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,21 +26,21 @@ from reports.stats.inference import (
 
 Chosen = NDArray[np.intp]
 Level = Callable[[int], float]
-"""The significance level where the error rate is shared among so many criteria."""
+"""The significance level if that many criteria share the error rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """A criterion's numbers, a place for each sample of the run in the order asked.
+    """A criterion's numbers: in arrays, a value for each sample of the run in the order asked.
 
     Attributes:
-        member: whether the sample bears on the criterion.
-        value: the score or difference; nan where a side is unscored.
-        worst: with unscored samples taken for wrong here and right in the baseline.
-        best: the other way round.
-        clusters: the sample's recording.
-        other: the baseline's score; nan where there is none.
-        unpaired: how many samples of the place the baseline did not ask.
+        member: whether the sample counts for the criterion.
+        value: the score, or its difference from the baseline's; nan if a score is missing.
+        worst: the same, with samples without a score counted as wrong in this run and as right in the baseline.
+        best: the same, counted the other way round.
+        clusters: the number of the sample's recording.
+        other: the baseline's score; nan if there is none.
+        unpaired: the number of samples of the place that the baseline did not ask.
     """
 
     criterion: Criterion
@@ -52,25 +52,28 @@ class Tally:
     other: Values
     unpaired: int
 
+    @property
+    def scored(self) -> Chosen:
+        """The indices of the samples that count for the criterion and have a value."""
+        return np.flatnonzero(self.member & ~np.isnan(self.value))
+
     def chosen(self, samples: Chosen) -> Chosen:
-        """Those of the samples that bear on the criterion."""
+        """Those of the samples, given by index, that count for the criterion."""
         return samples[self.member[samples]]
 
     def tails(self, samples: Chosen) -> Tails:
-        """The p-values: of being above by the worst case, of being below by the best."""
+        """The p-values for these samples: of being above in the worst case, and of being below in the best."""
         at = self.chosen(samples)
         if not len(at):
             return Tails(above=1.0, below=1.0)
-        test, clusters = _test_of(self.criterion), self.clusters[at]
+        test, clusters, limit = _test_of(self.criterion), self.clusters[at], self.criterion.limit
         worst, best = self.worst[at], self.best[at]
-        above = test(worst, clusters, self.criterion.limit)
-        return Tails(
-            above=above.above,
-            below=above.below if np.array_equal(worst, best) else test(best, clusters, self.criterion.limit).below,
-        )
+        lowest = test(worst, clusters, limit)
+        highest = lowest if np.array_equal(worst, best) else test(best, clusters, limit)
+        return Tails(above=lowest.above, below=highest.below)
 
     def tested(self, samples: Chosen, status: Status, level: float) -> Tested:
-        """The numbers for these samples; bounds hold one by one at that level."""
+        """The criterion's numbers for these samples; each bound holds at that one-sided level."""
         at, tails = self.chosen(samples), self.tails(samples)
         bounds, scored = self._bounds(at, level), ~np.isnan(self.value[at])
         return Tested(
@@ -117,20 +120,20 @@ def _mean(values: Values) -> float | None:
 
 
 def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str, Record]) -> Tally:
-    """A criterion's numbers; `records` in the order asked, `baseline` by id."""
+    """The criterion's numbers; `records` are in the order asked, `baseline` has records by the sample's id."""
     measure = criterion.measure
     inside = np.array([criterion.place in (OVERALL, record.task) for record in records], dtype=bool)
     paired = np.array([record.id in baseline for record in records], dtype=bool)
     member = inside & paired if criterion.compares else inside
     at = np.flatnonzero(member)
     ours = [records[place] for place in at.tolist()]
-    value, worst, best = (np.full(len(records), np.nan) for _ in range(3))
-    value[at] = other = measure.column(ours)
+    value, worst, best, other = (np.full(len(records), np.nan) for _ in range(4))
+    value[at] = measure.column(ours)
     worst[at], best[at] = measure.filled(ours, right=False), measure.filled(ours, right=True)
     if criterion.compares:
         theirs = [baseline[record.id] for record in ours]
-        other = measure.column(theirs)
-        value[at] -= other
+        other[at] = measure.column(theirs)
+        value -= other
         worst[at] -= measure.filled(theirs, right=True)
         best[at] -= measure.filled(theirs, right=False)
     return Tally(
@@ -140,23 +143,17 @@ def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str
         worst=worst,
         best=best,
         clusters=cluster_codes(record.recording for record in records),
-        other=_placed(other, at, len(records)),
+        other=other,
         unpaired=int((inside & ~paired).sum()) if criterion.compares else 0,
     )
 
 
-def _placed(values: Values, at: Chosen, count: int) -> Values:
-    placed = np.full(count, np.nan)
-    placed[at] = values
-    return placed
-
-
 def statuses(tails: Sequence[Tails], level: Level) -> list[Status]:
-    """What is shown of each criterion.
+    """The status of each criterion.
 
-    A run passes where all criteria are met, each at the full level: being passed wrongly takes one that is wrongly
-    shown to be met (intersection-union test, Berger 1982, doi:10.1080/00401706.1982.10487790). It fails where any is
-    missed, so these share the error rate, stepwise by Holm (1979, doi:10.2307/4615733).
+    A run passes if all criteria are met, each at the full level: a wrong pass needs a criterion wrongly shown to
+    be met (intersection-union test, Berger 1982, doi:10.1080/00401706.1982.10487790). A run fails if any criterion is
+    missed, so these share the error rate by Holm's stepwise procedure (1979, doi:10.2307/4615733).
     """
     found: list[Status] = ["met" if tail.above <= level(1) else "open" for tail in tails]
     for rank, place in enumerate(sorted(range(len(tails)), key=lambda place: tails[place].below)):
@@ -167,13 +164,13 @@ def statuses(tails: Sequence[Tails], level: Level) -> list[Status]:
 
 
 def settled(tallies: Iterable[Tally], samples: Chosen, level: Level) -> bool:
-    """Whether these samples decide: every criterion is met, or one is missed."""
+    """Whether these samples decide: every criterion is met, or at least one is missed."""
     found = statuses([one.tails(samples) for one in tallies], level)
     return "missed" in found or all(status == "met" for status in found)
 
 
 EXIT_CODES: Mapping[Word, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 6, "UNTRUSTED": 7}
-"""With a gate; the other codes are pytest's own."""
+"""The exit codes of runs with a gate; the other codes are pytest's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +178,12 @@ class Circumstances:
     """What a verdict depends on besides scores.
 
     Attributes:
-        coverage: share of the samples that were to be asked which have a score.
-        cost_usd: None where it is not known.
-        baseline: the name of the run compared with.
-        differs: in what the runs differ nevertheless.
-        stopping: with `--until-decided` alone.
-        doubts: why the scores are not those of the model that was to be gated, a sentence each.
+        coverage: share of the samples to ask that have a score.
+        cost_usd: the cost of the run in USD; None if unknown.
+        baseline: the folder name of the baseline; None without one.
+        differs: the aspects in which the runs differ, as allowed.
+        stopping: when the run stopped; None unless it stopped early.
+        doubts: reasons to distrust the scores, a sentence each.
     """
 
     coverage: float
@@ -216,7 +213,7 @@ def decide(gate: Gate, tallies: Sequence[Tally], samples: Chosen, level: Level, 
 
 
 def distrusted(reasons: Sequence[str], gate: Gate) -> Verdict:
-    """The verdict on a run that was not begun, since its judge has failed its check."""
+    """The verdict on a run that did not start because its judge failed its check."""
     return Verdict(
         word="UNTRUSTED",
         reasons=tuple(reasons),
@@ -230,25 +227,26 @@ def distrusted(reasons: Sequence[str], gate: Gate) -> Verdict:
 
 
 def with_left_out(report: Report, count: int, of: str, by: str) -> Report:
-    """The report whose verdict, where there is one, says that `count` of the samples were left out, if any were."""
+    """The report with a note in its verdict that options such as `by` left out `count` of `of`, if any."""
     if report.gate is None or count <= 0:
         return report
-    note = f"{count} of {of} were left out by {by} or the like: this is not about them."
+    note = f"{count} of {of} were left out by {by} or similar options; the verdict does not cover them."
     verdict = report.gate.model_copy(update={"reasons": (*report.gate.reasons, note)})
     return report.model_copy(update={"gate": verdict})
 
 
 def _word(gate: Gate, tested: Sequence[Tested], seen: Circumstances) -> tuple[Word, list[str]]:
+    """The verdict's word and its reasons."""
     if seen.doubts:
         return "UNTRUSTED", list(seen.doubts)
     if seen.coverage < gate.coverage:
-        return "UNTRUSTED", [f"Only {seen.coverage:.1%} of the samples have a score, {gate.coverage:.1%} must."]
+        return "UNTRUSTED", [f"Only {seen.coverage:.1%} of the samples have a score; {gate.coverage:.1%} must."]
     missed = [f"Shown not to hold: {one.text}." for one in tested if one.status == "missed"]
     if gate.max_cost_usd is not None and seen.cost_usd is None:
-        return "UNTRUSTED", ["What the run has cost is not known; give prices with --price, or drop max_cost_usd."]
+        return "UNTRUSTED", ["The cost of the run is unknown; set prices with --price, or remove max_cost_usd."]
     if gate.max_cost_usd is not None and seen.cost_usd is not None and seen.cost_usd > gate.max_cost_usd:
-        missed.append(f"The run has cost {seen.cost_usd:.2f} USD, {gate.max_cost_usd:.2f} were allowed.")
+        missed.append(f"The run cost {seen.cost_usd:.2f} USD; max_cost_usd is {gate.max_cost_usd:.2f}.")
     if missed:
         return "FAIL", missed
-    undecided = [f"The samples do not tell: {one.text}." for one in tested if one.status == "open"]
+    undecided = [f"Not decided by these samples: {one.text}." for one in tested if one.status == "open"]
     return ("INCONCLUSIVE", undecided) if undecided else ("PASS", ["Every criterion is shown to hold."])

@@ -1,1 +1,1 @@
-"""What a run keeps and how it is read again."""
+"""The files that a run keeps, their types, and how they are read again."""

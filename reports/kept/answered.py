@@ -1,4 +1,4 @@
-"""Who answered: the model that was asked for, or another in its place; and how answers ended."""
+"""Which models answered, the ones asked for or others in their place, and how answers ended."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,48 +15,41 @@ UNKNOWN = "unknown"
 
 
 def answered_of(records: Iterable[Record], role: str) -> tuple[Mapping[str, int], ...]:
-    """In how many samples each model took a role, by name; for each seat of a panel, else for one."""
+    """The number of samples by the name of the model that took a role: a mapping for each seat of a panel, else one."""
     seats: list[Counter[str]] = []
     for record in records:
-        if (spent := record.usage.get(role)) is None:
+        if role not in record.usage:
             continue
-        for place, name in enumerate((spent.model or UNKNOWN).split(SEATS)):
-            seats += [Counter()] if place == len(seats) else []
-            seats[place][name] += 1
-        if (again := record.usage.get(f"{AGAIN} {role}")) is not None:
-            for seat, name in zip(seats, (again.model or UNKNOWN).split(SEATS), strict=False):
+        names = (record.usage[role].model or UNKNOWN).split(SEATS)
+        seats += [Counter() for _ in names[len(seats) :]]
+        again = record.usage.get(f"{AGAIN} {role}")
+        for answered in (names, (again.model or UNKNOWN).split(SEATS) if again else ()):
+            for seat, name in zip(seats, answered, strict=False):
                 seat[name] += 1
     return tuple(seats)
 
 
 def with_answered(provenance: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, Any]:
-    """The provenance with who answered, `answered`, and what servers refused, `left_out`, beside what was asked."""
-    found = {role: provenance.get(role) for role in ROLES}
-    return {
-        **provenance,
-        **{
-            role: {
-                **told,
+    """The provenance with, for each role, the models that answered (`answered`) and refused parameters (`left_out`)."""
+    found = dict(provenance)
+    for role in ROLES:
+        if isinstance(agent := provenance.get(role), Mapping):
+            spent = [record.usage[role] for record in records if role in record.usage]
+            found[role] = {
+                **agent,
                 "answered": [list(seat) for seat in answered_of(records, role)],
-                "left_out": sorted({name for record in records for name in _left_out(record, role)}),
+                "left_out": sorted({name for part in spent for name in part.left_out}),
             }
-            for role, told in found.items()
-            if isinstance(told, Mapping)
-        },
-    }
-
-
-def _left_out(record: Record, role: str) -> tuple[str, ...]:
-    return record.usage[role].left_out if role in record.usage else ()
+    return found
 
 
 def asked_of(provenance: Mapping[str, Any], role: str) -> list[str | None]:
-    """The names by which models were asked for in a role, a seat each; None for what is no endpoint's model."""
+    """The names of the models that were asked in a role, one for each seat; None for a model without an endpoint."""
     return [_stated(identity).get("model") for identity in _identities(provenance, role)]
 
 
 def settings_of(provenance: Mapping[str, Any], role: str) -> list[object]:
-    """How a role's models were asked, whoever they are and wherever: their parameters; else all that is known."""
+    """For each seat of a role, the parameters of its requests; for a model without an endpoint, its identity."""
     refused = (provenance.get(role) or {}).get("left_out") or ()
     found = [_stated(identity).get("parameters", identity) for identity in _identities(provenance, role)]
     return [
@@ -71,7 +64,7 @@ def _identities(provenance: Mapping[str, Any], role: str) -> list[str]:
 
 
 def _stated(identity: str) -> Mapping[str, Any]:
-    """An endpoint's identity: URLs, the model's name, parameters; nothing for another's."""
+    """The URLs, model name and parameters in an endpoint's identity; empty for other identities."""
     try:
         stated = parse_json(identity)
     except DataError:
@@ -80,16 +73,17 @@ def _stated(identity: str) -> Mapping[str, Any]:
 
 
 def is_alike(one: Mapping[str, Any], other: Mapping[str, Any], role: str) -> bool:
-    """Whether two runs had the same models in a role, by who answered; where that is unknown, by who was asked."""
-    names, others = _who(one, role), _who(other, role)
-    if names is None or others is None:  # one is no endpoint's model
+    """Whether two runs had the same models in a role: those that answered or, if unknown, those that were asked."""
+    names, others = _models(one, role), _models(other, role)
+    if names is None or others is None:  # a model without an endpoint
         return (one.get(role) or {}).get("identity") == (other.get(role) or {}).get("identity")
     if len(names) != len(others) or settings_of(one, role) != settings_of(other, role):
         return False
     return all(map(_same, names, others))
 
 
-def _who(provenance: Mapping[str, Any], role: str) -> list[Sequence[str]] | None:
+def _models(provenance: Mapping[str, Any], role: str) -> list[Sequence[str]] | None:
+    """For each seat, the models that answered or, if unknown, the one asked; None if one has no endpoint."""
     asked = asked_of(provenance, role)
     if not asked or None in asked:
         return None
@@ -107,30 +101,29 @@ def _same(names: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def substitutes_of(provenance: Mapping[str, Any], records: Sequence[Record], role: str) -> Iterator[str]:
-    """Who answered in place of whom was asked, and where two models did, a sentence each; none where all is well."""
+    """A sentence for each model that answered in place of the one asked, and for a seat in which several did."""
     asked, verb = asked_of(provenance, role), {"model": "answered", "judge": "judged"}.get(role, "worked")
     for place, seat in enumerate(answered_of(records, role)):
         known = {name: count for name, count in seat.items() if name != UNKNOWN}
         name = asked[place] if place < len(asked) else None
-        strange = {one: count for one, count in known.items() if name and not is_same_model(name, one)}
-        for one, count in strange.items():
+        substitutes = {one: count for one, count in known.items() if name and not is_same_model(name, one)}
+        for one, count in substitutes.items():
             yield f"{one} has {verb} in place of {name}, in {count} of {len(records)} samples"
         models = one_for_each(known)
-        if len(models) > 1 and not strange:
+        if len(models) > 1 and not substitutes:
             yield f"{len(models)} models have {verb} in one run: {', '.join(models)}"
 
 
 def endings_of(records: Iterable[Record]) -> Mapping[str, int]:
-    """How many answers came whole, were cut off, filtered or refused; each answer counts once."""
-    counts: Counter[str] = Counter()
-    for record in records:
-        if record.answer is not None:
-            counts["refused" if record.refused else record.ending or UNKNOWN] += 1
+    """The number of answers by ending: whole, cut off, filtered, refused or unknown; each answer counts once."""
+    counts = Counter(
+        "refused" if record.refused else record.ending or UNKNOWN for record in records if record.answer is not None
+    )
     return {name: counts[name] for name in ("whole", "cut off", "filtered", "refused", UNKNOWN) if counts[name]}
 
 
 def endings_in_words(endings: Mapping[str, int]) -> str:
-    """The counts in words; empty where nothing is known of any answer."""
+    """The counts in words; empty if all endings are unknown."""
     if not set(endings) - {UNKNOWN}:
         return ""
     words = {UNKNOWN: "of unknown ending"}

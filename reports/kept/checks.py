@@ -1,4 +1,4 @@
-"""The checks of judges that are kept in the cache folder."""
+"""The results of judges' checks, kept in the cache folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from benchmark.storage.files import make_folder, opener
 from reports.kept.report import Health
 
 CHECKS = "judge-checks.jsonl"
-"""The file in the cache folder where the results of all checks are kept."""
+"""The file in the cache folder with the results of all checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,26 +19,26 @@ class PastChecks:
 
     Attributes:
         checks: oldest first.
-        strange: how many lines could not be read, as those of another version; whose they are nobody knows.
+        strange: the number of lines, of any judge, that could not be read, e.g. because another version wrote them.
     """
 
     checks: tuple[Health, ...] = ()
     strange: int = 0
 
     def like(self, health: Health) -> Health | None:
-        """The one to compare with: the last of the same length, else the last."""
+        """The check to compare with: the last of the same length, else the last; None if there is none."""
         alike = [check for check in self.checks if check.short == health.short] or self.checks
         return alike[-1] if alike else None
 
 
 def read_checks(folder: Path, judge: str) -> PastChecks:
-    """What is kept in the cache folder.
+    """The earlier checks of the judge of that name, read from the cache folder.
 
     Raises:
         RunError: the file cannot be read.
     """
     try:
-        lines = (folder / CHECKS).read_text("utf-8").split("\n")  # a name may hold other ends of lines
+        lines = (folder / CHECKS).read_text("utf-8").split("\n")  # names may contain other line ends
     except FileNotFoundError:
         return PastChecks()
     except (OSError, UnicodeDecodeError) as error:
@@ -56,14 +56,14 @@ def _check(line: str) -> Health | None:
 
 
 def keep_check(folder: Path, health: Health) -> None:
-    """Adds a check to those kept.
+    """Appends a check to the file in the cache folder.
 
     Raises:
-        RunError: it cannot be written.
+        RunError: the file cannot be written.
     """
     try:
         make_folder(folder)
         with open(folder / CHECKS, "a", encoding="utf-8", opener=opener) as kept:
             kept.write(health.model_dump_json() + "\n")
     except OSError as error:
-        raise RunError(f"{folder / CHECKS} cannot be written ({error.strerror}).") from error
+        raise RunError(f"{folder / CHECKS} cannot be written ({error.strerror}); add --cache=OTHER_DIR.") from error

@@ -1,7 +1,6 @@
-"""What cannot be true of a record or of a report, whoever wrote it.
+"""Finds what cannot be true of a record or a report, whoever wrote it.
 
-A run writes only what agrees with itself, so the first disagreement tells of a file that was changed, damaged or
-made up; a reader says which and goes no further.
+A run writes consistent files: a contradiction means that one was changed, damaged or forged.
 """
 
 import re
@@ -22,13 +21,13 @@ from reports.kept.record import Record, Spent
 from reports.kept.report import ASPECTS, Health, Report, Scores
 
 LONGEST_ID = 1000
-"""Characters of a sample's id."""
+"""Most characters of a sample's id."""
 MOST_PARTS = 100_000
-"""Labels of a question, frames and repeats of a sample."""
+"""Most labels of a question, and frames and repeats of a sample."""
 MOST = 10**15
-"""Tokens, requests, samples, seconds, USD: nothing that is counted here comes near."""
+"""More tokens, requests, samples, seconds or USD than any run has."""
 CLOSE = 1e-9
-"""By how much a score may differ from what its ratings make: files hold decimals."""
+"""The largest difference of a score from the one computed from its ratings, since files hold decimals."""
 
 _COUNTED = ("requests", *TOKENS, "seconds", "cost_usd")
 _LEAVING = re.compile(r"^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
@@ -37,38 +36,35 @@ _PEAKS = re.compile("(?:[0-9a-f]{2})*")
 
 
 def record_flaws(record: Record, suite: Suite) -> Iterator[str]:
-    """What cannot be in one sample's record of a run of that suite."""
+    """What cannot be true of a record of one sample in a run of that suite, a clause each."""
     if not record.id or one_line(record.id, LONGEST_ID) != record.id:
-        yield "its id is no name on one line"
+        yield f"its id must be one line of 1 to {LONGEST_ID:,} printable characters"
     task = suite.tasks.get(record.task)
     if task is None:
-        yield f"task `{one_line(record.task, 60)}` is none of {', '.join(suite.tasks)}"
+        yield f"task `{one_line(record.task, 60)}` must be one of {', '.join(suite.tasks)}"
         return
     if not record.targets:
         yield "it has no true label"
     if max(map(len, (record.label_set, record.targets, record.predicted))) > MOST_PARTS:
         yield f"it has more than {MOST_PARTS:,} labels"
         return
-    yield from _without_score(record) if record.outcome == "error" else _score_flaws(record, task)
+    if record.outcome != "error":
+        yield from _score_flaws(record, task)
+    elif record.prediction or record.steps or any(score is not None for score in record.scores.values()):
+        yield "its outcome is error, but it has ratings or scores"
     yield from _repeat_flaws(record)
     yield from _media_flaws(record)
-    for role, spent in record.usage.items():
-        yield from (f"usage of {one_line(role, 60)}: {flaw}" for flaw in _spent_flaws(spent))
-
-
-def _without_score(record: Record) -> Iterator[str]:
-    if record.prediction or record.steps or any(score is not None for score in record.scores.values()):
-        yield "its outcome is error, and yet it has ratings or scores"
+    yield from _usage_flaws(record.usage)
 
 
 def _score_flaws(record: Record, task: Task) -> Iterator[str]:
-    """Where the scores are not what the rest of the record makes."""
+    """Scores and outcome that contradict the ratings and labels."""
     if "model" not in record.usage:
-        yield f"its outcome is {record.outcome}, and yet it has no usage of the model"
+        yield f"its outcome is {record.outcome}, but it has no usage of the model"
         return
     metric = find_metric(task.metric)
     if record.by_rules is not None and rating_of(record.by_rules) is None:
-        yield "a rating is no fraction from 0 to 1, such as 2/3"
+        yield "a rating is not a fraction from 0 to 1, such as 2/3"
         return
     try:
         made = metric.remade(record, several=task.several)
@@ -76,14 +72,19 @@ def _score_flaws(record: Record, task: Task) -> Iterator[str]:
         yield str(error)
         return
     if strange := record.scores.keys() - made.keys():
-        yield f"`{one_line(min(strange), 60)}` is no score of {task.name}"
+        yield f"`{one_line(min(strange), 60)}` is not a score of {task.name}"
     for name, value in made.items():
-        told = record.scores.get(name)
-        exact = None if value is None else float(value)
-        if (told is None) != (exact is None) or not abs((told or 0.0) - (exact or 0.0)) <= CLOSE:
-            yield f"{name} is {told}, and its ratings make {exact}"
+        stated, exact = record.scores.get(name), None if value is None else float(value)
+        if not _is_close(stated, exact):
+            yield f"{name} is {stated}, but its ratings give {exact}"
     if (record.outcome == "passed") != metric.is_right(made):
-        yield f"its outcome is {record.outcome}, and its {'ratings' if record.prediction else 'labels'} say otherwise"
+        yield f"its outcome is {record.outcome}, which its {'ratings' if record.prediction else 'labels'} contradict"
+
+
+def _is_close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= CLOSE
 
 
 def _repeat_flaws(record: Record) -> Iterator[str]:
@@ -96,7 +97,7 @@ def _repeat_flaws(record: Record) -> Iterator[str]:
     if repeats.error is None and not (
         2 <= count == len(repeats.judgements) <= MOST_PARTS and repeats.answers[0] == repeats.judgements[0]
     ):
-        yield "its repeats are not as many answers as judgements, two or more, the first the same in both"
+        yield "its repeats must be equal numbers of answers and judgements, at least 2, with the same first score"
 
 
 def _media_flaws(record: Record) -> Iterator[str]:
@@ -104,11 +105,16 @@ def _media_flaws(record: Record) -> Iterator[str]:
         yield f"clip `{one_line(record.clip, 60)}` leaves the data folder"
     if (frames := record.frames) is not None:
         if not _KEY.fullmatch(frames.key):
-            yield f"the key of its frames, `{one_line(frames.key, 60)}`, is none"
+            yield f"the key of its frames, `{one_line(frames.key, 60)}`, must be 64 hexadecimal digits"
         if len(frames.seconds) > MOST_PARTS or not all(-MOST <= at <= MOST for at in frames.seconds):
-            yield "a frame's time is no number of seconds"
+            yield "the time of a frame is not a valid number of seconds"
     if (heard := record.waveform) is not None and not (_PEAKS.fullmatch(heard.peaks) and 0 <= heard.seconds <= MOST):
-        yield "its waveform is none"
+        yield "its waveform is not valid"
+
+
+def _usage_flaws(usage: Mapping[str, Spent]) -> Iterator[str]:
+    for role, spent in usage.items():
+        yield from (f"usage of {one_line(role, 60)}: {flaw}" for flaw in _spent_flaws(spent))
 
 
 def _spent_flaws(spent: Spent) -> Iterator[str]:
@@ -119,7 +125,7 @@ def _spent_flaws(spent: Spent) -> Iterator[str]:
 
 
 def uneven(records: Iterable[Record]) -> str:
-    """In what records cannot be of one run: other judges' votes, or another number of repeats; empty where they can."""
+    """Why the records cannot be of one run: their judges or numbers of repeats differ; empty if they can be."""
     judges = {frozenset(record.prediction.votes) for record in records if record.prediction is not None}
     if len(judges) > 1:
         return "several sets of judges have rated them"
@@ -128,20 +134,20 @@ def uneven(records: Iterable[Record]) -> str:
 
 
 def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
-    """What cannot be in a report on these records."""
+    """What cannot be true of a report on these records, a clause each."""
     yield from _range_flaws(report)
     yield from data_flaws(report.provenance, records)
     judge = (report.provenance.get("judge") or {}).get("name")
     if report.judge_check is not None and report.judge_check.judge != judge:
-        yield f"judge_check: it is of {one_line(report.judge_check.judge, 60)}, and {one_line(str(judge), 60)} judged"
+        yield f"judge_check: it is of {one_line(report.judge_check.judge, 60)}, but {one_line(str(judge), 60)} judged"
     if not len(records) <= report.selected <= MOST:
-        yield f"selected is {report.selected}, and there are {len(records)} records"
+        yield f"selected is {report.selected}, but there are {len(records)} records"
     stopping = report.gate.stopping if report.gate else None
-    if stopping is not None:  # scores are of some records, and corrected for having stopped
+    if stopping is not None:  # scores are of a part of the records, and corrected for early stopping
         if not 1 <= stopping.look <= len(stopping.looks):
-            yield f"gate: look {stopping.look} is none of {len(stopping.looks)}"
+            yield f"gate: look must be from 1 to {len(stopping.looks)}, got {stopping.look}"
         if (stopping.samples, stopping.samples + stopping.beyond) != (report.overall.samples, len(records)):
-            yield f"it counts {stopping.samples} samples and {stopping.beyond} beyond, and there are {len(records)}"
+            yield f"it counts {stopping.samples} samples and {stopping.beyond} beyond, but there are {len(records)}"
         return
     measures = measures_of(suite_of(report.provenance))
     yield from _figure_flaws(OVERALL, report.overall, records, measures)
@@ -150,19 +156,19 @@ def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
         by_task.setdefault(record.task, []).append(record)
     for name, members in by_task.items():
         if name not in report.tasks:
-            yield f"it has no scores of {name}, of which there are {len(members)} records"
+            yield f"it has no scores of {name}, but there are {len(members)} records of it"
         else:
             yield from _figure_flaws(name, report.tasks[name], members, measures)
 
 
 def data_flaws(provenance: Mapping[str, Any], records: Sequence[Record]) -> Iterator[str]:
-    """Where the records cannot be of the data that they are said to be of; what a part leaves open passes."""
+    """Why the records cannot be of the data in the provenance; records of a part of the data can be."""
     data = provenance.get("data") or {}
-    sizes: Mapping[str, int] = data.get("samples") or {}  # which older versions do not tell
+    sizes: Mapping[str, int] = data.get("samples") or {}  # older versions do not record them
     counts = Counter(record.task for record in records) if sizes else Counter()
     for name, count in counts.items():
         if count > sizes.get(name, 0):
-            yield f"its data has {sizes.get(name, 0)} samples of {name}, and there are {count} records"
+            yield f"its data has {sizes.get(name, 0)} samples of {name}, but there are {count} records"
     if counts and counts == Counter(sizes) and fingerprint_of(records) != data.get("fingerprint"):
         yield "ids, labels or true labels of the records are not those of its data"
 
@@ -170,38 +176,34 @@ def data_flaws(provenance: Mapping[str, Any], records: Sequence[Record]) -> Iter
 def _figure_flaws(place: str, scores: Scores, records: Sequence[Record], measures: Measures) -> Iterator[str]:
     scored = [record for record in records if record.outcome != "error"]
     counts = {"samples": len(records), "scored": len(scored), "unscored": len(records) - len(scored)}
-    told_of: dict[str, float | None] = {**scores.scores, **{name: getattr(scores, name) for name in counts}}
-    found = {name: measure.value(scored) for name, measure in measures.by_name.items()}
-    for name, value in (counts | found).items():
-        told = told_of.get(name)
-        if told != value and not (told is not None and value is not None and abs(told - value) <= CLOSE):
-            yield f"{place}: {name} is {told}, and the records make {value}"
+    found = counts | {name: measure.value(scored) for name, measure in measures.by_name.items()}
+    for name, value in found.items():
+        stated = getattr(scores, name) if name in counts else scores.scores.get(name)
+        if not _is_close(stated, value):
+            yield f"{place}: {name} is {stated}, but the records give {value}"
 
 
 def _range_flaws(report: Report) -> Iterator[str]:
-    shares = [
-        *(("floors", name, value) for name, value in report.floors.items()),
-        *(("published", name, value) for name, value in report.published.items()),
-        *(("overall", name, value) for name, value in report.overall.scores.items()),
-        *((task, name, value) for task, scores in report.tasks.items() for name, value in scores.scores.items()),
-    ]
-    known = measures_of(suite_of(report.provenance))
-    for place, name, value in shares:
-        if place in (OVERALL, *report.tasks) and name not in known.by_name and name not in known.details:
-            yield f"{place}: `{one_line(name, 60)}` is no score of the suite"
-        if value is not None and not 0 <= value <= 1:
-            yield f"{place}: {one_line(name, 60)} is not from 0 to 1"
     suite = suite_of(report.provenance)
-    for name in measures_of(suite).names:
+    measures = measures_of(suite)
+    scored = [(OVERALL, report.overall.scores), *((task, scores.scores) for task, scores in report.tasks.items())]
+    for place, shares in (("floors", report.floors), ("published", report.published), *scored):
+        for name, value in shares.items():
+            if value is not None and not 0 <= value <= 1:
+                yield f"{place}: {one_line(name, 60)} is not from 0 to 1"
+    for place, shares in scored:
+        for name in shares:
+            if name not in measures.by_name and name not in measures.details:
+                yield f"{place}: `{one_line(name, 60)}` is not a score of the suite"
+    for name in measures.names:
         if name not in report.macro or name not in report.overall.bounds:
             yield f"macro or overall.bounds lacks {name}"
-    for role, spent in report.usage.items():
-        yield from (f"usage of {one_line(role, 60)}: {flaw}" for flaw in _spent_flaws(spent))
+    yield from _usage_flaws(report.usage)
     for name in chain(report.floors, report.published, report.tasks):
         if name not in suite.tasks and name != OVERALL:
-            yield f"`{one_line(name, 60)}` is none of {', '.join(suite.tasks)}"
+            yield f"`{one_line(name, 60)}` must be one of {', '.join(suite.tasks)}"
     if not (0 <= report.retries <= MOST and 0 <= report.seconds <= MOST):
-        yield "retries or seconds are below 0"
+        yield f"retries and seconds must be from 0 to {MOST:.0e}"
     yield from _check_flaws(report.judge_check)
 
 
@@ -209,9 +211,9 @@ def _check_flaws(check: Health | None) -> Iterator[str]:
     if check is None:
         return
     for name in ASPECTS:
-        if getattr(check, name).of < 1:  # a share of nothing falls short of no limit
-            yield f"judge_check: {name} is of no anchor"
+        if getattr(check, name).of < 1:  # a share of nothing would pass every limit
+            yield f"judge_check: {name} has no anchors"
     for name, rate in [*((name, getattr(check, name)) for name in ASPECTS), *check.kinds.items()]:
         if not (0 <= rate.right <= rate.of <= MOST and -CLOSE <= rate.low <= rate.high <= 1 + CLOSE):
-            yield f"judge_check: {one_line(name, 60)} is no share"
+            yield f"judge_check: {one_line(name, 60)} is not a valid share"
     yield from (f"judge_check: {flaw}" for flaw in _spent_flaws(check.usage))

@@ -1,4 +1,4 @@
-"""A run's folder: records as they come, the report at the end."""
+"""The folder of a run: records are appended as they arrive, the report is written at the end."""
 
 import os
 import time
@@ -16,33 +16,35 @@ REPORT = "report.json"
 SUMMARY = "summary.md"
 JUNIT = "junit.xml"
 DISAGREEMENTS = "disagreements.md"
-"""A list of where judge and word list differ."""
+"""Last steps that the judge and the word list rate differently."""
 PAGE = "report.html"
 PAGE_FOLDER = "report"
-"""What the page loads: records, frames, clips."""
+"""Files that the page loads: records, frames, clips."""
 
 LOCK = ".lock"
-"""Held as long as a run writes; the system lets go of it where the process dies."""
+"""Locked while a run writes; the system releases it if the process dies."""
 
 
 class RunFolder:
-    """Where one run is kept, and no other meanwhile; nothing that is there already is ever lost."""
+    """A folder that one run at a time writes; files that are already there are never lost.
+
+    Attributes:
+        path: the folder.
+        run: the run's unique id, in its report and in each line of its samples, so that no reader mixes two runs.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Makes the folder; files of an earlier run in it move to a folder `earlier-<time>` beside them.
-
-        `run` tells the run from all others: its report and each line of its samples bear it, so that no reader takes
-        what two runs have left in one folder for one.
+        """Makes the folder; files of an earlier run in it are moved to its subfolder `earlier-TIME-PID`.
 
         Raises:
-            RunError: the folder cannot be written, or another run is writing there.
+            RunError: the folder cannot be written, or another run is writing in it.
         """
         self.path, self.run = path, uuid4().hex
         try:
             make_folder(path)
             self._lock = _locked(path)
             _set_aside(path)
-            # unbuffered: what has not been written must not be tried again, unseen, when the file is closed
+            # unbuffered, so that closing the file does not silently try again to write what failed
             self._samples = open(path / SAMPLES, "ab", buffering=0, opener=opener)  # noqa: SIM115  held
             self._size = 0
         except OSError as error:
@@ -51,10 +53,10 @@ class RunFolder:
             ) from error
 
     def append(self, line: str) -> None:
-        """Writes a record's line, a JSON object, at once, whole or not at all, with the run's id put in front.
+        """Writes a record's line, a JSON object, immediately and completely or not at all; adds the run's id first.
 
         Raises:
-            NotKept: it cannot be written, e.g. the disk is full.
+            NotKept: the line cannot be written, e.g. because the disk is full.
         """
         left = whole = memoryview(f'{{"run":"{self.run}",{line[1:]}\n'.encode())
         try:
@@ -69,64 +71,64 @@ class RunFolder:
             ) from error
 
     def write(self, name: str, text: str) -> None:
-        """Puts a file in place in one go: readers see the old one or the new one, whole.
+        """Writes a file in one step: readers see either the old file or the complete new one.
 
         Raises:
-            NotKept: it cannot be written.
+            NotKept: the file cannot be written.
         """
         write_whole(self.path / name, text)
 
     def close(self) -> None:
-        """Lets go of the folder, and removes it where the run left nothing in it.
+        """Releases the folder, and removes it if the run left nothing in it.
 
         Raises:
-            NotKept: the samples that were written are no longer there.
+            NotKept: the samples cannot be written, or their file was replaced or deleted.
         """
         file = self.path / SAMPLES
         try:
             there = os.path.samestat(os.fstat(self._samples.fileno()), file.stat())
-            self._samples.close()  # on a network disk only this may tell that it is full
+            self._samples.close()  # a full network disk may report it only now
         except OSError as error:
             raise NotKept(f"{file} has not been kept ({error.strerror}).") from error
         finally:
-            self._leave()
+            self._release()
         if not there:
-            raise NotKept(f"{file} is no longer the one that this run has written.")
+            raise NotKept(f"{file} was replaced by another file while this run was writing it.")
 
-    def _leave(self) -> None:
-        """Tidies up; what cannot be removed does no harm."""
+    def _release(self) -> None:
+        """Unlocks and tidies up; a file that cannot be removed does no harm."""
         with suppress(OSError):
             (self.path / LOCK).unlink(missing_ok=True)
         self._lock.release()
         with suppress(OSError):
             if not self._size:
                 (self.path / SAMPLES).unlink()
-                self.path.rmdir()  # which it does only where the folder is empty
+                self.path.rmdir()  # fails unless the folder is empty
 
 
 def _locked(path: Path) -> FileLock:
     lock = FileLock(path / LOCK, timeout=0, mode=rights(path / LOCK))
     try:
-        with suppress(NotImplementedError):  # some network disks have no locks
+        with suppress(NotImplementedError):  # some network disks have no file locks
             lock.acquire()
     except Timeout:
         raise RunError(
-            f"The run directory {path} is in use by another run: choose another --run-dir DIR, or wait for its end."
+            f"The run directory {path} is in use by another run: choose another --run-dir DIR, or wait until it ends."
         ) from None
     return lock
 
 
 def usual_place(model: str) -> Path:
-    """Where a run of the model is kept unless somebody says otherwise, from the project's root."""
+    """The default folder for a run of the model, from the project's root."""
     name = "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in model)
     return Path("reports", "runs", f"{name[:60]}-{time.strftime('%Y%m%d-%H%M%S')}")
 
 
 def write_whole(target: Path, content: str | bytes) -> None:
-    """Puts a file in place in one go, and its folder where that is absent.
+    """Writes a file in one step, as `RunFolder.write` does; makes its folder if necessary.
 
     Raises:
-        NotKept: it cannot be written.
+        NotKept: the file cannot be written.
     """
     try:
         make_folder(target.parent)
@@ -136,6 +138,7 @@ def write_whole(target: Path, content: str | bytes) -> None:
 
 
 def _set_aside(path: Path) -> None:
+    """Moves the files of an earlier run to a subfolder."""
     earlier = [
         path / name
         for name in (SAMPLES, REPORT, SUMMARY, JUNIT, DISAGREEMENTS, PAGE, PAGE_FOLDER)

@@ -1,4 +1,4 @@
-"""How much of long clips a run has shown."""
+"""How much of long clips a run showed to the model."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,40 +7,38 @@ from reports.kept.record import Record
 
 
 def longer_than_shown(records: Iterable[Record], provenance: Mapping[str, Any]) -> int:
-    """How many clips last longer than what the model's frames show of them; of runs that do not tell, none."""
+    """The number of clips that are longer than the part that the model's frames show; 0 if unknown."""
     shown = seconds_shown(provenance)
     return 0 if shown is None else sum(record.length is not None and record.length > shown for record in records)
 
 
 def cut_sounds(records: Iterable[Record], provenance: Mapping[str, Any]) -> int:
-    """Of how many clips the sound was cut before somebody heard it."""
+    """The number of clips whose sound was cut before an agent or the model heard it; 0 if unknown."""
     most = settings_in(provenance).get("sound_seconds")
-    return (
-        0
-        if most is None
-        else sum(record.waveform is not None and record.waveform.seconds >= most for record in records)
-    )
+    if most is None:
+        return 0
+    return sum(record.waveform is not None and record.waveform.seconds >= most for record in records)
 
 
 def with_longest_sound(provenance: Mapping[str, Any], records: Iterable[Record]) -> Mapping[str, Any]:
-    """The provenance with `longest_sound` among its settings: the seconds of it that were heard; None if unknown."""
+    """The provenance with the setting `longest_sound`: the seconds heard of the longest sound; None if unknown."""
     settings = settings_in(provenance)
     if settings.get("sound_seconds") is None:
         return provenance
-    known = [_sound_of(record) for record in records if record.outcome != "error"]
-    longest = None if None in known else max(filter(None, known), default=0.0)
+    heard = [
+        record.waveform.seconds if record.waveform else record.length  # without a waveform, the most there can be
+        for record in records
+        if record.outcome != "error"
+    ]
+    longest = None if None in heard else max(filter(None, heard), default=0.0)
     return {**provenance, "settings": {**settings, "longest_sound": longest}}
 
 
-def _sound_of(record: Record) -> float | None:
-    """How many seconds were heard of a clip; where that was not measured, it is no more than the whole clip has."""
-    return record.waveform.seconds if record.waveform is not None else record.length
-
-
 def is_heard_alike(one: Mapping[str, Any], other: Mapping[str, Any], usual: float) -> bool:
-    """Whether two runs over the same clips cut their sounds at the same place, or none; `usual` is of old versions.
+    """Whether two runs on the same clips cut sounds after the same time, or cut none.
 
-    Of a run that is still to come it is known whether it will cut what the other has heard.
+    `usual` is the limit in seconds of old versions, which do not record theirs. If one run has not been done yet, the
+    longest sound of the other shows whether it will cut any.
     """
     runs = (one, other)
     limits = [settings_in(run).get("sound_seconds") or usual for run in runs]
@@ -52,7 +50,7 @@ def is_heard_alike(one: Mapping[str, Any], other: Mapping[str, Any], usual: floa
 
 
 def seconds_shown(provenance: Mapping[str, Any]) -> float | None:
-    """How many seconds of a clip the frames show; None where they show all of it, or there are none."""
+    """How many seconds of a clip the frames show; None if they show all of it, or if there are no frames."""
     settings = settings_in(provenance)
     if settings.get("spread") or list(settings.get("modalities") or ()) == ["audio"] or not settings.get("fps"):
         return None
@@ -60,5 +58,5 @@ def seconds_shown(provenance: Mapping[str, Any]) -> float | None:
 
 
 def settings_in(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings that a run keeps; none of runs that kept none."""
+    """The settings in a run's provenance; empty if it has none."""
     return provenance.get("settings") or {}

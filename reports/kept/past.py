@@ -1,4 +1,4 @@
-"""A run read back from its folder, and whether another compares with it."""
+"""A finished run read from its folder, and whether another run can be compared with it."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,25 +11,31 @@ from benchmark.errors import RunError
 from benchmark.suite import DEFAULT
 from benchmark.text import SEATS
 from reports.kept.answered import is_alike, substitutes_of, with_answered
-from reports.kept.length import is_heard_alike, with_longest_sound
+from reports.kept.length import is_heard_alike, settings_in, with_longest_sound
 from reports.kept.reading import read_run
 from reports.kept.record import Record
 from reports.kept.report import Report
 
+COMPARED = (
+    *("suite", "data", "extractor", "judge", "listener", "prompts"),
+    *("frames", "fps", "spread", "sound_seconds", "modalities", "decoder", "thoughts"),
+)
+"""The aspects of the provenance, and of its settings, that must be the same in runs whose scores are compared."""
+
 BEFORE = MappingProxyType(
     {"suite": DEFAULT, "thoughts": "rated", "spread": False, "sound_seconds": USUAL.sound_seconds}
 )
-"""Settings as versions had them that knew no other way."""
+"""The settings of older versions, which do not record them because there was no choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
-    """A run that is over.
+    """A finished run.
 
     Attributes:
         path: its folder.
         report: its figures.
-        records: its samples, by id.
+        records: its records by the sample's id.
     """
 
     path: Path
@@ -38,59 +44,57 @@ class PastRun:
 
     @property
     def name(self) -> str:
-        """The folder's own name, however it was named."""
+        """The name of the folder itself, also if `path` is a link or `.`."""
         return self.path.resolve().name
 
 
 def read_past(path: Path) -> PastRun:
-    """The run kept in a folder.
+    """The run in a folder, with figures that older versions did not record.
 
     Raises:
-        RunError: the folder holds no run, one of another version of the suite, parts of two, or what no run writes.
+        RunError: the folder has no run, a run of an unknown version, parts of two runs, or what no run writes.
     """
     report, records = read_run(path)
-    told = with_answered(report.provenance, list(records.values()))  # which older versions do not tell
-    told = with_longest_sound(told, records.values())
-    strange = tuple(substitutes_of(told, list(records.values()), "model"))
-    report = report.model_copy(update={"provenance": told, "substitutes": strange})
+    samples = list(records.values())
+    provenance = with_longest_sound(with_answered(report.provenance, samples), samples)
+    substitutes = tuple(substitutes_of(provenance, samples, "model"))
+    report = report.model_copy(update={"provenance": provenance, "substitutes": substitutes})
     return PastRun(path=path, report=report, records=records)
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, str]:
-    """In what two runs' provenances differ that scores depend on, by name of the aspect, each in a few words."""
-    return {
-        name: _in_what(name, one, other) for name, path in COMPARED.items() if not _is_alike(name, path, one, other)
-    }
+    """The aspects that scores depend on in which two runs' provenances differ: by name, each in a few words."""
+    found = {}
+    for name in COMPARED:
+        if not _is_same(name, one, other):
+            there, here = _in_words(name, one), _in_words(name, other)
+            found[name] = f"{name} ({there} there, {here} here)" if there != here else name
+    return found
 
 
-def _is_alike(name: str, path: Collection[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _is_same(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if name in ("judge", "extractor"):
         return is_alike(one, other, name)
     if name == "sound_seconds":
         return is_heard_alike(one, other, USUAL.sound_seconds)
-    return bool(_at(one, path) == _at(other, path))
+    values = [_aspect(name, provenance) for provenance in (one, other)]
+    if name == "data":
+        values = [(data or {}).get("fingerprint") for data in values]
+    there, here = (list(value) if isinstance(value, tuple) else value for value in values)
+    return bool(there == here)
 
 
-def _at(provenance: Mapping[str, Any], path: Collection[str]) -> Any:
-    found: Any = provenance
-    for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    if found is None:
-        found = BEFORE.get(tuple(path)[-1])
-    return list(found) if isinstance(found, tuple) else found
+def _aspect(name: str, provenance: Mapping[str, Any]) -> Any:
+    """The value of an aspect; if it is not recorded, that of the versions without a choice."""
+    found = provenance.get(name, settings_in(provenance).get(name))
+    return BEFORE.get(name) if found is None else found
 
 
-def _in_what(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    shown = [in_words(name, provenance) for provenance in (one, other)]
-    return f"{name} ({shown[0]} there, {shown[1]} here)" if shown[0] != shown[1] else name
-
-
-def in_words(name: str, provenance: Mapping[str, Any]) -> str:
-    """A name where there is one: identities and fingerprints tell a reader nothing."""
+def _in_words(name: str, provenance: Mapping[str, Any]) -> str:
+    """An aspect by its name if it has one, since identities and fingerprints mean nothing to a reader."""
     if name == "prompts":
         return ", ".join(f"{key} {digest}" for key, digest in (provenance.get("prompts") or {}).items())
-    found = provenance.get(name, (provenance.get("settings") or {}).get(name))
-    found = BEFORE.get(name) if found is None else found
+    found = _aspect(name, provenance)
     if not isinstance(found, Mapping):
         return str(found)
     answered = [" or ".join(seat) for seat in found.get("answered") or ()]
@@ -98,47 +102,27 @@ def in_words(name: str, provenance: Mapping[str, Any]) -> str:
 
 
 def judged_otherwise(past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str]) -> Iterator[str]:
-    """That a baseline was judged by others than have judged this run, a sentence for each agent."""
-    for role, verb in (("judge", "judged"), ("extractor", "cut into steps")):
+    """A sentence for each agent, judge or extractor, that differs between the baseline and this run."""
+    for role, verb in (("judge", "judged"), ("extractor", "split into steps")):
         if role not in allowed and not is_alike(past.report.provenance, provenance, role):
-            there, here = (in_words(role, one) for one in (past.report.provenance, provenance))
+            there, here = (_in_words(role, one) for one in (past.report.provenance, provenance))
             yield (
-                f"The baseline was {verb} by {there}, this run by {here}: make the baseline anew, or allow it with"
+                f"The baseline was {verb} by {there}, this run by {here}; run the baseline again, or allow this with"
                 f" --baseline-allow={role}."
             )
 
 
 def refuse_unlike(past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str]) -> None:
-    """Says no to a comparison that would compare something else than the models.
+    """Refuses a comparison whose result would not depend on the models only.
 
     Raises:
-        RunError: the runs differ in what is not allowed; says in what, and what to do.
+        RunError: the runs differ in an aspect that is not in `allowed`.
     """
     found = {
         name: text for name, text in differences(past.report.provenance, provenance).items() if name not in allowed
     }
     if found:
         raise RunError(
-            f"The baseline {past.path} cannot be compared with: the runs differ in {'; '.join(found.values())}. Make "
-            f"the baseline anew, or allow it with --baseline-allow={','.join(found)}."
+            f"The baseline {past.path} cannot be compared: the runs differ in {'; '.join(found.values())}. Run the "
+            f"baseline again, or allow this with --baseline-allow={','.join(found)}."
         )
-
-
-COMPARED = MappingProxyType(
-    {
-        "suite": ("suite",),
-        "data": ("data", "fingerprint"),
-        "extractor": ("extractor", "identity"),
-        "judge": ("judge", "identity"),
-        "listener": ("listener",),
-        "prompts": ("prompts",),
-        "frames": ("settings", "frames"),
-        "fps": ("settings", "fps"),
-        "spread": ("settings", "spread"),
-        "sound_seconds": ("settings", "sound_seconds"),
-        "modalities": ("settings", "modalities"),
-        "decoder": ("settings", "decoder"),
-        "thoughts": ("settings", "thoughts"),
-    }
-)
-"""What must be the same in two runs whose scores are compared: a name, and where the provenance has it."""

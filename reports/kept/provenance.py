@@ -1,4 +1,4 @@
-"""What determined a run's figures: versions, data, agents, wording, settings."""
+"""The provenance of a run's figures: versions, data, agents, wording, settings."""
 
 import hashlib
 import platform
@@ -6,10 +6,10 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from benchmark.accounts.catalogue import published_row
@@ -36,21 +36,20 @@ PACKAGES = (
     "torch",
     "transformers",
 )
+"""The packages that scores may depend on."""
 
 
 def versions() -> Mapping[str, str]:
-    """Python, the platform and the packages that bear on scores; those not installed are left out."""
+    """The versions of Python, the platform and those of `PACKAGES` that are installed, by name."""
     found = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return found
 
 
 def commit_of(root: Path) -> str | None:
-    """The git commit of the suite's own checkout, with `+` where it was changed since; None outside git."""
+    """The git commit of the suite's checkout, with `+` if files have changed since; None outside git."""
     try:
         head = _git(root, "rev-parse", "--short=12", "HEAD")
         return head + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
@@ -60,19 +59,17 @@ def commit_of(root: Path) -> str | None:
 
 def _git(root: Path, *arguments: str) -> str:
     done = subprocess.run(  # noqa: S603  fixed arguments
-        ["git", "-C", str(root), *arguments],  # noqa: S607  whichever git the user has
+        ["git", "-C", str(root), *arguments],  # noqa: S607  the user's git
         capture_output=True, text=True, check=True, timeout=10,
     )  # fmt: skip
     return done.stdout.strip()
 
 
-def digest_of(templates: Mapping[str, Template]) -> Mapping[str, str]:
-    """A short hash of each prompt's wording, by name."""
-    return {name: hashlib.sha256(template.template.encode()).hexdigest()[:12] for name, template in templates.items()}
-
-
 def floors_of(bench: Bench, asked: Iterable[Sample]) -> Mapping[str, float]:
-    """By task and overall, of the whole data: of the selection a constant guess would profit from hindsight."""
+    """By task and overall, the score of a constant guess on the whole data.
+
+    A guess that is chosen on the selection would profit from hindsight.
+    """
     tasks = {sample.task.name for sample in asked}
     samples = {
         name: [s for s in bench.dataset.samples if s.task.name == name] for name in bench.suite.tasks if name in tasks
@@ -82,14 +79,14 @@ def floors_of(bench: Bench, asked: Iterable[Sample]) -> Mapping[str, float]:
 
 
 def _spec(model: str) -> str:
-    """The model as it was named, without the folders that a file lies in."""
+    """The model as the user named it, without the folders of a file's path."""
     scheme, _, rest = model.partition(":")
     is_file = scheme == "answers" or (scheme == "hf" and Path(rest).expanduser().exists())
     return f"{scheme}:{Path(rest).name}" if is_file else model
 
 
 def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Mapping[str, Any]:
-    """All that determined the figures, and how to get them again; `root` is the suite's checkout."""
+    """Everything that determines the figures, and how to reproduce them; `root` is the suite's checkout."""
     options = bench.options
     return {
         "suite": bench.suite.name,
@@ -98,10 +95,7 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
         "versions": versions(),
         "model": {"spec": _spec(options.model), "identity": getattr(bench.respondent, "identity", None)},
         "extractor": {"name": agents.extractor.name, "identity": agents.extractor.identity},
-        "judge": {
-            "name": agents.judge_name,
-            "identity": "\n\n".join(judge.identity for judge in agents.judges),
-        },
+        "judge": {"name": agents.judge_name, "identity": "\n\n".join(judge.identity for judge in agents.judges)},
         "listener": agents.listener.name if agents.listener else None,
         "data": {
             "name": bench.dataset.name,
@@ -109,7 +103,10 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
             "folder": str(bench.dataset.folder),
             "samples": Counter(sample.task.name for sample in bench.dataset.samples),
         },
-        "prompts": digest_of({"question": bench.template, **agents.templates}),
+        "prompts": {
+            name: hashlib.sha256(template.template.encode()).hexdigest()[:12]
+            for name, template in {"question": bench.template, **agents.templates}.items()
+        },
         "settings": {
             name: getattr(options, name)
             for name in ("frames", "fps", "spread", "modalities", "decoder", "tasks", "limit", "shard")
@@ -120,41 +117,30 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
 
 
 def _sound_seconds(bench: Bench, agents: Agents) -> float | None:
-    """After how many seconds sound is cut; None where nobody hears any, or the whole clip is sent."""
+    """After how many seconds sound is cut; None if no model or agent hears it, or the whole clip is sent."""
     taken = bench.respondent.modalities if isinstance(bench.respondent, (Model, Watcher)) else frozenset()
     hears = "audio" in (bench.options.modalities or ("audio",)) and "audio" in taken and "clip" not in taken
     return bench.options.clip_limits.sound_seconds if hears or agents.listener else None
 
 
 def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, judges: Iterable[str]) -> Iterator[str]:
-    """Why scores do not compare with published ones, a reason each.
+    """The reasons why scores do not compare with published ones.
 
-    Args:
-        suite: what the run asks of.
-        data: the data's name.
-        counts: how many samples of each task are asked.
-        extractor: the extractor's name.
-        judges: the judges' names.
+    `data`, `extractor` and `judges` are names; `counts` is the number of samples asked, by task.
     """
     if data == DEMO_NAME:
-        yield "the clips are drawn and the voices synthetic; they test the path and measure nothing"
+        yield "the clips are drawn and the voices synthetic; they test the pipeline and measure nothing"
     elif (sizes := suite.read_published()["samples"]) and counts != sizes:
         yield f"the run asks {counts.total()} samples, not the benchmark's {sum(sizes.values())}"
     roles = measures_of(suite).roles
-    for role, name, paper in (
-        ("extractor", extractor, PAPER_EXTRACTOR),
-        *(("judge", judge, PAPER_JUDGE) for judge in judges),
-    ):
-        if role not in roles:
-            continue
-        if name == RULES:
-            yield f"the {role} is rules, a list of words"
-        elif name != paper:
-            yield f"the {role} is {name}, not {paper}"
+    agents = (("extractor", extractor, PAPER_EXTRACTOR), *(("judge", judge, PAPER_JUDGE) for judge in judges))
+    for role, name, paper in agents:
+        if role in roles and name != paper:
+            yield f"the {role} is {'rules, a list of words' if name == RULES else f'{name}, not {paper}'}"
 
 
 def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[str, Any]:
-    """What a report says that hangs on which samples are asked, by field."""
+    """The fields of a `Background` that depend on which samples are asked."""
     counts = Counter(sample.task.name for sample in asked)
     judges = [judge.name for judge in agents.judges]
     return {
@@ -165,7 +151,7 @@ def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[s
 
 
 def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Background:
-    """What the report of a run says besides its records' figures."""
+    """The fields of a run's report that are not computed from its records; `root` is the suite's checkout."""
     return Background(
         model=bench.respondent.name,
         provenance=provenance_of(bench, agents, asked, root),
@@ -175,7 +161,7 @@ def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
 
 
 def published_of(suite: Suite, model: str) -> Mapping[str, float]:
-    """The headline score of a model of that name in the published table, by task and overall; empty without a row."""
+    """The headline score of that model in the published table, by task and overall; empty if it has no row there."""
     row = suite.read_published()["models"].get(published_row(model))
     if row is None:
         return {}
@@ -185,7 +171,7 @@ def published_of(suite: Suite, model: str) -> Mapping[str, float]:
 
 
 def introduction(bench: Bench, agents: Agents) -> list[str]:
-    """Who is asked what, who judges, and what is missing, a line each."""
+    """The first lines of a run: its model, data and judge, and what is missing."""
     judges = measures_of(bench.suite).roles
     judged = f"; extractor {agents.extractor.name}, judge {agents.judge_name}" if judges else ""
     lines = [
@@ -194,23 +180,23 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
     ]
     if bench.dataset.name == DEMO_NAME:
         lines.append(
-            "THIS IS THE DEMO: drawn clips that test the path and measure nothing; --data=DIR for the benchmark"
+            "THIS IS THE DEMO: drawn clips that test the pipeline and measure nothing; --data=DIR runs the benchmark"
         )
     lines += bench.local.notes
     missing = [why for sample in bench.samples if (why := bench.dataset.missing.get(sample.id))]
     if missing:
-        lines.append(f"{len(missing)} clips cannot be used, their cases are errors; the first: {missing[0]}")
+        lines.append(f"{len(missing)} clips cannot be used and their cases are errors; the first: {missing[0]}")
     unknown = getattr(bench.respondent, "unknown", ())
     unanswered = set(getattr(bench.respondent, "missing", ())).intersection(sample.id for sample in bench.samples)
     if unknown:
-        lines.append(f"answers: {len(unknown)} ids are unknown and left alone, e.g. {', '.join(unknown[:3])}")
+        lines.append(f"answers: {len(unknown)} ids are unknown and ignored, e.g. {', '.join(unknown[:3])}")
     if unanswered:
-        lines.append(f"answers: {len(unanswered)} samples have none and are errors, e.g. {min(unanswered)}")
+        lines.append(f"answers: {len(unanswered)} samples have no answer and are errors, e.g. {min(unanswered)}")
     return lines
 
 
 def majority_floor(samples: Iterable[Sample]) -> Fraction | None:
-    """The exact-match score of constantly answering each source's commonest label(s); None where there is no sample."""
+    """The exact-match score, 0 to 1, of always giving each source's most common label(s); None without samples."""
     counts = label_counts(list(samples)).values()
     total = sum(counter.total() for counter in counts)
     return Fraction(sum(max(counter.values()) for counter in counts), total) if total else None

@@ -1,7 +1,7 @@
-"""A run directory's files, as anybody may have handed them over: read within limits, and refused where they contradict.
+"""Reads the files of a run directory from any source: within limits, and not if they contradict each other.
 
 report.json     {"run": "5f0c…", "schema_version": 2, "model": …}
-samples.jsonl   {"run": "5f0c…", "id": …}, a line each; files of older versions do not tell their run
+samples.jsonl   {"run": "5f0c…", "id": …}, a line for each sample; files of older versions have no `run`
 """
 
 import re
@@ -23,46 +23,46 @@ from reports.kept.record import Record
 from reports.kept.report import Report
 
 LARGEST_REPORT = 256 * 10**6
-"""Bytes."""
+"""Most bytes of a report."""
 LONGEST_ARGUMENTS = 10_000
-"""Characters."""
+"""Most characters of a run's arguments."""
 DEEPEST = 32
-"""Lists and objects within one another, in a report."""
+"""Most levels of nested lists and objects in a report."""
 
 _STAMP = re.compile(rb'\{"run":"([0-9a-f]{32})",')
-"""As `reports.kept.folder.RunFolder` begins each line."""
+"""The start of each line, as `reports.kept.folder.RunFolder` writes it."""
 
 
 def _shard(written: str) -> str:
     try:
         parse_shard(written)
     except RunError as error:
-        raise ValueError("is no shard such as 1/4") from error
+        raise ValueError("must be a shard such as 1/4") from error
     return written
 
 
 Count = Annotated[int, Field(ge=0, le=MOST)]
 
 
-class _Told(BaseModel):
-    """Whatever else a version tells is left alone."""
+class _Stated(BaseModel):
+    """Keys that only other versions know are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class _Agent(_Told):
+class _Agent(_Stated):
     name: str
     identity: str | None = None
 
 
-class _Data(_Told):
+class _Data(_Stated):
     name: str | None = None
     fingerprint: str | None = None
     folder: str | None = None
     samples: Mapping[str, Count] | None = None
 
 
-class _Settings(_Told):
+class _Settings(_Stated):
     frames: Count | None = None
     fps: Annotated[float, Field(ge=0, le=MOST)] | None = None
     modalities: tuple[str, ...] | None = None
@@ -73,8 +73,8 @@ class _Settings(_Told):
     thoughts: str | None = None
 
 
-class _Provenance(_Told):
-    """As far as anything here makes use of it."""
+class _Provenance(_Stated):
+    """The parts of the provenance that the suite uses."""
 
     started: str | None = None
     commit: str | None = None
@@ -92,14 +92,14 @@ class _Provenance(_Told):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        """Refuses a suite that is not here, and tasks that it has not."""
+        """Refuses an unknown suite, and tasks that the suite does not have."""
         try:
             suite = find_suite(self.suite or DEFAULT)
         except RunError as error:
             raise ValueError(str(error)) from error
         for name in (self.settings.tasks or ()) if self.settings else ():
             if suite.task_named(name) is None:
-                raise ValueError(f"`{name}` is none of {', '.join(suite.tasks)}")
+                raise ValueError(f"`{name}` must be one of {', '.join(suite.tasks)}")
         return self
 
 
@@ -108,25 +108,25 @@ class _Kept(BaseModel):
 
 
 def read_run(folder: Path) -> tuple[Report, Mapping[str, Record]]:
-    """The report and the records, by id, of the run in a folder.
+    """The report and, by the sample's id, the records of the run in a folder.
 
     Raises:
-        RunError: it holds no run, parts of two, or something that no run writes; says where and what.
+        RunError: the folder has no run, parts of two runs, or something that no run writes; names file and line.
     """
     report = _report(folder)
-    begun = report.overall.samples > 0 or (folder / SAMPLES).exists()  # else the judge has failed its check before
+    begun = report.overall.samples > 0 or (folder / SAMPLES).exists()  # not if the judge failed its check
     records = _records(folder, report.run, suite_of(report.provenance)) if begun else {}
     for flaw in report_flaws(report, list(records.values())):
-        raise RunError(f"{folder / REPORT} contradicts itself or {SAMPLES}: {flaw}. Ask for the run as it was written.")
+        raise RunError(f"{folder / REPORT} contradicts itself or {SAMPLES}: {flaw}. Use the run's original files.")
     return report, records
 
 
 def _report(folder: Path) -> Report:
     file = folder / REPORT
     try:
-        told = parse_json(read_whole(file, LARGEST_REPORT, linked=False).decode("utf-8-sig"))
-        _refuse_unbounded(told)
-        report = Report.model_validate(told)
+        stated = parse_json(read_whole(file, LARGEST_REPORT, linked=False).decode("utf-8-sig"))
+        _refuse_unbounded(stated)
+        report = Report.model_validate(stated)
         _Kept.model_validate({"provenance": report.provenance})
     except (DataError, UnicodeDecodeError) as error:
         raise RunError(f"{folder} holds no finished run: {REPORT} {_why(error)}.") from error
@@ -137,22 +137,22 @@ def _report(folder: Path) -> Report:
 
 
 def _refuse_unbounded(value: object, depth: int = 0) -> None:
-    """Says no to numbers and depths with which nothing can be computed.
+    """Refuses numbers and levels of nesting that are too large to compute with.
 
     Raises:
         DataError: there is one.
     """
     if depth > DEEPEST:
-        raise DataError(f"holds lists or objects more than {DEEPEST} deep")
+        raise DataError(f"has lists or objects nested more than {DEEPEST} deep")
     if isinstance(value, int | float) and not -MOST <= value <= MOST:
-        raise DataError(f"holds a number beyond {MOST:.0e}")
+        raise DataError(f"has a number beyond {MOST:.0e}")
     if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             _refuse_unbounded(part, depth + 1)
 
 
 def _quoted(arguments: str | None) -> str:
-    """The arguments such that a shell takes each as it stands: a page shows them as a command to copy."""
+    """The arguments quoted for a shell, since a page shows them as a command to copy; empty if malformed."""
     try:
         return shlex.join(shlex.split((arguments or "")[:LONGEST_ARGUMENTS]))
     except ValueError:
@@ -167,7 +167,7 @@ def _records(folder: Path, run: str | None, suite: Suite) -> Mapping[str, Record
         for number, line in read_lines(file, linked=False):
             record = _record(line, f"{file}, line {number},", run, suite)
             if record.id in places:
-                raise RunError(f"{file}, line {number}: {record.id} is in line {places[record.id]} already.")
+                raise RunError(f"{file}, line {number}: {record.id} is already in line {places[record.id]}.")
             records[record.id], places[record.id] = record, number
     except DataError as error:
         raise RunError(f"{folder} holds no run: {SAMPLES} {_why(error)}.") from error
@@ -178,28 +178,28 @@ def _records(folder: Path, run: str | None, suite: Suite) -> Mapping[str, Record
 
 def _record(line: bytes, where: str, run: str | None, suite: Suite) -> Record:
     try:
-        line.decode()  # pydantic would not say what is wrong
+        line.decode()  # pydantic would not say that it is not UTF-8
         record, own = parse_line(line)
     except (DataError, UnicodeDecodeError) as error:
         raise RunError(f"{where} {_why(error)}.") from error
     except ValidationError as error:
-        raise RunError(f"{where} is no record: {_first(error)}.") from error
+        raise RunError(f"{where} is not a record: {_first(error)}.") from error
     if own != run:
         raise RunError(
-            f"{where} is of another run than {REPORT} beside it: take both of one run, and give each run a"
-            " directory of its own."
+            f"{where} is of another run than {REPORT} beside it; use both files of one run, and a separate directory"
+            " for each run."
         )
     for flaw in record_flaws(record, suite):
-        raise RunError(f"{where} is no record of a run: {flaw}.")
+        raise RunError(f"{where} is not a record of a run: {flaw}.")
     return record
 
 
 def parse_line(line: bytes) -> tuple[Record, str | None]:
-    """The record on a line of `samples.jsonl`, and which run it is of; None where the line does not tell.
+    """The record in a line of `samples.jsonl`, and the id of its run; None if the line has no id.
 
     Raises:
-        ValidationError: it is no record.
-        DataError: it is no JSON.
+        ValidationError: the line is not a record.
+        DataError: the line is not JSON.
     """
     if found := _STAMP.match(line):
         return Record.model_validate_json(b"{" + line[found.end() :]), found[1].decode()
@@ -208,9 +208,9 @@ def parse_line(line: bytes) -> tuple[Record, str | None]:
     except ValidationError as error:
         if not any(flaw["loc"] == ("run",) for flaw in error.errors(include_input=False)):
             raise
-    told = parse_json(line.decode())  # written anew by another program, which puts keys in an order of its own
-    own = told.pop("run") if isinstance(told, dict) else None
-    return Record.model_validate(told), None if own is None else str(own)
+    stated = parse_json(line.decode())  # another program has written it again, with the keys in another order
+    own = stated.pop("run") if isinstance(stated, dict) else None
+    return Record.model_validate(stated), None if own is None else str(own)
 
 
 def _why(error: DataError | UnicodeDecodeError) -> str:

@@ -18,29 +18,31 @@ from evaluators.metrics.steps import StepScore
 from evaluators.outcome import Repeated, Score, Scored, Trace, Unscored
 
 MOST_STEPS = 100_000
-"""Of one answer."""
+"""Steps of one answer."""
 
 Outcome = Literal["passed", "failed", "error"]
 
 
-class _Kept(BaseModel):
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class WithScores(_Kept):
-    """What has `scores` by name, which files keep among its own keys."""
+class WithScores(Strict):
+    """A model with `scores` by name; in files these stand among its own keys."""
 
     model_config = ConfigDict(json_schema_extra=lambda schema: _let_in_scores(schema))
 
     @model_validator(mode="before")
     @classmethod
-    def _gather(cls, told: object) -> object:
-        """Takes numbers under names that are no fields for scores."""
-        if not isinstance(told, dict) or "scores" in told:
-            return told
+    def _gather(cls, given: object) -> object:
+        """Collects as scores the numbers whose keys are not names of fields."""
+        if not isinstance(given, dict) or "scores" in given:
+            return given
         known = cls.model_fields
-        scores = {name: value for name, value in told.items() if name not in known and _is_score(value)}
-        return {name: value for name, value in told.items() if name not in scores} | {"scores": scores}
+        scores = {name: value for name, value in given.items() if name not in known and _is_score(value)}
+        return {name: value for name, value in given.items() if name not in scores} | {"scores": scores}
 
     @model_serializer(mode="wrap")
     def _spread(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -55,20 +57,20 @@ def _is_score(value: object) -> bool:
 
 
 def _let_in_scores(schema: dict[str, Any]) -> None:
-    """Says in a JSON schema that scores stand among the other keys."""
+    """Changes the JSON schema so that scores stand among the other keys."""
     schema["properties"].pop("scores", None)
     schema["required"] = [name for name in schema.get("required", ()) if name != "scores"]
     schema["additionalProperties"] = {"anyOf": [{"type": "number"}, {"type": "null"}]}
 
 
-class RatedStep(_Kept):
+class RatedStep(Strict):
     """A step of the answer with its rating.
 
     Attributes:
         text: the step.
-        rating: the judge's, as an exact fraction, e.g. `2/3`.
-        reason: the judge's words, where it gave any.
-        votes: where several judged, each one's rating by name.
+        rating: the judge's rating as an exact fraction, e.g. `2/3`.
+        reason: the judge's explanation; None if it gave none.
+        votes: with several judges, each judge's rating by name.
     """
 
     text: str
@@ -77,17 +79,17 @@ class RatedStep(_Kept):
     votes: Mapping[str, str] = {}
 
 
-class Spent(_Kept):
-    """What one role took; None is unknown, or was not recorded by the version that kept the run.
+class Spent(Strict):
+    """The usage of one role; None if unknown, or if the version that kept the run did not record it.
 
     Attributes:
-        model: who answered.
-        requests: how many were sent.
-        input_tokens: sent; `cached_tokens` and `audio_tokens` are among them.
-        output_tokens: received; `thought_tokens` are among them.
+        model: the model that answered.
+        requests: the number of requests sent.
+        input_tokens: tokens sent; they include `cached_tokens` and `audio_tokens`.
+        output_tokens: tokens received; they include `thought_tokens`.
         seconds: wall time, summed over requests.
-        cost_usd: what the provider bills.
-        left_out: parameters of the requests that the server has refused.
+        cost_usd: what the provider bills, in USD.
+        left_out: parameters that the server refused, so that requests are sent without them.
     """
 
     model: str | None
@@ -102,22 +104,22 @@ class Spent(_Kept):
     left_out: tuple[str, ...] = ()
 
 
-class Shown(_Kept):
+class Shown(Strict):
     """The frames that the judge saw.
 
     Attributes:
-        seconds: when each is shown in the clip.
-        key: the name of the file with them: in the cache, and in the report's folder `frames`.
+        seconds: the time of each frame in the clip, in seconds.
+        key: the name of the file with the frames, in the cache and in the report's folder `frames`.
     """
 
     seconds: tuple[float, ...]
     key: str
 
 
-class Repeats(_Kept):
-    """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both.
+class Repeats(Strict):
+    """The scores of K answers, each judged once, and of K judgements of the first answer.
 
-    Where asking again failed there are none, and `error` says why.
+    The first judgement is in both. If asking again failed, both are empty and `error` says why.
     """
 
     answers: tuple[Mapping[str, float], ...]
@@ -126,32 +128,30 @@ class Repeats(_Kept):
 
 
 class Record(WithScores):
-    """All that is known of one sample after the run.
+    """The result of one sample.
 
     Attributes:
-        outcome: `passed` where every true label was named, `failed` where not, `error` where there is no score.
-        answer: the model's, without its thoughts; None where none came.
-        thoughts: what the model showed of its thinking before it answered; None where it showed nothing.
+        outcome: `passed` if the answer names every true label, else `failed`; `error` if there is no score.
+        answer: the model's answer without its thoughts; None if there is none.
+        thoughts: the model's visible thinking before it answered; None if it showed none.
         ending: how the answer ended; None if unknown.
-        refused: whether the answer refuses the question; None where that was not looked into.
-        steps: of the reasoning, in order.
-        prediction: the last step; None where there is no score.
-        predicted: labels of the label set that the prediction names.
-        scores: by name, 0 to 1, among the record's own keys in files; None where there is no score, or where one does
-            not apply to the task.
-        by_rules: what a list of words makes of the last step, beside the judge's rating.
-        repeats: what came of asking again, with `--repeats`.
-        clip: where the clip lies, as a path from the data folder; None where it lies elsewhere.
-        length: of the clip in seconds, by what its file says; None if unknown.
-        waveform: of the clip's sound; None where it has none.
-        frames: those that the judge saw; None where it looks at none.
-        decoder: what decoded them.
-        stage: where an unscored sample ended.
-        error: why, in a sentence.
-        fault: the exception of the suite's or a package's behind it, with its traceback; with a score, one that cost
-            nothing but what stands beside it.
-        rejected: replies that had to be asked again, by role.
-        usage: by role: model, extractor, judge, listener; `unscored` sums the agents' where there is no score.
+        refused: whether the answer refuses the question; None if this was not checked.
+        steps: the steps of the reasoning, in order.
+        prediction: the last step; None if there is no score.
+        predicted: the labels of the label set that the prediction names.
+        scores: by name, 0 to 1; in files among the record's own keys; None if the sample or its task has none.
+        by_rules: the rating of the last step by a word list, for comparison with the judge's.
+        repeats: the result of asking again, with `--repeats`.
+        clip: the path of the clip from the data folder; None if the clip is not in it.
+        length: the clip's length in seconds, as its file states it; None if unknown.
+        waveform: the waveform of the clip's sound; None if it has none.
+        frames: the frames that the judge saw; None if it saw none.
+        decoder: the decoder of these frames.
+        stage: the stage at which a sample without a score ended.
+        error: the reason, in a sentence.
+        fault: the unexpected exception behind it, with its traceback; beside a score, one that did not affect it.
+        rejected: by role, the replies that could not be used, after which the agent was asked again.
+        usage: by role (model, extractor, judge, listener); without a score, `unscored` is the sum of all agents.
     """
 
     id: str
@@ -186,14 +186,14 @@ class Record(WithScores):
 
 
 def record_of(outcome: Scored | Unscored, clip: str | None = None) -> Record:
-    """What is kept of a sample; `clip` is its clip's path from the data folder."""
+    """The record of a sample; `clip` is the path of its clip from the data folder."""
     return _scored(outcome, clip) if isinstance(outcome, Scored) else _unscored(outcome, clip)
 
 
 def line_of(outcome: Scored | Unscored, clip: str | None) -> tuple[str, str | None]:
-    """The record as a line, and why it holds no score.
+    """The record as a line of JSON, and why it has no score; None if it has one.
 
-    Where no such record can be made, it is that of a sample without a score: what a run has found is never a gap.
+    If the outcome cannot be recorded, the line is the record of a sample without a score: no sample goes missing.
     """
     try:
         with boundary(EmotionError):
@@ -204,19 +204,13 @@ def line_of(outcome: Scored | Unscored, clip: str | None) -> tuple[str, str | No
 
 
 def _lost(outcome: Scored | Unscored, error: EmotionError) -> Record:
-    """The record of what cannot be recorded: the question, what went wrong, the answer and what was spent."""
+    """A minimal record of what cannot be recorded in full: the question, the answer, the error and the usage."""
     sample = outcome.sample
     answer = outcome.score.answer if isinstance(outcome, Scored) else outcome.answer
     spent = [trace.usage for trace in outcome.traces.values()] if isinstance(outcome, Scored) else [outcome.usage]
     usage = {"model": answer.usage} if answer else {}
     return Record(
-        id=sample.id,
-        task=sample.task.name,
-        source=sample.source,
-        recording=sample.recording,
-        question=sample.task.question,
-        label_set=sample.label_set,
-        targets=sample.targets,
+        **_asked(sample),
         outcome="error",
         scores=_no_scores(sample),
         **_given(answer),
@@ -229,7 +223,7 @@ def _lost(outcome: Scored | Unscored, error: EmotionError) -> Record:
 
 def _scored(outcome: Scored, clip: str | None) -> Record:
     sample, score = outcome.sample, outcome.score
-    return _asked(
+    return _record(
         outcome,
         clip,
         outcome="passed" if passes(sample, score) else "failed",
@@ -249,7 +243,7 @@ def _scored(outcome: Scored, clip: str | None) -> Record:
 
 
 def _cut(score: Score) -> dict[str, Any]:
-    """The rated steps, where the metric cuts answers into such."""
+    """The rated steps; empty if the metric does not split answers into steps."""
     if not isinstance(score, StepScore):
         return {}
     return {
@@ -260,7 +254,7 @@ def _cut(score: Score) -> dict[str, Any]:
 
 def _unscored(outcome: Unscored, clip: str | None) -> Record:
     usage = {"unscored": spent_of(None, outcome.usage)} if outcome.usage != Usage() else {}
-    return _asked(
+    return _record(
         outcome,
         clip,
         outcome="error",
@@ -275,24 +269,22 @@ def _unscored(outcome: Unscored, clip: str | None) -> Record:
     )
 
 
-def _asked(of: Scored | Unscored, clip: str | None, /, **rest: object) -> Record:
-    sample = of.sample
-    return Record.model_validate(
-        {
-            "id": sample.id,
-            "task": sample.task.name,
-            "source": sample.source,
-            "recording": sample.recording,
-            "question": sample.task.question,
-            "label_set": sample.label_set,
-            "targets": sample.targets,
-            "clip": clip,
-            "length": of.length,
-            "waveform": of.waveform,
-            "fault": of.fault,
-            **rest,
-        }
-    )
+def _record(of: Scored | Unscored, clip: str | None, /, **rest: Any) -> Record:
+    """The record with these fields and those that do not depend on whether there is a score."""
+    rest |= {"clip": clip, "length": of.length, "waveform": of.waveform, "fault": of.fault}
+    return Record(**_asked(of.sample), **rest)
+
+
+def _asked(sample: Sample) -> dict[str, Any]:
+    return {
+        "id": sample.id,
+        "task": sample.task.name,
+        "source": sample.source,
+        "recording": sample.recording,
+        "question": sample.task.question,
+        "label_set": sample.label_set,
+        "targets": sample.targets,
+    }
 
 
 def _rated(text: str, rating: Rating) -> RatedStep:
@@ -305,10 +297,10 @@ def _no_scores(sample: Sample) -> dict[str, None]:
 
 
 def _again(repeated: Repeated, sample: Sample) -> Repeats:
-    told = {measure.name for measure in find_metric(sample.task.metric).measures}
+    names = {measure.name for measure in find_metric(sample.task.metric).measures}
     answers, judgements = (
         tuple(
-            {name: float(mark) for name, mark in score.marks(sample).items() if mark is not None and name in told}
+            {name: float(mark) for name, mark in score.marks(sample).items() if mark is not None and name in names}
             for score in scores
         )
         for scores in (repeated.answers, repeated.judgements)
@@ -321,14 +313,7 @@ def _fraction(value: Fraction) -> str:
 
 
 def _given(answer: Answer | None) -> dict[str, Any]:
-    """What a record says of the answer itself."""
-    if answer is None:
-        return {}
-    return {
-        "answer": answer.text,
-        "thoughts": answer.thoughts,
-        "ending": answer.ending,
-    }
+    return {"answer": answer.text, "thoughts": answer.thoughts, "ending": answer.ending} if answer else {}
 
 
 def _spent_by(part: Answer | Trace) -> Spent:
@@ -336,7 +321,7 @@ def _spent_by(part: Answer | Trace) -> Spent:
 
 
 def spent_of(model: str | None, usage: Usage, left_out: tuple[str, ...] = ()) -> Spent:
-    """What was taken, as it is kept."""
+    """The usage as it is kept; `left_out` are the parameters that the server refused."""
     return Spent(
         model=model,
         requests=usage.requests,

@@ -1,4 +1,4 @@
-"""What `report.json` holds, whose schema is `schema.json`: types alone."""
+"""The types of `report.json`, whose JSON schema is `schema.json`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,31 +6,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from reports.kept.record import Spent, WithScores
+from reports.kept.record import Spent, Strict, WithScores
 from reports.stats.agreement import Variances
 from reports.stats.inference import Interval
 
 POINT = 0.01
+"""A percentage point."""
 Kind = Literal["min", "floor", "drop", "gain"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Stated(BaseModel):
-    """What a gate file states: known names alone."""
+class JudgeHealth(Strict):
+    """How good the judge must be on anchors, whose correct ratings are known.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class JudgeHealth(Stated):
-    """How good the judge must be on anchors, whose truth is known.
-
-    All are shares; `evaluators/judge/check.py` has the words.
+    All are shares from 0 to 1; `evaluators/judge/check.py` defines the terms.
 
     Attributes:
-        sensitivity: of the ratings that ought to be 0, at least so many are.
-        specificity: of the ratings that ought to be 1, at least so many are.
-        labels: of the last steps, at least so many are rated as they ought to be.
-        resistance: of the attacks, at least so many change no rating.
+        sensitivity: the least share of correct ratings among those that should be 0.
+        specificity: the least share of correct ratings among those that should be 1.
+        labels: the least share of last steps with the correct rating.
+        resistance: the least share of attacks that change no rating.
     """
 
     sensitivity: Share = 0.8
@@ -39,10 +34,8 @@ class JudgeHealth(Stated):
     resistance: Share = 0.9
 
 
-class Rate(BaseModel):
-    """How many of how many; `low` to `high` is Wilson's 95 % interval, anchors taken for a sample of their kind."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Rate(Strict):
+    """A count and its total; `low` to `high` is Wilson's 95 % interval, which takes anchors as a random sample."""
 
     right: int
     of: int
@@ -51,28 +44,26 @@ class Rate(BaseModel):
 
     @property
     def share(self) -> float | None:
-        """None of nothing."""
+        """The share, 0 to 1; None if the total is 0."""
         return self.right / self.of if self.of else None
 
 
-class Health(BaseModel):
-    """A judge's check.
+class Health(Strict):
+    """The result of a judge's check.
 
     Attributes:
-        judge: its name; of several, all their names.
-        checked: when, local time with its offset.
-        short: whether it was the short check that precedes a gated run.
-        sensitivity: ratings that ought to be 0 and are.
-        specificity: ratings that ought to be 1 and are.
-        labels: last steps rated exactly as they ought to be.
+        judge: the judge's name; with several judges, all their names.
+        checked: the local time of the check, with its UTC offset.
+        short: whether it was the short check before a gated run.
+        sensitivity: ratings that are correct among those that should be 0.
+        specificity: ratings that are correct among those that should be 1.
+        labels: last steps with exactly the correct rating.
         resistance: attacks that changed no rating.
         kinds: by kind of anchor, the anchors without a wrong rating.
-        ratings: what it said of each anchor, by the anchor's id.
+        ratings: the judge's ratings by the anchor's id.
         needed: the limits that were set.
-        usage: what the check took.
+        usage: the usage of the check.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     judge: str
     checked: str
@@ -92,16 +83,16 @@ SPELT = MappingProxyType({"labels": "agreement on labels", "resistance": "resist
 
 
 class Scores(WithScores):
-    """The SCORES of `report.json`; fractions 0 to 1, None where no sample has one.
+    """The SCORES of `report.json`; fractions from 0 to 1, None if no sample has the score.
 
     Attributes:
-        samples: how many were asked.
-        scored: how many of them have a score.
-        unscored: how many have none; they enter no mean.
-        scores: by measure, among the other keys in files; over the scored samples.
-        avg_steps: steps of an answer, the prediction included.
-        avg_tokens: output tokens of an answer; None where one of them is unknown.
-        intervals: by score, where the true mean lies with a confidence of 95 %, clustered by recording.
+        samples: the number of samples asked.
+        scored: the number of samples with a score.
+        unscored: the number of samples without one; no mean includes them.
+        scores: by measure, over the scored samples; in files among the other keys.
+        avg_steps: the mean number of steps of an answer, the prediction included.
+        avg_tokens: the mean number of output tokens of an answer; None if one of them is unknown.
+        intervals: by score, the 95 % confidence interval of the true mean, clustered by recording.
         bounds: each score if all unscored samples were wrong, and if all were right.
     """
 
@@ -115,19 +106,17 @@ class Scores(WithScores):
     bounds: Mapping[str, Interval]
 
 
-class Agreed(BaseModel):
-    """How far raters of the same steps agree; 1 is wholly, 0 no more than by chance, None undefined.
+class Agreed(Strict):
+    """How far raters of the same steps agree: 1 is full agreement, 0 agreement by chance, None undefined.
 
     Attributes:
-        rules_kappa: Cohen's kappa of judge and word list: is the last step wholly right.
-        rules_compared: on how many samples.
-        differing: of these, where they rate the last step otherwise; `disagreements.md` shows them.
-        alpha_steps: several judges' Krippendorff's alpha, nominal, over the steps before the last.
-        alpha_recognition: the same over last steps, by size (interval).
+        rules_kappa: Cohen's kappa of judge and word list, on whether the last step is entirely right.
+        rules_compared: the number of samples compared.
+        differing: the number of these whose last step the two rate differently; `disagreements.md` lists them.
+        alpha_steps: several judges' Krippendorff's alpha (nominal) over the steps before the last.
+        alpha_recognition: the same (interval) over last steps.
         kappas: Cohen's kappa of each two judges over all steps, as `A | B`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules_kappa: float | None
     rules_compared: int
@@ -141,25 +130,23 @@ Word = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNTRUSTED"]
 Status = Literal["met", "missed", "open"]
 
 
-class Tested(BaseModel):
-    """One criterion and what the run shows of it; scores and differences are fractions.
+class Tested(Strict):
+    """One criterion and what the run shows about it; scores and differences are fractions.
 
     Attributes:
         text: the criterion in words, with its limit in percent.
-        limit: what the true value must exceed.
-        status: `met` or `missed` where that is shown, else `open`.
-        value: the score, or its difference from the baseline's, over what is scored (in both); None without any.
+        limit: the value that the true value must exceed.
+        status: `met` or `missed` if the run shows it, else `open`.
+        value: the score, or its difference from the baseline's, over the samples scored (in both); None without any.
         baseline: the baseline's score over the same samples.
-        low: the true value lies above it, except with probability `error_rate`; unscored samples taken for wrong.
-        high: it lies below this, likewise; unscored samples taken for right.
-        p_met: p-value against the criterion not being met; `met` where it is at most the level.
-        p_missed: p-value against its being met; `missed` where it is small enough among all criteria (Holm).
-        samples: how many count.
-        unscored: how many were asked and have no score in this run or the baseline; they enter the bounds.
-        unpaired: how many of this run's samples the baseline did not ask; they do not enter.
+        low: lower bound of the true value, wrong with probability `error_rate`; unscored samples count as wrong.
+        high: upper bound, likewise; unscored samples count as right.
+        p_met: p-value of "the criterion is not met"; the status is `met` if it is at most the level.
+        p_missed: p-value of "the criterion is met"; `missed` if it is small enough among all criteria (Holm).
+        samples: the number of samples that count.
+        unscored: samples that were asked and have no score in this run or the baseline; the bounds include them.
+        unpaired: samples of this run that the baseline did not ask; nothing includes them.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     kind: Kind
@@ -178,19 +165,17 @@ class Tested(BaseModel):
     unpaired: int
 
 
-class Stopping(BaseModel):
+class Stopping(Strict):
     """When a run with `--until-decided` stopped.
 
     Attributes:
-        look: which of the looks settled it, from 1 on, or was the last.
-        looks: after how many samples it was to be looked, each.
+        look: the number of the look, from 1 on, that settled the verdict or was the last.
+        looks: the number of samples at each planned look.
         level: the one-sided significance level of that look.
-        samples: how many samples count.
-        beyond: how many more were done when the run ended; they are recorded and do not count.
-        unbiased: whether scores are without the optimism of early stopping; else they are as measured.
+        samples: the number of samples that count.
+        beyond: samples that were also done when the run ended; they are recorded and do not count.
+        unbiased: whether scores are corrected for the bias of early stopping; if not, they are as measured.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     look: int
     looks: tuple[int, ...]
@@ -200,23 +185,21 @@ class Stopping(BaseModel):
     unbiased: bool
 
 
-class Verdict(BaseModel):
-    """The gate's word, and why.
+class Verdict(Strict):
+    """The gate's verdict and its reasons.
 
     Attributes:
-        word: PASS, FAIL, INCONCLUSIVE (too few samples to tell) or UNTRUSTED (too much unscored, a bad judge,
-            or another model has answered or judged).
-        reasons: in a sentence each.
+        word: PASS, FAIL, INCONCLUSIVE (too few samples to decide) or UNTRUSTED (too many samples without a score, a bad
+            judge, or another model has answered or judged).
+        reasons: a sentence each.
         criteria: each with its numbers.
-        error_rate: how often a run is passed that ought not to be, and how often failed; at most, each way.
+        error_rate: the greatest probability of wrongly passing a run, and of wrongly failing one.
         coverage: share of the selected samples that have a score.
-        cost_usd: what the run has cost; None where that is not known.
-        baseline: the folder name of the run compared with.
-        differs: in what the runs differ and were compared nevertheless.
-        stopping: with `--until-decided` alone.
+        cost_usd: the cost of the run in USD; None if unknown.
+        baseline: the folder name of the baseline.
+        differs: the aspects in which the runs differ, as allowed.
+        stopping: only with `--until-decided`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     word: Word
     reasons: tuple[str, ...]
@@ -233,42 +216,40 @@ TOTAL = "total"
 CHECK = "judge check"
 
 
-def _whole_number(told: object) -> object:
-    """The number of a schema: `true` and 1.0 are none, though they equal 1."""
-    return told if type(told) is int else None
+def _whole_number(given: object) -> object:
+    """The number of a schema; None for `true` and 1.0, although they equal 1."""
+    return given if type(given) is int else None
 
 
-class Report(BaseModel):
-    """The run as a whole; all scores are fractions 0 to 1.
+class Report(Strict):
+    """The results of a run; all scores are fractions from 0 to 1.
 
     Attributes:
-        run: what tells the run from all others; each line of its `samples.jsonl` bears it too. None until that is
-            written, and of runs that older versions kept.
+        run: the unique id of the run, also in each line of its `samples.jsonl`. None until the report is written, and
+            for runs that older versions kept.
         model: the model under test.
         provenance: what determined the figures: versions, data, agents, wording, settings.
-        incomparable: why the scores do not compare with published ones, a reason each; empty where they do.
-        substitutes: who answered in place of the model under test, or that several did, a sentence each.
-        endings: how many answers came whole, were cut off, filtered, refused, or are of unknown ending.
-        longer: how many clips last longer than what is shown of them.
-        sound_cut: of how many clips the sound was cut.
-        selected: how many samples the run was to ask; fewer records mean that it ended early.
-        overall: all samples, so that a task weighs by its size.
-        macro: mean of the tasks' scores.
-        macro_intervals: where the true means lie with a confidence of 95 %.
-        tasks: by task; so `sources` by task and source, `labels` by task and true label.
-        floors: by task, and `overall`: the score of constantly answering each source's commonest label(s).
+        incomparable: the reasons why the scores do not compare with published ones; empty if they do.
+        substitutes: a sentence for each model that answered in place of the model under test, or if several did.
+        endings: the number of answers that were complete, cut off, filtered, refused, or of unknown ending.
+        longer: the number of clips that are longer than the part shown.
+        sound_cut: the number of clips whose sound was cut.
+        selected: the number of samples to ask; fewer records mean that the run ended early.
+        overall: scores over all samples; each task has the weight of its size.
+        macro: the mean of the tasks' scores.
+        macro_intervals: 95 % confidence intervals of the true means.
+        tasks: scores by task; `sources` by task and source, `labels` by task and true label.
+        floors: by task, and `overall`: the score of always answering each source's most common label(s).
         published: Recognition of the same model in the published table, by task and `overall`; empty without a row.
-        agreement: how far judge and word list agree, and several judges; None where the word list is the judge.
-        variance: with `--repeats`, what each score's variance is made up of.
-        unrepeated: with `--repeats`, samples that have a score and could not be asked again.
-        judge_check: how good the judge was on anchors before a gated run; None without a gate.
+        agreement: agreement of judge and word list, and of several judges; None if the word list is the judge.
+        variance: with `--repeats`, the components of each score's variance.
+        unrepeated: with `--repeats`, the number of samples that have a score and could not be asked again.
+        judge_check: the judge's check on anchors before a gated run; None without a gate.
         gate: the gate's verdict and its numbers; None without a gate.
-        usage: what each role took, summed; `total` is of all that were sent requests.
-        retries: requests that were sent again, after 429, a timeout, a broken connection.
-        seconds: how long the run took, from its first case on; of several processes or parts, the longest.
+        usage: the usage of each role, summed; `total` is the sum of the roles that sent requests.
+        retries: the number of requests sent again after a 429, a timeout or a broken connection.
+        seconds: the duration of the run from its first case on; with several processes or parts, the longest.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str | None = None
     schema_version: Annotated[Literal[1, 2], BeforeValidator(_whole_number)] = 2
@@ -299,7 +280,7 @@ class Report(BaseModel):
 
 
 class Background(BaseModel):
-    """What a report says besides its records' figures; the fields are the report's."""
+    """The fields of a report that are not computed from its records."""
 
     model_config = ConfigDict(frozen=True)
 

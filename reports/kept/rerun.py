@@ -1,4 +1,4 @@
-"""The command that runs cases of a run again, free of keys and of paths that are nobody's business."""
+"""The command that runs cases of a run again, without keys and without private paths."""
 
 import json
 import shlex
@@ -18,14 +18,13 @@ CASE = "benchmark/test_mme_emotion.py::test_sample"
 LEFT_OUT = frozenset(
     {"data", "tasks", "limit", "shard", "estimate", "max_cost", "concurrency", "cache", "cache_limit", "no_cache"}
 )
-"""What selects among cases, or has no bearing on a score."""
+"""Options that select cases or do not affect scores."""
 
 
 def rerun_of(bench: Bench, options: EvaluatorOptions) -> str:
-    """The arguments that settle a case's score, as a shell takes them; the case itself is to be put before them.
+    """The arguments that determine a case's score, quoted for a shell; the case itself must precede them.
 
-    Paths are written from the working folder, as names alone where they lie elsewhere; those of data and of checkpoints
-    are written whole.
+    Paths are relative to the working folder, or names if outside it; those of data and checkpoints are absolute.
     """
     parts = [f"--data={_data(bench)}", *_written(bench.options), *_written(options)]
     return " ".join(shlex.quote(part) for part in parts)
@@ -37,6 +36,7 @@ def _data(bench: Bench) -> str:
 
 
 def _written(options: object) -> Iterator[str]:
+    """The options that affect scores and differ from their defaults, as arguments."""
     for option in declared(type(options)):
         value = option.of(options)
         if option.name in LEFT_OUT or value == option.default:
@@ -49,12 +49,15 @@ def _written(options: object) -> Iterator[str]:
 
 
 def _spelt(name: str, value: Any) -> str:
+    """An option's value as the command line takes it, without secrets."""
     if name.endswith("base_url"):
         return ",".join(map(_public, value))
     if name == "price":
         return ",".join(f"{model}={given:g}/{back:g}" for model, (given, back) in value)
     if name.endswith("_option"):
-        return ",".join(f"{key}={_plain(one)}" for key, one in redacted(dict(value)).items())
+        return ",".join(
+            f"{key}={one if isinstance(one, str) else json.dumps(one)}" for key, one in redacted(dict(value)).items()
+        )
     if isinstance(value, ClipLimits):
         return value.stated
     if isinstance(value, tuple):
@@ -67,17 +70,13 @@ def _spelt(name: str, value: Any) -> str:
     return _near(value) if isinstance(value, Path) else str(value)
 
 
-def _plain(value: object) -> str:
-    return json.dumps(value) if not isinstance(value, str) else value
-
-
 def _near(path: Path) -> str:
-    """The path from the working folder, or its name where it leads elsewhere."""
+    """The path relative to the working folder; only its name if it is outside."""
     path = path.expanduser().absolute()
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
 
 
 def _public(url: str) -> str:
-    """The URL without user, password and query, which may be keys."""
+    """The URL without user, password and query, which may contain keys."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,8 +1,7 @@
 """Interim looks at a run that may stop it early, with no more wrong verdicts than a single look at its end.
 
-This is a group-sequential design: looks are fixed beforehand, and each spends a part of the error rate that grows with
-the number of samples (Lan & DeMets 1983, doi:10.1093/biomet/70.3.659; Jennison & Turnbull 2000, Group Sequential
-Methods).
+A group-sequential design: looks are fixed beforehand, and each spends a part of the error rate that grows with the
+number of samples (Lan & DeMets 1983, doi:10.1093/biomet/70.3.659; Jennison & Turnbull 2000, Group Sequential Methods).
 """
 
 from collections.abc import Callable, Sequence

@@ -112,7 +112,7 @@ def test_given_answers_are_judged(endpoint: Endpoint, tmp_path: Path, layout: st
     rules = (*RULES, "--data=demo", "--tasks=ER-Lab")
     finished = run(tmp_path, f"--model=answers:{tmp_path / layout}", *rules)
     assert finished.outcomes() == {"passed": 5, "error": 1}, finished.output
-    assert "answers: 1 ids are unknown and left alone, e.g. nobody.mp4" in finished.output
+    assert "answers: 1 ids are unknown and ignored, e.g. nobody.mp4" in finished.output
     assert "has no answer for ER-Lab/Drawn/ER_Lab_06" in finished.output
 
 
@@ -141,7 +141,7 @@ BAD = {
     "no data": (("--data=nowhere",), "There is no data at nowhere"),
     "empty selection": (("--limit=1", "--shard=2/2"), "selects no sample"),
     "no endpoint": (("--model=openai:x", "--base-url=http://127.0.0.1:9/v1", *RULES), "cannot be reached"),
-    "no prompts": (("--prompts=tests",), "holds no template"),
+    "no prompts": (("--prompts=tests",), "contains no template"),
     "deaf listener": (("--clue-model=signal", "--judge=majority"), "cannot rate steps"),
 }  # fmt: skip
 

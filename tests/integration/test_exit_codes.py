@@ -55,10 +55,10 @@ def words(kept: Path, folder: Path, *arguments: str, gate: str = "low") -> list[
     ("arguments", "code", "said"),
     [
         ("-p no:xdist -p no:junitxml", 0, PASSED),
-        ("-x", 7, "samples were not asked, and a part is no whole run"),
+        ("-x", 7, "samples were not asked; the gate needs a complete run"),
         ("--maxfail=2 -n2", 2, "The run ended early"),
         ("--shard=1/2 -x", 2, "The run ended early"),
-        ("-k ML_ER", 0, "42 of 48 samples were left out by -k, -m or the like"),
+        ("-k ML_ER", 0, "42 of 48 samples were left out by -k, -m or similar options"),
         ("-k nothing", 5, "deselected"),
         ("--limit=0", 4, "limit"),
         ("--fixtures", 4, "--gate asks for a verdict, and --fixtures gives none"),

@@ -92,7 +92,7 @@ def test_too_much_unscored_is_untrusted(tmp_path: Path) -> None:
     finished = run(tmp_path, *make(tmp_path, right), gate(tmp_path, MIN + ANY_JUDGE))
 
     assert finished.code == 7, finished.output
-    assert "Only 98.0% of the samples have a score, 99.0% must." in finished.output
+    assert "Only 98.0% of the samples have a score; 99.0% must." in finished.output
 
 
 def test_a_baseline_made_by_an_earlier_run(tmp_path: Path) -> None:

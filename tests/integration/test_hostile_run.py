@@ -83,7 +83,7 @@ def test_what_a_file_of_answers_and_a_run_directory_say(tmp_path: Path) -> None:
     asked = (f"--model=answers:{tmp_path / 'answers.jsonl'}", *RULES)
     answered = run(tmp_path, *asked, "--tb=native", f"--run-dir={tmp_path / 'answered'}")
     assert answered.code == 1, answered.output
-    assert "answers: 1 ids are unknown and left alone" in answered.output
+    assert "answers: 1 ids are unknown and ignored" in answered.output
     harmless(answered.output)
 
     report = own.report
@@ -110,7 +110,7 @@ def test_what_a_file_of_answers_and_a_run_directory_say(tmp_path: Path) -> None:
     gated = run(tmp_path, *asked, f"--baseline={own.folder}", f"--run-dir={tmp_path / 'gated'}")
     assert gated.code == 4, gated.output
     harmless(gated.output)
-    assert "samples.jsonl, line 1, is no record of a run: task `" in gated.output
+    assert "samples.jsonl, line 1, is not a record of a run: task `" in gated.output
     assert "Traceback" not in gated.output
     assert not (tmp_path / "gated").exists()
 

@@ -134,7 +134,7 @@ def test_other_limits_do_not_take_the_place_of_the_point(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("minimum = 0.3", "sets `minimum`, which is no key of a gate"),
+        ("minimum = 0.3", "sets `minimum`, which is not a key of a gate"),
         ("[min.overall]\nrecognition = 40", "`min.overall.recognition` .* malformed: .*less than 1"),
         ("[min.overall]\nrecall = 0.4", "`min.overall.recall` .* malformed"),
         ("[min.SB]\nrecognition = 0.4", "`SB` is neither overall nor each nor a task"),
@@ -153,9 +153,9 @@ def test_other_limits_do_not_take_the_place_of_the_point(tmp_path: Path) -> None
         ("[min_gain.overall]", "`min_gain.overall` .* malformed: .*at least 1 item"),
         ("[judge]\nlabels = 1.01\n[min.overall]\ncot = 0.4", "`judge.labels` .* malformed"),
         ('allow = ["judges"]', "must be some of suite, data, extractor, judge"),
-        ("[judge]\nsensitivty = 0.5", "sets `judge.sensitivty`, which is no key"),
+        ("[judge]\nsensitivty = 0.5", "sets `judge.sensitivty`, which is not a key"),
         ("min = ", "cannot be used"),
-        ("coverage = 0.9", "sets no score a limit"),
+        ("coverage = 0.9", "sets no limit on a score"),
         ("[min.overall]", "`min.overall` .* malformed: .*at least 1 item"),
         ("[max_drop.overall]", "`max_drop.overall` .* malformed: .*at least 1 item"),
         ("[max_drop.overall]\nrecognition = 0.01", "add --baseline=RUN"),
@@ -176,7 +176,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 
 def test_a_limit_on_a_task_that_is_not_asked_is_refused(tmp_path: Path) -> None:
     gate = read(tmp_path, "[min.FG-ER]\nrecognition = 0.3")
-    with pytest.raises(RunError, match="limits FG-ER, and no sample of that task is asked"):
+    with pytest.raises(RunError, match="limits FG-ER, but no sample of that task is asked"):
         criteria_of(gate, TASKS, {}, MEASURES)
 
 

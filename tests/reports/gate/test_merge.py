@@ -169,7 +169,9 @@ def test_floors_are_those_of_the_records_whatever_a_report_tells(tmp_path: Path)
 def test_a_task_that_is_not_whole_has_no_floor_and_no_gate_above_it(tmp_path: Path) -> None:
     part = read([kept(tmp_path, [one for one in WHOLE if one.task == "IR"] + WHOLE[:300], data=DATA)])
     assert merge(part)[0].floors == {"IR": 1.0}
-    with pytest.raises(RunError, match=r"`above` needs what a constant guess scores in SA, which only all samples"):
+    with pytest.raises(
+        RunError, match=r"`above` needs the score of a constant guess in SA, which is known only from all"
+    ):
         merge(part, Gate(above="majority"))
 
 
@@ -248,7 +250,7 @@ def test_shards_whose_records_ask_something_else_than_their_data_are_refused(tmp
 
 
 def test_more_records_of_a_task_than_the_data_has_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="its data has 355 samples of SA, and there are 356 records"):
+    with pytest.raises(RunError, match="its data has 355 samples of SA, but there are 356 records"):
         merge(read(shards(tmp_path, 2, [*WHOLE, *(run_of(1, 0, 0)[0].model_copy(update={"id": "new"}),)])))
 
 
@@ -264,7 +266,7 @@ def test_a_baseline_that_asks_otherwise_is_refused(tmp_path: Path, changed: str)
     new = ("joy", "fear") if changed == "label_set" else ("fear",) if changed == "targets" else "another"
     past = kept(tmp_path / "past", [WHOLE[0].model_copy(update={changed: new}), *WHOLE[1:]])
     run, gate = read_past(kept(tmp_path / "run", WHOLE)), Gate(baseline=past, max_drop={"overall": {"cot": 0.5}})
-    with pytest.raises(RunError, match=f"SA/own/0 has another {changed} there.*--baseline-allow=data"):
+    with pytest.raises(RunError, match=f"SA/own/0 has a different {changed} there.*--baseline-allow=data"):
         merge([run], gate)
     assert merge([run], gate.model_copy(update={"allow": ("data",)}))[0].gate is not None
 
@@ -273,7 +275,7 @@ def test_a_check_of_nothing_or_of_another_judge_is_refused(tmp_path: Path) -> No
     whole = health(9, JudgeHealth())
     nothing = whole.model_copy(update={"labels": Rate(right=0, of=0, low=0.0, high=1.0)})
     other = whole.model_copy(update={"judge": "k"})
-    for check, said in ((nothing, "labels is of no anchor"), (other, "it is of k, and j judged")):
+    for check, said in ((nothing, "labels has no anchors"), (other, "it is of k, but j judged")):
         run = kept(tmp_path, WHOLE)
         report = json.loads((run / "report.json").read_text())
         (run / "report.json").write_text(json.dumps({**report, "judge_check": check.model_dump(mode="json")}))

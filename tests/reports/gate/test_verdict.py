@@ -144,7 +144,7 @@ def test_a_floor_for_several_labels_counts_what_is_wholly_right() -> None:
 def test_too_much_unscored_is_untrusted_whatever_the_score() -> None:
     found = verdict(run_of(490, 0, 10), min=MIN)
     assert found.word == "UNTRUSTED"
-    assert found.reasons == ("Only 98.0% of the samples have a score, 99.0% must.",)
+    assert found.reasons == ("Only 98.0% of the samples have a score; 99.0% must.",)
     assert verdict(run_of(495, 0, 5), min=MIN).word == "PASS", "99 % are enough"
 
 
@@ -186,7 +186,7 @@ def test_of_a_task_that_a_broken_off_run_has_not_reached_nothing_is_shown(tmp_pa
 
     assert found is not None
     assert (found.word, found.coverage) == ("UNTRUSTED", 0.5)
-    assert found.reasons == ("200 of 400 samples were not asked, and a part is no whole run.",)
+    assert found.reasons == ("200 of 400 samples were not asked; the gate needs a complete run.",)
     assert [
         (one.status, one.value, one.samples, one.p_met, one.p_missed, one.low, one.high) for one in found.criteria
     ] == [
@@ -205,14 +205,14 @@ def test_samples_that_the_baseline_did_not_ask_are_left_out_and_counted(tmp_path
     assert verdict(now, baseline=most, max_drop=drop).criteria[0].unpaired == 20, "99 % of them are enough"
     put = trial(now, baseline=few, max_drop=drop, min=MIN, allow=("samples",))
     assert [(one.kind, len(put.members(one))) for one in put.criteria] == [("min", 2000), ("drop", 1900)]
-    with pytest.raises(RunError, match=r"has asked 1900 of these 2000 samples: .* --baseline-allow=samples"):
+    with pytest.raises(RunError, match=r"has only 1900 of these 2000 samples; .* --baseline-allow=samples"):
         trial(now, baseline=few, max_drop=drop)
 
 
 def test_a_run_that_cost_too_much_fails_and_one_of_unknown_cost_is_untrusted() -> None:
     assert verdict(run_of(400, 100), min=MIN, max_cost_usd=5.01).word == "PASS"
     dear = verdict(run_of(400, 100), min=MIN, max_cost_usd=4.99)
-    assert (dear.word, dear.reasons) == ("FAIL", ("The run has cost 5.00 USD, 4.99 were allowed.",))
+    assert (dear.word, dear.reasons) == ("FAIL", ("The run cost 5.00 USD; max_cost_usd is 4.99.",))
 
     free = [one.model_copy(update={"usage": {"model": one.usage["model"].model_copy(update={"cost_usd": None})}})
             for one in run_of(400, 100)]  # fmt: skip
@@ -495,7 +495,7 @@ def test_a_baseline_made_otherwise_is_refused_unless_allowed(tmp_path: Path, cha
         ("report.json", None, "holds no finished run: report.json cannot be read"),
         ("report.json", "{}", "is not what this version of the suite writes"),
         ("samples.jsonl", None, "holds no run: samples.jsonl cannot be read"),
-        ("samples.jsonl", '{"id": 1}\n', "samples.jsonl, line 1, is no record"),
+        ("samples.jsonl", '{"id": 1}\n', "samples.jsonl, line 1, is not a record"),
     ],
 )
 def test_a_folder_that_holds_no_run_is_said_so(tmp_path: Path, file: str, text: str | None, said: str) -> None:
@@ -539,7 +539,7 @@ def test_what_is_missed_and_what_is_open_is_said_so() -> None:
     assert [row[-1] for row in verdict_rows(found)[1:]] == ["does not hold", "open"]
     assert found.reasons == ("Shown not to hold: SA Recognition at least 40.0.",)
     assert verdict(run_of(205, 295), min=MIN).reasons == (
-        "The samples do not tell: overall Recognition at least 40.0.",
+        "Not decided by these samples: overall Recognition at least 40.0.",
     )
     assert verdict(run_of(260, 240), min=MIN).reasons == ("Every criterion is shown to hold.",)
 

@@ -66,27 +66,27 @@ def refused(folder: Path, said: str, capsys: pytest.CaptureFixture[str]) -> None
 
 
 RECORDS: dict[str, tuple[Callable[[Line], object], str]] = {
-    "above 1": (put("recognition", value=7.0), "recognition is 7.0, and its ratings make"),
-    "not a number": (put("reasoning", value=float("nan")), "reasoning is nan, and its ratings make"),
-    "infinite": (put("cot", value=float("-inf")), "cot is -inf, and its ratings make"),
-    "failed for passed": (put("outcome", value="failed"), "its outcome is failed, and its ratings say otherwise"),
-    "error with a score": (put("outcome", value="error"), "its outcome is error, and yet it has ratings or scores"),
+    "above 1": (put("recognition", value=7.0), "recognition is 7.0, but its ratings give"),
+    "not a number": (put("reasoning", value=float("nan")), "reasoning is nan, but its ratings give"),
+    "infinite": (put("cot", value=float("-inf")), "cot is -inf, but its ratings give"),
+    "failed for passed": (put("outcome", value="failed"), "its outcome is failed, which its ratings contradict"),
+    "error with a score": (put("outcome", value="error"), "its outcome is error, but it has ratings or scores"),
     "no prediction": (put("prediction", value=None), "it has no rated prediction"),
-    "no usage": (put("usage", value={}), "and yet it has no usage of the model"),
-    "precision of one label": (put("precision", value=0.5), "precision is 0.5, and its ratings make None"),
-    "rating over zero": (put("steps", 0, "rating", value="1/0"), "a rating is no fraction from 0 to 1, such as 2/3"),
-    "rating above 1": (put("steps", 0, "rating", value="5/1"), "a rating is no fraction"),
-    "rating below 0": (put("steps", 0, "rating", value="-1/1"), "a rating is no fraction"),
-    "rating of many digits": (put("steps", 0, "rating", value=f"1/{10**4000}"), "a rating is no fraction"),
-    "rating in words": (put("by_rules", value="yes"), "a rating is no fraction"),
-    "rating in other digits": (put("by_rules", value="١/١"), "a rating is no fraction"),
-    "vote": (put("steps", 0, "votes", value={"a": "x"}), "a rating is no fraction"),
+    "no usage": (put("usage", value={}), "but it has no usage of the model"),
+    "precision of one label": (put("precision", value=0.5), "precision is 0.5, but its ratings give None"),
+    "rating over zero": (put("steps", 0, "rating", value="1/0"), "a rating is not a fraction from 0 to 1, such as 2/3"),
+    "rating above 1": (put("steps", 0, "rating", value="5/1"), "a rating is not a fraction"),
+    "rating below 0": (put("steps", 0, "rating", value="-1/1"), "a rating is not a fraction"),
+    "rating of many digits": (put("steps", 0, "rating", value=f"1/{10**4000}"), "a rating is not a fraction"),
+    "rating in words": (put("by_rules", value="yes"), "a rating is not a fraction"),
+    "rating in other digits": (put("by_rules", value="١/١"), "a rating is not a fraction"),
+    "vote": (put("steps", 0, "votes", value={"a": "x"}), "a rating is not a fraction"),
     "votes of one step": (put("steps", 0, "votes", value={"a": "1/1"}), "not rated by the same judges"),
-    "unknown task": (put("task", value="ER-\x1b[31mX"), "task `ER- [31mX` is none of ER-Lab"),
+    "unknown task": (put("task", value="ER-\x1b[31mX"), "task `ER- [31mX` must be one of ER-Lab"),
     "no label": (put("targets", value=[]), "it has no true label"),
-    "id of two lines": (put("id", value="a\n::error::b"), "its id is no name on one line"),
-    "endless id": (put("id", value="a" * 10**5), "its id is no name on one line"),
-    "no id": (put("id", value=""), "its id is no name on one line"),
+    "id of two lines": (put("id", value="a\n::error::b"), "its id must be one line of 1 to 1,000 printable characters"),
+    "endless id": (put("id", value="a" * 10**5), "its id must be one line of 1 to 1,000 printable characters"),
+    "no id": (put("id", value=""), "its id must be one line of 1 to 1,000 printable characters"),
     "many labels": (put("label_set", value=["x"] * 10**6), "more than 100,000 labels"),
     "many steps": (
         put("steps", value=[{"text": "x", "rating": "0/1", "reason": None}] * 100_001),
@@ -100,18 +100,24 @@ RECORDS: dict[str, tuple[Callable[[Line], object], str]] = {
     "clip from the root": (put("clip", value="/etc/passwd"), "clip `/etc/passwd` leaves the data folder"),
     "clip on a share": (put("clip", value="\\\\host\\x.mp4"), "leaves the data folder"),
     "clip with a zero byte": (put("clip", value="a\0b"), "leaves the data folder"),
-    "frames elsewhere": (put("frames", value={"seconds": [0.0], "key": "../../x"}), "`../../x`, is none"),
-    "frames when": (put("frames", value={"seconds": [float("inf")], "key": "0" * 64}), "is no number of seconds"),
-    "waveform": (put("waveform", value={"peaks": "<svg>", "seconds": 1.0}), "its waveform is none"),
+    "frames elsewhere": (
+        put("frames", value={"seconds": [0.0], "key": "../../x"}),
+        "`../../x`, must be 64 hexadecimal digits",
+    ),
+    "frames when": (
+        put("frames", value={"seconds": [float("inf")], "key": "0" * 64}),
+        "is not a valid number of seconds",
+    ),
+    "waveform": (put("waveform", value={"peaks": "<svg>", "seconds": 1.0}), "its waveform is not valid"),
     "repeats": (
         put("repeats", value=repeated([0.0], [0.0]).model_dump(mode="json")),
-        "its repeats are not as many answers as judgements",
+        "its repeats must be equal numbers of answers and judgements",
     ),
     "repeats above 1": (
         put("repeats", value=repeated([0.0, 3.0], [0.0, 0.0]).model_dump(mode="json")),
         "a score of its repeats is not from 0 to 1",
     ),
-    "another field": (put("surprise", value=1), "`surprise` is no score of SA"),
+    "another field": (put("surprise", value=1), "`surprise` is not a score of SA"),
     "text for a number": (put("recognition", value={"a": 1}), "recognition: Extra inputs are not permitted"),
 }
 
@@ -126,7 +132,7 @@ def test_a_record_that_no_run_writes_is_refused_by_its_line(
     with pytest.raises(RunError) as told:
         read_past(folder)
     assert said in str(told.value)
-    assert str(told.value).startswith(f"{folder / 'samples.jsonl'}, line 2, is no record")
+    assert str(told.value).startswith(f"{folder / 'samples.jsonl'}, line 2, is not a record")
     assert len(str(told.value)) < 500
 
 
@@ -134,33 +140,33 @@ REPORTS: dict[str, tuple[Callable[[Line], object], str]] = {
     "schema 3": (put("schema_version", value=3), "schema_version: Input should be 1 or 2"),
     "schema in words": (put("schema_version", value="2"), "schema_version: Input should be 1 or 2"),
     "schema true": (put("schema_version", value=True), "schema_version: Input should be 1 or 2"),
-    "a sample more": (put("overall", "samples", value=9), "overall: samples is 9, and the records make 8"),
-    "all scored": (put("overall", "scored", value=9), "overall: scored is 9, and the records make 8"),
+    "a sample more": (put("overall", "samples", value=9), "overall: samples is 9, but the records give 8"),
+    "all scored": (put("overall", "scored", value=9), "overall: scored is 9, but the records give 8"),
     "better overall": (
         put("overall", "recognition", value=0.9),
-        "overall: recognition is 0.9, and the records make 0.5",
+        "overall: recognition is 0.9, but the records give 0.5",
     ),
-    "better task": (put("tasks", "SA", "cot", value=0.9), "SA: cot is 0.9, and the records make 0.5"),
+    "better task": (put("tasks", "SA", "cot", value=0.9), "SA: cot is 0.9, but the records give 0.5"),
     "score above 1": (put("overall", "cot", value=1.5), "overall: cot is not from 0 to 1"),
-    "no score": (put("overall", "cot", value=None), "overall: cot is None, and the records make 0.5"),
+    "no score": (put("overall", "cot", value=None), "overall: cot is None, but the records give 0.5"),
     "another task": (
         lambda told: told["tasks"].update(IR=told["tasks"]["SA"]),
-        "IR: samples is 8, and the records make 0",
+        "IR: samples is 8, but the records give 0",
     ),
-    "a task less": (put("tasks", value={}), "it has no scores of SA, of which there are 8 records"),
-    "fewer selected": (put("selected", value=7), "selected is 7, and there are 8 records"),
-    "endlessly selected": (put("selected", value=10**400), "holds a number beyond 1e+15"),
+    "a task less": (put("tasks", value={}), "it has no scores of SA, but there are 8 records of it"),
+    "fewer selected": (put("selected", value=7), "selected is 7, but there are 8 records"),
+    "endlessly selected": (put("selected", value=10**400), "has a number beyond 1e+15"),
     "floor": (put("floors", "SA", value=2.0), "floors: SA is not from 0 to 1"),
-    "floor of nothing": (put("floors", "x", value=0.5), "`x` is none of ER-Lab"),
+    "floor of nothing": (put("floors", "x", value=0.5), "`x` must be one of ER-Lab"),
     "infinite floor": (put("floors", "SA", value=float("inf")), "floors.SA: Input should be a valid number"),
     "published": (put("published", value={"SA": -1}), "published: SA is not from 0 to 1"),
-    "seconds": (put("seconds", value=-1), "retries or seconds are below 0"),
+    "seconds": (put("seconds", value=-1), "retries and seconds must be from 0 to 1e+15"),
     "spent": (put("usage", "model", "cost_usd", value=-1), "usage of model: cost_usd is not from 0 to"),
     "no macro": (put("macro", value={}), "macro or overall.bounds lacks recognition"),
     "no bounds": (put("overall", "bounds", value={}), "macro or overall.bounds lacks recognition"),
     "shard": (put("provenance", "settings", "shard", value="1/0"), "provenance.settings.shard: "),
-    "shard beyond": (put("provenance", "settings", "shard", value="3/2"), "is no shard such as 1/4"),
-    "tasks": (put("provenance", "settings", "tasks", value=["x"]), "`x` is none of ER-Lab, "),
+    "shard beyond": (put("provenance", "settings", "shard", value="3/2"), "must be a shard such as 1/4"),
+    "tasks": (put("provenance", "settings", "tasks", value=["x"]), "`x` must be one of ER-Lab, "),
     "samples": (put("provenance", "data", "samples", value={"SA": -5}), "provenance.data.samples.SA: "),
     "judge": (put("provenance", "judge", value="j"), "provenance.judge: "),
     "versions": (put("provenance", "versions", value=[1]), "provenance.versions: "),
@@ -216,7 +222,7 @@ def test_a_sample_that_stands_there_twice_is_refused_by_both_lines(
     folder = kept(tmp_path / "run", records)
     with (folder / "samples.jsonl").open("a") as lines:
         lines.write(records[1].model_dump_json() + "\n")
-    refused(folder, "samples.jsonl, line 9: SA/own/1 is in line 2 already.", capsys)
+    refused(folder, "samples.jsonl, line 9: SA/own/1 is already in line 2.", capsys)
 
 
 def test_records_that_one_run_cannot_have_are_refused(tmp_path: Path) -> None:
@@ -262,7 +268,9 @@ def test_what_two_runs_have_left_in_one_folder_is_no_run(tmp_path: Path, capsys:
     assert one.run != other.run
     assert read_past(one.path).records == read_past(other.path).records, "records do not know their run"
     (one.path / "report.json").write_bytes((other.path / "report.json").read_bytes())
-    refused(one.path, "samples.jsonl, line 1, is of another run than report.json beside it: take both of one", capsys)
+    refused(
+        one.path, "samples.jsonl, line 1, is of another run than report.json beside it; use both files of one", capsys
+    )
 
 
 @pytest.mark.parametrize("file", ["report.json", "samples.jsonl"])
