@@ -1,7 +1,7 @@
 """The `--model-option` of a local model: how it is loaded, how it generates, how its processor works."""
 
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -151,13 +151,9 @@ def _count(name: str, value: Any) -> int:
 def _fraction(name: str, value: Any) -> float:
     _check_number(name, value)
     words, fits = FRACTIONS[name]
-    try:
-        number = float(value)
-    except OverflowError:  # whole numbers of Python are unbounded
-        number = math.inf
-    if not (math.isfinite(number) and fits(number)):
+    if not (fits(value) and value <= sys.float_info.max):
         raise RunError(f"{name} must be {words}, got {value}; omit it for the default.")
-    return number
+    return float(value)
 
 
 def _check_number(name: str, value: Any) -> None:
