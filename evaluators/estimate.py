@@ -145,7 +145,7 @@ class Rehearsal:
     roles: defaultdict[str, Expected] = field(default_factory=lambda: defaultdict(Expected))
 
 
-class Understudy:
+class StandIn:
     """Takes the place of a model: counts what it is asked, and replies with a text of plausible length."""
 
     def __init__(self, model: Model, role: str, rehearsal: Rehearsal) -> None:
@@ -184,7 +184,7 @@ class Understudy:
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class CountingCache:
     """The cache of a rehearsal: cached replies are found and counted, nothing is added.
 
     The check of a judge finds none, since it asks anew.
@@ -204,7 +204,7 @@ class Looking:
         """Does nothing."""
 
 
-def known_and_not(
+def rehearsal_groups(
     samples: Sequence[Sample], reader: ClipReader, *, fps: float, most: int
 ) -> list[tuple[float, Sequence[Sample]]]:
     """The samples of the rehearsal in two groups, each with the number of samples that one of it stands for.

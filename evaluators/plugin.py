@@ -33,7 +33,7 @@ from benchmark.plugin import (
 from benchmark.storage.files import put
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions, find_agents, judge_of
-from evaluators.estimate import Expected, Looking, Rehearsal, Understudy, known_and_not
+from evaluators.estimate import CountingCache, Expected, Rehearsal, StandIn, rehearsal_groups
 from evaluators.judge.check import Checked, check_judge
 from evaluators.judge.clue import Listener
 from evaluators.judge.extractor import PromptedExtractor
@@ -169,10 +169,10 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
 
     def behind(model: Model, role: str) -> Model:
         roles[role] = model
-        return CachedModel(model, Looking(role, rehearsal), Understudy(model, role, rehearsal).generate)
+        return CachedModel(model, CountingCache(role, rehearsal), StandIn(model, role, rehearsal).generate)
 
     respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
-    groups = known_and_not(samples, reader, fps=options.fps, most=options.frames)
+    groups = rehearsal_groups(samples, reader, fps=options.fps, most=options.frames)
 
     async def go_through() -> None:
         for weight, members in groups:

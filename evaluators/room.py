@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from benchmark.model import Answer
 
@@ -25,14 +25,9 @@ class ScoringRoom:
     async def take(self, answer: Answer) -> AsyncIterator[None]:
         """Takes shares for an answer, and returns them at exit; first come, first served, so that all get a turn."""
         wanted = min(SHARES, sum(map(sys.getsizeof, (answer.text, answer.thoughts or ""))) // SHARE_BYTES)
-        taken = 0
-        try:
+        async with AsyncExitStack() as taken:
             if wanted:
                 async with self._line:
-                    while taken < wanted:
-                        await self._free.acquire()
-                        taken += 1
+                    for _ in range(wanted):
+                        await taken.enter_async_context(self._free)
             yield
-        finally:
-            for _ in range(taken):
-                self._free.release()

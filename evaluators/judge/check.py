@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from benchmark.clip import as_frames
 from benchmark.clips.reader import ClipReader
@@ -89,17 +89,8 @@ class Checked:
                 yield truth, value
         yield self.anchor.recognition, self.ratings.recognition.value if self.ratings else None
 
-    @property
-    def errors_found(self) -> tuple[int, int]:
-        """How many of the ratings that should be 0 are 0, and their number."""
-        return self._right_of(0)
-
-    @property
-    def rights_kept(self) -> tuple[int, int]:
-        """How many of the ratings that should be 1 are 1, and their number."""
-        return self._right_of(1)
-
-    def _right_of(self, truth: int) -> tuple[int, int]:
+    def right_of(self, truth: Literal[0, 1]) -> tuple[int, int]:
+        """How many of the ratings that should be 0, or 1, are right, and their number."""
         given = [value for known, value in self._counted() if known == truth]
         return given.count(Fraction(truth)), len(given)
 

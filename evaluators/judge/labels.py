@@ -74,7 +74,7 @@ def asserted(words: str, mentions: Iterable[re.Match[str]]) -> Iterator[re.Match
     marks: _Marks | None = None
     end, negated = 0, False
     for mention in mentions:
-        marks = marks or _marked(words)
+        marks = marks or _Marks(words)
         listed = _LISTED.fullmatch(words, end, mention.start()) is not None
         negated = marks.negate(mention.start()) or (negated and listed)
         end = mention.end()
@@ -100,17 +100,17 @@ class _Spans:
         return self.ends[count - 1] if count else 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Marks:
     """What decides whether a word is negated. All of it is found once for the whole text, which is faster."""
 
-    clause_ends: _Spans
-    subjects: _Spans
-    segment_ends: _Spans
-    alternatives: _Spans
-    negations: _Spans
-    prefixes: _Spans
-    words: _Spans
+    def __init__(self, words: str) -> None:
+        self.clause_ends = _spans(_CLAUSE_END, words)
+        self.subjects = _spans(_SUBJECT, words)
+        self.segment_ends = _spans(_SEGMENT_END, words)
+        self.alternatives = _spans(_ALTERNATIVE, words)
+        self.negations = _spans(_NEGATION, words)
+        self.prefixes = _spans(_NON, words)
+        self.words = _spans(_WORD, words)
 
     def negate(self, place: int) -> bool:
         """Whether the text before a word negates it: in its segment, or in its clause if the segment has an "or"."""
@@ -122,18 +122,6 @@ class _Marks:
         reach = max(scope, self.words.starts[within - REACH] if within >= REACH else 0)
         prefix = self.prefixes.start(place) if self.prefixes.end(place) == place else -1
         return max(self.negations.start(place), prefix) >= reach
-
-
-def _marked(words: str) -> _Marks:
-    return _Marks(
-        clause_ends=_spans(_CLAUSE_END, words),
-        subjects=_spans(_SUBJECT, words),
-        segment_ends=_spans(_SEGMENT_END, words),
-        alternatives=_spans(_ALTERNATIVE, words),
-        negations=_spans(_NEGATION, words),
-        prefixes=_spans(_NON, words),
-        words=_spans(_WORD, words),
-    )
 
 
 def _spans(pattern: re.Pattern[str], words: str) -> _Spans:

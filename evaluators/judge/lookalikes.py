@@ -72,8 +72,13 @@ class _Spelling(dict[int, str]):
     """How each character is spelt out, computed once."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = found = _spelling(chr(code))
-        return found
+        sign = chr(code)
+        if unicodedata.category(sign) in {"Cf", "Co", "Cn"} or sign in _FILLERS or _ACCENTS.match(sign):
+            self[code] = ""
+        else:
+            plain = unicodedata.normalize("NFKC", _ACCENTS.sub("", unicodedata.normalize("NFKD", sign)))
+            self[code] = "".join((_named(part) if part.isalpha() else None) or part for part in plain.translate(_TWINS))
+        return self[code]
 
 
 _SPELLING = _Spelling()
@@ -137,13 +142,6 @@ def _named(sign: str) -> str | None:
     """The letter from a to z that is in the Unicode name of a character such as ø, ꜱ or 🅂."""
     found = _LATIN.match(unicodedata.name(sign, ""))
     return found[1].lower() if found else None
-
-
-def _spelling(sign: str) -> str:
-    if unicodedata.category(sign) in {"Cf", "Co", "Cn"} or sign in _FILLERS or _ACCENTS.match(sign):
-        return ""
-    plain = unicodedata.normalize("NFKC", _ACCENTS.sub("", unicodedata.normalize("NFKD", sign)))
-    return "".join((_named(part) if part.isalpha() else None) or part for part in plain.translate(_TWINS))
 
 
 def spelt_out(text: str) -> str:

@@ -58,9 +58,12 @@ def split_steps(text: str, question: Question, thoughts: str = "") -> Steps:
     a block `<answer>…</answer>` or `<RESPONSE>…</RESPONSE>`, it is searched for in the last such block.
     """
     before, answer, after = _marked_out(text)
-    reasoning = [sentence for part in (thoughts, before, after) for sentence in split_sentences(part)]
     steps = _concluded(answer, question)
-    return Steps(reasoning=_bounded([*reasoning, *steps.reasoning]), prediction=steps.prediction)
+    reasoning = [sentence for part in (thoughts, before, after) for sentence in split_sentences(part)]
+    reasoning += steps.reasoning
+    if len(reasoning) > MOST_STEPS:
+        reasoning[MOST_STEPS - 1 :] = [" ".join(reasoning[MOST_STEPS - 1 :])]
+    return Steps(reasoning=tuple(reasoning), prediction=steps.prediction)
 
 
 def _marked_out(text: str) -> tuple[str, str, str]:
@@ -89,12 +92,6 @@ def split_sentences(text: str) -> Iterator[str]:
                 yield words
 
 
-def _bounded(sentences: list[str]) -> tuple[str, ...]:
-    if len(sentences) <= MOST_STEPS:
-        return tuple(sentences)
-    return (*sentences[: MOST_STEPS - 1], " ".join(sentences[MOST_STEPS - 1 :]))
-
-
 @dataclass(frozen=True, slots=True)
 class RulesJudge:
     """Rates by words: a step is wrong if its valence or arousal is opposite to that of the audio clue."""
@@ -105,7 +102,8 @@ class RulesJudge:
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
         """One rating for each step; never fails."""
-        reasoning = tuple(_rated(step, evidence.audio_clue or "") for step in steps.reasoning)
+        reasons = [contradiction(step, evidence.audio_clue or "") for step in steps.reasoning]
+        reasoning = tuple(Rating(value=Fraction(reason is None), reason=reason) for reason in reasons)
         return Reply(value=Ratings(reasoning=reasoning, recognition=recognised(steps, evidence)), model=self.name)
 
 
@@ -116,12 +114,7 @@ def recognised(steps: Steps, evidence: Evidence) -> Rating:
     reason = f"names {', '.join(named)}" if named else "names no label"
     if evidence.question.several:
         return Rating(value=Fraction(len(right), len(evidence.targets)), reason=reason)
-    return Rating(value=Fraction(int(named == evidence.targets)), reason=reason)
-
-
-def _rated(step: str, clue: str) -> Rating:
-    reason = contradiction(step, clue)
-    return Rating(value=Fraction(int(reason is None)), reason=reason)
+    return Rating(value=Fraction(named == evidence.targets), reason=reason)
 
 
 def contradiction(step: str, clue: str) -> str | None:

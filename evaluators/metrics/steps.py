@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, partial
 
-from benchmark.clip import Frames, as_frames
+from benchmark.clip import as_frames
 from benchmark.errors import EmotionError, ExtractorError, JudgeError, boundary
 from benchmark.model import Answer
 from benchmark.printed import printable
@@ -189,11 +189,12 @@ class Steps:
             predicted = named_labels(steps.value.prediction, sample.label_set)
             refused = is_refusal(steps.value, rated)
             given = without_credit(ratings.value) if refused else ratings.value
+            source = frames.source  # the frames themselves would take memory until the sample's case is run
             return Scored(
                 sample=sample,
                 score=StepScore(answer=answer, steps=steps.value, ratings=given, predicted=predicted),
                 audio_clue=clue,
-                seen=_seen(frames),
+                seen=Seen(seconds=frames.seconds, decoder=source.decoder, key=source.key) if source else None,
                 traces=traces,
                 by_rules=recognised(steps.value, evidence),
                 refused=refused,
@@ -244,12 +245,6 @@ async def _clue(sample: Sample, roles: Roles, traces: dict[str, Trace]) -> str |
     described = await roles.listener.describe(sound, sample.task)
     traces["listener"] = trace_of(described)
     return described.value
-
-
-def _seen(frames: Frames) -> Seen | None:
-    """What is kept about frames; the frames themselves would take memory until the sample's case is run."""
-    source = frames.source
-    return Seen(seconds=frames.seconds, decoder=source.decoder, key=source.key) if source else None
 
 
 def _plain(text: str) -> str:

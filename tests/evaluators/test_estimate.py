@@ -17,7 +17,7 @@ from benchmark.models.cached import CachedModel
 from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import Cache
 from benchmark.usage import Usage
-from evaluators.estimate import Expected, Known, Looking, Rehearsal, Understudy, ends_of, known_of, lines_of
+from evaluators.estimate import CountingCache, Expected, Known, Rehearsal, StandIn, ends_of, known_of, lines_of
 
 PROMPT = Prompt(text="x" * 100)  # 20 to 40 tokens
 
@@ -55,9 +55,9 @@ def asked(cache: Cache, role: str, *, repeats: int = 1, weight: float = 1.0) -> 
     rehearsal = Rehearsal(cache, repeats=repeats, weight=weight)
     if role.startswith("judge"):
         with pytest.raises(ModelError):
-            asyncio.run(Understudy(Fixed(), role, rehearsal).generate(PROMPT))
+            asyncio.run(StandIn(Fixed(), role, rehearsal).generate(PROMPT))
     else:
-        asyncio.run(Understudy(Fixed(), role, rehearsal).generate(PROMPT))
+        asyncio.run(StandIn(Fixed(), role, rehearsal).generate(PROMPT))
     return rehearsal.roles[role]
 
 
@@ -92,7 +92,7 @@ def test_what_a_call_takes_while_nothing_is_known(cache: Cache, role: str, outpu
 def test_an_answer_takes_no_more_than_it_may(cache: Cache, allowed: int, output: tuple[int, int]) -> None:
     model = Fixed(endpoint=SimpleNamespace(parameters={"max_tokens": allowed}))
     rehearsal = Rehearsal(cache)
-    asyncio.run(Understudy(model, "model", rehearsal).generate(PROMPT))
+    asyncio.run(StandIn(model, "model", rehearsal).generate(PROMPT))
     assert rehearsal.roles["model"].tokens_out == pytest.approx((output[0], 1.1 * output[1]))
 
 
@@ -115,7 +115,7 @@ def test_repeats_and_those_a_sample_stands_for_are_counted(cache: Cache, role: s
 
 def test_what_is_kept_is_counted_and_nothing_is_added(cache: Cache) -> None:
     rehearsal = Rehearsal(cache, weight=2.5)
-    looking = Looking("model", rehearsal)
+    looking = CountingCache("model", rehearsal)
     asyncio.run(cache.keep("reply:a", b"1"))
     asyncio.run(looking.keep("reply:b", b"2"))
     assert (looking.get("reply:a"), looking.get("reply:b")) == (b"1", None)

@@ -148,7 +148,7 @@ def test_a_refusal_s_rating_is_settled_and_tells_nothing_of_the_judge(tmp_path: 
         assert one.anchor.truth == (Fraction(0),)
         assert one.ratings is not None
         assert [rating.value for rating in one.ratings.reasoning] == [0]
-        assert one.errors_found == (1, 1), "the last step alone"
+        assert one.right_of(0) == (1, 1), "the last step alone"
 
 
 def test_drift_is_against_the_last_check_of_the_same_judge_and_length(tmp_path: Path) -> None:
