@@ -313,20 +313,18 @@ def _trim() -> Callable[[int], object] | None:
     return getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
-@contextmanager
-def _container(meter: Meter, pixels: int) -> Iterator[InputContainer]:
+def _container(meter: Meter, pixels: int) -> InputContainer:
     """The file as PyAV opens it, after the checks that must come before."""
     _refuse_unsafe(meter)
     try:
-        container = av.open(meter, options={**_OPTIONS, "max_pixels": str(pixels)}, **_ANY_TAGS)
+        container: InputContainer = av.open(meter, options={**_OPTIONS, "max_pixels": str(pixels)}, **_ANY_TAGS)
+        return container
     except REFUSALS as refusal:
         if meter.overrun is not None:
             raise meter.overrun from None
         if getattr(refusal, "errno", None) == errno.EINVAL:
             raise ValueError("its format is not supported, or it is damaged") from refusal
         raise
-    with container:
-        yield container
 
 
 def _refuse_unsafe(meter: Meter) -> None:

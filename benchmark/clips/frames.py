@@ -33,7 +33,7 @@ class Taken(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What is known about a packet that is not held in memory."""
+    """What is known about a packet without its content."""
 
     pts: int | None
     dts: int | None
@@ -51,41 +51,21 @@ def frames_by_pyav(source: ClipFile, pace: Pace, held: int = HELD_PACKETS) -> Ta
     return _by_packets(source, pace, held) or _by_counting(source, pace)
 
 
-def _by_packets(source: ClipFile, pace: Pace, held: int) -> Taken | None:
-    """Chooses by the packets' times, then decodes only what is needed; None if these times are not reliable."""
+def _by_packets(source: ClipFile, pace: Pace, most: int) -> Taken | None:
+    """Chooses by the packets' times, then decodes only what is needed; None if these times are not reliable.
+
+    If the packets take too much memory, the file is read again from the key frames before what is needed.
+    """
     with opened(source) as clip:
         stream = clip.picture()
-        packets = _held(_until(clip.packets(stream), pace.last), held)
-        if packets is not None:
-            wanted = _wanted(packets, stream, pace)
-            pictures = wanted and _taken(_decoded(stream, packets, wanted), wanted, Gallery(clip, stream))
-            return Taken(pictures, clip.length) if pictures else None
-    return _by_passes(source, pace)
-
-
-def _held(packets: "Iterable[Packet[VideoStream]]", most: int) -> "list[Packet[VideoStream]] | None":
-    """The packets; None if they take too much memory."""
-    held, size = [], 0
-    for packet in packets:
-        held.append(packet)
-        size += packet.size
-        if size > HELD_BYTES or len(held) > most:
-            return None
-    return held
-
-
-def _by_passes(source: ClipFile, pace: Pace) -> Taken | None:
-    """As `_by_packets`, but reads the file twice, the second time only from the key frames before what is needed."""
-    with opened(source) as clip:
-        stream = clip.picture()
-        marks = [
-            Mark(packet.pts, packet.dts, packet.duration or 0, packet.is_discard, packet.is_keyframe)
-            for packet in _until(clip.packets(stream), pace.last)
-        ]
+        marks, held = _read_packets(_until(clip.packets(stream), pace.last), most)
         wanted = _wanted(marks, stream, pace)
-    if not wanted:
-        return None
-    pictures: dict[float, bytes] = {}
+        if not wanted:
+            return None
+        if held is not None:
+            pictures = _taken(_decoded(stream, held, wanted), wanted, Gallery(clip, stream))
+            return Taken(pictures, clip.length) if pictures else None
+    found: dict[float, bytes] = {}
     with opened(source) as clip:
         stream = clip.picture()
         gallery = Gallery(clip, stream)
@@ -94,8 +74,24 @@ def _by_passes(source: ClipFile, pace: Pace) -> Taken | None:
             taken = packets and _taken(_decoded(stream, packets, group), group, gallery)
             if not taken:
                 return None
-            pictures |= taken
-        return Taken(pictures, clip.length)
+            found |= taken
+        return Taken(found, clip.length)
+
+
+def _read_packets(
+    packets: "Iterable[Packet[VideoStream]]", most: int
+) -> "tuple[list[Mark], list[Packet[VideoStream]] | None]":
+    """The marks of all packets, and the packets; None in place of these if they take too much memory."""
+    marks, size = [], 0
+    held: list[Packet[VideoStream]] | None = []
+    for packet in packets:
+        marks.append(Mark(packet.pts, packet.dts, packet.duration or 0, packet.is_discard, packet.is_keyframe))
+        size += packet.size
+        if size > HELD_BYTES or len(marks) > most:
+            held = None
+        elif held is not None:
+            held.append(packet)
+    return marks, held
 
 
 def _by_key_frame(marks: Sequence[Mark], wanted: Mapping[int, float]) -> Mapping[Mark, Mapping[int, float]]:
@@ -147,12 +143,10 @@ def _until(packets: "Iterable[Packet[VideoStream]]", last: Fraction | None) -> "
             return
 
 
-def _wanted(
-    packets: "Sequence[Packet[VideoStream] | Mark]", stream: VideoStream, pace: Pace
-) -> Mapping[int, float] | None:
+def _wanted(marks: Sequence[Mark], stream: VideoStream, pace: Pace) -> Mapping[int, float] | None:
     """The time in seconds of each wanted frame, by its time in the stream's ticks; None if times are not reliable."""
-    displayed = [packet for packet in packets if not packet.is_discard]
-    durations = {packet.pts: packet.duration or 0 for packet in displayed if packet.pts is not None}
+    displayed = [mark for mark in marks if not mark.is_discard]
+    durations = {mark.pts: mark.duration for mark in displayed if mark.pts is not None}
     if not displayed or len(durations) < len(displayed):
         return None  # a time is missing or occurs twice
     # AVI has no display times: frames that the codec reorders are numbered in the order of decoding

@@ -46,7 +46,13 @@ def rescued(path: Path, refusal: Exception, output: Sequence[str], limits: ClipL
         file = folder / "rescued.nut"
         try:
             run_ffmpeg([program, *_source(path, limits), *output, "-fs", str(RESCUED_BYTES), f"file:{file}"])
-            _check_size(path, file)
+            if not file.exists():
+                raise ValueError("ffmpeg can read nothing")
+            if file.stat().st_size > RESCUED_BYTES * 0.98:  # ffmpeg stopped here: the rest is missing
+                raise DataError(
+                    f"The clip {path} is damaged, and what ffmpeg can read of it takes more than"
+                    f" {RESCUED_BYTES // 2**30} GiB; convert it to mp4."
+                )
             yield file
         except (*REFUSALS, subprocess.TimeoutExpired) as error:
             raise DataError(
@@ -95,17 +101,6 @@ def end_rescues() -> None:
     """Kills the ffmpeg processes that are running, so that the end of a run need not wait for them."""
     for rescue in tuple(_UNDER_WAY):
         rescue.kill()
-
-
-def _check_size(path: Path, file: Path) -> None:
-    """Refuses a clip of which nothing was written, or only a part, since the rest would be missing silently."""
-    if not file.exists():
-        raise ValueError("ffmpeg can read nothing")
-    if file.stat().st_size > RESCUED_BYTES * 0.98:
-        raise DataError(
-            f"The clip {path} is damaged, and what ffmpeg can read of it takes more than {RESCUED_BYTES // 2**30} GiB;"
-            " convert it to mp4."
-        )
 
 
 def reason(error: Exception) -> str:
