@@ -68,7 +68,7 @@ class Cache:
         Raises:
             RunError: the file cannot be read.
         """
-        with self._reading, self._errors("read"):
+        with self._reading, _errors(self.path, "read"):
             row = self._reader.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
         return bytes(row[0]) if row else None
 
@@ -103,7 +103,7 @@ class Cache:
             RunError: the file cannot be read.
         """
         found = "SELECT value FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
-        with self._reading, self._errors("read"):
+        with self._reading, _errors(self.path, "read"):
             yield from (bytes(value) for (value,) in self._reader.execute(found, (kind, kind)))
 
     def counts(self) -> Mapping[str, int]:
@@ -113,7 +113,7 @@ class Cache:
             RunError: the file cannot be read.
         """
         counted = "SELECT count(*) FROM kept WHERE key >= ? || ':' AND key < ? || ';'"
-        with self._reading, self._errors("read"):
+        with self._reading, _errors(self.path, "read"):
             return {kind: self._reader.execute(counted, (kind, kind)).fetchone()[0] for kind in KINDS}
 
     def clear(self) -> None:
@@ -123,7 +123,7 @@ class Cache:
             RunError: the folder cannot be written.
         """
         self.media.prune(0)
-        with self._writing, self._errors("written"):
+        with self._writing, _errors(self.path, "written"):
             self._writer.execute("DELETE FROM kept")
             self._writer.execute("VACUUM")
 
@@ -151,7 +151,7 @@ class Cache:
 
     def _write(self, batch: "_Batch") -> None:
         try:
-            with self._writing, self._errors("written"):
+            with self._writing, _errors(self.path, "written"):
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._writer.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", batch.rows)
                 self._writer.execute("COMMIT")
@@ -160,14 +160,6 @@ class Cache:
             with suppress(sqlite3.Error):
                 self._writer.execute("ROLLBACK")
             raise
-
-    @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            kind = NotKept if what == "written" else RunError
-            raise kind(f"The cache {self.path} cannot be {what} ({error}).") from error
 
     def _use_wal(self) -> None:
         """Switches to a write-ahead log; retries while another process does too, since SQLite does not wait here."""
@@ -214,14 +206,11 @@ class Media:
             RunError: the file cannot be read.
         """
         path = self._path(key)
-        try:
+        with _errors(path, "read"), suppress(FileNotFoundError):  # another process may have just removed it
             content = path.read_bytes()
             os.utime(path)
-        except FileNotFoundError:  # another process may have just removed it
-            return None
-        except OSError as error:
-            raise RunError(f"The cache {path} cannot be read ({error.strerror}).") from error
-        return content
+            return content
+        return None
 
     def find(self, key: str) -> Path | None:
         """The file with the content of the key, to link it; None if there is none."""
@@ -236,11 +225,9 @@ class Media:
             RunError: a file cannot be removed.
         """
         path = self._path(key)
-        try:
+        with _errors(path, "written"):
             make_folder(path.parent)
             put(path, content)
-        except OSError as error:
-            raise NotKept(f"The cache {path} cannot be written ({error.strerror}).") from error
         with self._lock:
             self._size += len(content)
             full = self._size > self.limit
@@ -264,10 +251,8 @@ class Media:
             for _, size, path in files:
                 if self._size <= limit:
                     break
-                try:
+                with _errors(path, "removed"):
                     path.unlink(missing_ok=True)
-                except OSError as error:
-                    raise RunError(f"The cache {path} cannot be removed ({error.strerror}).") from error
                 self._size -= size
             return before - self._size
 
@@ -284,6 +269,16 @@ class Media:
                 except FileNotFoundError:
                     continue
                 yield state.st_mtime, state.st_size, path
+
+
+@contextmanager
+def _errors(path: Path, what: str) -> Iterator[None]:
+    """Converts errors of the system and of SQLite to `RunError`; `what` is read, written or removed."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        kind = NotKept if what == "written" else RunError
+        raise kind(f"The cache {path} cannot be {what} ({getattr(error, 'strerror', error)}).") from error
 
 
 def key_of(*parts: str | bytes) -> str:

@@ -103,8 +103,8 @@ def read_lines(path: Path, *, linked: bool = True) -> Iterator[tuple[int, bytes]
     Raises:
         DataError: as for `opened`; also if a line is too long or the file is compressed.
     """
-    with opened(path, linked=linked) as file:
-        for number, line in enumerate(iter(partial(_next_line, file), b""), 1):
+    with opened(path, linked=linked) as file, readable():
+        for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), b""), 1):
             if number == 1:
                 refuse_packed(line)
                 line = line.removeprefix(b"\xef\xbb\xbf")
@@ -112,8 +112,3 @@ def read_lines(path: Path, *, linked: bool = True) -> Iterator[tuple[int, bytes]
                 raise DataError(f"has a line, {number}, of more than {LONGEST_LINE / 1e6:.0f} MB")
             if line.strip():
                 yield number, line
-
-
-def _next_line(file: IO[bytes]) -> bytes:
-    with readable():
-        return file.readline(LONGEST_LINE + 1)
