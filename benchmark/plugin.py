@@ -20,7 +20,7 @@ from benchmark.accounts.money import Budget
 from benchmark.clips.reader import ClipReader
 from benchmark.cluster.cluster import RayCluster
 from benchmark.engine.schedule import DEPTH, Deal, Dealing, Node
-from benchmark.engine.signals import heed, sign_up
+from benchmark.engine.signals import end_on_signals, sign_up
 from benchmark.errors import EmotionError, RunError
 from benchmark.local.devices import devices
 from benchmark.local.run import LocalRun, Site
@@ -280,7 +280,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_worker(config):
         sign_up(common_folder(config), config.workerinput["workerid"])  # type: ignore[attr-defined]
     elif asks(config):
-        config.add_cleanup(heed(common_folder(config)))
+        config.add_cleanup(end_on_signals(common_folder(config)))
 
 
 @pytest.hookimpl(tryfirst=True)

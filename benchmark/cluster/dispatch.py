@@ -105,11 +105,8 @@ class Dispatcher:
     ) -> None:
         """Has no workers yet.
 
-        Args:
-            send: sends a request to a worker.
-            is_loss: whether an error in place of a reply means that the worker has ended.
-            is_gone: whether the node of that id has left.
-            tick: is called every `TICK_SECONDS`, first at once.
+        `send` sends a request to a worker; `is_loss` tells whether an error in place of a reply means that the worker
+        has ended, `is_gone` whether the node of that id has left; `tick` is called every `TICK_SECONDS`, first at once.
         """
         self._send, self._is_loss, self._is_gone, self._tick = send, is_loss, is_gone, tick
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -173,12 +170,11 @@ class Dispatcher:
     def fail(self, error: EmotionError) -> None:
         """Refuses all present and future requests with this error, or with the first one if this is not the first."""
         self._failure = self._failure or error
-        line = list(chain(*self._lines, self._suspects))
-        for one in (*self._lines, self._suspects):
-            one.clear()
-        for worker in self._workers:
-            line, worker.open = line + worker.open, []
-        for request in line:
+        queues = (*self._lines, self._suspects, *(worker.open for worker in self._workers))
+        requests = list(chain(*queues))
+        for queue in queues:
+            queue.clear()
+        for request in requests:
             _settle(request, self._failure)
 
     def _run(self) -> None:

@@ -56,16 +56,10 @@ class Engine(Generic[T]):
     ) -> None:
         """Starts the thread.
 
-        A `RunError` of the work stops the engine, and so do first results that all fail in the same way. Both cancel
-        the samples in flight, except for `Halted`.
-
-        Args:
-            work: processes a sample.
-            window: returns how many samples may be in flight at once; may change over time.
-            failure: returns the reason if a result is a failure, else None.
-            rescue: makes a result of an exception of the work.
-            farewell: runs last.
-            new_loop: creates the event loop for all of this.
+        `work` processes a sample; `window` returns how many may be in flight now; `failure` returns why a result is a
+        failure, or None; `rescue` makes a result of an exception of the work; `farewell` runs last; `new_loop` creates
+        the event loop. A `RunError` of the work stops the engine, and so do first results that all fail in the same
+        way; both cancel the samples in flight, except for `Halted`.
         """
         self.stopped: str | None = None
         self.fault: Fault | None = None

@@ -12,18 +12,15 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 SUFFIX = ".pid"
 
 
-def heed(folder: Path) -> Callable[[], None]:
+def end_on_signals(folder: Path) -> Callable[[], None]:
     """Makes SIGTERM and SIGHUP end this process and those that have signed up in the folder, as Ctrl-C does.
 
-    A signal that has another handler or is ignored, as by nohup, is left as it is. Does nothing in threads other than
-    the main one.
-
-    Returns:
-        A function that restores the default handlers.
+    Returns a function that restores the default handlers. A signal that has another handler or is ignored, as by nohup,
+    stays so, and so do all outside the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
-    heeded = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    handled = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signature of handlers
         for process in signed_up(folder):
@@ -31,18 +28,18 @@ def heed(folder: Path) -> Callable[[], None]:
                 os.kill(process, signal.SIGINT)
         raise KeyboardInterrupt(f"the run was ended by {signal.Signals(number).name}")
 
-    for number in heeded:
+    for number in handled:
         signal.signal(number, end)
 
     def restore() -> None:
-        for number in heeded:
+        for number in handled:
             signal.signal(number, signal.SIG_DFL)
 
     return restore
 
 
 def sign_up(folder: Path, name: str) -> None:
-    """Lets the process that calls `heed` with that folder end this process too."""
+    """Lets the process that calls `end_on_signals` with that folder end this process too."""
     (folder / f"{name}{SUFFIX}").write_text(str(os.getpid()))
 
 
