@@ -70,7 +70,7 @@ def keeping(
 
     def serve(plain: socket.socket) -> None:
         with suppress(OSError), wrap(plain) as connection, connection.makefile("rb") as file:
-            while head := b"".join(iter(file.readline, b"\r\n")):
+            while head := b"\n".join(iter(lambda: file.readline().strip(), b"")):
                 length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
                 asked = re.search(r"question \d+", file.read(int(length[1]) if length else 0).decode())
                 answers(connection, asked[0] if asked else "")
