@@ -128,9 +128,9 @@ def test_a_model_or_respondent_of_the_users_own() -> None:
 @pytest.mark.parametrize(
     ("rest", "words"),
     [
-        ("", "give python:MODULE:ATTRIBUTE"),
-        ("json", "give python:MODULE:ATTRIBUTE"),
-        (":Own", "give python:MODULE:ATTRIBUTE"),
+        ("", "is not of the form MODULE:ATTRIBUTE"),
+        ("json", "is not of the form MODULE:ATTRIBUTE"),
+        (":Own", "is not of the form MODULE:ATTRIBUTE"),
         ("no_such_module:Own", "No module named 'no_such_module'"),
         ("json:Absent", "has no attribute 'Absent'"),
         (f"{__name__}:Demanding", "missing 1 required positional argument: 'path'"),
