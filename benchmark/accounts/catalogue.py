@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from benchmark.clips.limits import REQUEST_MB
 from benchmark.errors import RunError
@@ -22,21 +22,19 @@ USUAL_PARAMETERS: Mapping[str, Any] = {"temperature": 0}
 """Parameters of each request, unless the catalogue or the user sets others."""
 
 SOON_DAYS = 60
-"""Days before the end of a model from which on it is announced."""
+"""How many days before a model ends its end is announced."""
 
 
-class Provider(BaseModel):
-    """Where models are asked.
+class Provider(BaseModel, frozen=True, extra="forbid"):
+    """A service with an OpenAI-compatible API.
 
     Attributes:
-        url: base URL of its OpenAI-compatible API.
+        url: base URL of the API.
         key: environment variable with the key; None if none is needed.
         concurrency: requests in flight that a common account allows; fewer after 429s.
         audio_form: the form in which it takes sound.
-        request_mb: the largest request that it takes.
+        request_mb: size of the largest request that it takes, in MB.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str
     key: str | None = None
@@ -45,10 +43,8 @@ class Provider(BaseModel):
     request_mb: float = REQUEST_MB
 
 
-class CataloguedModel(BaseModel):
+class CataloguedModel(BaseModel, frozen=True, extra="forbid"):
     """A row of the catalogue; `catalogue.toml` says what the fields mean."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     provider: str
     id: str
@@ -63,14 +59,12 @@ class CataloguedModel(BaseModel):
     @property
     def modalities(self) -> frozenset[Modality]:
         """What it can be sent."""
-        taken: tuple[tuple[Modality, bool], ...] = (("video", self.sees), ("audio", self.hears), ("clip", self.clip))
-        return frozenset(modality for modality, takes in taken if takes)
+        takes: Mapping[Modality, bool] = {"video": self.sees, "audio": self.hears, "clip": self.clip}
+        return frozenset(modality for modality in takes if takes[modality])
 
 
-class Catalogue(BaseModel):
+class Catalogue(BaseModel, frozen=True, extra="forbid"):
     """All of `catalogue.toml`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     providers: Mapping[str, Provider]
     models: Mapping[str, CataloguedModel]
@@ -86,10 +80,10 @@ def read_catalogue() -> Catalogue:
 
 
 def find_catalogued(name: str) -> CataloguedModel:
-    """The row of that name.
+    """The row of the model with that name.
 
     Raises:
-        RunError: there is none, with similar names; or the model has no endpoint.
+        RunError: there is no such row (the message has similar names), or the model has no endpoint.
     """
     catalogue = read_catalogue()
     if row := catalogue.models.get(name):
@@ -135,28 +129,21 @@ def has_ended(row: CataloguedModel, today: date | None = None) -> bool:
     return row.ends is not None and row.ends <= (today or date.today())
 
 
-def provider_at(url: str) -> str | None:
-    """The provider whose URL that is; None for other servers."""
-    host = urlsplit(url).hostname
-    providers = read_catalogue().providers.items()
-    return next((name for name, provider in providers if urlsplit(provider.url).hostname == host), None)
-
-
-def most_request_mb(url: str) -> float:
-    """The largest request, in MB, that the server at a URL takes, as far as is known."""
-    provider = provider_at(url)
-    return read_catalogue().providers[provider].request_mb if provider else REQUEST_MB
+def provider_at(url: str) -> Provider:
+    """The provider with that URL; for other servers one with the usual limits."""
+    host, known = urlsplit(url).hostname, read_catalogue().providers.values()
+    return next((provider for provider in known if urlsplit(provider.url).hostname == host), Provider(url=url))
 
 
 def row_at(url: str, model: str) -> CataloguedModel | None:
-    """The row of a model, by its name at the provider whose URL that is; None for other servers and names."""
-    provider = provider_at(url)
-    rows = read_catalogue().models.values()
-    return next((row for row in rows if row.id == model and row.provider == provider), None)
+    """The row of a model, by its name at the provider with that URL; None for other servers and names."""
+    catalogue, provider = read_catalogue(), provider_at(url)
+    rows = (row for row in catalogue.models.values() if row.id == model)
+    return next((row for row in rows if catalogue.providers[row.provider] == provider), None)
 
 
 def end_notice(name: str, ends: date, successor: str | None, today: date | None = None) -> str | None:
-    """A sentence on a model that ends soon or has ended, and on its successor; None while its end is far off."""
+    """A sentence on a model that ends within `SOON_DAYS` or has ended, and on its successor; otherwise None."""
     days = (ends - (today or date.today())).days
     if days > SOON_DAYS:
         return None

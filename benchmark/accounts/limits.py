@@ -21,7 +21,7 @@ from benchmark.errors import Halted
 
 ATTEMPTS = 8
 PATIENCE_SECONDS = 900
-"""How long one request is retried, and the longest pause that a server may ask for."""
+"""How long a request is sent again, and the longest pause that is kept."""
 
 LONGEST_BACKOFF_SECONDS = 60
 OFFLINE_WINDOW = 16
@@ -97,17 +97,12 @@ class Account:
     """
 
     def __init__(
-        self,
-        ceiling: int,
-        gate: asyncio.Semaphore,
-        traffic: Traffic,
-        backoff: float = 0.5,
-        patience: float = PATIENCE_SECONDS,
+        self, ceiling: int, gate: asyncio.Semaphore, traffic: Traffic, backoff: float, patience: float
     ) -> None:
-        """Starts with the whole window open; `gate` limits all accounts together, `backoff` is seconds.
+        """Starts with the whole window open; `gate` limits all accounts together.
 
         A request's first wait before it is sent again is `backoff` seconds, each later one twice the one before. A
-        server that is taken out rests twice as long. `patience` is how long a request is sent again, in seconds.
+        server that is taken out rests twice as long.
         """
         self.breaker = Breaker(2 * backoff, self._turned)
         self.patience = patience
@@ -119,8 +114,7 @@ class Account:
         self._resume_at = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._round = self._clean = 0
-        # retries left: many at once, but over time no more than successes
-        self._spare = self._most_spare = _most_spare(ceiling)
+        self._spare = self._most_spare  # retries left: many at once, but over time no more than successes
 
     def widen(self, ceiling: int) -> None:
         """Raises the ceiling and admits requests that wait; a lower ceiling changes nothing.
@@ -129,7 +123,6 @@ class Account:
         """
         if ceiling > self.ceiling:
             self.allowed, self.ceiling = self.allowed * ceiling / self.ceiling, ceiling
-            self._most_spare = _most_spare(ceiling)
             self._admit()
 
     @property
@@ -228,6 +221,10 @@ class Account:
         self._spare -= not free
         self._traffic.retries += 1
         return wait
+
+    @property
+    def _most_spare(self) -> int:
+        return max(200, 10 * self.ceiling)
 
     def _open(self) -> bool:
         return self.in_flight < int(self.allowed) and not self.paused
@@ -375,7 +372,3 @@ class Limits:
 
     def _part(self, whole: int) -> int:
         return max(1, -(-whole // self._share))
-
-
-def _most_spare(ceiling: int) -> int:
-    return max(200, 10 * ceiling)

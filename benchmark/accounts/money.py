@@ -73,7 +73,7 @@ class Budget:
         Amounts that others have reserved are waited for as long as one is settled within `stale_seconds`.
         """
         self.most, self._stale_seconds = most, stale_seconds
-        with _told():
+        with _recording():
             self._books = sqlite3.connect(file or ":memory:", timeout=60, isolation_level=None, check_same_thread=False)
             self._books.execute("PRAGMA synchronous=OFF")  # of no use after the run
             self._books.execute("CREATE TABLE IF NOT EXISTS books (row PRIMARY KEY, aside REAL, spent REAL)")
@@ -121,19 +121,19 @@ class Budget:
 
     def _state(self) -> tuple[float, float]:
         """USD that all processes have reserved, and USD that replies have cost."""
-        with _told():
+        with _recording():
             aside, spent = self._books.execute("SELECT aside, spent FROM books").fetchone()
         return float(aside), float(spent)
 
     def settle(self, amount: float, cost: float) -> None:
         """Releases the reserved amount and records the cost."""
-        with _told():
+        with _recording():
             self._books.execute("UPDATE books SET aside = aside - ?, spent = spent + ?", (amount, cost))
         self._pending -= 1
         self._settled.set()
 
     def _take(self, amount: float) -> bool:
-        with _told():
+        with _recording():
             taken = self._books.execute(
                 "UPDATE books SET aside = aside + ? WHERE aside + spent + ? <= ?", (amount, amount, self.most)
             )
@@ -141,7 +141,8 @@ class Budget:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _recording() -> Iterator[None]:
+    """Turns errors of SQLite into `NotKept`, which says what to do."""
     try:
         yield
     except sqlite3.Error as error:

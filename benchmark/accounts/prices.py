@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,11 +56,16 @@ class PublishedPrice:
         billed = answered if answered and not is_same_model(self.model, answered) else self.model
         if (found := _found(billed, self.url)) is None:
             return None
+        from genai_prices import Usage as Counted
+
+        provider, row = found
         tier = tier or self.asked_tier
         context = {"service_tier": tier} if tier in TIERS else None
-        for counted in _counts(usage):
+        now = datetime.now(tz=UTC)
+        for counts in _counts(usage):
             try:
-                return float(_price(found, counted, context))
+                price = row.calc_price(Counted(**counts), provider, genai_request_timestamp=now, price_context=context)
+                return float(price.total_price)
             except ValueError:  # inconsistent details: bill the sums only
                 continue
         return None
@@ -83,7 +89,7 @@ def find_price(
 
 
 def _found(model: str, url: str) -> Any:
-    """The package's row of the model at that URL, with its provider; None without."""
+    """The package's provider at that URL and its row of the model; None if either is unknown."""
     if urlsplit(url).hostname in OWN_HOSTS:
         return None
     from genai_prices.data_snapshot import get_snapshot  # takes a fifth of a second
@@ -92,17 +98,6 @@ def _found(model: str, url: str) -> Any:
         return get_snapshot().find_provider_model(model, None, None, url)
     except LookupError:
         return None
-
-
-def _price(found: Any, counted: dict[str, int], context: dict[str, str] | None) -> Any:
-    from datetime import UTC, datetime
-
-    from genai_prices import Usage as Counted
-
-    provider, row = found
-    usage = Counted(**counted)
-    now = datetime.now(tz=UTC)
-    return row.calc_price(usage, provider, genai_request_timestamp=now, price_context=context).total_price
 
 
 def _counts(usage: Usage) -> Iterable[dict[str, int]]:

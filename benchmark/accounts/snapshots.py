@@ -6,7 +6,7 @@ claude-haiku-4-5               claude-haiku-4-5-20251001    yes, likewise
 gemini-2.5-pro-preview         …-preview-06-05              yes, likewise, as Google dates previews
 gemini-2.0-flash               gemini-2.0-flash-001         yes, a numbered one, as Google's
 mistral-large-latest           mistral-large-2411           yes: the latest is one of them
-gemini-2.5-pro                 models/gemini-2.5-pro        yes, folders may be named or omitted
+gemini-2.5-pro                 models/gemini-2.5-pro        yes, a folder may be named or omitted
 gpt-4o                         gpt-4o-mini                  no
 gpt-4o-2024-08-06              gpt-4o-2024-11-20            no
 gpt-4o-2024-08-06              gpt-4o                       no: that may be any snapshot
@@ -19,7 +19,6 @@ from datetime import datetime
 
 _STAMP = re.compile(r"[-@:](?P<date>20\d\d-\d\d-\d\d|\d\d-20\d\d|\d\d-\d\d|20\d{6}|\d{6}|\d{4})|-0\d\d", re.ASCII)
 _FORMS = ("%Y-%m-%d", "%m-%Y", "%Y%m%d", "%y%m%d", "%y%m")
-_LATEST = ("-latest", ":latest")
 _LEAP_YEAR = 2024
 
 
@@ -50,21 +49,20 @@ def _comparable(asked: str, answered: str) -> list[tuple[str, str]]:
 
 
 def _plain(name: str) -> str:
-    name = name.strip().strip("/").lower().removeprefix("models/")
-    return name[: -len("-latest")] if name.endswith(_LATEST) else name
+    return re.sub("[-:]latest$", "", name.strip().strip("/").lower().removeprefix("models/"))
 
 
 def _is_snapshot(name: str, other: str) -> bool:
-    """Whether the other name is this one with a date or a version of three figures behind it."""
+    """Whether the other name is this one followed by a date or by a number of three digits."""
     stamp = _STAMP.fullmatch(other.removeprefix(name)) if other.startswith(name) else None
     if stamp is None or stamp["date"] is None:
         return stamp is not None
     day: str = stamp["date"]
-    return any(_is_date(told, form) for told in (day, f"{_LEAP_YEAR}-{day}", f"{_LEAP_YEAR}{day}") for form in _FORMS)
+    return any(_is_date(text, form) for text in (day, f"{_LEAP_YEAR}-{day}", f"{_LEAP_YEAR}{day}") for form in _FORMS)
 
 
-def _is_date(told: str, form: str) -> bool:
+def _is_date(text: str, form: str) -> bool:
     try:
-        return datetime.strptime(told, form).strftime(form) == told
+        return datetime.strptime(text, form).strftime(form) == text
     except ValueError:
         return False

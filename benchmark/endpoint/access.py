@@ -1,4 +1,4 @@
-"""What lets a request in at an endpoint, a key or a URL's user and password, and what of it must not be told."""
+"""Access to endpoints: the key, users and passwords in URLs, and how to keep both out of texts."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,40 +12,39 @@ NO_KEY = "none"
 
 
 def read_key(key_env: str | None, model: str, *, asks: bool) -> str:
-    """The key of the environment; `NO_KEY` where none is named, or where nobody `asks` and there is none.
+    """The key in the environment variable `key_env`; `NO_KEY` if it is None, or if no key is set and nothing `asks`.
 
     Raises:
-        RunError: the variable is not set, or holds no key.
+        RunError: the variable is not set, or its value cannot be a key.
     """
     if key_env is None:
         return NO_KEY
-    # a file's last newline is not part of the key in it
-    key = os.environ.get(key_env, "").strip()
+    key = os.environ.get(key_env, "").strip()  # a key read from a file often ends with a line break
     if not key and asks:
         raise RunError(f"{model} needs a key: set the environment variable {key_env}.")
     if not (key.isascii() and (key.isprintable() or not key)):
-        raise RunError(f"What {key_env} holds cannot be a key: copy it again, without line breaks.")
+        raise RunError(f"The value of {key_env} cannot be a key: copy the key again, without line breaks.")
     return key or NO_KEY
 
 
-def refuse_idle(urls: Sequence[str], key_env: str | None, key: str) -> None:
-    """Says no to a key that would be sent nowhere: a URL's user and password take its place there, in one header.
+def refuse_unused_key(urls: Sequence[str], key_env: str | None, key: str) -> None:
+    """Refuses a key that would never be sent: a URL's user and password take its place in the same header.
 
     Raises:
-        RunError: all URLs have them.
+        RunError: all URLs have a user or a password.
     """
     if key != NO_KEY and all(map(basic_of, urls)):
         raise RunError(
-            f"{shown(urls[0])} is given with a user or a password, in whose place the key in {key_env} would have to be"
-            " sent: leave the user out of the URL, or do not name the key."
+            f"{shown(urls[0])} is given with a user or a password, which would be sent in place of the key in"
+            f" {key_env}: remove them from the URL, or do not name the key."
         )
 
 
 def redactor_of(model: str, key: str, urls: Sequence[str], parameters: Mapping[str, Any]) -> Redactor:
-    """What takes off key, passwords, values of queries and secret parameters, but leaves the model its name.
+    """Masks the key, passwords, values of queries and secret parameters in texts, but not the model's name.
 
-    What is shorter than `SHORTEST_SECRET` and no password is a placeholder such as `EMPTY`, which an answer may well
-    contain.
+    A secret shorter than `SHORTEST_SECRET` that is not a password is a placeholder such as `EMPTY`, which an answer may
+    contain; it is not masked.
     """
     values = [value for url in urls for value in values_of(url) if value not in model]
     given = [secret for secret in (key, *values, *secrets_in(parameters)) if len(secret) >= SHORTEST_SECRET]

@@ -1,4 +1,4 @@
-"""What a server says where it does not answer: in whose words, for how long, and whether it will ever."""
+"""What a server says in place of an answer: in which words, how long to wait, and whether waiting helps."""
 
 import json
 import re
@@ -14,8 +14,10 @@ LONGEST = 300
 """Characters of a server's own words that are quoted."""
 
 _DEPTH, _MOST = 6, 200
+"""How many levels of a body are read, and how many values at each."""
+
 _WORDS = ("error", "message", "detail", "msg", "error_msg", "error_message", "errors", "title", "reason", "description")
-"""Where bodies have their words, in the order in which they are looked for."""
+"""Fields with the message of an error, the first that has one counts."""
 
 _CODES = ("code", "type", "status", "reason", "quotaId", "error_code")
 _SPENT_CODES = frozenset(
@@ -51,22 +53,20 @@ _LONG_UNITS = {"second": 1, "minute": 60, "hour": 3600}
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1", re.IGNORECASE | re.DOTALL)
 _CONTROLS = "".join(map(chr, range(33)))
 _PAGE = re.compile(r"\s*(?:<!doctype html|<html|<head|<body)", re.IGNORECASE)
-
-
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """A server's words of an error, and what follows from them.
+    """A server's message about an error, and what follows from it.
 
     Attributes:
-        words: what it says, on one line of at most `LONGEST` characters; empty where it says nothing.
+        words: the message, on one line of at most `LONGEST` characters; empty if there is none.
         param: the parameter that it names as the reason.
-        refuses: whether it speaks of a parameter that it does not take.
-        pause: seconds that the body asks to wait.
-        spent: whether a quota or a budget is used up for long, so that waiting does not help.
-        too_large: whether this request is larger than any that the account may send.
+        refuses: whether it says that the server does not take a parameter.
+        pause: seconds that it asks to wait; None if it does not.
+        spent: whether a quota or a budget is used up for so long that waiting does not help.
+        too_large: whether the request is larger than any that the account may send.
     """
 
     words: str
@@ -77,7 +77,7 @@ class Complaint:
     too_large: bool = False
 
     def refused(self, sent: Collection[str]) -> str | None:
-        """Which of the parameters that were sent it does not take; None where it is none of them."""
+        """Which of the parameters in `sent` the server does not take; None if it names none of them."""
         if not self.refuses:
             return None
         last = _plain(re.split(r"[.\[/]", self.param or "")[-1])
@@ -89,13 +89,13 @@ class Complaint:
 
 
 def parse_complaint(body: object, redact: Callable[[str], str] = str) -> Complaint:
-    """What the body of an error says, whatever its shape: JSON as text or parsed, words, a page for browsers.
+    """Reads the body of an error in any form: JSON as text or parsed, plain text, a web page.
 
-    `redact` takes off what must not be told, before anything is cut.
+    `redact` masks secrets, before the words are shortened.
     """
-    told = _loaded(body)
-    words = one_line(head_of(_words(told), redact), LONGEST).rstrip(" .")
-    values = list(_values(told))
+    body = _loaded(body)
+    words = one_line(head_of(_words(body), redact), LONGEST).rstrip(" .")
+    values = list(_values(body))
     codes = {str(value).lower() for name, value in values if name in _CODES}
     a_day = any(_A_DAY.search(value) for name, value in values if name in _CODES and isinstance(value, str))
     param = next((value for name, value in values if name == "param" and isinstance(value, str) and value), None)
@@ -110,7 +110,7 @@ def parse_complaint(body: object, redact: Callable[[str], str] = str) -> Complai
 
 
 def _plain(name: str) -> str:
-    """A parameter's name as any language writes it: `max_tokens`, `maxTokens`."""
+    """A parameter's name in one spelling: `max_tokens` and `maxTokens` become the same."""
     return name.replace("_", "").lower()
 
 
@@ -123,40 +123,41 @@ def _loaded(body: object) -> object:
         return body
 
 
-def _words(told: object, depth: int = 0) -> str:
-    if isinstance(told, str):
-        return _page_title(told) if _PAGE.match(told) else told
+def _words(part: object, depth: int = 0) -> str:
+    """The message in a part of a body; empty if it has none."""
+    if isinstance(part, str):
+        return _page_title(part) if _PAGE.match(part) else part
     if depth > _DEPTH:
         return ""
-    if isinstance(told, list):
-        return "; ".join(filter(None, (_words(part, depth + 1) for part in told[:3])))
-    if not isinstance(told, dict):
-        return "" if told is None or isinstance(told, bool) else str(told)
-    said = next((words for name in _WORDS if (words := _words(told.get(name), depth + 1))), "")
-    if isinstance(place := told.get("loc"), list) and said:  # of pydantic, by way of FastAPI
+    if isinstance(part, list):
+        return "; ".join(filter(None, (_words(one, depth + 1) for one in part[:3])))
+    if not isinstance(part, dict):
+        return "" if part is None or isinstance(part, bool) else str(part)
+    said = next((words for name in _WORDS if (words := _words(part.get(name), depth + 1))), "")
+    if isinstance(place := part.get("loc"), list) and said:  # pydantic's, from FastAPI
         said = f"{'.'.join(map(str, place))}: {said}"
-    if isinstance(more := told.get("metadata"), dict) and (raw := _words(_loaded(more.get("raw")), depth + 1)):
-        said = f"{said}: {raw}" if said else raw  # of OpenRouter: what its provider has said
+    if isinstance(more := part.get("metadata"), dict) and (raw := _words(_loaded(more.get("raw")), depth + 1)):
+        said = f"{said}: {raw}" if said else raw  # OpenRouter's: what its provider said
     return said
 
 
 def _page_title(page: str) -> str:
-    """What a page for browsers is called; empty where it has no title."""
+    """The title of a web page in words; empty if it has none."""
     title = _TITLE.search(page[:LOOKED_AT])
-    name = title[2].strip(_CONTROLS) if title else ""  # on one line once what is secret is out
+    name = title[2].strip(_CONTROLS) if title else ""  # put on one line later, when secrets are masked
     return f"a web page, “{name}”" if name else ""
 
 
-def _values(told: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """All values of a body with the names of their fields, outer ones first, as deep as is looked."""
+def _values(body: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The values of a body with the names of their fields, outer ones first."""
     if depth > _DEPTH:
         return
-    if isinstance(told, list):
-        for part in told[:_MOST]:
+    if isinstance(body, list):
+        for part in body[:_MOST]:
             yield from _values(part, depth + 1)
-    elif isinstance(told, dict):
-        yield from told.items()
-        for part in list(told.values())[:_MOST]:
+    elif isinstance(body, dict):
+        yield from body.items()
+        for part in list(body.values())[:_MOST]:
             yield from _values(_loaded(part) if isinstance(part, str) and part.startswith("{") else part, depth + 1)
 
 
@@ -173,7 +174,7 @@ def _pause(values: list[tuple[str, Any]], words: str) -> float | None:
 
 
 def _seconds(value: object) -> float | None:
-    """A duration as Google's JSON has it, `"2s"` or `{"seconds": 2}`, or a number of seconds."""
+    """Seconds of a duration: Google's `"2s"` or `{"seconds": 2}`, or a number."""
     if isinstance(value, Mapping):
         value = value.get("seconds")
     return None if value is None or isinstance(value, bool) else span_of(str(value))

@@ -10,22 +10,21 @@ import openai
 from openai import AsyncOpenAI
 
 from benchmark.endpoint.transport import CODINGS, BoundedTransport
-from benchmark.endpoint.urls import basic_of, shown
+from benchmark.endpoint.urls import basic_of, shown, stripped
 from benchmark.errors import RunError
 
 OPENAI_URL = "https://api.openai.com/v1"
 CONNECT_SECONDS = 20
 CONNECTIONS_A_CLIENT = 8
-"""The client looks at each of its connections, twice a request: few connections and many clients are far cheaper."""
-
+"""A client goes through all its connections twice a request: many clients with few connections are much faster."""
 
 Proxies = Mapping[str, str | None]
-"""Proxies by the pattern of URLs that go by way of them, as httpx has them; None for those that go straight."""
+"""For each pattern of URLs the proxy, in httpx's form; None for a direct connection."""
 
 
 def read_proxies() -> Proxies:
-    """The proxies that the environment names; to be read before cases run, since pytest changes it all the time."""
-    from httpx2._utils import get_environment_proxies  # which knows what no_proxy means
+    """The proxies that the environment names; call it before cases run, during which pytest changes the environment."""
+    from httpx2._utils import get_environment_proxies  # applies no_proxy
 
     return dict(get_environment_proxies())
 
@@ -33,26 +32,26 @@ def read_proxies() -> Proxies:
 def connect(url: str, key: str, timeout: float, proxies: Proxies) -> AsyncOpenAI:
     """A client of the URL that sends each request once and follows no redirect; the caller closes it.
 
-    What is secret in the URL stands in no URL of the client's, which logs them: user and password go as a header.
+    The client logs URLs, so it is not given the secrets in this one: user and password are sent as a header.
 
     Raises:
-        RunError: a proxy or a certificate file, as the environment names them, cannot be used.
+        RunError: a proxy or a certificate file that the environment names cannot be used.
     """
     patience = openai.Timeout(timeout, connect=CONNECT_SECONDS, pool=None)
     kept = httpx2.Limits(max_keepalive_connections=CONNECTIONS_A_CLIENT)
     certificates, query = _certificates(), urlsplit(url).query
 
-    def way(proxy: str | None = None) -> BoundedTransport:
+    def transport(proxy: str | None = None) -> BoundedTransport:
         return BoundedTransport(httpx2.AsyncHTTPTransport(verify=certificates, limits=kept, proxy=proxy), query)
 
     try:
-        # who redirects to another host must not be handed the clip
+        # redirects are not followed: a clip must not be sent to another host
         http = openai.DefaultAsyncHttpx2Client(
             timeout=patience,
-            transport=way(),
+            transport=transport(),
             headers={"accept-encoding": ", ".join(sorted(CODINGS))},
             follow_redirects=False,
-            mounts={pattern: proxy and way(proxy) for pattern, proxy in proxies.items()},
+            mounts={pattern: proxy and transport(proxy) for pattern, proxy in proxies.items()},
             trust_env=False,
         )
     except (ValueError, ImportError, httpx2.InvalidURL) as error:
@@ -66,14 +65,14 @@ def connect(url: str, key: str, timeout: float, proxies: Proxies) -> AsyncOpenAI
         timeout=patience,
         http_client=http,
     )
-    if shown(url) != OPENAI_URL:  # whose account it is, which the client takes from the environment, is OpenAI's
+    if shown(url) != OPENAI_URL:  # the client takes these from the environment; they are OpenAI's
         client.organization = client.project = None
     return client
 
 
 def proxy_for(url: str, proxies: Proxies) -> str | None:
-    """The proxy by way of which a client asks the URL, as it may be shown; None without."""
-    from httpx2._utils import URLPattern  # by which the client chooses
+    """The proxy through which a client asks the URL, without secrets; None for a direct connection."""
+    from httpx2._utils import URLPattern  # as the client itself does
 
     for pattern in sorted(map(URLPattern, proxies)):
         if pattern.matches(httpx2.URL(url)):
@@ -83,7 +82,7 @@ def proxy_for(url: str, proxies: Proxies) -> str | None:
 
 
 def redirect_of(response: httpx2.Response, url: str) -> str | None:
-    """The base URL to which a reply sends whoever asked; empty where that is none, None where it sends nobody on."""
+    """The base URL that a response redirects to; empty if it is not a valid URL, None if it is no redirect."""
     location = response.headers.get("location")
     if not 300 <= response.status_code < 400 or not location:
         return None
@@ -96,27 +95,22 @@ def redirect_of(response: httpx2.Response, url: str) -> str | None:
 
 def _unusable_proxy(error: Exception, proxies: Proxies) -> str:
     named = {pattern.removesuffix("://"): proxy for pattern, proxy in proxies.items() if proxy}
-    told = ", ".join(f"{name}_proxy={_without_secrets(proxy)}" for name, proxy in named.items())
+    listed = ", ".join(f"{name}_proxy={stripped(proxy)}" for name, proxy in named.items())
     if isinstance(error, ImportError):
-        return f"The proxy of the environment ({told}) needs a package: pip install 'httpx2[socks]'."
-    return f"The proxy of the environment ({told}) cannot be used: give http://HOST:PORT, or unset the variable."
-
-
-def _without_secrets(url: str) -> str:
-    scheme, mark, rest = url.rpartition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2].partition('?')[0]}"
+        return f"The proxy of the environment ({listed}) needs a package: pip install 'httpx2[socks]'."
+    return f"The proxy of the environment ({listed}) cannot be used: give http://HOST:PORT, or unset the variable."
 
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """What all clients trust; it takes longer to read than a client to make.
+    """The certificates that all clients trust; read once, which takes longer than to make a client.
 
     Raises:
         RunError: the environment names a file of certificates that cannot be used.
     """
     try:
         return httpx2.create_ssl_context()
-    except OSError as error:  # of which ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         raise RunError(
             f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read ({error.strerror or error}):"
             " name a PEM file, or unset the variable."

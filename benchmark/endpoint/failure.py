@@ -1,4 +1,4 @@
-"""What becomes of a request that failed: sent again, given up, or the end of the run; and in which words."""
+"""What a failed request leads to: another attempt, a failed sample, or the end of the run; and the message for it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,23 +16,25 @@ from benchmark.endpoint.reply import EmptyReply, ErrorInside, GivenUp, NoComplet
 from benchmark.endpoint.transport import LongReply
 from benchmark.endpoint.urls import shown
 from benchmark.errors import KEPT, ModelError, RunError
-from benchmark.text import one_line, storable
+from benchmark.text import one_line
 
 REFUSED = frozenset({429, 503, 529})
-"""Statuses that say the server is asked too much."""
+"""Statuses that say that there are too many requests."""
 
 HEALING = REFUSED | {408, 409, 425}
-"""What below 500 may pass by itself; everything from 500 on may."""
+"""Statuses below 500 that may pass by themselves; all from 500 on may."""
 
 ELSEWHERE = frozenset({401, 403, 404})
-"""What an endpoint of several may say of itself: its key, or the models that it has."""
+"""Statuses about the key or the model, where another endpoint may differ."""
 
 PAYMENT = 402
 MALFORMED = frozenset({400, 422})
-"""Statuses by which servers refuse a parameter."""
+"""Statuses with which servers refuse a parameter."""
 
 EMPTY_ATTEMPTS = 3
-"""How often a model that says nothing, for no reason given, is asked."""
+"""How often a request is sent if its reply is empty for no given reason."""
+
+UNEXPLAINED = "it does not say why"
 
 
 class ParameterRefused(Exception):
@@ -42,23 +44,23 @@ class ParameterRefused(Exception):
         name: the parameter.
     """
 
-    def __init__(self, name: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
         self.name = name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failing:
-    """How the failures of one model's requests are told and what follows from them.
+    """Puts the failures of one model's requests into words, and decides what follows from them.
 
     Attributes:
         model: its name at the endpoint.
         key_env: environment variable with the key.
-        seconds: how long a request may take.
+        seconds: the time limit of a request.
         patience: the longest pause in seconds that a request waits for.
-        redact: takes off what must not be told.
-        several: whether there are other servers to ask.
-        proxies: by URL, the proxy by way of which it is asked, as it may be shown.
+        redact: masks secrets in a text.
+        several: whether the model has other endpoints.
+        proxies: for each URL the proxy that it is reached through, without secrets.
     """
 
     model: str
@@ -72,11 +74,11 @@ class Failing:
     def failure(
         self, error: Exception, url: str, sent: Collection[str]
     ) -> Passing | ModelError | RunError | ParameterRefused:
-        """The failure as one that may heal, one that will not, one that ends the run, or a parameter to leave out.
+        """The failure as one that may pass, one that will not, one that ends the run, or a parameter to leave out.
 
         Args:
-            error: what was raised, by the client or by the reply's parser.
-            url: where.
+            error: what the client or the parser of the reply raised.
+            url: the endpoint's.
             sent: names of the request's parameters.
         """
         said = self.said(error, url)
@@ -85,7 +87,7 @@ class Failing:
                 headers, complaint = error.response.headers, self.complaint(error.response.text)
                 return self._by_status(said, error.status_code, complaint, headers, sent)
             case ErrorInside():
-                return self._by_status(said, error.status, self.complaint(error.told), {}, sent)
+                return self._by_status(said, error.status, self.complaint(error.body), {}, sent)
             case EmptyReply():
                 return Passing(said, attempts=EMPTY_ATTEMPTS)
             case GivenUp():
@@ -102,7 +104,7 @@ class Failing:
     ) -> Passing | ModelError | RunError | ParameterRefused:
         if status in MALFORMED and (name := complaint.refused(sent)):
             return ParameterRefused(name, said)
-        if complaint.spent or status == PAYMENT:  # waiting does not help, and no other sample fares better
+        if complaint.spent or status == PAYMENT:  # waiting does not help, and all other samples would fail too
             return Passing(said, attempts=1, strikes=STRIKES) if self.several else RunError(f"{said} {KEPT}")
         if status in ELSEWHERE and self.several:
             return Passing(said, attempts=1, strikes=STRIKES)
@@ -112,15 +114,13 @@ class Failing:
         after = complaint.pause if after is None else after
         refused = status in REFUSED
         if refused and not self.several and (after or 0) > self.patience:
-            return ModelError(
-                said
-            )  # nobody waits so long: each request hears it, and the first eight alike end the run
-        # a 503 that names no pause may also come from a proxy whose server is gone
+            return ModelError(said)  # too long to wait: if the first samples all fail like this, the run ends
+        # a 503 without a pause may also come from a proxy whose server is down
         strikes = (status is None or status >= 500) and not (refused and after is not None)
         return Passing(said, refused=refused, after=after, strikes=strikes)
 
     def said(self, error: Exception, url: str) -> str:
-        """One sentence on what went wrong, free of the key."""
+        """One sentence that says what went wrong, without secrets."""
         where = shown(url)
         match error:
             case openai.APITimeoutError() | TimeoutError():
@@ -129,40 +129,34 @@ class Failing:
                 cause = error.__cause__ or error
                 if isinstance(cause, LongReply):
                     return f"The reply of {self.model} at {where} is {cause}; no answer is so long."
-                told = self.line(str(cause) or type(cause).__name__)  # a connection that is reset has no words
+                words = self.line(str(cause) or type(cause).__name__)  # the error of a reset connection has no text
                 if isinstance(cause, httpx2.DecodingError):
-                    return f"{where} gave a reply that cannot be decompressed ({told})."
-                return f"{where} cannot be reached{self._by_way_of(url)} ({told}); is it running?"
+                    return f"{where} sent a reply that cannot be decompressed ({words})."
+                return f"{where} cannot be reached{self._by_way_of(url)} ({words}); is it running?"
             case openai.APIStatusError():
-                return self._refused(error, url)
+                return self._said_by_status(error, url)
             case ErrorInside():
                 status = "an error inside a reply" if error.status is None else f"{error.status} inside a reply"
-                # as below, what is said of a key may quote parts of it
-                words = "the key is refused" if error.status == 401 else self.complaint(error.told).words
-                return f"{where} answered {status}: {words or 'it does not say why'}."
-            case EmptyReply() | Withheld() | NoCompletion():
+                return f"{where} answered {status}: {self.brief(error)}."
+            case EmptyReply() | Withheld() | NoCompletion() | GivenUp():
                 return f"{self.model} at {where} gave {self.brief(error)}."
-            case GivenUp():
-                return f"{self.model} at {where} {self.brief(error)}."
             case _:
                 return f"{where} gave no usable reply: {self.brief(error)}."
 
-    def _refused(self, error: openai.APIStatusError, url: str) -> str:
-        where, status = shown(url), error.status_code
-        words = self.brief(error)
+    def _said_by_status(self, error: openai.APIStatusError, url: str) -> str:
+        where, status, words = shown(url), error.status_code, self.brief(error)
         if (target := redirect_of(error.response, url)) is not None:
-            target = self.line(target) or "what is no URL"
-            return f"{where} redirects to {target} ({status}), where no clip is sent: give the URL that it leads to."
+            target = self.line(target) or "an invalid URL"
+            return f"{where} redirects to {target} ({status}); no clip is sent there: give the URL that it leads to."
         match status:
-            case 401 if self.key_env:  # told without the provider's words, which quote parts of the key
+            case 401 if self.key_env:  # without the provider's words, which quote parts of the key
                 return f"{where} refuses the key in {self.key_env} (401)."
             case 403 if self.key_env and not self.complaint(error.response.text).spent:
                 return f"{where} refuses the key in {self.key_env} (403: {words})."
             case 401:
-                return f"{where} wants a key (401): name the environment variable that holds it, as --api-key-env does."
+                return f"{where} needs a key (401): name the environment variable that holds it, as --api-key-env does."
             case 404:
-                said = f"{where} knows no model {self.model}, or the URL is not an API's, up to its /v1"
-                return f"{said} (404: {words})."
+                return f"{where} has no model {self.model}, or the URL is not an API's, up to its /v1 (404: {words})."
             case 413:
                 return (
                     f"{where} answered 413: {words}. The request is too large: send fewer frames (--frames=N), or raise"
@@ -175,20 +169,21 @@ class Failing:
         return f" by way of the proxy {proxy}" if proxy else ""
 
     def brief(self, error: Exception) -> str:
-        """What the server says, else the client, on one line."""
-        if isinstance(error, openai.APIStatusError):
-            words = self.complaint(error.response.text).words
-            return words or self.line(error.response.reason_phrase) or "it does not say why"
+        """What the server says, or else the client, on one line, without secrets."""
+        match error:
+            case ErrorInside(status=401):  # without the provider's words, which quote parts of the key
+                return "the key is refused"
+            case ErrorInside():
+                return self.complaint(error.body).words or UNEXPLAINED
+            case openai.APIStatusError():
+                words = self.complaint(error.response.text).words
+                return words or self.line(error.response.reason_phrase) or UNEXPLAINED
         return self.line(str(error))
 
     def complaint(self, body: object) -> Complaint:
-        """What a server says where it does not answer, as it may be told."""
-        return parse_complaint(body, self.redacted)
+        """What a server says in place of an answer, without secrets."""
+        return parse_complaint(body, self.redact)
 
     def line(self, words: str) -> str:
-        """Words of a server's or a client's as they may be told: without what is secret, on one line."""
-        return one_line(head_of(words, self.redacted), LONGEST).rstrip(" .")
-
-    def redacted(self, text: str) -> str:
-        """The text without key and password."""
-        return storable(self.redact(text))
+        """Words of a server or a client as they may be shown: on one line, without secrets."""
+        return one_line(head_of(words, self.redact), LONGEST).rstrip(" .")

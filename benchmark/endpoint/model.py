@@ -11,63 +11,59 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import httpx2
 import openai
 from openai import AsyncOpenAI
 
-from benchmark.accounts.catalogue import (
-    AudioForm,
-    end_notice,
-)
+from benchmark.accounts.catalogue import AudioForm, end_notice
 from benchmark.accounts.limits import Account, Bill, Limits, Passing
 from benchmark.accounts.money import KNOWN_AFTER, MARGIN, input_usage, most_output
 from benchmark.accounts.prices import Price, StatedPrice
 from benchmark.accounts.retries import send
 from benchmark.clip import as_frames
 from benchmark.clips.limits import REQUEST_MB
-from benchmark.endpoint.access import read_key, redactor_of, refuse_idle
-from benchmark.endpoint.chat import STREAM, body_of, refuse_large
+from benchmark.endpoint.access import read_key, redactor_of, refuse_unused_key
+from benchmark.endpoint.chat import STREAM, body_of, post, refuse_large
 from benchmark.endpoint.connection import CONNECTIONS_A_CLIENT, connect, proxy_for, read_proxies
 from benchmark.endpoint.failure import Failing, ParameterRefused
 from benchmark.endpoint.headers import pause_due
 from benchmark.endpoint.presence import find_fault
-from benchmark.endpoint.redaction import head_of, keep_out_of_logs, masked
-from benchmark.endpoint.reply import ErrorInside, Reply, billed_of, parse_object, parse_reply, usage_of
+from benchmark.endpoint.redaction import keep_out_of_logs, masked
+from benchmark.endpoint.reply import ErrorInside, Reply, billed_of, name_of, parse_object, parse_reply, usage_of
 from benchmark.endpoint.urls import parse_url, route_of, shown
 from benchmark.errors import ModelError, RunError, boundary
 from benchmark.model import Answer
 from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import key_of
-from benchmark.text import LONGEST_NAME, SEATS, one_line
 from benchmark.usage import Usage
 
 OPENAI_KEY = "OPENAI_API_KEY"
 
 FLEX_SECONDS = 900.0
-"""How long a reply of OpenAI's flex tier may take at least: its page says up to 15 minutes."""
+"""The least time limit of a request in OpenAI's flex tier, whose replies take up to 15 minutes by its page."""
 
-OTHER_NAMES = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}  # some servers want one
+OTHER_NAMES = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+"""Limits of tokens of which a server may take only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where and how a model is asked.
+    """Where and how requests to a model are sent.
 
     Attributes:
-        urls: base URLs; several share the load.
-        key_env: environment variable with the key; None where none is sent.
+        urls: base URLs, which share the load.
+        key_env: environment variable with the key; None if no key is sent.
         model: its name there.
         modalities: what it can be sent.
-        parameters: of each request.
-        price: of its tokens; None if unknown.
-        concurrency: requests in flight that the provider usually takes.
+        parameters: parameters of each request.
+        price: price of its tokens; None if unknown.
+        concurrency: requests in flight that the provider usually allows.
         audio_form: how sound is sent.
         limits: the accounts of the run.
         urgent: whether its requests go before those that are not.
-        asks: whether it will be asked anything; else it needs no key.
-        request_mb: the largest request that is sent, in MB.
-        ends: the day from which on the provider does not have it any more; None if unknown.
-        successor: what takes its place then.
+        asks: whether requests will be sent; otherwise no key is needed.
+        request_mb: size of the largest request that is sent, in MB.
+        ends: the first day on which the provider no longer has it; None if unknown.
+        successor: the model that replaces it then; None if unknown.
     """
 
     urls: tuple[str, ...]
@@ -87,18 +83,23 @@ class Endpoint:
 
 
 class EndpointModel:
-    """A `Model` asked over HTTP by the chat-completions protocol; the key stays in here."""
+    """A `Model` behind an endpoint with the chat-completions protocol; it keeps the key to itself.
+
+    Attributes:
+        endpoint: where and how requests are sent.
+        failing: puts failures into words, and masks secrets.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Takes the key from the environment.
+        """Reads the key from the environment.
 
         Raises:
-            RunError: the variable is not set, or holds no key; names it. A URL is malformed, or has a user in the
-                key's place. There is a budget, and no price.
+            RunError: the key's variable is not set, or its value cannot be a key; a URL is malformed, or has a user in
+                place of the key; there is a budget, but no price.
         """
         self.endpoint = replace(endpoint, urls=tuple(map(parse_url, endpoint.urls)))
         self._key = read_key(endpoint.key_env, endpoint.model, asks=endpoint.asks)
-        refuse_idle(self.endpoint.urls, endpoint.key_env, self._key)
+        refuse_unused_key(self.endpoint.urls, endpoint.key_env, self._key)
         limits = endpoint.limits
         if limits.budget is not None and endpoint.price is None:
             raise RunError(
@@ -108,13 +109,13 @@ class EndpointModel:
         flex = endpoint.parameters.get("service_tier") == "flex"
         self._seconds = max(limits.timeout, FLEX_SECONDS) if flex else limits.timeout
         self._proxies = read_proxies()
-        told = [*self.endpoint.urls, *filter(None, self._proxies.values())]
-        self._failing = Failing(
+        urls = [*self.endpoint.urls, *filter(None, self._proxies.values())]
+        self.failing = Failing(
             model=endpoint.model,
             key_env=endpoint.key_env,
             seconds=self._seconds,
             patience=limits.patience,
-            redact=redactor_of(endpoint.model, self._key, told, endpoint.parameters),
+            redact=redactor_of(endpoint.model, self._key, urls, endpoint.parameters),
             several=len(self.endpoint.urls) > 1,
             proxies={url: proxy_for(url, self._proxies) for url in self.endpoint.urls},
         )
@@ -140,8 +141,8 @@ class EndpointModel:
 
     @property
     def identity(self) -> str:
-        """Endpoint, name and parameters as JSON, without credentials; a parameter that was refused is none of them."""
-        if self._identity is None:  # asked for with each request
+        """Endpoint, name and parameters that are sent, as JSON without secrets."""
+        if self._identity is None:  # needed for each request
             asked = {"urls": sorted(map(shown, self.endpoint.urls)), "model": self.endpoint.model}
             sent = {name: value for name, value in self._parameters.items() if name != STREAM}
             routes = sorted([shown(url), route] for url in self.endpoint.urls if (route := route_of(url)) is not None)
@@ -151,11 +152,11 @@ class EndpointModel:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Parameters that the server has refused."""
+        """Parameters that are no longer sent because the server refused them."""
         return self._left_out
 
     def leave_out(self, names: Iterable[str]) -> None:
-        """Sends these no more; a limit of tokens goes by its other name instead, if that is not refused as well."""
+        """Stops sending these parameters; a limit of tokens is sent by its other name, unless that is refused too."""
         for name in names:
             if name not in self._parameters:
                 continue
@@ -165,46 +166,48 @@ class EndpointModel:
                 self._parameters.setdefault(other, value)
 
     async def check(self) -> None:
-        """Asks each endpoint for its list of models; one that cannot be reached is left out where another can.
+        """Requests each endpoint's list of models; leaves out one that cannot be reached, if another can be.
 
         Raises:
-            RunError: none can be reached, or one refuses the key or has no such model; any other reply means that it is
-                there.
+            RunError: no endpoint can be reached, or one refuses the key or does not have the model.
         """
-        causes = await asyncio.gather(*(find_fault(self, url) for url in self._accounts.values()))
+        urls = self._accounts.values()
+        causes = await asyncio.gather(
+            *(find_fault(self.connect(url), url, self.failing, self._note_end) for url in urls)
+        )
         dead = {account: cause for account, cause in zip(self._accounts, causes, strict=True) if cause is not None}
         if len(dead) == len(self._accounts):
             raise RunError(" ".join(dead.values()))
         for account, cause in dead.items():
-            self.endpoint.limits.leave_out(account, f"{cause} The other endpoints are asked until it answers.")
+            self.endpoint.limits.leave_out(account, f"{cause} The other endpoints are used until it answers.")
 
-    def note_end(self, listed: date | None) -> None:
-        """Adds to what the user is told that the model's end is near: by the server's list, else by the catalogue."""
+    def _note_end(self, listed: date | None) -> None:
+        """Adds a notice if the model ends soon, by the server's list or else by the catalogue."""
         limits, ends = self.endpoint.limits, listed or self.endpoint.ends
         notice = end_notice(self.name, ends, self.endpoint.successor) if ends else None
         if notice and notice not in limits.notices:
             limits.notices.append(notice)
 
     async def generate(self, prompt: Prompt) -> Answer:
-        """The reply; a request that fails in a way that may pass is sent again, within the limits of the account.
+        """The reply. A request is sent again if its failure may pass, within the limits of the account.
 
         A parameter that the server refuses is left out from then on.
 
         Raises:
-            ModelError: no reply, or an empty one.
+            ModelError: there is no reply, or an empty one.
         """
         spent: list[Usage] = []
         try:
-            with boundary(ModelError, self.redacted):
-                reply, model = await self._sent(prompt, spent)
+            with boundary(ModelError, self.failing.redact):
+                reply = await self._sent(prompt, spent)
         except ModelError as error:
             error.usage = sum(spent, Usage())
             raise
         return Answer(
-            text=self.redacted(reply.text),
-            model=model,
+            text=self.failing.redact(reply.text),
+            model=reply.model,
             usage=sum(spent, Usage()),
-            thoughts=reply.thoughts and self.redacted(reply.thoughts),
+            thoughts=reply.thoughts and self.failing.redact(reply.thoughts),
             ending=reply.ending,
             refusal=reply.refusal,
             left_out=self._left_out,
@@ -216,8 +219,8 @@ class EndpointModel:
             for client in set(clients):
                 await client.close()
 
-    async def _sent(self, prompt: Prompt, spent: list[Usage]) -> tuple[Reply, str | None]:
-        """The reply and who gave it; adds what each attempt took to `spent`."""
+    async def _sent(self, prompt: Prompt, spent: list[Usage]) -> Reply:
+        """The reply; adds the usage of each attempt to `spent`."""
         frames = as_frames(prompt.frames)
         if not frames.ready:
             await asyncio.to_thread(frames.encoded)
@@ -229,14 +232,14 @@ class EndpointModel:
             except ParameterRefused as refused:
                 self.leave_out([refused.name])
             except Passing as failure:
-                raise ModelError(str(failure)) from None  # the cause may quote the headers
+                raise ModelError(str(failure)) from None  # its cause may quote the headers
 
     def body(self, prompt: Prompt) -> bytes:
-        """The request's body."""
+        """The request's body, as JSON."""
         return body_of(self.endpoint.model, self._parameters, prompt, self.endpoint.audio_form)
 
     def _may_cost(self, prompt: Prompt) -> float:
-        """The most in USD that the request may plausibly cost; what is not known counts nothing."""
+        """The most in USD that the request may plausibly cost; 0 if its price is unknown."""
         if self._replies >= KNOWN_AFTER:
             return MARGIN * self._dearest
         price, (_, most) = self.endpoint.price, input_usage(prompt)
@@ -245,59 +248,54 @@ class EndpointModel:
 
     async def _once(
         self, body: bytes, names: Sequence[str], may_cost: float, spent: list[Usage], account: Account
-    ) -> tuple[Reply, str | None]:
-        """One reply and who gave it; adds what it took to `spent`. What it does not tell is booked as what it may cost.
+    ) -> Reply:
+        """As `_sent`, in one attempt with the parameters `names`; if its cost is unknown, `may_cost` is booked.
 
         Raises:
-            Passing: a failure that may heal.
-            ParameterRefused: the server does not take one of the parameters of these names.
-            ModelError: one that will not.
-            RunError: the budget is spent, or the account's.
+            Passing: a failure that may pass.
+            ParameterRefused: the server refuses one of the parameters.
+            ModelError: a failure that will not pass.
+            RunError: the budget or the account's credit is spent.
         """
         async with self.endpoint.limits.afford(may_cost) as bill:
             try:
-                return await self._told(body, account, bill, spent)
+                return await self._exchange(body, account, bill, spent)
             except (openai.OpenAIError, TimeoutError, ValueError, ErrorInside) as error:
                 if isinstance(error, openai.APIStatusError):
-                    bill.cost_usd = 0.0  # a refusal is free; what a reply that never came has cost is not known
-                failure = self._failing.failure(error, self._accounts[account], names)
-            raise failure  # not sooner: it would hold on to the error, and that to the whole reply
+                    bill.cost_usd = 0.0  # a refusal is free; the cost of a missing reply is unknown
+                failure = self.failing.failure(error, self._accounts[account], names)
+            raise failure  # outside the handler: its context would keep the whole reply in memory
 
-    async def _told(self, body: bytes, account: Account, bill: Bill, spent: list[Usage]) -> tuple[Reply, str | None]:
-        """What the server says and who it says it is; books what that took."""
+    async def _exchange(self, body: bytes, account: Account, bill: Bill, spent: list[Usage]) -> Reply:
+        """Sends the request, books its cost, keeps a pause that the server asks for, and reads the reply."""
         started = time.monotonic()
         with self._client(self._accounts[account]) as client:
-            response = await client.post(
-                "/chat/completions",
-                cast_to=httpx2.Response,
-                content=body,
-                options={"headers": {"Content-Type": "application/json"}},
-            )
-        told = parse_object(response)
-        usage = self._usage(told, time.monotonic() - started)
+            response = await post(client, body)
+        reply = parse_object(response)
+        usage = self._usage(reply, time.monotonic() - started)
         spent.append(usage)
         if self.endpoint.price is None and usage.cost_usd is None:
             bill.cost_usd = None
         elif usage.cost_usd is not None:
             bill.cost_usd = usage.cost_usd
             self._replies, self._dearest = self._replies + 1, max(self._dearest, usage.cost_usd)
-        elif not told.get("choices"):
+        elif not reply.get("choices"):
             bill.cost_usd = 0.0  # an error
         pause = pause_due(response.headers)
         if pause is not None and (pause <= account.patience or len(self._accounts) > 1):
             account.pause(pause)
-        name = told.get("model")
-        return parse_reply(told, self.redacted), _text(head_of(name, self.redacted) if isinstance(name, str) else None)
+        return parse_reply(reply, self.failing.redact)
 
-    def _usage(self, told: Mapping[str, Any], seconds: float) -> Usage:
-        usage, price = usage_of(told), self.endpoint.price
-        paid = price.usd(usage, _text(told.get("model")), _text(told.get("service_tier"))) if price else None
-        billed = None if isinstance(price, StatedPrice) else billed_of(told)
+    def _usage(self, reply: Mapping[str, Any], seconds: float) -> Usage:
+        """What a reply took and cost: by the user's price, by the reply itself, or by the published price."""
+        usage, price = usage_of(reply), self.endpoint.price
+        paid = price.usd(usage, name_of(reply.get("model")), name_of(reply.get("service_tier"))) if price else None
+        billed = None if isinstance(price, StatedPrice) else billed_of(reply)
         return replace(usage, seconds=seconds, cost_usd=paid if billed is None else billed)
 
     @contextmanager
     def _client(self, url: str) -> Iterator[AsyncOpenAI]:
-        """A client of the URL with a connection to spare, the last one that was used; clients belong to the loop."""
+        """A client of the URL with a free connection, the last one that was used; each event loop has its own."""
         spare = self._spare.setdefault(asyncio.get_running_loop(), {}).setdefault(url, [])
         if not spare:
             spare.extend([self.connect(url)] * CONNECTIONS_A_CLIENT)
@@ -310,22 +308,5 @@ class EndpointModel:
     def connect(self, url: str) -> AsyncOpenAI:
         """A client of the URL that sends each request once; the caller closes it."""
         client = connect(url, self._key, self._seconds, self._proxies)
-        keep_out_of_logs(self._failing.redact)
+        keep_out_of_logs(self.failing.redact)
         return client
-
-    def said(self, error: Exception, url: str) -> str:
-        """One sentence on what went wrong, free of the key."""
-        return self._failing.said(error, url)
-
-    def brief(self, error: Exception) -> str:
-        """What the server says, else the client, on one line."""
-        return self._failing.brief(error)
-
-    def redacted(self, text: str) -> str:
-        """The text without key and password."""
-        return self._failing.redacted(text)
-
-
-def _text(told: object) -> str | None:
-    """A name in a reply; what joins the names of a panel's judges stands in none."""
-    return (one_line(told, LONGEST_NAME).replace(SEATS, SEATS.strip()) or None) if isinstance(told, str) else None

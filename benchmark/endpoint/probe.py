@@ -1,7 +1,7 @@
-"""What an endpoint takes, found out by one small request for each kind of material.
+"""Finds out what an endpoint takes, with a few small requests for each kind of material.
 
-Acceptance is not seeing: servers drop what they do not know and answer all the same. So the input tokens that a server
-counts are compared with those of the text alone.
+Servers may drop content that they do not know, and answer without it. So an accepted request is not enough: the input
+tokens that the server counts are compared with those of a request that has only text.
 """
 
 import asyncio
@@ -9,14 +9,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 
 import httpx2
 import openai
 
 from benchmark.accounts.limits import Limits
 from benchmark.clips.jpeg import LONGEST_SIDE
-from benchmark.endpoint.complaint import parse_complaint
+from benchmark.endpoint.chat import post
 from benchmark.endpoint.failure import HEALING
 from benchmark.endpoint.listing import Listing, parse_listing
 from benchmark.endpoint.model import Endpoint, EndpointModel
@@ -26,13 +26,16 @@ from benchmark.endpoint.urls import shown
 from benchmark.prompt import Modality, Prompt
 
 Kind = Literal["text", "one picture", "ten pictures", "picture size", "whole clip", "sound"]
-"""What a request looks into."""
+"""What a request tests."""
 
 Reading = Literal["read", "uncounted", "as one", "ignored", "refused", "unsettled"]
-"""What became of it: read by the count of tokens, accepted without one, or why it is of no use."""
+"""The result for a kind: read by the count of tokens, accepted without a count, or why it cannot be used.
+
+Unsettled means that the request failed in a way that says nothing about the kind, or was not sent.
+"""
 
 SECONDS = 30.0
-"""How long a request may take."""
+"""The time limit of a request."""
 
 QUESTION = "What is this? Answer in one word."
 PICTURES = 10
@@ -42,15 +45,15 @@ DURATIONS = (5, 30, 60)
 """Seconds of sound."""
 
 FEW_TOKENS = 8
-"""So many a picture or sound stand for its mere place; the smallest real count that is known is a dozen."""
+"""Up to so many tokens for a picture or sound only mark its place; the smallest known real count is 12."""
 AS_ONE = 1.2
-"""Ten pictures that count less than so many times one are not ten to the model."""
+"""If ten pictures count less than this many times one picture, the model does not see all ten."""
 
 BRIEFLY = ({"max_tokens": 8}, {"max_completion_tokens": 512})
-"""How a model is told to be brief; the second for those that refuse the first, and think before they speak."""
+"""Parameters for a short reply; the second for models that refuse the first, and think before they answer."""
 
 SAME_FOR_ALL = frozenset({401, 402, 403, 404})
-"""Statuses to the text alone that tell what any other request would be told: no key, no money, no such model."""
+"""Statuses of the text request that any other request would get too: no key, no money, no such model."""
 
 LONGEST_REASON = 160
 
@@ -60,10 +63,10 @@ class Step:
     """One request.
 
     Attributes:
-        kind: what it looks into; steps of one kind go from small to large.
+        kind: what it tests; steps of one kind go from small to large.
         label: how large it is.
         prompt: what is sent.
-        parts: pictures, clips and sounds in it.
+        parts: the number of pictures, clips and sounds in it.
     """
 
     kind: Kind
@@ -74,15 +77,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a step.
+    """The result of a step.
 
     Attributes:
         label: the step's.
         parts: the step's.
-        accepted: whether a reply came, and be it an empty one.
-        status: of the reply; None where none came.
-        reason: in the server's own words why it was not accepted, else empty.
-        tokens_in: input tokens that the server counts; None where it does not.
+        accepted: whether there was a reply, even an empty one.
+        status: the status of the response; None without one.
+        reason: why it was not accepted, in the server's words; otherwise empty.
+        tokens_in: input tokens that the server counts; None if it counts none.
         tokens_out: output tokens, likewise.
     """
 
@@ -96,75 +99,55 @@ class Outcome:
 
     @property
     def refused(self) -> bool:
-        """Whether the server does not want it, rather than is busy, broken or away."""
+        """Whether the server refuses it, rather than being busy, broken or unreachable."""
         return not self.accepted and self.status is not None and self.status < 500 and self.status not in HEALING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """How far the steps of one kind went: up to the first that was not accepted."""
+    """The results of the steps of one kind, up to the first that was not accepted."""
 
     kind: Kind
     steps: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """How an endpoint answered when it was asked for its list of models.
-
-    Attributes:
-        fault: why the endpoint cannot be asked anything; empty where it can.
-        seconds: until the list came.
-        listing: the list.
-    """
-
-    fault: str = ""
-    seconds: float = 0.0
-    listing: Listing = field(default_factory=Listing)
-
-    @property
-    def served(self) -> tuple[str, ...] | None:
-        """The names; None where it tells none."""
-        return self.listing.names
-
-    def serves(self, name: str) -> bool | None:
-        """Whether the name is among them; None if unknown."""
-        return self.listing.serves(name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """One endpoint, as found.
+    """What was found about one endpoint.
 
     Attributes:
-        url: its base URL as it may be shown.
-        model: which one was asked; empty where none could be.
-        takes: what a run sends, as the catalogue or the options say.
-        listed: its list of models.
-        found: what became of the requests, in their order.
+        url: its base URL, without secrets.
+        takes: what a run sends, by the catalogue or the options.
+        model: the model that was asked; empty if there was none to ask.
+        fault: why nothing can be asked; otherwise empty.
+        seconds: how long the request for its list of models took.
+        listing: that list.
+        found: the results of the steps, in their order.
     """
 
     url: str
-    model: str
     takes: frozenset[Modality]
-    listed: Listed
+    model: str = ""
+    fault: str = ""
+    seconds: float = 0.0
+    listing: Listing = field(default_factory=Listing)
     found: tuple[Taken, ...] = ()
 
     def steps(self, kind: Kind) -> tuple[Outcome, ...]:
-        """What became of the requests of a kind; none where it was not looked into."""
+        """The results of a kind; empty if it was not tested."""
         return next((taken.steps for taken in self.found if taken.kind == kind), ())
 
     def beyond_text(self, outcome: Outcome) -> int | None:
-        """Input tokens beyond those of the text alone; None where one of the two is not known."""
-        alone = next((step.tokens_in for step in self.steps("text") if step.accepted), None)
-        return None if alone is None or outcome.tokens_in is None else outcome.tokens_in - alone
+        """Input tokens beyond those of the text request; None if either count is unknown."""
+        text = next((step.tokens_in for step in self.steps("text") if step.accepted), None)
+        return None if text is None or outcome.tokens_in is None else outcome.tokens_in - text
 
     def largest(self, kind: Kind) -> Outcome | None:
-        """The largest step that was accepted and, as far as tokens are counted, read."""
+        """The largest step that was accepted and, if tokens are counted, read; None if there is none."""
         return next((step for step in reversed(self.steps(kind)) if step.accepted and not self._ignored(step)), None)
 
     def reading(self, kind: Kind) -> Reading:
-        """What became of a kind that was looked into."""
+        """The result for a kind."""
         largest, steps = self.largest(kind), self.steps(kind)
         if largest is None and steps:
             return "ignored" if steps[0].accepted else "refused" if steps[0].refused else "unsettled"
@@ -172,16 +155,16 @@ class Probed:
         if extra is None:
             return "uncounted" if largest else "unsettled"
         one = self.largest("one picture") if kind == "ten pictures" else None
-        alone = self.beyond_text(one) if one else None
-        return "as one" if alone is not None and extra < AS_ONE * alone else "read"
+        extra_one = self.beyond_text(one) if one else None
+        return "as one" if extra_one is not None and extra < AS_ONE * extra_one else "read"
 
     def usable(self, kind: Kind) -> bool:
-        """Whether nothing speaks against sending it."""
+        """Whether a run can send this kind, as far as is known."""
         return self.reading(kind) in ("read", "uncounted")
 
     @property
     def fitting(self) -> tuple[Modality, ...]:
-        """What a run may send, as `--modalities` takes it."""
+        """What a run can send, as `--modalities` takes it."""
         pictures: tuple[Kind, ...] = ("whole clip",) if "clip" in self.takes else ("one picture", "ten pictures")
         sees, hears = all(map(self.usable, pictures)), self.usable("sound")
         return (*(("video",) if sees else ()), *(("audio",) if hears else ()))
@@ -192,9 +175,9 @@ class Probed:
 
 
 def make_steps(clip: bytes | None) -> tuple[Step, ...]:
-    """All requests, the text alone first; `clip` is an mp4 file, where one could be made.
+    """All requests, first the one that has only text; `clip` is an mp4 file, None if none could be made.
 
-    One picture and ten are as large as a run sends them.
+    The pictures of `one picture` and `ten pictures` are as large as those of a run.
     """
     frames = [make_frame(LONGEST_SIDE, number) for number in range(PICTURES)]
     steps = [
@@ -216,43 +199,43 @@ def make_steps(clip: bytes | None) -> tuple[Step, ...]:
 async def probe(endpoint: Endpoint, steps: Sequence[Step], patience: float = SECONDS) -> Probed:
     """Asks an endpoint of one URL for its models, then sends the steps one after the other, each once.
 
-    Where the endpoint names no model, the first one that is listed is asked. No request's failure ends the others, and
-    none takes longer than `patience` seconds.
+    If the endpoint names no model, the first one that it lists is asked. A failed request does not end the others; each
+    takes at most `patience` seconds.
 
     Raises:
         RunError: the key's variable is not set, or the URL is malformed.
     """
-    asked = replace(endpoint, limits=Limits(timeout=patience))
-    model = EndpointModel(asked)
-    listed = await _listed(model)
-    name = asked.model or next(iter(listed.served or ()), "")
-    if not (listed.fault or name):
-        fault = f"{shown(model.endpoint.urls[0])} lists no model to ask; name one with --model=openai:NAME."
-        listed = replace(listed, fault=fault)
-    found = () if listed.fault else await _found(replace(asked, model=name), steps)
-    url = shown(model.endpoint.urls[0])
-    return Probed(url=url, model=model.redacted(name), takes=asked.modalities, listed=listed, found=found)
+    model = EndpointModel(replace(endpoint, limits=Limits(timeout=patience)))
+    probed = await _listed(model)
+    name = endpoint.model or next(iter(probed.listing.names or ()), "")
+    if probed.fault or not name:
+        fault = probed.fault or f"{probed.url} lists no model to ask; name one with --model=openai:NAME."
+        return replace(probed, model=model.failing.redact(name), fault=fault)
+    found = await _found(replace(model.endpoint, model=name), steps)
+    return replace(probed, model=model.failing.redact(name), found=found)
 
 
-async def _listed(model: EndpointModel) -> Listed:
-    url = model.endpoint.urls[0]
+async def _listed(model: EndpointModel) -> Probed:
+    """The endpoint with its list of models, or why it cannot be asked."""
+    url, started = model.endpoint.urls[0], time.monotonic()
+    probed = Probed(url=shown(url), takes=model.modalities)
     async with model.connect(url) as client:
-        started = time.monotonic()
         try:
             async with asyncio.timeout(model.endpoint.limits.timeout):
                 response = await client.get("/models", cast_to=httpx2.Response)
         except openai.APIStatusError as error:
-            # whatever else it says, it is there: keys may be good for chat alone, and not every server has a list
-            fault = model.said(error, url) if error.status_code == 401 else ""
-            return Listed(fault=fault, seconds=time.monotonic() - started)
+            # the server is there: a key may allow only chat, and not every server has a list
+            fault = model.failing.said(error, url) if error.status_code == 401 else ""
+            return replace(probed, fault=fault, seconds=time.monotonic() - started)
         except (openai.OpenAIError, TimeoutError) as error:
-            return Listed(fault=model.said(error, url))
-        listing = parse_listing(response.content, model.redacted)
-        return Listed(seconds=time.monotonic() - started, listing=listing)
+            return replace(probed, fault=model.failing.said(error, url))
+        listing = parse_listing(response.content, model.failing.redact)
+        return replace(probed, seconds=time.monotonic() - started, listing=listing)
 
 
 async def _found(endpoint: Endpoint, steps: Sequence[Step]) -> tuple[Taken, ...]:
-    model, text = await _introduced(endpoint, steps[0])
+    """The results of the steps; those after the first, which has only text, are not sent if they would fail as it."""
+    model, text = await _brief_model(endpoint, steps[0])
     found = [Taken(kind="text", steps=(text,))]
     if not text.accepted and text.status in SAME_FOR_ALL:
         return tuple(found)
@@ -266,8 +249,8 @@ async def _found(endpoint: Endpoint, steps: Sequence[Step]) -> tuple[Taken, ...]
     return tuple(found)
 
 
-async def _introduced(endpoint: Endpoint, step: Step) -> tuple[EndpointModel, Outcome]:
-    """The model, told to be brief in the way that it understands, and what it made of the text alone."""
+async def _brief_model(endpoint: Endpoint, step: Step) -> tuple[EndpointModel, Outcome]:
+    """The model with the parameters for a short reply that it takes, and the result of the step that found them."""
     usual = {name: value for name, value in endpoint.parameters.items() if not any(name in way for way in BRIEFLY)}
     for way in BRIEFLY:
         model = EndpointModel(replace(endpoint, parameters=usual | way))
@@ -278,45 +261,32 @@ async def _introduced(endpoint: Endpoint, step: Step) -> tuple[EndpointModel, Ou
 
 
 async def _ask(model: EndpointModel, step: Step) -> Outcome:
-    """Sends a step once, by a connection of its own: some servers leave a broken one behind where they failed."""
-    url, patience = model.endpoint.urls[0], model.endpoint.limits.timeout
+    """Sends a step once, through a new connection: some servers break the one on which they failed."""
+    url, patience, failing = model.endpoint.urls[0], model.endpoint.limits.timeout, model.failing
     outcome = Outcome(label=step.label, parts=step.parts, accepted=False, status=None)
     try:
         async with asyncio.timeout(patience), model.connect(url) as client:
-            response = await client.post(
-                "/chat/completions",
-                cast_to=httpx2.Response,
-                content=model.body(step.prompt),
-                options={"headers": {"Content-Type": "application/json"}},
-            )
+            response = await post(client, model.body(step.prompt))
         reply = parse_object(response)
     except openai.APIStatusError as error:
-        return replace(outcome, status=error.status_code, reason=_reason(model, error))
+        # without the provider's words about a key, which quote parts of it
+        reason = "the key is refused" if error.status_code == 401 else _short(failing.brief(error))
+        return replace(outcome, status=error.status_code, reason=reason)
     except (TimeoutError, openai.APITimeoutError):
         return replace(outcome, reason=f"no answer within {patience:g} s")
     except openai.APIConnectionError as error:
-        return replace(outcome, reason=f"the connection broke: {model.brief(error)}"[:LONGEST_REASON])
+        return replace(outcome, reason=_short(f"the connection broke: {failing.brief(error)}"))
     except (openai.OpenAIError, ValueError):
         return replace(outcome, reason="the reply is no chat completion")
-    return _judged(model, replace(outcome, status=response.status_code), reply)
-
-
-def _judged(model: EndpointModel, outcome: Outcome, reply: dict[str, Any]) -> Outcome:
+    usage, outcome = usage_of(reply), replace(outcome, status=response.status_code)
     try:
         parse_reply(reply)
     except ErrorInside as error:
-        return replace(outcome, reason=_short(model, parse_complaint(error.told, model.redacted).words))
+        return replace(outcome, reason=_short(failing.brief(error)))
     except ValueError:
-        pass  # it was taken, and came to nothing
-    usage = usage_of(reply)
+        pass  # accepted, with an empty answer
     return replace(outcome, accepted=True, tokens_in=usage.input_tokens, tokens_out=usage.output_tokens)
 
 
-def _reason(model: EndpointModel, error: openai.APIStatusError) -> str:
-    if error.status_code == 401:  # these words quote parts of the key
-        return "the key is refused"
-    return _short(model, model.brief(error))
-
-
-def _short(model: EndpointModel, text: str) -> str:
-    return " ".join(model.redacted(text).split())[:LONGEST_REASON].rstrip(". ")
+def _short(reason: str) -> str:
+    return reason[:LONGEST_REASON].rstrip(". ")

@@ -1,23 +1,21 @@
-"""What an endpoint's reply holds (OpenAI's API reference, "Chat"; what servers make of it: docs/providers.md)."""
+"""Replies of the chat-completions protocol (OpenAI's API reference, "Chat"; how servers differ: docs/providers.md)."""
 
 import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import httpx2
 
 from benchmark.endpoint.redaction import head_of
 from benchmark.model import Ending
-from benchmark.text import LONGEST_NAME, one_line
+from benchmark.text import LONGEST_NAME, SEATS, one_line
 from benchmark.usage import MOST_USD, Usage, count_of
 
-if TYPE_CHECKING:
-    import httpx2
-
 _WHOLE = frozenset({"stop", "end_turn", "stop_sequence", "eos", "eos_token", "complete", "completed", "refusal"})
-# the server's trouble, not the answer's end: vLLM and SGLang, DeepSeek, OpenRouter, Zhipu, and words like theirs
+# failures of the server, in the words of vLLM and SGLang, DeepSeek, OpenRouter, Zhipu, and similar ones
 _GIVEN_UP = re.compile(
     r"abort|cancel|error|insufficient_system|time_?out|fail|overload|interrupt|preempt|rate_?limit|unavailable|malformed"
 )
@@ -29,82 +27,89 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 _THOUGHT_PARTS = ("thinking", "reasoning", "thought")
 _DEPTH = 6
+"""How many levels of a message or an error are read."""
 
 MOST_PARTS = 10**6
-"""Values in the JSON of a reply: each takes memory a hundred times that of its bytes."""
+"""Values in the JSON of a reply: in memory each takes a hundred times its bytes in JSON."""
 
 LONGEST_ANSWER = 2**20
-"""Bytes in memory, thoughts among them: a million letters, or a quarter of that with a picture sign among them.
+"""Bytes of an answer in memory, with its thoughts, since hundreds of answers are in memory at a time.
 
-Hundreds of answers are in memory at a time.
+That is a million letters, or a quarter of that if one of them is an emoji.
 """
 _EVENT = re.compile(rb"(?:data|event|id|retry)?:")
 
-WHY_EMPTY: Mapping[Ending, str] = MappingProxyType(
-    {
-        "cut off": "its tokens ran out before it said anything; raise max_tokens",
-        "filtered": "the provider's filter withheld it",
-    }
-)
+WHY_EMPTY: Mapping[Ending, str] = {
+    "cut off": "its tokens ran out before the answer began; raise max_tokens",
+    "filtered": "the provider's filter withheld it",
+}
 
 
 class EmptyReply(ValueError):
-    """A reply that says nothing and does not say why."""
+    """A reply is empty and gives no reason."""
 
 
 class Withheld(ValueError):
-    """A reply that says nothing, for a reason that will hold next time too."""
+    """A reply has no usable answer, for a reason that will be the same next time."""
 
 
 class GivenUp(ValueError):
-    """A reply that the server did not finish."""
+    """The server did not finish its reply."""
 
 
 class NoCompletion(ValueError):
-    """Something else than the protocol's JSON: it would be the same next time."""
+    """A reply is not the protocol's JSON, and would not be next time."""
 
 
 class ErrorInside(Exception):
-    """An error in a reply whose status says that all is well.
+    """A reply of status 200 contains an error.
 
     Attributes:
-        status: the one that the error names; None where it names none.
-        told: the error as it came.
+        status: the status that the error names; None if it names none.
+        body: the error as it came.
     """
 
-    def __init__(self, status: int | None, told: object) -> None:
+    def __init__(self, status: int | None, body: object) -> None:
         super().__init__("an error inside a reply")
-        self.status, self.told = status, told
+        self.status, self.body = status, body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A chat completion's words.
+    """What a chat completion says. Fields are None if unknown.
 
     Attributes:
-        text: without the thoughts that are told apart; may be empty where there are such.
-        thoughts: those.
-        ending: how it ended; None where that is not told, or in a word that nobody knows.
-        refusal: whether it is marked as a refusal; None where that is not told.
+        text: the answer without thoughts that stand in separate fields; may be empty if there are any.
+        thoughts: the thoughts in separate fields.
+        ending: how the reply ended.
+        refusal: whether it is marked as a refusal.
+        model: the name of the model that answered.
     """
 
     text: str
     thoughts: str | None
     ending: Ending | None
     refusal: bool | None
+    model: str | None
 
 
-def parse_object(response: "httpx2.Response") -> dict[str, Any]:
-    """The JSON object that the reply is.
+def parse_object(response: httpx2.Response) -> dict[str, Any]:
+    """The JSON object in a response.
 
     Raises:
-        NoCompletion: it is a stream of events, a page for browsers, or other JSON.
-        ValueError: it broke off.
+        NoCompletion: the response is an event stream, a web page, or very large JSON.
+        ValueError: it is not a JSON object, or an incomplete one.
     """
     try:
         reply = load(response.content)
     except ValueError:
-        _refuse_other(response)
+        kind, start = response.headers.get("content-type", "").lower(), response.content[:200].lstrip().lower()
+        if "event-stream" in kind or _EVENT.match(start):
+            raise NoCompletion(
+                "an event stream, although the request has `stream: false`; its server or proxy must not stream"
+            ) from None
+        if "text/html" in kind or start.startswith((b"<!doctype", b"<html")):
+            raise NoCompletion("a web page instead of JSON; give the URL of the API, up to its /v1") from None
         raise
     if not isinstance(reply, dict):
         raise ValueError("no chat completion; give the URL of the API, up to its /v1")
@@ -112,11 +117,11 @@ def parse_object(response: "httpx2.Response") -> dict[str, Any]:
 
 
 def load(content: bytes) -> object:
-    """What JSON says.
+    """The value of a JSON text.
 
     Raises:
-        NoCompletion: it would take all memory.
-        ValueError: it is none, or is nested too deep.
+        NoCompletion: it has more than `MOST_PARTS` values, which would take too much memory.
+        ValueError: it is not valid JSON, or nested too deep.
     """
     if len(content) > MOST_PARTS and sum(map(content.count, (b",", b"[", b"{"))) > MOST_PARTS:
         raise NoCompletion(f"JSON of more than {MOST_PARTS:,} values")
@@ -128,49 +133,36 @@ def load(content: bytes) -> object:
         raise ValueError(f"JSON that cannot be read ({error})") from None
 
 
-def _refuse_other(response: "httpx2.Response") -> None:
-    """Says what a reply is that is no JSON.
-
-    Raises:
-        NoCompletion: it is a stream of events, or a page for browsers.
-    """
-    kind, start = response.headers.get("content-type", "").lower(), response.content[:200].lstrip().lower()
-    if "event-stream" in kind or _EVENT.match(start):
-        raise NoCompletion("an event stream, though `stream: false` was asked for; its server or proxy must not stream")
-    if "text/html" in kind or start.startswith((b"<!doctype", b"<html")):
-        raise NoCompletion("a web page in place of JSON; give the URL of the API, up to its /v1")
-
-
 def parse_reply(reply: Mapping[str, Any], redact: Callable[[str], str] = str) -> Reply:
-    """The words of a chat completion, whatever its shape.
+    """What a chat completion says, in any form that servers use.
 
-    `redact` takes off what must not be told of the reason that errors quote, before that is cut or cased.
+    `redact` masks secrets in the model's name, and in the reason for which a reply ended, which error messages quote.
 
     Raises:
         ErrorInside: it is an error.
         GivenUp: the server did not finish it.
-        EmptyReply: it says nothing, for no reason given.
-        Withheld: it says nothing; says why.
+        EmptyReply: it is empty and gives no reason.
+        Withheld: it is empty for a known reason, or too long.
     """
     choices = reply.get("choices")
     choice = _part(choices[0] if isinstance(choices, list) and choices else None)
-    if told := reply.get("error") or choice.get("error"):
-        raise ErrorInside(status_named(told), told)
+    if error := reply.get("error") or choice.get("error"):
+        raise ErrorInside(status_named(error), error)
     if not choice:
-        raise ErrorInside(status_named(reply), _without_usage(reply))
+        raise ErrorInside(status_named(reply), _unusual(reply))
     reason = _reason(choice, redact)
     ending = _ending(reason)
     if ending is None and _GIVEN_UP.search(reason):
-        raise GivenUp(f"gave up on its reply ({reason})")
+        raise GivenUp(f"an unfinished reply ({reason})")
     message = _part(choice.get("message") or choice.get("delta")) or {"content": choice.get("text")}
-    return _said(message, ending, reason)
+    return _said(message, ending, reason, name_of(reply.get("model"), redact))
 
 
 def _reason(choice: Mapping[str, Any], redact: Callable[[str], str]) -> str:
-    """Why a reply is over, in the server's word, else in that of whoever it asked."""
+    """Why a reply ended, in the server's word, or else in its provider's; empty if not given."""
     for name in ("finish_reason", "native_finish_reason", "stop_reason"):
-        told = choice.get(name)
-        word = told.get("type") or told.get("reason") if isinstance(told, dict) else told
+        value = choice.get(name)
+        word = value.get("type") or value.get("reason") if isinstance(value, dict) else value
         if isinstance(word, str) and word:
             return one_line(head_of(word, redact).lower().replace("-", "_"), LONGEST_NAME)
     return ""
@@ -184,7 +176,8 @@ def _ending(reason: str) -> Ending | None:
     return "cut off" if _CUT_OFF.search(reason) and not _GIVEN_UP.search(reason) else None
 
 
-def _said(message: Mapping[str, Any], ending: Ending | None, reason: str) -> Reply:
+def _said(message: Mapping[str, Any], ending: Ending | None, reason: str, model: str | None) -> Reply:
+    """The text, the thoughts and the refusal in a message; raises as `parse_reply` does."""
     parts = list(_parts(message.get("content")))
     text = "".join(words for kind, words in parts if kind not in (*_THOUGHT_PARTS, "refusal"))
     declined = _words(message.get("refusal")) or "".join(words for kind, words in parts if kind == "refusal")
@@ -193,50 +186,50 @@ def _said(message: Mapping[str, Any], ending: Ending | None, reason: str) -> Rep
     thoughts = beside or "\n\n".join(words for kind, words in parts if kind in _THOUGHT_PARTS)
     text = text if text.strip() else declined
     if sys.getsizeof(text) + sys.getsizeof(thoughts) > LONGEST_ANSWER:
-        raise Withheld(f"an answer of {len(text) + len(thoughts):,} characters, which is no answer")
+        raise Withheld(f"an answer of {len(text) + len(thoughts):,} characters, which is too long")
     if not (text.strip() or thoughts.strip()):
         if ending is not None and (why := WHY_EMPTY.get(ending)):
             raise Withheld(f"an empty answer ({why})")
         raise EmptyReply(f"an empty answer ({reason or 'no reason given'})")
     refusal = bool(declined) if declined or "refusal" in message else None
     refusal = True if reason == "refusal" else refusal  # as Anthropic's say it
-    return Reply(text=text, thoughts=thoughts or None, ending=ending, refusal=refusal)
+    return Reply(text=text, thoughts=thoughts or None, ending=ending, refusal=refusal, model=model)
 
 
 def _parts(content: object) -> Iterator[tuple[str, str]]:
-    """The kind of each part of a message's content, and its words."""
+    """The kind of each part of a message's content, and its text."""
     for part in content if isinstance(content, list) else [content]:
         kind = part.get("type") if isinstance(part, dict) else None
         yield str(kind or "text").lower(), _words(part)
 
 
-def _words(told: object, depth: int = 0) -> str:
-    """The words in a text, a part, or a list of them."""
-    if isinstance(told, str):
-        return told
+def _words(part: object, depth: int = 0) -> str:
+    """The text in a string, in a part, or in a list of them; empty if there is none."""
+    if isinstance(part, str):
+        return part
     if depth > _DEPTH:
         return ""
-    if isinstance(told, list):
-        return "".join(_words(part, depth + 1) for part in told)
-    if not isinstance(told, dict):
+    if isinstance(part, list):
+        return "".join(_words(one, depth + 1) for one in part)
+    if not isinstance(part, dict):
         return ""
     names = ("text", "thinking", "reasoning", "refusal", "content", "summary")
-    return next((words for name in names if (words := _words(told.get(name), depth + 1))), "")
+    return next((words for name in names if (words := _words(part.get(name), depth + 1))), "")
 
 
-def _part(told: object) -> Mapping[str, Any]:
-    return told if isinstance(told, dict) else {}
+def _part(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def _without_usage(reply: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a reply without choices tells besides its frame; that it has none where it tells nothing."""
-    frame = {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "error"}
-    return {name: value for name, value in reply.items() if name not in frame} or {"message": "it holds no choices"}
+def _unusual(reply: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a reply without choices has besides the usual fields; if nothing, a message that says so."""
+    usual = {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "error"}
+    return {name: value for name, value in reply.items() if name not in usual} or {"message": "it has no choices"}
 
 
-def status_named(told: object, depth: int = 0) -> int | None:
-    """The HTTP status that an error names in any of its fields; None where it names none."""
-    found = _part(told)
+def status_named(error: object, depth: int = 0) -> int | None:
+    """The HTTP status that an error names in one of its fields; None if it names none."""
+    found = _part(error)
     for name in ("code", "status", "status_code", "http_code"):
         named = str(found.get(name, ""))
         if len(named) == 3 and named.isascii() and named.isdecimal() and 400 <= int(named) < 600:
@@ -244,20 +237,27 @@ def status_named(told: object, depth: int = 0) -> int | None:
     return status_named(found.get("error"), depth + 1) if "error" in found and depth < _DEPTH else None
 
 
-def usage_of(reply: Mapping[str, Any]) -> Usage:
-    """The tokens that a reply counts; what it does not tell is unknown.
+def name_of(value: object, redact: Callable[[str], str] = str) -> str | None:
+    """A name in a reply, on one line and without the separator of a panel's names; None if there is none."""
+    if not isinstance(value, str):
+        return None
+    return one_line(head_of(value, redact), LONGEST_NAME).replace(SEATS, SEATS.strip()) or None
 
-    Thoughts are output wherever they are counted: among the completion's tokens (OpenAI), beside them (then they are
-    more than these), or in the total alone (Google's OpenAI-compatible endpoint).
+
+def usage_of(reply: Mapping[str, Any]) -> Usage:
+    """The tokens that a reply counts; None for those that it does not count.
+
+    Thoughts are output wherever they are counted: as a part of the completion's tokens (OpenAI), in addition to them
+    (then they are more than these), or only in the total (Google's OpenAI-compatible endpoint).
     """
-    told = _part(reply.get("usage"))
-    # no request takes nothing: who says so does not count
-    sent = _first(told, "prompt_tokens", "input_tokens") or None
-    said = _first(told, "completion_tokens", "output_tokens") or None
-    sent_as = _part(told.get("prompt_tokens_details") or told.get("input_tokens_details"))
-    said_as = _part(told.get("completion_tokens_details") or told.get("output_tokens_details"))
-    total, thought = count_of(told.get("total_tokens")), _first(said_as, "reasoning_tokens")
-    thought = _first(told, "reasoning_tokens") if thought is None else thought
+    counts = _part(reply.get("usage"))
+    # every request takes tokens: a server that reports 0 does not count them
+    sent = _first(counts, "prompt_tokens", "input_tokens") or None
+    said = _first(counts, "completion_tokens", "output_tokens") or None
+    sent_as = _part(counts.get("prompt_tokens_details") or counts.get("input_tokens_details"))
+    said_as = _part(counts.get("completion_tokens_details") or counts.get("output_tokens_details"))
+    total, thought = count_of(counts.get("total_tokens")), _first(said_as, "reasoning_tokens")
+    thought = _first(counts, "reasoning_tokens") if thought is None else thought
     received = said
     if said is not None and thought is not None and thought > said:
         received = said + thought
@@ -267,19 +267,19 @@ def usage_of(reply: Mapping[str, Any]) -> Usage:
     return Usage(
         requests=1,
         input_tokens=sent,
-        cached_tokens=_first({**told, **sent_as}, "cached_tokens", "prompt_cache_hit_tokens"),
+        cached_tokens=_first({**counts, **sent_as}, "cached_tokens", "prompt_cache_hit_tokens"),
         audio_tokens=_first(sent_as, "audio_tokens"),
         output_tokens=received,
         thought_tokens=thought,
     )
 
 
-def _first(told: Mapping[str, Any], *names: str) -> int | None:
-    return next((count for name in names if (count := count_of(told.get(name))) is not None), None)
+def _first(counts: Mapping[str, Any], *names: str) -> int | None:
+    return next((count for name in names if (count := count_of(counts.get(name))) is not None), None)
 
 
 def billed_of(reply: Mapping[str, Any]) -> float | None:
-    """USD that a reply says it is billed at, as OpenRouter's do (docs, "Usage accounting": `usage.cost`)."""
+    """The cost in USD that a reply states, as OpenRouter's do (docs, "Usage accounting": `usage.cost`); else None."""
     cost = _part(reply.get("usage")).get("cost")
     if not isinstance(cost, int | float) or isinstance(cost, bool):
         return None

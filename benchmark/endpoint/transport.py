@@ -1,6 +1,6 @@
-"""Replies that end: whatever a server sends, so many bytes of it are read, for so long.
+"""Limits on replies: how many bytes of one are read, and for how long.
 
-All requests to endpoints pass through here, so that the limits hold for whatever is asked: replies, errors, lists.
+All requests to endpoints pass through here, so the limits hold for answers, errors and lists of models.
 """
 
 import asyncio
@@ -12,60 +12,62 @@ from weakref import WeakKeyDictionary
 import httpx2
 
 LONGEST_REPLY = 64 * 2**20
-"""Bytes of a reply, once it is decompressed."""
+"""Bytes of a reply after decompression."""
 
 LONGEST_PACKED = LONGEST_REPLY // 4
-"""Bytes of one as they come, where they are compressed."""
+"""Bytes of a compressed reply before decompression."""
 
 LONGEST_ERROR = 2**20
-"""Bytes that are read of what is no answer: an error, a redirect, a stream of events. The rest is left unread."""
+"""Bytes that are read of an error, a redirect or an event stream; the rest is ignored."""
 
 LARGE_REPLY, LARGE_AT_ONCE = 2**20, 4
-"""Replies of more bytes wait for one another: so many are read on at a time, whatever is in flight."""
+"""Only so many replies of more than 1 MB are read at a time, to bound the memory; the others wait."""
 
 CODINGS = frozenset({"gzip", "deflate"})
-"""How replies may be compressed: so that Python's own zlib takes them apart, a bounded piece at a time."""
+"""How replies may be compressed: only in ways that zlib decompresses in pieces of bounded size."""
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_large: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 class LongReply(httpx2.RequestError):
-    """A reply is longer than any may be; says how long that is."""
+    """A reply is longer than the limit, which the message names."""
 
 
 class BoundedTransport(httpx2.AsyncBaseTransport):
-    """Another transport, of whose replies no more is read than they may have.
+    """Limits the replies of another transport.
 
-    A request has to be over, with the last byte of its reply, within the seconds that it gives for reading.
+    The last byte of a reply must arrive within the request's read timeout, counted from its start.
     """
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, query: str = "") -> None:
-        """Adds the query to each request's URL: here, behind whatever logs URLs."""
+        """Adds the query to each request's URL: here, where no log shows it."""
         self._inner, self._query = inner, query.encode()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """The reply, its body still to be read; it leaves no cookies behind, of which there may be any number.
+        """The response, with its body still to be read, and without cookies, which could pile up.
 
         Raises:
             httpx2.ReadTimeout: it takes too long.
-            httpx2.DecodingError: it is compressed in a way that was not asked for.
+            httpx2.DecodingError: it is compressed in a way that was not requested.
         """
         seconds = request.extensions.get("timeout", {}).get("read")
         due = None if seconds is None else asyncio.get_running_loop().time() + seconds
         async with _until(due):
             response = await self._inner.handle_async_request(self._whole(request))
-        codings = _codings(response)
+        named = response.headers.get("content-encoding", "").lower().split(",")
+        codings = [coding for name in named if (coding := name.strip()) not in ("", "identity")]
         if len(codings) > 1 or not CODINGS.issuperset(codings):
             await response.aclose()
-            raise httpx2.DecodingError(f"it is encoded as {', '.join(codings)}, which was not asked for")
-        most = LONGEST_REPLY if _answers(response) else LONGEST_ERROR
-        come = LONGEST_PACKED if codings else most
+            raise httpx2.DecodingError(f"it is encoded as {', '.join(codings)}, which was not requested")
+        events = "event-stream" in response.headers.get("content-type", "").lower()
+        most = LONGEST_REPLY if response.is_success and not events else LONGEST_ERROR
+        most_packed = LONGEST_PACKED if codings else most
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream, _closing(response), due, come, is_read=not codings)
+        response.stream = _Bounded(response.stream, _closing(response), due, most_packed, waits=not codings)
         if codings:
             response = _unpacked(response, due, most)
         response.headers.pop("set-cookie", None)
-        response.encoding = "utf-8"  # JSON's; among those that a server may name are some that unpack
+        response.encoding = "utf-8"  # JSON's; some that a server may name decompress
         return response
 
     async def aclose(self) -> None:
@@ -81,7 +83,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """The parts of a body, in time and up to the limit of its kind."""
+    """The body of a reply, within limits of time and size."""
 
     def __init__(
         self,
@@ -90,11 +92,11 @@ class _Bounded(httpx2.AsyncByteStream):
         due: float | None,
         most: int,
         *,
-        is_read: bool,
+        waits: bool,
     ) -> None:
-        """Where it `is_read`, and not taken apart by another, it waits for its turn to be long."""
+        """Reads until `due`, a time of the running loop, and up to `most` bytes; if large, it `waits` for others."""
         self._parts, self._close, self._due, self._most = parts, close, due, most
-        self._waits, self._turn = is_read and most > LARGE_REPLY, AsyncExitStack()
+        self._waits, self._turn = waits and most > LARGE_REPLY, AsyncExitStack()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         parts, left = aiter(self._parts), self._most
@@ -102,7 +104,8 @@ class _Bounded(httpx2.AsyncByteStream):
             async with _until(self._due):
                 if self._waits and self._most - left > LARGE_REPLY:
                     self._waits = False
-                    await self._turn.enter_async_context(_turn())
+                    large = _large.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(LARGE_AT_ONCE))
+                    await self._turn.enter_async_context(large)
                 part = await anext(parts, None)
             if part is None:
                 return
@@ -113,38 +116,34 @@ class _Bounded(httpx2.AsyncByteStream):
             yield part
 
     async def aclose(self) -> None:
-        async with self._turn:  # held until then: what has been read is let go of no sooner
+        async with self._turn:  # until here, what has been read stays in memory
             await self._close()
 
 
 def _closing(response: httpx2.Response) -> Callable[[], Awaitable[None]]:
-    """What ends the reply, and the connection too where more has come behind it.
+    """What closes the reply, and its connection too if the server has sent more than the reply.
 
-    Nobody has asked for that, and the next question on the connection would be answered with it.
+    Otherwise the surplus would be taken for the reply to the connection's next request.
     """
-    stream, network = response.stream, response.extensions.get("network_stream")
-    assert isinstance(stream, httpx2.AsyncByteStream)
+    stream: Any = response.stream
+    network = response.extensions.get("network_stream")
 
     async def close() -> None:
-        if network is not None and _has_more(stream):
-            await network.aclose()
+        if network is not None:
+            state = stream._httpcore_stream._stream._connection._h11_state  # no public attribute shows a surplus
+            if state.trailing_data[0]:
+                await network.aclose()
         await stream.aclose()
 
     return close
 
 
-def _has_more(stream: Any) -> bool:
-    """Whether bytes lie behind the reply; the packages tell that only those who look into them."""
-    state = stream._httpcore_stream._stream._connection._h11_state
-    return bool(state.trailing_data[0])
-
-
 @asynccontextmanager
 async def _until(due: float | None) -> AsyncIterator[None]:
-    """Calls off what takes longer than to a time of the running loop.
+    """Cancels its body at a time of the running loop.
 
     Raises:
-        httpx2.ReadTimeout: it did.
+        httpx2.ReadTimeout: it was cancelled.
     """
     try:
         async with asyncio.timeout_at(due):
@@ -153,24 +152,9 @@ async def _until(due: float | None) -> AsyncIterator[None]:
         raise httpx2.ReadTimeout("the reply took too long") from None
 
 
-def _turn() -> asyncio.Semaphore:
-    """What large replies of the running loop wait for."""
-    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(LARGE_AT_ONCE))
-
-
-def _codings(response: httpx2.Response) -> list[str]:
-    told = response.headers.get("content-encoding")
-    named = [coding.strip().lower() for coding in told.split(",")] if told else []
-    return [coding for coding in named if coding not in ("", "identity")]
-
-
-def _answers(response: httpx2.Response) -> bool:
-    return response.is_success and "event-stream" not in response.headers.get("content-type", "").lower()
-
-
 def _unpacked(response: httpx2.Response, due: float | None, most: int) -> httpx2.Response:
-    """The reply, decompressed as it is read."""
-    length_of = (b"content-encoding", b"content-length")
-    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in length_of]
-    stream = _Bounded(response.aiter_bytes(), response.aclose, due, most, is_read=True)
+    """The response, decompressed as it is read."""
+    of_the_packed = (b"content-encoding", b"content-length")
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in of_the_packed]
+    stream = _Bounded(response.aiter_bytes(), response.aclose, due, most, waits=True)
     return httpx2.Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)

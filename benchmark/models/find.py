@@ -11,7 +11,6 @@ from benchmark.accounts.catalogue import (
     HUB,
     USUAL_PARAMETERS,
     find_catalogued,
-    most_request_mb,
     provider_at,
     read_catalogue,
     refuse_ended,
@@ -107,7 +106,7 @@ def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointM
     if not name:
         raise RunError("openai: needs the name of a model; use openai:NAME.")
     url = (options.base_urls or (OPENAI_URL,))[0]
-    row, provider = row_at(url, name), provider_at(url)
+    row = row_at(url, name)
     return _endpoint(
         options,
         name,
@@ -116,7 +115,7 @@ def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointM
         urls=options.base_urls or (url,),
         key_env=options.api_key_env or (None if options.base_urls else OPENAI_KEY),
         modalities=frozenset(options.modalities or ("video",)),
-        audio_form=read_catalogue().providers[provider].audio_form if provider else "base64",
+        audio_form=provider_at(url).audio_form,
         ends=row.ends if row else None,
         successor=row.successor if row else None,
     )
@@ -168,7 +167,7 @@ def _endpoint(
             limits=options.limits,
             urgent=options.urgent,
             asks=options.asks,
-            request_mb=options.request_mb or most_request_mb(url),
+            request_mb=options.request_mb or provider_at(url).request_mb,
             **known,
         )
     )

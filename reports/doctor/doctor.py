@@ -64,10 +64,10 @@ def _folded(head: str, text: str) -> Iterator[str]:
 
 def endpoint_findings(probed: Probed, endpoint: Endpoint, price: Price | None = None) -> tuple[Finding, ...]:
     """The findings about an endpoint after its requests; `price`, of the model's tokens, gives what they cost."""
-    if probed.listed.fault:
-        return (Finding("reached", "problem", probed.listed.fault),)
+    if probed.fault:
+        return (Finding("reached", "problem", probed.fault),)
     found = [
-        Finding("reached", "ok", f"in {1000 * probed.listed.seconds:.0f} ms, including the time to connect"),
+        Finding("reached", "ok", f"in {1000 * probed.seconds:.0f} ms, including the time to connect"),
         _model(probed, named=bool(endpoint.model)),
         *_end(probed, endpoint),
         _text(probed),
@@ -79,21 +79,21 @@ def endpoint_findings(probed: Probed, endpoint: Endpoint, price: Price | None = 
 
 def _end(probed: Probed, endpoint: Endpoint) -> Iterator[Finding]:
     """A notice if the provider ends the model soon, by the server's own list, else by the catalogue."""
-    ends = probed.listed.listing.end_of(probed.model) or endpoint.ends
+    ends = probed.listing.end_of(probed.model) or endpoint.ends
     if ends is not None and (notice := end_notice(probed.model, ends, endpoint.successor)):
         yield Finding("ends", "missing", notice, {"ends": str(ends)})
 
 
 def _model(probed: Probed, *, named: bool) -> Finding:
     """Whether the server lists the model; `named` if the user chose it."""
-    served, name = probed.listed.served, probed.model
+    served, name = probed.listing.names, probed.model
     facts = {"served": None if served is None else list(served)}
     if not served:
         return Finding("model", "ok", f"{name}; the server lists no models", facts)
     if not named:
         text = f"{name}, the first of {len(served)} that it lists; --model=openai:NAME selects another"
         return Finding("model", "ok", text, facts)
-    if probed.listed.serves(name):
+    if probed.listing.serves(name):
         others = f", one of {len(served)} that it lists" if len(served) > 1 else ", the only one that it lists"
         return Finding("model", "ok", name + others, facts)
     text = f"{name} is not among the {len(served)} that it lists ({nearest(name, served)})"

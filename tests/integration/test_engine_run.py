@@ -228,7 +228,7 @@ def test_a_wrong_name_stops_the_run_and_is_said_once(tmp_path: Path, endpoint: E
         assert finished.code == 2, finished.output
         assert len(endpoint.requests) < 100
         assert finished.output.count("all failed in the same way") == 1
-        assert "knows no model" in finished.output
+        assert "has no model" in finished.output
         assert "The run ended early" in finished.output
 
 

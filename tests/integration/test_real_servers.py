@@ -199,4 +199,4 @@ def test_a_key_that_litellm_does_not_know_is_named(mocks: Proxy, tmp_path: Path)
 def test_a_model_that_litellm_does_not_have_is_named(mocks: Proxy, tmp_path: Path) -> None:
     finished = litellm_run(tmp_path, mocks, "sk-of-the-rich", *RULES, "--model=openai:modell")
     assert finished.code == 4, finished.output
-    assert "knows no model modell; it lists model, " in finished.output
+    assert "has no model modell; it lists model, " in finished.output

@@ -90,7 +90,7 @@ def test_pictures_sound_and_clip_go_as_data_and_the_text_last(endpoint: Endpoint
     ("said", "told"),
     [
         (Said("bad key sk-very-secret-0123456789", 401), r"refuses the key in TEST_KEY \(401\)"),
-        (Said("no such model", 404), "knows no model some-model"),
+        (Said("no such model", 404), "has no model some-model"),
         (Said("too long sk-very-secret-0123456789", 400), "answered 400: .*too long"),
         (Said(raw=cut_off("length")), "raise max_tokens"),
         (Said(raw=cut_off("content_filter")), "filter withheld it"),
@@ -111,7 +111,7 @@ def test_what_goes_wrong_is_said_in_one_line_without_the_key(endpoint: Endpoint,
         (Said(raw="{truncated"), ATTEMPTS, "no usable reply"),
         (Said(raw="[]"), ATTEMPTS, "no usable reply"),
         (Said("broken sk-very-secret-0123456789", 500), ATTEMPTS, r"answered 500: broken \*\*\*"),
-        (Said(raw=cut_off(f"abort {KEY}")), ATTEMPTS, r"gave up on its reply \(abort \*\*\*\)"),
+        (Said(raw=cut_off(f"abort {KEY}")), ATTEMPTS, r"gave an unfinished reply \(abort \*\*\*\)"),
         (Said("  "), 3, "empty answer"),
         (Said("later", 429, {"Retry-After": "3600"}), 1, "answered 429"),
     ],
@@ -378,7 +378,7 @@ def test_one_that_serves_something_else_costs_no_answer(endpoint: Endpoint, othe
 
 def test_where_all_serve_something_else_that_is_told(endpoint: Endpoint, other: Endpoint) -> None:
     endpoint.reply = other.reply = lambda _: Said("not here", 404)
-    with pytest.raises(ModelError, match="knows no model some-model"):
+    with pytest.raises(ModelError, match="has no model some-model"):
         ask(model_at(other.url, endpoint.url))
     assert (len(endpoint.requests), len(other.requests)) == (1, 1)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmark.accounts.catalogue import most_request_mb
+from benchmark.accounts.catalogue import provider_at
 from benchmark.accounts.limits import Limits
 from benchmark.accounts.money import Budget
 from benchmark.endpoint.model import EndpointModel
@@ -82,9 +82,9 @@ def test_a_request_that_is_too_large_is_not_sent(endpoint: Endpoint, given: floa
 
 
 def test_providers_take_what_they_are_known_to_take() -> None:
-    assert most_request_mb("https://generativelanguage.googleapis.com/v1beta/openai/") == 20
-    assert most_request_mb("https://api.openai.com/v1") == 512
-    assert most_request_mb("http://localhost:9000/v1") == 32
+    assert provider_at("https://generativelanguage.googleapis.com/v1beta/openai/").request_mb == 20
+    assert provider_at("https://api.openai.com/v1").request_mb == 512
+    assert provider_at("http://localhost:9000/v1").request_mb == 32
 
 
 def test_a_stated_price_is_believed_before_the_bill(endpoint: Endpoint) -> None:
@@ -147,7 +147,7 @@ def test_a_key_is_taken_off_thoughts_and_names_too(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize("key", ["sk-12345678\u202890", "sk-12345678\n90", "schlüssel-12345"])
 def test_what_cannot_be_a_key_is_said(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("TEST_KEY", key)
-    with pytest.raises(RunError, match="What TEST_KEY holds cannot be a key") as caught:
+    with pytest.raises(RunError, match="The value of TEST_KEY cannot be a key") as caught:
         model_at("http://one/v1")
     assert key not in str(caught.value)
 

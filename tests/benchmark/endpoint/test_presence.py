@@ -70,7 +70,7 @@ def test_a_model_that_is_listed_in_whatever_spelling_is_asked_nothing(endpoint: 
 )
 def test_a_wrong_name_is_told_with_its_likes_before_any_sample(endpoint: Endpoint, said: Said) -> None:
     endpoint.listing, endpoint.reply = lambda _: named("other", "some-model"), lambda _: said
-    with pytest.raises(RunError, match="knows no model some-mode; it lists some-model, other"):
+    with pytest.raises(RunError, match="has no model some-mode; it lists some-model, other"):
         check(endpoint.url, "some-mode")
     (received,) = endpoint.requests
     assert received.text == "Hi", "nothing of the data is sent"
@@ -95,7 +95,7 @@ def test_what_a_list_says_is_told_without_key_and_on_one_line(
 def test_a_list_that_leads_nowhere_stops_nothing_but_itself(endpoint: Endpoint, location: str) -> None:
     endpoint.listing = lambda _: Said("moved", 302, {"Location": location} if location else {})
     if location:
-        with pytest.raises(RunError, match="redirects to what is no URL"):
+        with pytest.raises(RunError, match="redirects to an invalid URL"):
             check(endpoint.url)
     else:
         assert check(endpoint.url) == []

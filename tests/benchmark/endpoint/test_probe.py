@@ -56,8 +56,8 @@ def readings(found: Probed) -> Mapping[Kind, Reading]:
 
 def test_what_is_read_is_known_by_its_tokens(endpoint: Endpoint, steps: tuple[Step, ...]) -> None:
     found = probed(endpoint, steps, Character())
-    assert found.listed.served == ("some-model", "other")
-    assert found.listed.seconds > 0
+    assert found.listing.names == ("some-model", "other")
+    assert found.seconds > 0
     assert set(readings(found).values()) == {"read"}
     largest = {kind: found.largest(kind) for kind in KINDS}
     assert {kind: step and (step.label, found.beyond_text(step)) for kind, step in largest.items()} == {
@@ -231,7 +231,7 @@ def test_the_first_model_of_the_list_is_asked_where_none_is_named(endpoint: Endp
     assert (found.model, endpoint.requests[0].body["model"]) == ("some-model", "some-model")
     endpoint.listing = lambda _: Said("nothing here", 404)
     nobody = asyncio.run(probe(asked(endpoint.url, ""), steps))
-    assert "lists no model to ask; name one with --model=openai:NAME" in nobody.listed.fault
+    assert "lists no model to ask; name one with --model=openai:NAME" in nobody.fault
     assert len(endpoint.requests) == 1
 
 
@@ -241,15 +241,15 @@ def test_the_first_model_of_the_list_is_asked_where_none_is_named(endpoint: Endp
 def test_a_server_without_a_list_is_asked_all_the_same(endpoint: Endpoint, steps: tuple[Step, ...], said: Said) -> None:
     endpoint.reply, endpoint.listing = Character(), lambda _: said
     found = asyncio.run(probe(asked(endpoint.url), steps))
-    assert (found.listed.served, found.listed.serves("some-model"), found.listed.fault) == (None, None, "")
+    assert (found.listing.names, found.listing.serves("some-model"), found.fault) == (None, None, "")
     assert found.fitting == ("video", "audio")
 
 
 def test_googles_names_are_found_in_its_list(endpoint: Endpoint, steps: tuple[Step, ...]) -> None:
     endpoint.reply, endpoint.listing = Character(), listing("models/gemini", "models/other")
     found = asyncio.run(probe(asked(endpoint.url, "gemini"), steps[:1]))
-    assert found.listed.serves("gemini")
-    assert not found.listed.serves("gem")
+    assert found.listing.serves("gemini")
+    assert not found.listing.serves("gem")
 
 
 def test_a_dead_endpoint_is_said_to_be(steps: tuple[Step, ...]) -> None:
@@ -257,7 +257,7 @@ def test_a_dead_endpoint_is_said_to_be(steps: tuple[Step, ...]) -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://somebody:password-0123@127.0.0.1:{taken.getsockname()[1]}/v1?token=secret-0123"
         found = asyncio.run(probe(asked(url), steps))
-    assert "cannot be reached" in found.listed.fault
+    assert "cannot be reached" in found.fault
     assert found.found == ()
     assert "0123" not in repr(found)
 
@@ -274,14 +274,14 @@ def test_a_key_is_sent_and_never_shown(
     endpoint.reply = lambda received: Said(f"{received.headers['authorization']} may not", 400)
     monkeypatch.setenv("TEST_KEY", KEY)
     found = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
-    assert found.listed.served == ("some-model", "tuned-***")
+    assert found.listing.names == ("some-model", "tuned-***")
     assert found.steps("text")[0].reason == "Bearer *** may not"
     endpoint.reply = lambda _: Said(f"{KEY[:12]}… is no key", 401)
     elsewhere = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
     assert elsewhere.steps("text")[0].reason == "the key is refused"
     monkeypatch.setenv("TEST_KEY", wrong := "sk-wrong-9876543210")
     refused = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
-    assert "refuses the key in TEST_KEY (401)" in refused.listed.fault
+    assert "refuses the key in TEST_KEY (401)" in refused.fault
     for secret in (KEY, KEY[:12], wrong, wrong[:12]):
         assert secret not in repr((found, elsewhere, refused))
     monkeypatch.delenv("TEST_KEY")
