@@ -123,7 +123,7 @@ def _process() -> _Process:
 def _started() -> subprocess.Popen[bytes]:
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_GROUPS)}
     return subprocess.Popen(  # noqa: S603  Python itself
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -83,3 +83,17 @@ def test_the_process_of_a_template_has_no_keys(told: Any, monkeypatch: pytest.Mo
     ours = [child for child in psutil.Process().children() if "benchmark.local.rendering" in " ".join(child.cmdline())]
     assert ours
     assert not any("hf_secret" in child.environ().values() for child in ours)
+
+
+def test_somebody_else_s_folder_of_our_name_is_not_run(
+    told: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "benchmark").mkdir()
+    (tmp_path / "benchmark" / "__init__.py").write_text("raise SystemExit('theirs')", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    told.chat_template = HONEST
+    for child in psutil.Process().children():
+        if "benchmark.local.rendering" in " ".join(child.cmdline()):
+            child.kill()
+            psutil.wait_procs([child], timeout=10)
+    assert Renderer(told).text(asked("sad?")) == "sad?"
