@@ -58,12 +58,8 @@ class Kind:
     target: str
     predicted: tuple = ()
 
-    @property
-    def right(self):
-        return self.target in self.answer.text
-
     def marks(self, sample):
-        return {"kindness": Fraction(self.right)}
+        return {"kindness": Fraction(self.target in self.answer.text)}
 
     def explain(self, sample):
         return f"{sample.id} lacks {self.target}"
