@@ -201,6 +201,7 @@ def test_what_is_no_list_names_nothing(body: bytes) -> None:
     ("variable", "value", "told"),
     [
         ("https_proxy", "foo://user:very-secret@host", r"\(https_proxy=foo://host\) cannot be used"),
+        ("https_proxy", "foo://user:very-secret://word@host", r"\(https_proxy=foo://host\) cannot be used"),
         ("https_proxy", "http://host:port", "cannot be used"),
         ("all_proxy", "socks5://host:1080", r"needs a package: pip install 'httpx2\[socks\]'"),
     ],

@@ -279,11 +279,14 @@ def test_a_key_is_sent_and_never_shown(
     endpoint.reply = lambda _: Said(f"{KEY[:12]}… is no key", 401)
     elsewhere = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
     assert elsewhere.steps("text")[0].reason == "the key is refused"
+    endpoint.reply = lambda _: Said(raw=json.dumps({"error": {"code": 401, "message": f"{KEY[:12]}… is no key"}}))
+    inside = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
+    assert inside.steps("text")[0].reason == "the key is refused"
     monkeypatch.setenv("TEST_KEY", wrong := "sk-wrong-9876543210")
     refused = asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
     assert "refuses the key in TEST_KEY (401)" in refused.fault
     for secret in (KEY, KEY[:12], wrong, wrong[:12]):
-        assert secret not in repr((found, elsewhere, refused))
+        assert secret not in repr((found, elsewhere, inside, refused))
     monkeypatch.delenv("TEST_KEY")
     with pytest.raises(RunError, match="set the environment variable TEST_KEY"):
         asyncio.run(probe(asked(endpoint.url, key_env="TEST_KEY"), steps))
