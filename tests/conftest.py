@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator, Iterator
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,10 @@ from tests.endpoint import Endpoint
 # how long an example takes says more of the machine than of the code
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# a job that a shell has put in the background ignores Ctrl-C, and so would the runs that tests start and interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _NUMBER = count()
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

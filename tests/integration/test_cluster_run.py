@@ -17,7 +17,12 @@ OFFLINE = ("--judge=rules", "--extractor=rules")
 @pytest.fixture(scope="module")
 def local(checkpoint: Callable[[str], Path]) -> tuple[str, ...]:
     """A model, and how it is loaded."""
-    return f"--model=hf:{checkpoint('qwen2.5-omni')}", "--model-option=device_map=cpu,max_new_tokens=48", *OFFLINE
+    return (
+        f"--model=hf:{checkpoint('qwen2.5-omni')}",
+        "--model-option=device_map=cpu,max_new_tokens=48",
+        *OFFLINE,
+        "--limit=24",
+    )
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def ended(kept: Path, folder: Path, *arguments: str, gate: str = "low", **more: 
 
 def words(kept: Path, folder: Path, *arguments: str, gate: str = "low") -> list[str]:
     gated = f"--gate={kept / gate}.toml"
-    return command(folder, "-q", "--tb=no", "-rN", f"--cache={kept / 'cache'}", gated, *arguments)
+    return command(folder, "-q", "--tb=no", "-rN", f"--cache={kept / 'cache'}", gated, "--limit=8", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def words(kept: Path, folder: Path, *arguments: str, gate: str = "low") -> list[
         ("-p no:xdist -p no:junitxml", 0, PASSED),
         ("-x", 7, "samples were not asked; the gate needs a complete run"),
         ("--maxfail=2 -n2", 2, "The run ended early"),
-        ("--shard=1/2 -x", 2, "The run ended early"),
-        ("-k ML_ER", 0, "42 of 48 samples were left out by -k, -m or similar options"),
+        ("--limit=48 --shard=1/2 -x", 2, "The run ended early"),
+        ("--limit=48 -k ML_ER", 0, "42 of 48 samples were left out by -k, -m or similar options"),
         ("-k nothing", 5, "deselected"),
         ("--limit=0", 4, "limit"),
         ("--fixtures", 4, "--gate asks for a verdict, and --fixtures gives none"),
@@ -95,14 +95,14 @@ def test_what_others_do(kept: Path, tmp_path: Path, how: str, code: int, said: s
 
 
 def test_no_plugin_turns_a_fail_into_a_pass(kept: Path, tmp_path: Path) -> None:
-    found, output = ended(kept, tmp_path, "-p", "tests.integration.meddling", gate="high", MEDDLES="0")
+    found, output = ended(kept, tmp_path, "-p", "tests.integration.meddling", "--limit=48", gate="high", MEDDLES="0")
     assert (found, FAILED in output) == (1, True), output
 
 
 @pytest.mark.parametrize(
     ("limit", "arguments", "code", "said"),
     [
-        (100_000, "", 3, "samples.jsonl cannot be written (File too large); earlier lines are kept"),
+        (100_000, "--limit=48", 3, "samples.jsonl cannot be written (File too large); earlier lines are kept"),
         (160_000, "--limit=16 --cache={fresh}", 3, "The cache"),
         (4_096, "-n2 --max-cost=1", 4, "in the temporary folder"),
     ],

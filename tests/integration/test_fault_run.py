@@ -66,20 +66,20 @@ def test_a_decoder_s_fault_names_the_decoder_s_version(tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_made_is_one_of_a_sample_without_a_score(
     tmp_path: Path, processes: tuple[str, ...]
 ) -> None:
-    finished = broken(tmp_path, "reports.kept.record:_rated", *processes)
+    finished = broken(tmp_path, "reports.kept.record:_rated", "--limit=16", *processes)
     assert finished.code == 1, finished.output
-    assert len(finished.records) == finished.report["overall"]["unscored"] == 48
+    assert len(finished.records) == finished.report["overall"]["unscored"] == 16
     assert {record["stage"] for record in finished.records} == {"run"}
-    assert finished.outcomes() == {"failed": 27, "error": 21} or "passed" not in finished.outcomes()
+    assert "passed" not in finished.outcomes()
     assert SENTENCE.search(finished.output)
 
 
 def test_what_stands_beside_a_score_does_not_cost_it(tmp_path: Path) -> None:
-    finished = broken(tmp_path, "benchmark.clips.decode:_sound", "--modalities=video")
+    finished = broken(tmp_path, "benchmark.clips.decode:_sound", "--modalities=video", "--limit=16")
     assert finished.code == 1, finished.output
-    assert finished.report["overall"]["scored"] == 48
+    assert finished.report["overall"]["scored"] == 16
     assert all("_sound" in record["fault"]["traceback"] for record in finished.records)
-    assert SENTENCE.findall(finished.output)[0][0] == "48"
+    assert SENTENCE.findall(finished.output)[0][0] == "16"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_verdict_that_cannot_be_shown_is_no_pass(tmp_path: Path) -> None:
         + "".join(f"{name} = 0\n" for name in ("sensitivity", "specificity", "labels", "resistance"))
     )
     for fault in ("reports.live.plugin:score_lines", "reports.live.plugin:gate_lines"):
-        finished = broken(tmp_path, fault, f"--gate={tmp_path / 'gate.toml'}")
+        finished = broken(tmp_path, fault, f"--gate={tmp_path / 'gate.toml'}", "--limit=8")
         assert finished.report["gate"]["word"] == "PASS", finished.output
         assert finished.code == 3
 

@@ -21,39 +21,39 @@ def go(folder: Path, checkpoint: Path, *arguments: str, option: str = ON_CPU) ->
 @pytest.fixture(scope="module")
 def calm(checkpoint: Find, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """All of the demo, in one process."""
-    return go(tmp_path_factory.mktemp("calm"), checkpoint("qwen2.5-omni"), *RULES)
+    return go(tmp_path_factory.mktemp("calm"), checkpoint("qwen2.5-omni"), *RULES, "--limit=24")
 
 
 def test_a_whole_run(calm: Finished, checkpoint: Find) -> None:
-    assert calm.report["overall"]["scored"] == 48, calm.output
+    assert calm.report["overall"]["scored"] == 24, calm.output
     assert calm.report["model"] == "qwen2.5-omni"
     usage = calm.report["usage"]["model"]
-    assert usage["requests"] == 48
+    assert usage["requests"] == 24
     assert usage["cost_usd"] == 0
-    assert usage["output_tokens"] > 48
-    assert len({record["answer"] for record in calm.records}) > 24
+    assert usage["output_tokens"] > 24
+    assert len({record["answer"] for record in calm.records}) > 12
     assert "Warning" not in calm.output
     assert str(checkpoint("qwen2.5-omni").parent) not in str(calm.report["provenance"]["model"])
 
 
 def test_answers_are_kept(calm: Finished, checkpoint: Find, tmp_path: Path) -> None:
     cache = f"--cache={calm.folder.with_name('cache')}"
-    again = go(tmp_path, checkpoint("qwen2.5-omni"), *RULES, cache)
+    again = go(tmp_path, checkpoint("qwen2.5-omni"), *RULES, "--limit=24", cache)
     assert essence(again) == essence(calm)
     assert again.report["usage"]["model"]["requests"] == 0
 
 
 def test_two_processes_find_what_one_finds(calm: Finished, checkpoint: Find, tmp_path: Path) -> None:
-    together = go(tmp_path, checkpoint("qwen2.5-omni"), *RULES, "-n2")
+    together = go(tmp_path, checkpoint("qwen2.5-omni"), *RULES, "--limit=24", "-n2")
     assert essence(together) == essence(calm)
-    assert together.report["usage"]["model"]["requests"] == 48
+    assert together.report["usage"]["model"]["requests"] == 24
 
 
 @pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen2-audio", "video-llava"])
 def test_other_architectures_through_the_whole_command(name: str, checkpoint: Find, tmp_path: Path) -> None:
-    finished = go(tmp_path, checkpoint(name), *RULES, "--limit=16")
-    assert finished.report["overall"]["scored"] == 16, finished.output
-    assert len({record["answer"] for record in finished.records}) > 8
+    finished = go(tmp_path, checkpoint(name), *RULES, "--limit=8")
+    assert finished.report["overall"]["scored"] == 8, finished.output
+    assert len({record["answer"] for record in finished.records}) > 4
 
 
 def test_a_judge_and_a_listener_may_be_here_too(checkpoint: Find, endpoint: Endpoint, tmp_path: Path) -> None:
