@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 STRIKES = 3
-"""Strikes at which a server is taken out: so many server errors in a row, or one failure to connect."""
+"""Strikes at which a server is taken out: a server error counts as one, a failure to connect as all of them."""
 
 MOST_RESTS = 30
 """The longest rest, in first rests."""
@@ -25,7 +25,7 @@ class Attempt:
 
 
 UNWATCHED = Attempt(opened=-1)
-"""A request that is not counted: a single server is asked whatever its state."""
+"""A request that is not counted: a single server is always asked."""
 
 
 class Breaker:

@@ -345,14 +345,14 @@ class Limits:
             self.notices.append(why)
 
     def window(self, processes: int = 1) -> int:
-        """How many requests may be in flight together, in so many processes that share these limits."""
+        """How many requests may be in flight together, in `processes` processes that share these limits."""
         asked = sum(account.ceiling for account in self._accounts.values())
         asked += (processes - 1) * sum(account.ceiling for account in self._own)
         return self._part(self._ceiling) if self._ceiling else asked or self._part(OFFLINE_WINDOW)
 
     @asynccontextmanager
     async def afford(self, most: float) -> AsyncIterator[Bill]:
-        """A bill for a request that may cost `most` USD; it is settled at the end, whatever happens.
+        """A bill for a request that may cost `most` USD; it is settled at the end, also after an error.
 
         Raises:
             Halted: the budget is exceeded, or the run has been halted.

@@ -36,7 +36,7 @@ NOTHING = 1e-9
 
 KNOWN_AFTER = 20
 MARGIN = 1.5
-"""After so many replies, the cost of a request is at most that of the dearest of them times this margin."""
+"""After `KNOWN_AFTER` replies, a request is taken to cost at most `MARGIN` times the most expensive of them."""
 
 
 def input_usage(prompt: Prompt) -> tuple[Usage, Usage]:

@@ -2,8 +2,8 @@
 
 asked                          answered                     the same?
 gpt-4o                         gpt-4o-2024-08-06            yes, a dated snapshot
-claude-haiku-4-5               claude-haiku-4-5-20251001    yes, likewise
-gemini-2.5-pro-preview         …-preview-06-05              yes, likewise, as Google dates previews
+claude-haiku-4-5               claude-haiku-4-5-20251001    yes, a dated snapshot
+gemini-2.5-pro-preview         …-preview-06-05              yes, a dated preview, as Google names it
 gemini-2.0-flash               gemini-2.0-flash-001         yes, a numbered one, as Google's
 mistral-large-latest           mistral-large-2411           yes: the latest is one of them
 gemini-2.5-pro                 models/gemini-2.5-pro        yes, a folder may be named or omitted

@@ -1,4 +1,4 @@
-"""What a server says in place of an answer: in which words, how long to wait, and whether waiting helps."""
+"""What a server says instead of an answer: in which words, how long to wait, and whether waiting helps."""
 
 import json
 import re

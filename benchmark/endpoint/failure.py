@@ -124,7 +124,7 @@ class Failing:
         where = shown(url)
         match error:
             case openai.APITimeoutError() | TimeoutError():
-                return f"{where} did not answer within {self.seconds:g} s{self._by_way_of(url)}."
+                return f"{where} did not answer within {self.seconds:g} s{self._through_proxy(url)}."
             case openai.APIConnectionError():
                 cause = error.__cause__ or error
                 if isinstance(cause, LongReply):
@@ -132,7 +132,7 @@ class Failing:
                 words = self.line(str(cause) or type(cause).__name__)  # the error of a reset connection has no text
                 if isinstance(cause, httpx2.DecodingError):
                     return f"{where} sent a reply that cannot be decompressed ({words})."
-                return f"{where} cannot be reached{self._by_way_of(url)} ({words}); is it running?"
+                return f"{where} cannot be reached{self._through_proxy(url)} ({words}); is it running?"
             case openai.APIStatusError():
                 return self._said_by_status(error, url)
             case ErrorInside():
@@ -162,11 +162,11 @@ class Failing:
                     f"{where} answered 413: {words}. The request is too large: send fewer frames (--frames=N), or raise"
                     " the limit of the proxy in front of the model (nginx: client_max_body_size)."
                 )
-        return f"{where} answered {status}{self._by_way_of(url) if status in (407, 502, 504) else ''}: {words}."
+        return f"{where} answered {status}{self._through_proxy(url) if status in (407, 502, 504) else ''}: {words}."
 
-    def _by_way_of(self, url: str) -> str:
+    def _through_proxy(self, url: str) -> str:
         proxy = self.proxies.get(url)
-        return f" by way of the proxy {proxy}" if proxy else ""
+        return f" through the proxy {proxy}" if proxy else ""
 
     def brief(self, error: Exception) -> str:
         """What the server says, or else the client, on one line, without secrets."""
@@ -181,7 +181,7 @@ class Failing:
         return self.line(str(error))
 
     def complaint(self, body: object) -> Complaint:
-        """What a server says in place of an answer, without secrets."""
+        """What a server says instead of an answer, without secrets."""
         return parse_complaint(body, self.redact)
 
     def line(self, words: str) -> str:

@@ -45,7 +45,7 @@ DURATIONS = (5, 30, 60)
 """Seconds of sound."""
 
 FEW_TOKENS = 8
-"""Up to so many tokens for a picture or sound only mark its place; the smallest known real count is 12."""
+"""A picture or sound that counts at most this many tokens is only a placeholder; the least known real count is 12."""
 AS_ONE = 1.2
 """If ten pictures count less than this many times one picture, the model does not see all ten."""
 
@@ -83,10 +83,10 @@ class Outcome:
         label: the step's.
         parts: the step's.
         accepted: whether there was a reply, even an empty one.
-        status: the status of the response; None without one.
+        status: the status of the response; None if there is none.
         reason: why it was not accepted, in the server's words; otherwise empty.
         tokens_in: input tokens that the server counts; None if it counts none.
-        tokens_out: output tokens, likewise.
+        tokens_out: output tokens that the server counts; None if it counts none.
     """
 
     label: str

@@ -181,9 +181,9 @@ def _said(message: Mapping[str, Any], ending: Ending | None, reason: str, model:
     parts = list(_parts(message.get("content")))
     text = "".join(words for kind, words in parts if kind not in (*_THOUGHT_PARTS, "refusal"))
     declined = _words(message.get("refusal")) or "".join(words for kind, words in parts if kind == "refusal")
-    beside = next((words for name in _THOUGHTS if (words := _words(message.get(name)))), "")
-    beside = beside or _words(message.get("reasoning_details"))
-    thoughts = beside or "\n\n".join(words for kind, words in parts if kind in _THOUGHT_PARTS)
+    separate = next((words for name in _THOUGHTS if (words := _words(message.get(name)))), "")
+    separate = separate or _words(message.get("reasoning_details"))
+    thoughts = separate or "\n\n".join(words for kind, words in parts if kind in _THOUGHT_PARTS)
     text = text if text.strip() else declined
     if sys.getsizeof(text) + sys.getsizeof(thoughts) > LONGEST_ANSWER:
         raise Withheld(f"an answer of {len(text) + len(thoughts):,} characters, which is too long")

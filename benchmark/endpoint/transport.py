@@ -21,7 +21,7 @@ LONGEST_ERROR = 2**20
 """Bytes that are read of an error, a redirect or an event stream; the rest is ignored."""
 
 LARGE_REPLY, LARGE_AT_ONCE = 2**20, 4
-"""Only so many replies of more than 1 MB are read at a time, to bound the memory; the others wait."""
+"""At most 4 replies of more than 1 MB are read at a time, to limit memory; the others wait."""
 
 CODINGS = frozenset({"gzip", "deflate"})
 """How replies may be compressed: only in ways that zlib decompresses in pieces of bounded size."""

@@ -239,6 +239,6 @@ def test_the_proxy_of_a_url_is_the_one_that_the_client_chooses(
 def test_a_proxy_that_was_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://user:very-secret@127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(RunError, match=r"cannot be reached by way of the proxy http://127\.0\.0\.1:9 \(") as caught:
+    with pytest.raises(RunError, match=r"cannot be reached through the proxy http://127\.0\.0\.1:9 \(") as caught:
         check("http://gpu.example.com/v1")
     assert "secret" not in str(caught.value)
