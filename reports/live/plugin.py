@@ -75,10 +75,9 @@ class Shown:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Updates the progress; a failure to show it is reported at the end, and does not change the exit code."""
-        if self.failures.found:
-            return
-        with self.failures.noted():
-            self._show(report)
+        if not self.failures.found:
+            with self.failures.noted():
+                self._show(report)
 
     def _show(self, report: pytest.TestReport) -> None:
         node = getattr(report, "node", None)

@@ -196,10 +196,8 @@ function sorted(rows, columns, places) {
 function compareValues(one, other, sign) {
   const missing = (value) => value === null || value === undefined || value === "";
   if (missing(one) || missing(other)) return Number(missing(one)) - Number(missing(other));
-  return (
-    sign *
-    (typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other)))
-  );
+  if (typeof one === "number" && typeof other === "number") return sign * (one - other);
+  return sign * String(one).localeCompare(String(other));
 }
 
 /* The menu of a filter; a value from the address that is no choice is offered too. */
@@ -256,9 +254,7 @@ class Browser {
     await new Promise((go) => (globalThis.requestIdleCallback ?? setTimeout)(go));
     try {
       await this.shards.eachShard((records, first) => {
-        records.forEach((record, at) => {
-          this.#texts[first + at] = this.textOf(record).toLowerCase();
-        });
+        for (const [at, record] of records.entries()) this.#texts[first + at] = this.textOf(record).toLowerCase();
         this.#read += records.length;
         this.#showReading();
       });
@@ -352,11 +348,9 @@ class Browser {
     });
     byId("search").addEventListener("keydown", (event) => event.key === "Escape" && event.target.blur());
     addEventListener("keydown", (event) => this.#press(event));
-    addEventListener("beforeprint", () =>
-      document.querySelectorAll("details").forEach((one) => {
-        one.open = true;
-      }),
-    );
+    addEventListener("beforeprint", () => {
+      for (const one of document.querySelectorAll("details")) one.open = true;
+    });
     for (const link of document.querySelectorAll(".contents a")) {
       link.addEventListener("click", (event) => {
         event.preventDefault();

@@ -23,13 +23,7 @@ T = TypeVar("T")
 SHARD = 100
 """Records in a script; opening a sample loads one script."""
 
-_LIBRARIES = (
-    "vendor/d3.min.js",
-    "vendor/plot.min.js",
-    "vendor/preact.min.js",
-    "vendor/preact-hooks.umd.js",
-    "vendor/htm.umd.js",
-)
+_LIBRARIES = ("d3.min.js", "plot.min.js", "preact.min.js", "preact-hooks.umd.js", "htm.umd.js")
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -61,7 +55,7 @@ def page(brand: str, title: str, body: str, scripts: Sequence[str], data: Mappin
         scripts: the names of its scripts, in the order in which they run.
         data: the data for the scripts, as JSON types; packed into the element `page-data`.
     """
-    sources = [*map(_asset, _LIBRARIES), *map(_flush, scripts)]
+    sources = [*(_asset(f"vendor/{name}") for name in _LIBRARIES), *map(_flush, scripts)]
     return _PAGE.substitute(
         policy=_policy(sources),
         title=escape(f"{title} · {brand}"),

@@ -24,12 +24,12 @@ function Chart({ options, label }) {
 }
 
 /* The published models and the run; `ours` is {name, value, interval, comparable}. */
-function PublishedChart({ published, place, measure, ours }) {
+function PublishedChart({ place, measure, ours }) {
   const parts = [measure.name, ...(measure.mix ?? [])];
-  const doubts = published.doubtful.filter(
+  const doubts = app.published.doubtful.filter(
     (cell) => cell.task === place && parts.some((name) => Object.hasOwn(cell.printed, name)),
   );
-  const rows = publishedScores(published, place)
+  const rows = publishedScores(place)
     .map(([name, scores]) => ({ name, score: scoreIn(scores, measure) }))
     .filter(({ score }) => score !== null)
     .map(({ name, score }) => ({ name, value: 100 * score, doubt: doubts.some((cell) => cell.model === name) }));
@@ -92,8 +92,8 @@ function PublishedChart({ published, place, measure, ours }) {
 }
 
 /* The published models with scores at a place, as [name, scores]. */
-function publishedScores({ models }, place) {
-  return Object.entries(models)
+function publishedScores(place) {
+  return Object.entries(app.published.models)
     .map(([name, row]) => [name, place === "overall" ? row.overall : row.tasks[place]])
     .filter(([, scores]) => scores);
 }

@@ -56,7 +56,7 @@ function DifferenceChart({ differences }) {
   const rows = differences.map((one) => ({
     ...one,
     title: titleOf(one.score),
-    difference: 100 * (one.second - one.first),
+    difference: 100 * one.change,
     low: 100 * one.interval[0],
     high: 100 * one.interval[1],
   }));

@@ -57,10 +57,7 @@ def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mappi
         "about": list(_about(first, second)),
         "banners": list(_banners(first, second)),
         "differences": [
-            {
-                "score": one.measure.name,
-                **{name: getattr(one, name) for name in ("place", "first", "second", "interval")},
-            }
+            {"score": one.measure.name, "place": one.place, "change": one.second - one.first, "interval": one.interval}
             for one in found
         ],
         "difference_rows": difference_rows(found),

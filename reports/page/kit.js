@@ -19,9 +19,7 @@ const app = {};
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => (values.length ? sum(values) / values.length : null);
 
-function percent(fraction) {
-  return fraction === null || fraction === undefined || Number.isNaN(fraction) ? "–" : (100 * fraction).toFixed(1);
-}
+const percent = (fraction) => (Number.isFinite(fraction) ? (100 * fraction).toFixed(1) : "–");
 
 function points(fraction) {
   if (fraction === null) return "–";
@@ -160,7 +158,7 @@ const Menu = ({ label, name, value, choices, titles = {}, choose }) => html`
 `;
 
 /* A table of strings and nodes. The first row has the headings; columns from `numeric` on are numbers. */
-function Table({ rows, caption, numeric = 1 }) {
+function Table({ rows, numeric = 1 }) {
   const [head, ...body] = rows;
   const kind = (column) => (column >= numeric ? "number" : undefined);
   const cell = (content, column) =>
@@ -168,9 +166,8 @@ function Table({ rows, caption, numeric = 1 }) {
       ? html`<td class=${kind(column)}>${content}</td>`
       : html`<th scope="row" class=${kind(column)}>${content}</th>`;
   return html`
-    <${Scroll} label=${caption ?? "table"}>
+    <${Scroll} label="table">
       <table>
-        ${caption && html`<caption>${caption}</caption>`}
         <thead>
           <tr>${head.map((title, column) => html`<th scope="col" class=${kind(column)}>${title}</th>`)}</tr>
         </thead>
@@ -186,7 +183,3 @@ function wordsOf(text) {
 
 const OUTCOMES = { passed: "✓ right", failed: "✗ wrong", error: "! unscored" };
 const OutcomeMark = ({ outcome }) => html`<span class="outcome ${outcome}">${OUTCOMES[outcome]}</span>`;
-
-function quoted(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}

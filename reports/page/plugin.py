@@ -80,15 +80,12 @@ class HtmlRows:
     def pytest_html_results_summary(self, prefix: list[str], session: pytest.Session) -> None:
         """Puts verdict and scores at the top, and the number of cases that are not listed."""
         with self._failures.noted():
-            if (report := self._report()) is not None:
-                self._introduce(report, prefix, session.config)
-
-    def _introduce(self, report: Report, prefix: list[str], config: pytest.Config) -> None:
-        prefix.extend(as_html(report))
-        prefix.append(f'<p><a href="{escape(self._page)}">Full report</a></p>')
-        if self._left_out:
-            prefix.append(f"<p>{len(self._left_out)} right answers are not listed; --html-all lists them.</p>")
-            _count_passed(config, len(self._left_out))
+            if (report := self._report()) is None:
+                return
+            prefix += [*as_html(report), f'<p><a href="{escape(self._page)}">Full report</a></p>']
+            if number := len(self._left_out):
+                prefix.append(f"<p>{number} right answers are not listed; --html-all lists them.</p>")
+                _count_passed(session.config, number)
 
 
 def _count_passed(config: pytest.Config, number: int) -> None:

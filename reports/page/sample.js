@@ -349,7 +349,8 @@ function Repeats({ repeats }) {
 
 function Command({ id, command }) {
   const [copied, setCopied] = useState(false);
-  const text = `pytest ${quoted(`${command.case}[${id}]`)} ${command.arguments}`;
+  const quoted = `${command.case}[${id}]`.replaceAll("'", "'\\''");
+  const text = `pytest '${quoted}' ${command.arguments}`;
   const copy = () => navigator.clipboard.writeText(text).then(() => setCopied(true));
   return html`
     <${Section} title="Run this case again">
@@ -372,16 +373,16 @@ function Sample({ record }) {
   const video = useRef(null);
   const doubted = record.by_rules && record.prediction && record.by_rules !== record.prediction.rating;
   return html`
-    <article class="sample">
+    <article>
       <div class="beside">
-        <div class="material">
+        <div>
           <${Clip} record=${record} source=${clipOf(record, app.clips)} seen=${record.frames} video=${video} />
           ${!record.waveform && html`<p class="note">No waveform: the clip has no sound, or no agent needed it.</p>`}
           <h3>What the judge saw</h3>
           <${Frames} record=${record} video=${video} judge=${app.judge} />
           <${Clue} record=${record} />
         </div>
-        <div class="text">
+        <div>
           <${Scores} record=${record} />
           <${Trouble} record=${record} />
           <${Section} title="Question">

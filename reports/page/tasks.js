@@ -36,11 +36,8 @@ function CountCells({ scores }) {
   const { avg_steps: steps, avg_tokens: tokens } = scores;
   const value = scoreIn(scores, densest());
   const dense = tokens && value !== null ? (10000 * value) / tokens : null;
-  return html`
-    <td class="number wide">${steps?.toFixed(1) ?? "–"}</td>
-    <td class="number wide">${tokens?.toFixed(0) ?? "–"}</td>
-    <td class="number wide">${dense?.toFixed(1) ?? "–"}</td>
-  `;
+  const texts = [steps?.toFixed(1), tokens?.toFixed(0), dense?.toFixed(1)];
+  return texts.map((text) => html`<td class="number wide">${text ?? "–"}</td>`);
 }
 
 /* The measure that is divided by the length of answers. */
@@ -76,7 +73,7 @@ function ScoreTable({ first, rows, floors, published }) {
   `;
   return html`
     <${Scroll} label="Scores by ${first.toLowerCase()}">
-      <table class="scores-by">
+      <table>
         <thead>
           <tr>
             <th scope="col">${first}</th>
@@ -91,7 +88,7 @@ function ScoreTable({ first, rows, floors, published }) {
 }
 
 function drawTasks() {
-  const { tasks, overall, floors, published } = app.report;
+  const { tasks, overall, macro, macro_intervals: intervals, floors, published } = app.report;
   const row = (name, scores, path, link) => ({
     name,
     scores,
@@ -103,17 +100,15 @@ function drawTasks() {
   const rows = [
     ...Object.entries(tasks).map(([name, scores]) => row(name, scores, ["tasks", name], { task: name })),
     row("overall", overall, ["overall"]),
-    { name: "mean of tasks", scores: macroScores(), path: ["macro"] },
+    { name: "mean of tasks", scores: { ...macro, intervals }, path: ["macro"] },
   ];
   const shown = Object.keys(published).length > 0;
   show("task-table", html`<${ScoreTable} first="Task" rows=${rows} floors=${true} published=${shown} />`);
 }
 
-const macroScores = () => ({ ...app.report.macro, intervals: app.report.macro_intervals });
-
 function drawPublished() {
   const measures = app.measures.filter((measure) =>
-    publishedScores(app.published, "overall").some(([, scores]) => scoreIn(scores, measure) !== null),
+    publishedScores("overall").some(([, scores]) => scoreIn(scores, measure) !== null),
   );
   byId("published").hidden = measures.length === 0;
   if (!measures.length) return;
@@ -137,10 +132,7 @@ function drawPublished() {
     interval: intervalOf(scores, measure, place === "overall" ? ["overall"] : ["tasks", place]),
     comparable: app.report.incomparable.length === 0,
   };
-  return show(
-    "published-chart",
-    html`<${PublishedChart} published=${app.published} place=${place} measure=${measure} ours=${ours} />`,
-  );
+  return show("published-chart", html`<${PublishedChart} place=${place} measure=${measure} ours=${ours} />`);
 }
 
 function drawDetail() {
