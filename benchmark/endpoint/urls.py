@@ -84,7 +84,9 @@ def shown(url: str) -> str:
 def stripped(url: str) -> str:
     """An invalid URL as it may be printed; `shown` takes only valid ones."""
     start = url.find("://") + 3 if "://" in url else 0
-    return url[:start] + url[start:].rpartition("@")[2].partition("?")[0]
+    head, _, tail = url[start:].partition("?")
+    # behind a question mark, what stands before an @ may be a password, and what stands after it the end of a key
+    return url[:start] + ("…" if "@" in tail else head.rpartition("@")[2])
 
 
 def _user(url: str) -> tuple[str, str]:

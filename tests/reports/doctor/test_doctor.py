@@ -294,6 +294,8 @@ def test_what_is_secret_in_a_url_appears_nowhere(
     ("url", "said"),
     [
         ("http://who:a-secret@host:99999/v1?key=sk-secret", "host:99999/v1 is not a URL"),
+        ("http://host:99999/v1?key=sk@secret", "http://… is not a URL"),
+        ("http://who:a?b@secret@host:99999/v1", "http://… is not a URL"),
         ("who:a-secret@host?key=sk-secret", "A base URL begins with http:// or https://"),
         ("http://host/v1?key=a,sk-secret", "a comma within one is written %2C"),
     ],
