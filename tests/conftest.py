@@ -19,9 +19,10 @@ from tests.endpoint import Endpoint
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-# a job that a shell has put in the background ignores Ctrl-C, and so would the runs that tests start and interrupt
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# a job in the background ignores Ctrl-C, one of nohup SIGHUP, and so would the runs that tests start and interrupt
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 _NUMBER = count()
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

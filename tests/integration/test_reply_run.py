@@ -98,7 +98,7 @@ def test_one_model_has_one_vote(endpoint: Endpoint, tmp_path: Path) -> None:
     named = run(tmp_path, *asked, *same, *QUIET)
 
     assert filled.code == 2, filled.output
-    assert "one model: the-successor has answered for judge and for other-judge" in filled.output
+    assert "are the same model: the-successor answered for judge and for other-judge" in filled.output
     assert named.code == 4, named.output
     assert "--judge names" in named.output
 

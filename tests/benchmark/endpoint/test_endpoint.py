@@ -358,7 +358,7 @@ def test_a_server_that_is_asked_too_much_is_not_taken_out(endpoint: Endpoint, ot
 
 
 def test_where_all_are_dead_the_last_cause_ends_the_run() -> None:
-    limits = Limits(backoff=0.001, patience=0.01)
+    limits = Limits(backoff=0.001, patience=0.5)
     urls = free_url(), free_url()
     with pytest.raises(RunError, match=r"cannot be reached .* No request was answered .* run the same command again"):
         ask(limited(limits, *urls))
