@@ -58,7 +58,7 @@ def _measure(run: PastRun, name: str | None) -> Measure:
 
 def _compare(asked: argparse.Namespace) -> None:
     first, second = read_past(asked.first), read_past(asked.second)
-    refuse_unlike(first, second.report.provenance, parts_of(asked.allow))
+    refuse_unlike(first, second.report.provenance, parts_of(asked.allow), flag="--allow")
     differences = compare(first, second)
     if not differences:
         raise RunError(f"{asked.first} and {asked.second} have no scored sample in common; compare other runs.")

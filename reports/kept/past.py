@@ -112,8 +112,10 @@ def judged_otherwise(past: PastRun, provenance: Mapping[str, Any], allowed: Coll
             )
 
 
-def refuse_unlike(past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str]) -> None:
-    """Refuses a comparison whose result would not depend on the models only.
+def refuse_unlike(
+    past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str], flag: str = "--baseline-allow"
+) -> None:
+    """Refuses a comparison whose result would not depend on the models only; `flag` is the option that allows it.
 
     Raises:
         RunError: the runs differ in an aspect that is not in `allowed`.
@@ -123,6 +125,6 @@ def refuse_unlike(past: PastRun, provenance: Mapping[str, Any], allowed: Collect
     }
     if found:
         raise RunError(
-            f"The baseline {past.path} cannot be compared: the runs differ in {'; '.join(found.values())}. Run the "
-            f"baseline again, or allow this with --baseline-allow={','.join(found)}."
+            f"The run {past.path} cannot be compared: the runs differ in {'; '.join(found.values())}. Run it again, or"
+            f" allow this with {flag}={','.join(found)}."
         )

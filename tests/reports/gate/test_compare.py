@@ -64,7 +64,9 @@ def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_runs_that_do_not_compare_are_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = kept(tmp_path / "a", run_of(3, 3)), kept(tmp_path / "b", run_of(3, 3), prompts={"judge": "q"})
     assert main(["compare", str(one), str(other)]) == 2
-    assert "the runs differ in prompts (judge p there, judge q here)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the runs differ in prompts (judge p there, judge q here)" in said
+    assert " --allow=prompts" in said
     assert main(["compare", str(one), str(other), "--allow=prompts"]) == 0
     assert main(["compare", str(one), str(tmp_path)]) == 2
     assert "holds no finished run" in capsys.readouterr().err
