@@ -1,4 +1,4 @@
-"""Rate limits: requests in flight, pauses, and retries.
+"""Rate limits: requests in flight, pauses, and the wait before a request is sent again.
 
 Each server with its key is an account. Its window of requests in flight opens by a tenth with every round of replies
 without a refusal and closes by a quarter with the first refusal of a round, as TCP's congestion control does (D. Chiu

@@ -1,4 +1,4 @@
-"""Chooses among several servers, and decides which requests are sent again, where and when."""
+"""Decides which requests are sent again, and to which server; `Account.wait_before` in `limits.py` says when."""
 
 import asyncio
 import math

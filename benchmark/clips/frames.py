@@ -1,4 +1,4 @@
-"""Decodes a clip's frames with PyAV or decord."""
+"""Decodes the frames that `Pace` (`pace.py`) chooses, with PyAV or decord."""
 
 import importlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -129,7 +129,7 @@ def flaws(row: Row) -> Iterator[str]:
 
 
 def duplicates(rows: Sequence[Row]) -> Iterator[str]:
-    """The rows whose id an earlier row has, one line each."""
+    """A message for each row whose id an earlier row has."""
     seen: dict[tuple[str, str], str] = {}
     for row in rows:
         key = ("", row.case) if row.case else (row.task.name, row.video_id)

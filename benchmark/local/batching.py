@@ -331,7 +331,10 @@ class Batcher:
         self._requeue(batch)
 
     def _retry_halves(self, batch: list[Waiting], error: Exception) -> None:
-        """Retries each half of a failed batch separately, so that in the end only the request at fault fails."""
+        """Retries each half of a failed batch separately, so that in the end only the request at fault fails.
+
+        The halves get different `part` numbers, and requests of different parts are never batched together.
+        """
         if len(batch) == 1:
             fault = fault_of(error)
             error = ModelError(f"The model cannot process this request: {fault.words}.", fault=fault)

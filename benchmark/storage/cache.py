@@ -1,7 +1,7 @@
 """The cache of decoded clips and of replies, by the hash of everything that determines them.
 
 Replies and other small values are in one SQLite file and are never removed; frames and sound are in files beside it,
-the least recently used of which are removed above a limit.
+the least recently used of which are removed above a limit. Of what a reply's key is made: `benchmark/models/cached.py`.
 """
 
 import asyncio

@@ -1,1 +1,1 @@
-"""Metrics: how answers are scored; each is a module."""
+"""Metrics: how answers are scored. Each is a module with a `METRIC`, of the type in `metric.py`."""

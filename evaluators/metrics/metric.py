@@ -206,7 +206,7 @@ class Metric(Protocol):
 
     @property
     def floor(self) -> Measure:
-        """The measure that is compared with the constant guess: whether exactly the true labels are named."""
+        """The measure that should exceed the floor, the score of a constant guess: the share of right answers."""
 
     async def score(self, sample: Sample, answer: Answer, roles: Roles, repeat: int = 0) -> Scored:
         """The sample's score; `repeat` is how often the sample has been judged before.

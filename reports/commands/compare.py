@@ -72,6 +72,7 @@ def _compare(asked: argparse.Namespace) -> None:
 
 
 def _power(asked: argparse.Namespace) -> None:
+    """Prints how many samples show a drop; two runs, the pilot, tell how often answers change."""
     pilot = None
     if asked.runs:
         first, second = map(read_past, asked.runs)

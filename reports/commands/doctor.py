@@ -19,7 +19,7 @@ from benchmark.options import declare, read_arguments
 from benchmark.prompt import Modality
 from benchmark.run_setup import BenchmarkOptions
 from reports.commands.parser import Commands
-from reports.doctor.doctor import Finding, endpoint_findings, lines_of
+from reports.doctor.endpoints import Finding, endpoint_findings, lines_of
 from reports.doctor.local import local_findings
 from reports.doctor.machine import THIS_MACHINE, Machine, clip_for_all, machine_findings
 from reports.say import say

@@ -10,7 +10,7 @@ from benchmark.local.placement import gigabytes
 from benchmark.local.run import LocalRun, Site
 from benchmark.local.settings import LocalSettings, parse_settings
 from benchmark.storage.passing import passing_folder
-from reports.doctor.doctor import Finding
+from reports.doctor.endpoints import Finding
 
 
 def local_findings(name: str, options: Iterable[tuple[str, Any]]) -> tuple[Finding, ...]:

@@ -21,7 +21,7 @@ from benchmark.errors import EmotionError, RunError
 from benchmark.local.devices import Device, devices
 from benchmark.local.placement import gigabytes
 from benchmark.storage.passing import passing_folder
-from reports.doctor.doctor import Finding
+from reports.doctor.endpoints import Finding
 from reports.kept.folder import usual_place
 
 SUITE = "mme-emotion"

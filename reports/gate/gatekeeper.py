@@ -1,4 +1,4 @@
-"""Applies the gate to a run: at its end and, if the run may stop early, while it grows."""
+"""Applies the gate to a run: at its end and, with `--until-decided`, while it grows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -21,7 +21,7 @@ from reports.page.measures import ALPHAS, Mix, measures_data, measures_of, mix_o
 from reports.stats.agreement import spearman
 from reports.stats.inference import Clusters, Interval, cluster_codes, macro_interval, score_interval
 from reports.tables.health import health_rows
-from reports.tables.report import doubts_of, faults_of, remarks_on
+from reports.tables.scores import doubts_of, faults_of, remarks_on
 from reports.tables.second_opinion import notes_on
 from reports.tables.verdict import verdict_notes, verdict_rows
 

@@ -1,4 +1,4 @@
-"""The results of a run: files in its folder, lines in the terminal."""
+"""Writes the results of a run to files, and composes its lines for the terminal; tables are in other modules."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from reports.kept.folder import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.tables.health import health_rows
-from reports.tables.report import counts_of, faults_of, notes_of, score_rows
+from reports.tables.scores import counts_of, faults_of, notes_of, score_rows
 from reports.tables.second_opinion import disagreements_of
 from reports.tables.summary import summary_of
 from reports.tables.table import as_text

@@ -8,7 +8,7 @@ from benchmark.suite import suite_of
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.tables.health import health_rows
-from reports.tables.report import counts_of, faults_of, notes_of, score_rows
+from reports.tables.scores import counts_of, faults_of, notes_of, score_rows
 from reports.tables.table import as_markdown
 from reports.tables.verdict import verdict_notes, verdict_rows
 

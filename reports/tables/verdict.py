@@ -19,8 +19,9 @@ def _row(one: Tested) -> tuple[str, ...]:
 
 def properties_of(verdict: Verdict) -> list[tuple[str, str]]:
     """The names and values of properties for `junit.xml`: one for the verdict's word, and one for each criterion."""
-    rows = [(text, f"{shown}: {value} ({between})") for text, *_, value, between, shown in verdict_rows(verdict)[1:]]
-    return [("gate", verdict.word), *rows]
+    rows = map(_row, verdict.criteria)
+    criteria = [(text, f"{shown}: {value} ({between})") for text, _, _, _, value, between, shown in rows]
+    return [("gate", verdict.word), *criteria]
 
 
 def signed(fraction: float | None, kind: Kind) -> str:

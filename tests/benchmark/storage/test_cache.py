@@ -1,15 +1,18 @@
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier, Timer
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.errors import RunError
+from benchmark.errors import NotKept, RunError
 from benchmark.storage.cache import Cache, Media, key_of
 
 
@@ -124,15 +127,84 @@ def test_what_another_process_has_removed_is_not_there(tmp_path: Path) -> None:
     one, other = Media(tmp_path, 1000), Media(tmp_path, 1000)
     one.write(key(1), b"picture")
     assert other.prune(0) == 7
-    assert one.read(key(1)) is None
+    assert (one.read(key(1)), one.find(key(1))) == (None, None)
     assert one.prune(0) == 0
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     media = Media(tmp_path, 1000)
     (tmp_path / key(1)[:2]).write_text("in the way")
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(NotKept, match=r"The cache .* cannot be written \("):
         media.write(key(1), b"picture")
+
+
+def test_what_cannot_be_read_or_removed_is_no_matter_of_a_full_disk(tmp_path: Path) -> None:
+    """A run goes on without what cannot be kept, but not with a folder that it cannot read."""
+    media = Media(tmp_path, 1000)
+    (tmp_path / key(1)[:2] / key(1)).mkdir(parents=True)
+    with pytest.raises(RunError, match=r"cannot be read \(Is a directory\)") as caught:
+        media.read(key(1))
+    assert not isinstance(caught.value, NotKept)
+
+
+def test_only_as_much_is_removed_as_must_be_the_longest_unused_first(tmp_path: Path) -> None:
+    media = Media(tmp_path, limit=1000)
+    for number in range(5):
+        media.write(key(number), bytes(100))
+        used(media, number, when=9 - number)
+    assert media.prune(500) == 0
+    assert media.prune(499) == 100
+    assert media.prune(250) == 200
+    assert [number for number in range(5) if media.find(key(number))] == [0, 1]
+    media.write(key(5), bytes(800))
+    assert media.size() == (3, 1000), "what was removed takes no room any more"
+
+
+def test_a_folder_that_is_found_full_makes_room_at_once(tmp_path: Path) -> None:
+    Media(tmp_path, limit=2000).write(key(1), bytes(1000))
+    media = Media(tmp_path, limit=1000)
+    used(media, 1, when=0)
+    media.write(key(2), bytes(1))
+    assert media.size() == (1, 1)
+
+
+def test_what_vanishes_while_it_is_counted_leaves_the_rest(tmp_path: Path) -> None:
+    media = Media(tmp_path, limit=1000)
+    for number in range(20):
+        media.write(key(number), bytes(10))
+        (tmp_path / key(number)[:2] / f"gone {number}").symlink_to("nowhere")
+    assert media.size() == (20, 200)
+
+
+def test_two_who_make_room_at_once_do_not_stumble_over_each_other(tmp_path: Path) -> None:
+    both, start = [Media(tmp_path, 10**6) for _ in range(2)], Barrier(2)
+    for number in range(300):
+        both[0].write(key(number), b"picture")
+
+    def prune(media: Media) -> int:
+        start.wait(5)
+        return media.prune(0)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(removed > 0 for removed in pool.map(prune, both))
+    assert both[0].size() == (0, 0)
+
+
+def test_who_opens_a_file_that_another_process_reads_waits_for_it(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "cache.sqlite", isolation_level=None, check_same_thread=False)) as other:
+        for statement in ("CREATE TABLE theirs (key)", "BEGIN", "SELECT * FROM theirs"):
+            other.execute(statement).fetchall()
+        Timer(0.05, other.execute, ("ROLLBACK",)).start()
+        with closing(Cache(tmp_path)) as opened:
+            opened.put("reply:1", b"1")
+
+
+def test_a_file_that_cannot_be_used_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "cache.sqlite-wal").mkdir()
+    started = time.monotonic()
+    with pytest.raises(RunError, match=r"cache\.sqlite cannot be used \(disk I/O error\); choose another --cache DIR"):
+        Cache(tmp_path)
+    assert time.monotonic() - started < 3
 
 
 def test_replies_take_little_more_room_than_they_are_long(tmp_path: Path) -> None:

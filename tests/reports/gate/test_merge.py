@@ -16,7 +16,7 @@ from reports.gate.merge import merge
 from reports.kept.past import PastRun, read_past
 from reports.kept.record import Record, Spent
 from reports.kept.report import ASPECTS, Health, JudgeHealth, Rate, Report
-from reports.tables.report import notes_of
+from reports.tables.scores import notes_of
 from tests.reports.made_runs import PROVENANCE, kept, run_of
 
 WHOLE = [*run_of(200, 150, 5), *run_of(60, 80, 0, "IR")]

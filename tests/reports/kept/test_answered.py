@@ -13,7 +13,7 @@ from reports.gate.merge import merge
 from reports.kept.answered import answered_of, endings_in_words, endings_of, is_alike, substitutes_of, with_answered
 from reports.kept.past import differences, read_past
 from reports.kept.record import Record, Spent
-from reports.tables.report import doubts_of
+from reports.tables.scores import doubts_of
 from tests.reports.made_runs import kept, record
 
 

@@ -10,7 +10,7 @@ from reports.figures.report import report_of
 from reports.gate.merge import merge
 from reports.kept.past import differences, read_past
 from reports.kept.report import Report
-from reports.tables.report import notes_of
+from reports.tables.scores import notes_of
 from tests.reports.made_runs import PROVENANCE, background, kept, record
 
 

@@ -10,7 +10,7 @@ from evaluators.outcome import Scored, Unscored
 from reports.figures.report import report_of
 from reports.kept.record import record_of
 from reports.kept.report import Background, Report
-from reports.tables.report import counts_of, notes_of, score_rows
+from reports.tables.scores import counts_of, notes_of, score_rows
 from reports.tables.summary import summary_of
 from reports.tables.table import as_markdown, as_text
 from reports.wording import percent

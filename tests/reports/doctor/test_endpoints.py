@@ -18,7 +18,7 @@ from benchmark.errors import EmotionError, RunError
 from benchmark.local.devices import Device
 from reports.commands.commands import parser
 from reports.commands.doctor import examine
-from reports.doctor.doctor import WIDTH, Finding, lines_of
+from reports.doctor.endpoints import WIDTH, Finding, lines_of
 from reports.doctor.machine import SUITE, Machine, clip_for_all, machine_findings
 from reports.say import tell
 from tests.benchmark.endpoint.servers import Character, listing

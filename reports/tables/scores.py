@@ -1,4 +1,4 @@
-"""A report as a table and sentences: scores, notes, costs."""
+"""A run's scores as a table, and its notes and costs as sentences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
