@@ -142,7 +142,7 @@ def _refuse_changed(past: PastRun, trial: Trial) -> None:
         found += ["task"] if record.task != sample.task.name else []
         if found:
             raise RunError(
-                f"The baseline {past.path} cannot be compared: {sample.id} has a different {found[0]} there. Run the"
+                f"The baseline {past.path} cannot be compared: the sample {sample.id} differs there in its {found[0]}. Run the"
                 " baseline again, or allow this with --baseline-allow=data."
             )
 

@@ -266,7 +266,7 @@ def test_a_baseline_that_asks_otherwise_is_refused(tmp_path: Path, changed: str)
     new = ("joy", "fear") if changed == "label_set" else ("fear",) if changed == "targets" else "another"
     past = kept(tmp_path / "past", [WHOLE[0].model_copy(update={changed: new}), *WHOLE[1:]])
     run, gate = read_past(kept(tmp_path / "run", WHOLE)), Gate(baseline=past, max_drop={"overall": {"cot": 0.5}})
-    with pytest.raises(RunError, match=f"SA/own/0 has a different {changed} there.*--baseline-allow=data"):
+    with pytest.raises(RunError, match=f"SA/own/0 differs there in its {changed}.*--baseline-allow=data"):
         merge([run], gate)
     assert merge([run], gate.model_copy(update={"allow": ("data",)}))[0].gate is not None
 

@@ -209,6 +209,25 @@ def test_samples_that_the_baseline_did_not_ask_are_left_out_and_counted(tmp_path
         trial(now, baseline=few, max_drop=drop)
 
 
+def test_every_sample_that_the_baseline_asked_must_be_the_same(tmp_path: Path) -> None:
+    now = run_of(1000, 1000)
+    changed = [one.model_copy(update={"targets": ("anger",)}) if one is now[-1] else one for one in now]
+    drop, last = {"overall": {"recognition": 0.01}}, kept(tmp_path / "last", changed[1:])
+    with pytest.raises(RunError, match=f"{now[-1].id} differs there in its targets.*--baseline-allow=data"):
+        trial(now, baseline=last, max_drop=drop)
+    assert trial(now, baseline=last, max_drop=drop, allow=("data",)).criteria
+
+
+def test_of_two_criteria_each_is_missed_at_half_the_error_rate() -> None:
+    """A p-value of 0.035 misses a criterion that stands by itself, and neither of two."""
+    records, both = run_of(180, 320), {"overall": {"recognition": 0.4}, "SA": {"recognition": 0.4}}
+    (one,) = verdict(records, min=MIN).criteria
+
+    assert 0.025 < one.p_missed < 0.05
+    assert verdict(records, min=MIN).word == "FAIL"
+    assert verdict(records, min=both).word == "INCONCLUSIVE"
+
+
 def test_a_run_that_cost_too_much_fails_and_one_of_unknown_cost_is_untrusted() -> None:
     assert verdict(run_of(400, 100), min=MIN, max_cost_usd=5.01).word == "PASS"
     dear = verdict(run_of(400, 100), min=MIN, max_cost_usd=4.99)
@@ -381,6 +400,7 @@ def test_samples_that_were_never_asked_lower_the_coverage() -> None:
     found = keeper.conclude(report_of(keeper.counted(), background(1000))).gate
     assert found is not None
     assert (found.word, found.coverage) == ("UNTRUSTED", 0.5)
+    assert found.reasons == ("Only 50.0% of the samples have a score; 99.0% must.",), "what is missing is said once"
 
 
 @pytest.mark.parametrize(("check_usd", "cost_usd"), [(0.0, 5.0), (0.25, 5.25), (None, None)])

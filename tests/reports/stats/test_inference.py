@@ -16,6 +16,8 @@ from reports.stats.inference import (
     difference_test,
     estimate,
     macro_interval,
+    mean,
+    mean_interval,
     score_bounds,
     score_interval,
     score_test,
@@ -245,6 +247,27 @@ def test_a_p_value_is_a_probability_and_all_right_is_shown_below_nothing(
 def test_one_sample_disproves_a_limit_at_the_end_of_the_scale(limit: float, above: float, below: float) -> None:
     found = score_test(np.array([0.0, 1.0, 1.0]), np.arange(3), limit)
     assert (found.above, found.below) == (above, below)
+
+
+def test_a_limit_that_all_samples_meet_exactly_is_neither_exceeded_nor_missed() -> None:
+    found = score_test(np.ones(5), np.arange(5), 1.0)
+    assert (found.above, found.below) == (1.0, 1.0)
+    even = difference_test(np.array([1.0, -1.0, 1.0, -1.0]), np.arange(4), 0.0)
+    assert (even.above, even.below) == (0.5, 0.5)
+
+
+def test_values_outside_the_scale_have_student_s_interval_within_it() -> None:
+    values = np.array([-0.5, 0.2, 1.4, 0.9, 0.3])
+    middle, half = values.mean() / 9 + 0.5, stats.t.isf(0.025, 4) * stats.sem(values) / 9
+
+    assert mean_interval(values, np.arange(5)) == (0.0, 1.0)
+    assert mean_interval(values / 9 + 0.5, np.arange(5)) == pytest.approx((middle - half, middle + half))
+    assert mean_interval(values, np.zeros(5, dtype=np.intp)) == (0.0, 1.0), "one recording tells nothing"
+
+
+def test_a_mean_with_something_unknown_is_unknown() -> None:
+    assert mean([0.25, 0.75, 0.5]) == 0.5
+    assert mean([]) is mean([0.5, None]) is None
 
 
 def test_the_mean_of_groups_weighs_each_the_same() -> None:
