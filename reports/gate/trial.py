@@ -142,8 +142,8 @@ def _refuse_changed(past: PastRun, trial: Trial) -> None:
         found += ["task"] if record.task != sample.task.name else []
         if found:
             raise RunError(
-                f"The baseline {past.path} cannot be compared: the sample {sample.id} differs there in its {found[0]}. Run the"
-                " baseline again, or allow this with --baseline-allow=data."
+                f"The baseline {past.path} cannot be compared: the sample {sample.id} differs there in its {found[0]}."
+                " Run the baseline again, or allow this with --baseline-allow=data."
             )
 
 
