@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from benchmark.errors import RunError
@@ -12,10 +13,13 @@ from benchmark.model import Answer
 from benchmark.suite import find_suite, read_suite
 from benchmark.task import Sample
 from evaluators.metrics.labels import METRIC as LABELS
+from evaluators.metrics.labels import LabelScore
 from evaluators.metrics.measures import measures_of
-from evaluators.metrics.metric import Mean, find_metric, passes
+from evaluators.metrics.metric import Marked, Mean, bounds_of, find_metric, passes
 from evaluators.metrics.steps import METRIC as STEPS
+from reports.kept.record import Record
 
+CLARITY = Mean("clarity", "Clarity")
 LACKING = SimpleNamespace(name="mine", roles=frozenset(), measures=())
 SUITE = find_suite("mer2023")
 
@@ -118,3 +122,79 @@ def test_a_malformed_suite_says_where(text: str, said: str, tmp_path: Path) -> N
 def test_an_unknown_suite_is_named_with_those_there_are() -> None:
     with pytest.raises(RunError, match="--suite=mme is unknown; the suites are mer2023, mme-emotion"):
         find_suite("mme")
+
+
+def records(*marks: float | str | None) -> list[Marked]:
+    """A record for each mark; `"error"` for one without a score, None for one whose mark does not apply."""
+    return [
+        Record(
+            id=f"s/{number}", task="T", source="s", recording=f"s/{number}", question="?", label_set=("joy",),
+            targets=("joy",), outcome="error" if mark == "error" else "passed",
+            scores={"other": 0.5} if isinstance(mark, str) else {"other": 0.5, "clarity": mark},
+        )
+        for number, mark in enumerate(marks)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("marks", "value"),
+    [
+        ((0.0, 0.5, 1.0, 1.0), 0.625),
+        ((0.25,), 0.25),
+        ((0.5, "error", 1.0), 0.75),
+        ((), None),
+        (("error", "error"), None),
+        ((0.5, None, 1.0), None),
+        ((None,), None),
+    ],
+)
+def test_a_mean_is_that_of_the_scored_and_needs_the_mark_of_each(
+    marks: tuple[float | str | None, ...], value: float | None
+) -> None:
+    assert CLARITY.value(records(*marks)) == value
+
+
+def test_whoever_has_no_score_has_no_number_and_bounds_the_mean_as_wrong_and_as_right() -> None:
+    found = records(0.5, "error", None, 1.0)
+    assert CLARITY.column(found) == pytest.approx([0.5, np.nan, np.nan, 1.0], nan_ok=True)
+    assert CLARITY.filled(found, right=True).tolist() == [0.5, 1, 1, 1]
+    assert CLARITY.filled(found, right=False).tolist() == [0.5, 0, 0, 1]
+    assert bounds_of(CLARITY, found) == (0.375, 0.875)
+    assert bounds_of(CLARITY, records(0.5, 1.0)) == (0.75, 0.75), "nothing is open"
+    assert bounds_of(CLARITY, records("error")) == bounds_of(CLARITY, []) == (0.0, 1.0)
+
+
+def test_a_mean_may_be_of_anything_in_a_record() -> None:
+    named = Mean("clarity", "Clarity", mark=lambda record: float(len(record.targets)))
+    assert named.value(records(0.5, 0.5)) == 1
+    assert bounds_of(named, records(0.5, "error")) == (1, 1)
+
+
+def test_the_tables_and_the_page_are_told_what_the_measures_are() -> None:
+    told = [
+        (one.name, one.title, one.short, one.bounded, one.mix, one.zero_if_refused)
+        for one in (*STEPS.measures, *STEPS.details)
+        if isinstance(one, Mean)
+    ]
+    assert told == [
+        ("recognition", "Recognition", "Recog.", True, None, False),
+        ("reasoning", "Reasoning", "Reason.", True, None, True),
+        ("cot", "CoT", "", True, ("recognition", "reasoning"), False),
+        ("precision", "Precision", "", True, None, False),
+        ("f1", "F1", "", True, None, False),
+    ]
+    assert [(one.title, one.bounded) for one in LABELS.measures] == [
+        ("Weighted F1", False), ("UAR", False), ("Accuracy", True)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("length", "shown"), [(400, "x" * 400), (401, "x" * 400 + "…")])
+def test_an_answer_that_is_cut_where_a_case_fails_says_so(length: int, shown: str) -> None:
+    score = LabelScore(answer=Answer(text="x" * length, model="m"), predicted=())
+    sample = Sample(
+        id="s", task=SUITE.task[0], clip=None, label_set=("joy", "sad"), targets=("joy",), source="s", recording="s",
+        video_id="s",
+    )  # fmt: skip
+    assert score.explain(sample) == (
+        f's: the label is "joy", the answer names no label\n\nLabels: joy, sad\nAnswer of m: {shown}'
+    )

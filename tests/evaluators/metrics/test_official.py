@@ -245,9 +245,11 @@ def test_a_file_that_is_a_pointer_is_called_that(tmp_path: Path) -> None:
 
 
 def test_numbers_that_nobody_can_average_are_refused_by_row(tmp_path: Path) -> None:
-    rows = [*SINGLE, row(f"<score>Step 1: {'9' * 400}/1</score>", 1)]
-    with pytest.raises(DataError, match=rf"row {len(rows)}: its score has a number of more than 15 digits"):
-        read_evaluations([write(tmp_path / "SA.json", rows)])
+    assert read_evaluations([write(tmp_path / "SA.json", [row(f"<score>Step 1: 1/{'9' * 15}</score>", 1)])])
+    for digits in (16, 400):
+        rows = [*SINGLE, row(f"<score>Step 1: {'9' * digits}/1</score>", 1)]
+        with pytest.raises(DataError, match=rf"row {len(rows)}: its score has a number of more than 15 digits"):
+            read_evaluations([write(tmp_path / "SA.json", rows)])
 
 
 def test_a_reply_of_blocks_that_never_end_takes_no_time_to_leave_out(tmp_path: Path) -> None:

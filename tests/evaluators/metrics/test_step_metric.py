@@ -11,7 +11,8 @@ from benchmark.model import Answer
 from benchmark.task import Sample
 from evaluators.judge.rating import Rating, Ratings
 from evaluators.judge.steps import Steps
-from evaluators.metrics.steps import StepScore, mean
+from evaluators.metrics.steps import METRIC, StepScore, mean
+from reports.kept.record import RatedStep, Record
 from tests.tasks import TASKS
 
 VALUES = st.sampled_from([Fraction(0), Fraction(1)])
@@ -97,7 +98,7 @@ def test_precision_and_f1_are_scores(labels: int, named: int, data: st.DataObjec
 def test_ratings_must_fit_the_steps() -> None:
     score = score_of([Fraction(1)])
 
-    with pytest.raises(ValueError, match="1 ratings for 2 steps"):
+    with pytest.raises(ValueError, match=r"^1 ratings for 2 steps$"):
         StepScore(
             answer=score.answer,
             steps=score.steps,
@@ -161,3 +162,74 @@ def test_what_is_left_out_is_counted() -> None:
 
 def test_a_case_shows_a_score_on_one_short_line() -> None:
     assert repr(score_of([Fraction(1)], Fraction(2, 3), text="x" * 9999)) == "StepScore(recognition=2/3, reasoning=1)"
+
+
+def rated(*ratings: str, votes: tuple[dict[str, str], ...] = (), predicted: tuple[str, ...] = ("joy",)) -> Record:
+    """A record of steps with these ratings, and with these votes on the first of them."""
+    steps = [RatedStep(text="I see.", rating=rating, reason=None) for rating in ratings]
+    steps[: len(votes)] = [step.model_copy(update={"votes": own}) for step, own in zip(steps, votes, strict=False)]
+    return Record(
+        id="s/1", task="T", source="s", recording="s/1", question="?", label_set=("joy", "fear"),
+        targets=("joy", "fear"), outcome="failed", predicted=predicted, scores={}, steps=tuple(steps[:-1]),
+        prediction=steps[-1] if steps else None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("record", "several", "marks"),
+    [
+        (rated("1/1"), False, ("1", "0", "1/2", None, None)),
+        (rated("1/1", "0/1", "1/2"), False, ("1/2", "1/2", "1/2", None, None)),
+        (rated("1/1", "1/1", "0/5"), False, ("0", "1", "1/2", None, None)),
+        (rated("1/2", "1/2"), True, ("1/2", "1/2", "1/2", "1", "2/3")),
+        (rated("1/2", "1/2", predicted=("joy", "fear")), True, ("1/2", "1/2", "1/2", "1/2", "1/2")),
+        (rated("1/1", "1/2", votes=({"a": "1/1"}, {"a": "0/1"})), False, ("1/2", "1", "3/4", None, None)),
+    ],
+)
+def test_the_marks_in_a_file_are_those_of_its_ratings(
+    record: Record,
+    several: bool,  # noqa: FBT001
+    marks: tuple[str | None, ...],
+) -> None:
+    found = METRIC.remade(record, several=several)
+    assert list(found) == ["recognition", "reasoning", "cot", "precision", "f1"]
+    assert [None if mark is None else str(mark) for mark in found.values()] == list(marks)
+    assert METRIC.is_right(found) == (record.prediction is not None and record.prediction.rating == "1/1")
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (rated(), "it has no rated prediction"),
+        *(
+            (rated(wrong, "1/1"), "not a fraction from 0 to 1, such as 2/3")
+            for wrong in ("3/2", "1/0", "1", "-1/2", "")
+        ),
+        (rated("1/1", "2/1"), "not a fraction"),
+        (rated("1/1", f"0/1{'0' * 9}"), "not a fraction"),
+        (rated("1/1", "1/1", votes=({"a": "1/1"}, {"a": "2/1"})), "not a fraction"),
+        (rated("1/1", "1/1", votes=({"a": "1/1"}, {"b": "1/1"})), "not rated by the same judges"),
+        (rated("1/1", "1/1", votes=({"a": "1/1"},)), "not rated by the same judges"),
+    ],
+)
+def test_ratings_that_no_judge_gives_have_no_marks(record: Record, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        METRIC.remade(record, several=False)
+
+
+@pytest.mark.parametrize(
+    ("scores", "right"),
+    [
+        ({"recognition": 1.0}, 1),
+        ({"recognition": 1.0, "precision": None}, 1),
+        ({"recognition": 1.0, "precision": 1.0}, 1),
+        ({"recognition": 1.0, "precision": 0.5}, 0),
+        ({"recognition": 0.5, "precision": 1.0}, 0),
+    ],
+)
+def test_the_constant_guess_is_compared_with_exactly_the_true_labels(
+    scores: dict[str, float | None], right: int
+) -> None:
+    record = rated("1/1").model_copy(update={"scores": scores})
+    assert METRIC.floor.value([record]) == right
+    assert METRIC.floor.value([record.model_copy(update={"outcome": "error"})]) is None
