@@ -120,6 +120,18 @@ def test_what_is_kept_is_counted_and_nothing_is_added(cache: Cache) -> None:
     asyncio.run(looking.keep("reply:b", b"2"))
     assert (looking.get("reply:a"), looking.get("reply:b")) == (b"1", None)
     assert rehearsal.roles["model"].kept == 2.5
+    assert cache.get("reply:b") is None
+    assert looking.get("reply:a") == b"1"
+    assert rehearsal.roles["model"].kept == 5
+
+
+@pytest.mark.parametrize("role", ["judge check", "judge 2 check"])
+def test_the_check_of_a_judge_finds_nothing_since_it_asks_anew(cache: Cache, role: str) -> None:
+    rehearsal = Rehearsal(cache)
+    asyncio.run(cache.keep("reply:a", b"1"))
+    assert CountingCache(role, rehearsal).get("reply:a") is None
+    assert rehearsal.roles[role].kept == 0
+    assert CountingCache("judge 2", rehearsal).get("reply:a") == b"1"
 
 
 def test_calls_add_up_each_for_as_many_as_it_stands_for() -> None:
@@ -150,7 +162,45 @@ def test_the_table_has_what_it_costs_by_the_average_call() -> None:
     assert first == ("model", "fixed", "2", "0", "2.00 M – 4.40 M", "0.20 M – 0.44 M", "6.00 – 13.20")
     assert second == ("judge", "fixed", "0", "0", "0 – 0", "0 – 0", "0.00 – 0.00")
     assert total == ("total", "", "", "", "", "", "6.00 – 13.20")
-    nothing.add((99_999, 1e5), (0, 0), (1, 1), weight=1)
+    nothing.add((99_999, 1e5), (0, 0), (1e5, 1e5), weight=1)
     *_, second, total = lines_of([("model", Fixed(), known), ("judge", unpriced, nothing)])
-    assert second[4:] == ("99999 – 0.11 M", "1 – 1", "unknown; set --price")
+    assert second[4:] == ("99999 – 0.11 M", "0.10 M – 0.11 M", "unknown; set --price")
     assert total[-1] == "6.00 – 13.20 + unknown"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The price of a model that its provider does not name."""
+
+    def usd(self, usage: Usage, answered: str | None = None, tier: str | None = None) -> float | None:
+        return None
+
+
+def test_where_no_price_is_found_no_cost_is_stated(cache: Cache) -> None:
+    calls = asked(cache, "model")
+    assert (calls.cost(Unknown()), calls.cost(None)) == (None, None)
+    *_, row, total = lines_of([("model", Fixed(endpoint=SimpleNamespace(price=Unknown())), calls)])
+    assert (row[-1], total[-1]) == ("unknown; set --price", "0.00 – 0.00 + unknown")
+
+
+@dataclass(frozen=True)
+class Here:
+    """A model in this process, which is its own endpoint."""
+
+    name: str = "here"
+    identity: str = "here/1"
+    modalities: frozenset[Modality] = frozenset()
+    price: StatedPrice = field(default_factory=lambda: StatedPrice(0.0, 0.0))
+    parameters: dict[str, int] = field(default_factory=lambda: {"max_tokens": 7})
+
+    async def generate(self, prompt: Prompt) -> Answer:
+        raise ModelError("It is not asked.")
+
+
+def test_a_model_in_this_process_states_its_own_price_and_limit(cache: Cache) -> None:
+    rehearsal = Rehearsal(cache)
+    asyncio.run(StandIn(Here(), "model", rehearsal).generate(PROMPT))
+    expected = rehearsal.roles["model"]
+    assert expected.tokens_out == pytest.approx((7, 1.1 * 7))
+    assert lines_of([("model", Here(), expected)])[1][-1] == "0.00 – 0.00"
+    assert ends_of([("model", Here(), expected)]) == []

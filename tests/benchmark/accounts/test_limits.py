@@ -1,4 +1,5 @@
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.accounts.limits import Account, Dismissed, Limits, Passing
+from benchmark.accounts.money import Budget
 from benchmark.accounts.retries import send
 from benchmark.errors import RunError
 
@@ -90,6 +92,11 @@ def test_a_round_without_a_refusal_opens_it_by_a_tenth_and_by_one_at_least(
     assert account.allowed == narrowed
     account.succeeded()
     assert account.allowed == pytest.approx(wider)
+    for _ in range(math.ceil(wider) - 1):  # the next round is as long as the window is wide
+        account.succeeded()
+    assert account.allowed == pytest.approx(wider)
+    account.succeeded()
+    assert account.allowed == pytest.approx(min(ceiling, max(wider + 1, wider * 1.1)))
 
 
 def test_a_window_never_closes_and_never_opens_beyond_its_ceiling() -> None:
@@ -317,3 +324,24 @@ def test_a_server_that_is_left_out_is_out_elsewhere_too_and_said_once() -> None:
     assert (limits.notices, limits.out(), limits.traffic.out) == (["gone cannot be reached."], ["gone"], 1)
     assert limits.elsewhere().account("gone", 4).breaker.out
     assert not limits.elsewhere().account("there", 4).breaker.out
+
+
+def test_limits_for_another_loop_are_the_same_with_one_sum_to_spend() -> None:
+    limits = Limits(6, share=2, timeout=7, backoff=3, patience=11, budget=Budget(1.0))
+
+    async def pay(limits: Limits, most: float) -> None:
+        async with limits.afford(most) as bill:
+            bill.cost_usd = most
+
+    elsewhere = limits.elsewhere()
+    asyncio.run(pay(limits, 0.6))
+    with pytest.raises(RunError, match=r"--max-cost=1 would be exceeded: 0\.60 USD are spent"):
+        asyncio.run(pay(elsewhere, 0.5))
+    asyncio.run(pay(elsewhere, 0.4))
+    assert limits.budget is not None
+    assert limits.budget.spent == 1
+    assert (elsewhere.timeout, elsewhere.patience, elsewhere.window()) == (7, 11, 3)
+    account = elsewhere.account("one", 64)
+    assert (account.ceiling, account.patience) == (3, 11)
+    assert 1.5 <= wait_of(account) <= 3
+    assert limits.elsewhere().account("one", 64) is not account

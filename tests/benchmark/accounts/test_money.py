@@ -12,6 +12,7 @@ from benchmark.accounts.money import Budget, input_usage, most_output
 from benchmark.clip import Frame, Sound
 from benchmark.errors import RunError
 from benchmark.prompt import Prompt
+from benchmark.task import Turn
 
 FRAME = Frame(jpeg=b"", seconds=0)
 SECOND = Sound(samples=np.zeros(16_000, np.float32), rate=16_000)
@@ -26,6 +27,7 @@ SECOND = Sound(samples=np.zeros(16_000, np.float32), rate=16_000)
         (Prompt(text="", sound=replace(SECOND, rate=8_000)), 20, 80),
         (Prompt(text="", video=b"clip"), 500, 6000),
         (Prompt(text="x" * 100, frames=(FRAME,)), 105, 840),
+        (Prompt(text="x" * 50, turns=(Turn("user", "y" * 30), Turn("assistant", "z" * 20))), 20, 40),
     ],
 )
 def test_tokens_of_a_prompt_lie_between(prompt: Prompt, low: int, high: int) -> None:

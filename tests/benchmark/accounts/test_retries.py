@@ -4,6 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -400,3 +401,51 @@ def test_limits_for_another_loop_know_who_is_out() -> None:
     assert elsewhere.account("dead", 4).breaker.out
     assert not elsewhere.account("well", 4).breaker.out
     assert elsewhere.traffic.out == limits.traffic.out == 1
+
+
+def test_who_fails_where_a_server_was_out_and_is_back_moves_on_too() -> None:
+    """The failure says nothing about the server that is back, but there is another one."""
+    servers = Servers(2)
+    back = servers.accounts[0]
+
+    async def once(account: Account) -> str:
+        servers.asked[account] += 1
+        if account is back:
+            back.breaker.open()
+            back.breaker.succeeded(back.breaker.begin(trial=True))
+            raise Passing("dead", strikes=STRIKES, attempts=1)
+        return "reply"
+
+    done(many(servers, 1, once))
+    assert servers.times() == [1, 1]
+    assert not back.breaker.out
+
+
+def test_a_reply_that_cannot_be_used_is_an_attempt_even_of_a_server_that_is_out_by_now() -> None:
+    servers = Servers(2)
+
+    async def once(account: Account) -> str:
+        servers.asked[account] += 1
+        account.breaker.open()
+        raise Passing("empty", attempts=1)
+
+    with pytest.raises(Passing, match="empty"):
+        done(send(servers.accounts, once))
+    assert servers.times() == [1, 0]
+
+
+def test_the_first_pause_is_as_long_as_the_limits_say_and_no_longer() -> None:
+    """Patience is just enough for it: were it twice as long, hardly any of the requests would be sent again."""
+    servers, failed = Servers(1, ceiling=16, backoff=0.2, patience=0.24), set[int]()
+
+    async def once(number: int, account: Account) -> str:
+        if number not in failed:
+            failed.add(number)
+            raise Passing("once")
+        return "reply"
+
+    async def ask() -> None:
+        await asyncio.gather(*(send(servers.accounts, partial(once, number)) for number in range(16)))
+
+    done(ask())
+    assert servers.limits.traffic.retries == 16
