@@ -242,20 +242,24 @@ class Moody:
     identity: str = "moody/1"
     sees: bool = False
     liked: int = 1
+    repeats: list[int] = field(default_factory=list)
 
     async def rate(self, steps: Steps, evidence: Evidence) -> Reply[Ratings]:
+        self.repeats.append(evidence.repeat)
         rating, self.liked = Rating(value=Fraction(self.liked)), 0
         ratings = Ratings(reasoning=(rating,) * len(steps.reasoning), recognition=rating)
         return Reply(value=ratings, model=self.name, usage=SPENT)
 
 
 def test_repeats_are_answers_judged_once_and_one_answer_judged_as_often(tmp_path: Path) -> None:
-    scorer = scorer_of(PromptedExtractor(Scripted([GOOD_STEPS]), TEMPLATES["extract"]), Moody(), tmp_path)
+    judge = Moody()
+    scorer = scorer_of(PromptedExtractor(Scripted([GOOD_STEPS]), TEMPLATES["extract"]), judge, tmp_path)
     model = SaysMore("joy", more=("fear", "anger"))
     found = asyncio.run(answer_and_score(sample_of(), model, scorer, repeats=3))
 
     assert isinstance(found, Scored)
     assert found.repeats is not None
+    assert judge.repeats == [0, 1, 3, 2, 4], "each is asked for anew, and the first as where nothing is repeated"
     assert [one.answer.text for one in found.repeats.answers] == ["joy", "fear", "anger"]
     assert [one.answer.text for one in found.repeats.judgements] == ["joy"] * 3
     scores = (*found.repeats.answers, *found.repeats.judgements)
@@ -284,6 +288,58 @@ def test_what_a_seeing_judge_saw_and_what_is_heard_is_on_record(tmp_path: Path) 
     assert heard.waveform is not None
     assert heard.length is not None
     assert heard == replace(found, waveform=heard.waveform, length=heard.length)
+
+
+def test_a_clip_that_cannot_be_read_for_the_page_takes_nothing_from_the_outcome(tmp_path: Path) -> None:
+    outcome = flow("joy", scorer_of(RulesExtractor(), RulesJudge(), tmp_path))
+    assert asyncio.run(with_waveform(outcome, ClipReader(Cache(tmp_path)))) == outcome
+    without = replace(outcome, sample=replace(outcome.sample, clip=None))
+    assert asyncio.run(with_waveform(without, ClipReader(Cache(tmp_path)))) == without
+
+
+class Broken(ClipReader):
+    """A reader with a bug."""
+
+    async def length_soon(self, clip: Clip) -> float | None:
+        raise ZeroDivisionError(f"no length: {clip.path}")
+
+
+def test_a_bug_in_reading_a_clip_is_on_record_and_takes_nothing_from_the_outcome(tmp_path: Path) -> None:
+    outcome = flow("joy", scorer_of(RulesExtractor(), RulesJudge(), tmp_path))
+    found = asyncio.run(with_waveform(outcome, Broken(Cache(tmp_path))))
+    assert found.fault is not None
+    assert found.fault.error == "ZeroDivisionError: no length: ER-Wild/x/1"
+    assert found == replace(outcome, fault=found.fault)
+    earlier = replace(outcome, fault=replace(found.fault, error="an earlier one"))
+    assert asyncio.run(with_waveform(earlier, Broken(Cache(tmp_path)))) == earlier
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_where_nobody_listens_or_nothing_is_to_be_heard_there_is_no_clue(clip: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    listener = None if clip else Listener(Scripted(["A low voice."]), TEMPLATES["listen"])
+    unheard = sample_of(clue=None) if clip else replace(sample_of(clue=None), clip=None)
+    outcome = flow("joy", scorer_of(RulesExtractor(), RulesJudge(), tmp_path, listener), unheard)
+    assert isinstance(outcome, Scored)
+    assert (outcome.audio_clue, "listener" in outcome.traces) == (None, False)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_its_provider_marks_as_a_refusal_is_one_whatever_it_says(marked: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    extractor = PromptedExtractor(Scripted([GOOD_STEPS]), TEMPLATES["extract"])
+    outcome = whole(said("smiles, joy", refusal=marked), scorer_of(extractor, Moody(), tmp_path))
+    assert isinstance(outcome, Scored)
+    assert outcome.refused is marked
+    assert steps_of(outcome).reasoning == (not marked)
+
+
+def test_a_fault_is_on_record_without_where_the_clip_lies(tmp_path: Path) -> None:
+    clip = tmp_path / "private" / "1.mp4"
+    outcome = flow(ValueError(f"bad {clip}"), scorer_of(RulesExtractor(), RulesJudge(), tmp_path), sample_of(clip))
+    assert isinstance(outcome, Unscored)
+    assert outcome.fault is not None
+    for told in (outcome.error, outcome.fault.error, outcome.fault.traceback):
+        assert "bad ER-Wild/x/1" in told
+        assert "private" not in told
 
 
 def test_what_the_flow_itself_fails_at_is_an_error_of_the_run() -> None:
@@ -323,6 +379,7 @@ def test_what_fails_is_attributed_to_its_stage(
     outcome = flow(said, scorer_of(extractor, RulesJudge(), tmp_path))
     assert isinstance(outcome, Unscored)
     assert outcome.stage == stage
+    assert outcome.replies == (("nonsense",) * 3 if "asked 3 times" in outcome.error else ())
 
 
 def test_a_clip_that_the_judge_cannot_see_is_no_fault_of_the_judge(tmp_path: Path) -> None:
