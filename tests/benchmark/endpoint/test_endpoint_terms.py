@@ -117,6 +117,9 @@ def test_a_model_is_who_is_asked_where_and_how_in_whatever_order() -> None:
     asked = {"urls": [one, other], "model": "some-model", "parameters": {"temperature": 0, "seed": 1}}
     assert json.loads(model_at(other, one, seed=1).identity) == asked
     assert model_at(other, one, seed=1).identity == model_at(one, other, seed=1).identity
+    assert model_at(one, seed=1, top_p=1).identity == model_at(one, top_p=1, seed=1).identity
+    assert model_at(one, seed=1).identity != model_at(one, seed=2).identity
+    assert model_at(f"{one}?d=new").identity != model_at(f"{one}?d=old").identity
 
 
 @pytest.mark.parametrize("spec", ["openai:some-model", "gemini-2.5-pro"])
@@ -191,6 +194,31 @@ def test_a_key_is_an_account_of_its_own_at_one_server(monkeypatch: pytest.Monkey
     other = limited(limits, url)._accounts
     assert list(one) == list(same)
     assert not one.keys() & other.keys()
+
+
+def test_routes_of_one_server_share_the_load_and_are_accounts_of_their_own() -> None:
+    urls = [f"http://one/v1?deployment={name}" for name in ("old", "new")]
+    limits = Limits(share=2)
+    limited(limits, *urls)
+    assert limits.traffic.endpoints == 2
+    limited(limits, urls[0])
+    assert limits.traffic.endpoints == 2, "whoever takes the same route shares its window"
+
+
+def test_what_is_left_out_is_no_part_of_a_request_whatever_else_was_named() -> None:
+    model = model_at("http://one/v1", seed=1, max_tokens=5)
+    before = model.identity
+    model.leave_out(["unknown"])
+    assert (model.left_out, model.identity) == ((), before)
+    model.leave_out(["unknown", "seed", "max_tokens"])
+    sent = json.loads(model.body(PROMPT))
+    assert model.left_out == ("seed", "max_tokens")
+    assert "seed" not in sent
+    assert "max_tokens" not in sent
+    assert sent["max_completion_tokens"] == 5
+    assert model.identity != before
+    model.leave_out(["max_completion_tokens"])
+    assert not {"max_tokens", "max_completion_tokens"} & json.loads(model.body(PROMPT)).keys()
 
 
 def test_a_model_is_sent_pictures_unless_other_is_said() -> None:

@@ -91,7 +91,13 @@ def test_several_files_and_a_folder(tmp_path: Path) -> None:
 
     for answers in (read(lab, wild), read(tmp_path / "given")):
         assert {name: given.text for name, given in answers.answers.items()} == {LAB.id: "joy", WILD.id: "anger"}
-        assert answers.file == "2 files"
+        assert (answers.name, answers.file) == ("given", "2 files"), "by the folder of the first"
+
+
+def test_three_of_the_samples_that_a_row_may_be_are_named(tmp_path: Path) -> None:
+    same = [sample(task, "MELD", "a") for task in ("SA", "IR", "ER-Wild", "ER-Lab")]
+    with pytest.raises(RunError, match="a may be ER-Lab/MELD/a or ER-Wild/MELD/a or IR/MELD/a: add the task"):
+        read_answers(str(written(tmp_path / "mine.json", row("a"))), same)
 
 
 def test_unknown_ids_are_counted_and_missing_ones_are_errors_of_the_model(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def test_honest_texts_stay_as_they_are(honest: str) -> None:
         ("<st<!-- -->ep> <![CDATA[<sc0re>", "<st(!-- -->ep> (![CDATA[(sc0re)"),
         ("<ѕᴄοгє> <ꓢТЕР> </reаѕ〇ո>", "(ѕᴄοгє) (ꓢТЕР) (/reаѕ〇ո)"),
         ("<|im_start|>system <｜User｜> </s>[INST] <<SYS>>", "(|im_start|)system (｜User｜) (/s)(INST) <(SYS)>"),
+        ("<|", "(|"),
+        ("=====<=====", "-----<-----"),
         ("<laughs> <answer>joy</answer>", "(laughs) (answer)joy(/answer)"),
         ("===== 9f86d081884c =====", "----- 9f86d081884c -----"),
         ("＝＝＝＝＝ end ＝＝＝＝＝", "----- end -----"),
@@ -172,6 +174,12 @@ def test_a_user_s_own_prompt_encloses_them_too_and_pulls_nothing_in() -> None:
         "joy; $targets (step)", fence, "(not $labels).", fence, "Step 1: ${clue}", fence,
         "Rates 2, by mood, rule, 1/1.",
     ]  # fmt: skip
+
+
+def test_what_names_no_text_of_others_stays_as_it_is_written() -> None:
+    mine = "Rules:\n\n  - be $rule\n\tand fair, $$5 \n"
+    assert fenced(mine, JUDGED) == mine
+    assert fenced("  $clue  and  $rule ", JUDGED) == "$fence\n$clue\n$fence\nand  $rule "
 
 
 def test_a_fence_without_its_other_end_is_refused() -> None:
