@@ -297,6 +297,10 @@ def test_a_clear_run_stops_early_and_an_unclear_one_does_not() -> None:
     assert clear.gate.stopping is not None
     assert (clear.gate.word, clear.gate.stopping.samples, clear.gate.stopping.looks[-1]) == ("PASS", 200, 2000)
     assert clear.overall.samples == 200
+    (one,) = clear.gate.criteria
+    right = np.repeat([1.0, 0.0], [round(200 * one.value), 200 - round(200 * one.value)])
+    widest, narrowest = (score_bounds(right, np.arange(200), 0.05 * spent) for spent in (0.1**3 - 0.05**3, 0.1**3))
+    assert widest[0] <= one.low <= narrowest[0], "it looks at the level of the second of twenty looks"
 
     bad = judged(shuffled(500, 1500), early=True, min=MIN).gate
     assert bad is not None

@@ -18,6 +18,7 @@ from reports.stats.inference import (
     macro_interval,
     mean,
     mean_interval,
+    mean_test,
     score_bounds,
     score_interval,
     score_test,
@@ -263,6 +264,10 @@ def test_values_outside_the_scale_have_student_s_interval_within_it() -> None:
     assert mean_interval(values, np.arange(5)) == (0.0, 1.0)
     assert mean_interval(values / 9 + 0.5, np.arange(5)) == pytest.approx((middle - half, middle + half))
     assert mean_interval(values, np.zeros(5, dtype=np.intp)) == (0.0, 1.0), "one recording tells nothing"
+
+    found = mean_test(values, np.arange(5), 0.1)
+    assert found.above == pytest.approx(stats.ttest_1samp(values, 0.1, alternative="greater").pvalue)
+    assert found.below == pytest.approx(stats.ttest_1samp(values, 0.1, alternative="less").pvalue)
 
 
 def test_a_mean_with_something_unknown_is_unknown() -> None:
