@@ -298,7 +298,8 @@ def test_a_clear_run_stops_early_and_an_unclear_one_does_not() -> None:
     assert (clear.gate.word, clear.gate.stopping.samples, clear.gate.stopping.looks[-1]) == ("PASS", 200, 2000)
     assert clear.overall.samples == 200
     (one,) = clear.gate.criteria
-    right = np.repeat([1.0, 0.0], [round(200 * one.value), 200 - round(200 * one.value)])
+    passed = round(200 * (one.value or 0))
+    right = np.repeat([1.0, 0.0], [passed, 200 - passed])
     widest, narrowest = (score_bounds(right, np.arange(200), 0.05 * spent) for spent in (0.1**3 - 0.05**3, 0.1**3))
     assert widest[0] <= one.low <= narrowest[0], "it looks at the level of the second of twenty looks"
 
