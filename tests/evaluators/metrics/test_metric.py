@@ -138,6 +138,6 @@ def test_a_malformed_suite_says_where(text: str, said: str, tmp_path: Path) -> N
 
 def test_an_unknown_suite_is_named_with_those_there_are() -> None:
     with pytest.raises(
-        RunError, match="--suite=mme is unknown; the suites are mer2023, mme-emotion"
+        RunError, match="--suite=mme is unknown; the suites are dfew, mafw, mer2023, mme-emotion, ravdess"
     ):
         find_suite("mme")
