@@ -42,7 +42,8 @@ class Suite(BaseModel):
         layout: what such a folder looks like, for the message that no questions were found.
         published: the file with published scores: `models` by name, each with `overall` and `tasks`, each a mapping
             from measure to fraction; `samples` by task.
-        demo: the folder of samples that `--data=demo` reads, relative to `home`.
+        demo: the folder or the table of samples that `--data=demo` reads, relative to `home`.
+        caveats: why scores on the whole data still do not compare with the published ones, a clause each.
         home: the suite's folder.
     """
 
@@ -55,6 +56,7 @@ class Suite(BaseModel):
     layout: str = ""
     published: str | None = None
     demo: str | None = None
+    caveats: tuple[str, ...] = ()
     home: Path
 
     @cached_property
@@ -76,8 +78,8 @@ class Suite(BaseModel):
         return next((task for folder in folders if (task := self.task_named(folder))), None)
 
     @property
-    def demo_folder(self) -> Path | None:
-        """The folder of samples that `--data=demo` reads; None if the suite has no demo."""
+    def demo_data(self) -> Path | None:
+        """The folder or the table of samples that `--data=demo` reads; None if the suite has no demo."""
         return (self.home / self.demo).resolve() if self.demo else None
 
     def read_published(self) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ class Task:
         question: the wording of the question.
         metric: how answers are scored: a module of `evaluators.metrics`, or `python:MODULE:ATTR`.
         separator: what separates several labels in the data; None if each sample has one label.
+        outside: what an answer that names none of the labels counts as, in the words of the metric; None for the
+            metric's default.
         place: its position in the suite, from 0.
     """
 
@@ -27,6 +29,7 @@ class Task:
     question: str
     metric: str
     separator: str | None = None
+    outside: str | None = None
     place: int = 0
 
     @property

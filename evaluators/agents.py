@@ -12,6 +12,7 @@ from pydantic import Field
 
 from benchmark.accounts.catalogue import BUILT_IN
 from benchmark.accounts.snapshots import is_same_model
+from benchmark.data.dataset import DEMO_NAME
 from benchmark.errors import RunError
 from benchmark.model import Model
 from benchmark.models.find import ModelOptions
@@ -31,7 +32,6 @@ from evaluators.metrics.measures import measures_of
 from evaluators.scorer import Thoughts
 
 PROMPTS = Path(__file__).parent / "prompts"
-DEMO_NAME = "demo"
 
 S = TypeVar("S")
 

@@ -12,7 +12,7 @@ from benchmark.usage import Usage
 from evaluators.judge.clue import Listener
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
-from evaluators.metrics.metric import find_metric
+from evaluators.metrics.metric import metric_of
 from evaluators.outcome import AGAIN, Repeated, Score, Scored, Trace, Unscored
 from evaluators.room import ScoringRoom
 
@@ -50,7 +50,7 @@ class Scorer:
             JudgeError: the judge or the listener gave no usable reply.
         """
         async with self.room.take(answer):
-            return await find_metric(sample.task.metric).score(sample, answer, self, repeat)
+            return await metric_of(sample.task).score(sample, answer, self, repeat)
 
     def rated(self, answer: Answer) -> Answer:
         """The answer to score: with its thoughts, or without if these are ignored.

@@ -18,6 +18,9 @@ from benchmark.suite import Suite, find_suite
 from benchmark.task import Sample
 from benchmark.text import storable
 
+DEMO_NAME = "demo"
+"""The data that comes with a suite."""
+
 MOST_PROBLEMS = 50
 """How many problems an error lists."""
 
@@ -59,16 +62,16 @@ def read_samples(where: str, suite: Suite | None = None) -> Dataset:
     suite = suite or find_suite()
     if where.startswith("hf:"):
         return _dataset(where, *_gather_hub(where.removeprefix("hf:"), suite))
-    path = (suite.demo_folder if where == "demo" else None) or Path(where).expanduser()
+    path = suite.demo_data if where == DEMO_NAME else Path(where).expanduser()
+    if path is None:
+        raise DataError(f"{suite.title} has no demo; set --data to its data: {_layout(suite)}.")
     if path.is_dir():
         gathered = _read_folder(path, suite)
         if gathered is None:
             raise DataError(f"{path} has no {suite.title} questions: {_layout(suite)}.")
-        return _dataset(where if where == "demo" else path.resolve().name, gathered, path.resolve())
+        return _dataset(where if where == DEMO_NAME else path.resolve().name, gathered, path.resolve())
     if path.is_file() and path.suffix.lower() in FORMATS:
-        return _dataset(path.name, read_own(path, suite), path.parent.absolute())
-    if where == "demo":
-        raise DataError(f"{suite.title} has no demo: set --data to its data.")
+        return _dataset(where if where == DEMO_NAME else path.name, read_own(path, suite), path.parent.absolute())
     raise DataError(
         f"There is no data at {where}: give a folder, hf:ID, demo, or a file of your own clips ({', '.join(FORMATS)})."
     )

@@ -1,7 +1,13 @@
 """The metric for one true label and a free answer: accuracy, weighted F1 and UAR, as in most emotion benchmarks.
 
-The predicted label is the only one of the label set that the answer's conclusion names; an answer that names none or
-several is wrong. No agent is asked: word lists find the labels (`evaluators/judge/rules.py`).
+The predicted label is the only one of the label set that the answer's conclusion names. No agent is asked: word lists
+find the labels (`evaluators/judge/rules.py`). What an answer counts as that names none of them, or several, is the
+policy that the task's `outside` names; authors differ in it, and often do not say so:
+
+    wrong        no label, and so wrong                         R1-Omni (humanomni/eval/eval_mafw_dfew.py)
+    drop         left out of all scores                         EmoBench-M (EmoBench-M_eval.py)
+    class:NAME   the label NAME                                 Emotion-LLaMA (eval_emotion.py): neutral
+    extra        one more class, of which no recall is right    Emotion-Qwen, by scikit-learn's macro recall
 
 Weighted F1 is the mean of each true label's F1, weighted by how often the label is true; UAR, the unweighted average
 recall, is the mean of each true label's recall (Schuller et al. 2009, Interspeech, "The INTERSPEECH 2009 Emotion
@@ -10,12 +16,14 @@ Challenge").
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from benchmark.errors import ExtractorError, boundary
+from benchmark.errors import ExtractorError, RunError, boundary
 from benchmark.model import Answer
 from benchmark.printed import printable
 from benchmark.task import Sample
@@ -31,9 +39,72 @@ Counts = Mapping[Pair, int]
 """A confusion matrix: the number of samples by pair."""
 
 OUTSIDE = ""
-ACCURACY = Mean("accuracy", "Accuracy")
+WRONG = "\0wrong"
+"""The prediction of a sample that is to count as wrong by every policy."""
+EXTRA = "\0extra"
+"""The class of the answers outside the labels by the policy `extra`."""
 SHOWN = 400
 """How many characters of an answer a failing case shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an answer counts as that names none of the labels, or several.
+
+    Attributes:
+        kind: as in the list above.
+        label: the label of the kind `class`.
+    """
+
+    kind: Literal["wrong", "drop", "class", "extra"] = "wrong"
+    label: str = ""
+
+    def __str__(self) -> str:
+        """What becomes of such an answer, as the predicate of a sentence."""
+        words = {
+            "wrong": "counts as wrong",
+            "drop": "is left out of all scores",
+            "class": f"counts as the answer `{self.label}`",
+            "extra": "counts as a class of its own, with recall 0",
+        }
+        return words[self.kind]
+
+    def counted(self, pair: Pair) -> Pair | None:
+        """The pair as it counts; None if it is left out."""
+        true, predicted = pair
+        if self.kind == "extra":
+            return (true, EXTRA) if predicted in (OUTSIDE, WRONG) else pair
+        if predicted != OUTSIDE or self.kind == "wrong":
+            return pair
+        return None if self.kind == "drop" else (true, self.label)
+
+    def matrix(self, counts: Counts) -> Counts:
+        """The confusion matrix of the pairs as they count."""
+        found = Counter[Pair]()
+        for pair, number in counts.items():
+            if (counted := self.counted(pair)) is not None:
+                found[counted] += number
+        return +found
+
+
+def parse_policy(text: str) -> Policy:
+    """The policy that a task's `outside` names.
+
+    Raises:
+        ValueError: it names none.
+    """
+    kind, _, label = text.partition(":")
+    if kind == "class" and label.strip():
+        return Policy("class", label.strip())
+    for known in ("wrong", "drop", "extra"):
+        if text == known:
+            return Policy(known)
+    raise ValueError("must be wrong, drop, extra or class:NAME")
+
+
+def accuracy(counts: Counts) -> float:
+    """The share of samples whose label is right; also the weighted average recall, WAR."""
+    return sum(number for (true, predicted), number in counts.items() if true == predicted) / sum(counts.values())
 
 
 def weighted_f1(counts: Counts) -> float:
@@ -44,9 +115,10 @@ def weighted_f1(counts: Counts) -> float:
 
 
 def unweighted_recall(counts: Counts) -> float:
-    """The unweighted mean recall of the true labels."""
-    true, _ = _totals(counts)
-    return sum(counts.get((label, label), 0) / total for label, total in true.items()) / len(true)
+    """The unweighted mean recall of the true labels, and of the class `EXTRA` if any answer is in it."""
+    true, predicted = _totals(counts)
+    classes = len(true) + (predicted[EXTRA] > 0)
+    return sum(counts.get((label, label), 0) / total for label, total in true.items()) / classes
 
 
 def _totals(counts: Counts) -> tuple[Counter[str], Counter[str]]:
@@ -65,36 +137,50 @@ class OfCounts:
     name: str
     title: str
     of: Callable[[Counts], float]
+    policy: Policy = Policy()
     bounded: bool = False
 
     def value(self, records: Sequence[Marked]) -> float | None:
-        """The measure of the records that have a score; None if none has."""
-        counts = Counter(_pair(record) for record in records if is_scored(record))
-        return self.of(counts) if counts else None
+        """The measure of the records that have a score; None if none has, or if the policy leaves all of them out."""
+        value = self._value(Counter(_pair(record) for record in records if is_scored(record)))
+        return None if np.isnan(value) else value
 
     def column(self, records: Sequence[Marked]) -> Column:
-        """Pseudo-values: n times the measure minus n - 1 times that without the sample, shifted to have it as mean."""
+        """Pseudo-values: n times the measure minus n - 1 times that without the sample, shifted to have it as mean.
+
+        All are nan if the measure is unknown without some sample: its spread is unknown then.
+        """
         return self._pseudo([_pair(record) if is_scored(record) else None for record in records])
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
-        """The same if all samples without a score were right, or all outside the labels."""
+        """The same if all samples without a score were right, or all wrong; the bound 1 or 0 where that is unknown."""
         pairs = [
-            _pair(record) if is_scored(record) else (record.targets[0], record.targets[0] if right else OUTSIDE)
+            _pair(record) if is_scored(record) else (record.targets[0], record.targets[0] if right else WRONG)
             for record in records
         ]
-        return self._pseudo(pairs)
+        column = self._pseudo(pairs)
+        return np.where(np.isnan(column), float(right), column)
+
+    def _value(self, counts: Counts) -> float:
+        matrix = self.policy.matrix(counts)
+        return self.of(matrix) if matrix else np.nan
 
     def _pseudo(self, pairs: Sequence[Pair | None]) -> Column:
         counts = Counter(pair for pair in pairs if pair is not None)
         n = counts.total()
-        whole = self.of(counts) if n else np.nan
-        without = {pair: self.of(+(counts - Counter([pair]))) if n > 1 else whole for pair in counts}
+        whole = self._value(counts)
+        without = {pair: self._value(counts - Counter([pair])) if n > 1 else whole for pair in counts}
         pseudo = np.array([np.nan if pair is None else n * whole - (n - 1) * without[pair] for pair in pairs], float)
-        return pseudo - np.nanmean(pseudo) + whole if n else pseudo
+        known = n and not np.isnan([*without.values()]).any()
+        return pseudo - np.nanmean(pseudo) + whole if known else np.full(len(pairs), np.nan)
 
 
 def _pair(record: Marked) -> Pair:
-    return record.targets[0], record.predicted[0] if len(record.predicted) == 1 else OUTSIDE
+    return record.targets[0], _said(record.predicted)
+
+
+def _said(predicted: Sequence[str]) -> str:
+    return predicted[0] if len(predicted) == 1 else OUTSIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,40 +190,88 @@ class LabelScore:
     Attributes:
         answer: the model's answer.
         predicted: the labels of the label set that its conclusion names.
+        metric: the metric that scores it.
     """
 
     answer: Answer
     predicted: tuple[str, ...]
+    metric: "Labels" = field(repr=False)
 
     def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:
-        """Accuracy: 1 if the true label is the only one named, else 0."""
-        return {"accuracy": Fraction(self.predicted == sample.targets)}
+        """Accuracy, 0 or 1; None if the policy leaves the answer out."""
+        return self.metric.marks_of(sample.targets, self.predicted)
 
     def explain(self, sample: Sample) -> str:
         """Why the case fails."""
         named = ", ".join(self.predicted) or "no label"
+        outside = "" if len(self.predicted) == 1 else f", which {self.metric.policy}"
         text = " ".join(self.answer.text.split())
         return printable(
-            f'{sample.id}: the label is "{sample.targets[0]}", the answer names {named}\n\n'
+            f'{sample.id}: the label is "{sample.targets[0]}", the answer names {named}{outside}\n\n'
             f"Labels: {', '.join(sample.label_set)}\n"
             f"Answer of {self.answer.model}: {text[:SHOWN]}{'…' if len(text) > SHOWN else ''}"
         )
 
 
+Shown: TypeAlias = tuple[str, str, Callable[[Counts], float]]
+"""A measure's name, its title, and the measure of a confusion matrix."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """The metric; it asks no agent."""
+    """The metric; it asks no agent.
+
+    Attributes:
+        shown: its measures, the headline first; one of them is `accuracy`, under any name.
+        policy: what an answer outside the labels counts as.
+    """
 
     name: str = "labels"
-    roles: frozenset[str] = frozenset()
-    marks: tuple[str, ...] = ("accuracy",)
-    measures: tuple[Measure, ...] = (
-        OfCounts("weighted_f1", "Weighted F1", weighted_f1),
-        OfCounts("uar", "UAR", unweighted_recall),
-        ACCURACY,
+    shown: tuple[Shown, ...] = (
+        ("weighted_f1", "Weighted F1", weighted_f1),
+        ("uar", "UAR", unweighted_recall),
+        ("accuracy", "Accuracy", accuracy),
     )
+    policy: Policy = Policy()
+    roles: frozenset[str] = frozenset()
     details: tuple[Measure, ...] = ()
-    floor: Measure = ACCURACY
+
+    def of(self, outside: str) -> "Labels":
+        """The metric with the policy that a task's `outside` names.
+
+        Raises:
+            ValueError: it names none.
+        """
+        return replace(self, policy=parse_policy(outside))
+
+    @property
+    def remark(self) -> str:
+        """The policy, as a sentence."""
+        return f"An answer that names none of the labels, or several, {self.policy}."
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The only mark of a sample: accuracy."""
+        return (self._accuracy.name,)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """Those that are shown; accuracy is a mean over samples unless some samples may be left out."""
+        means = self.policy.kind != "drop"
+        return tuple(
+            Mean(name, title) if means and of is accuracy else OfCounts(name, title, of, self.policy)
+            for name, title, of in self.shown
+        )
+
+    @property
+    def floor(self) -> Measure:
+        """Accuracy; an answer that is left out counts as wrong here, since a constant guess has no such answers."""
+        return self._accuracy
+
+    @property
+    def _accuracy(self) -> Mean:
+        name, title = next((name, title) for name, title, of in self.shown if of is accuracy)
+        return Mean(name, title, mark=_strict(name)) if self.policy.kind == "drop" else Mean(name, title)
 
     async def score(self, sample: Sample, answer: Answer, roles: Roles, repeat: int = 0) -> Scored:  # noqa: ARG002
         """The score of the labels that the answer's conclusion names.
@@ -145,20 +279,37 @@ class Labels:
         Raises:
             ModelError: the answer has only thoughts, and these are ignored.
             ExtractorError: the word lists failed on the answer.
+            RunError: the policy counts answers as a label that the sample does not have.
         """
+        if self.policy.label and self.policy.label not in sample.label_set:
+            raise RunError(
+                f"`outside` of the task {sample.task.name} is class:{self.policy.label}, but the labels of {sample.id}"
+                f" are {', '.join(sample.label_set)}; name one of them in suite.toml."
+            )
         question = Question(subject=sample.task.subject, label_set=sample.label_set, several=False)
         with boundary(ExtractorError):
             steps = await RulesExtractor().extract(roles.rated(answer), question)
             predicted = named_labels(steps.value.prediction, sample.label_set)
-        return Scored(sample=sample, score=LabelScore(answer=answer, predicted=predicted))
+        return Scored(sample=sample, score=LabelScore(answer=answer, predicted=predicted, metric=self))
+
+    def marks_of(self, targets: Sequence[str], predicted: Sequence[str]) -> Mapping[str, Fraction | None]:
+        """The mark of an answer that names these labels: 1 if it counts as the true one, None if it is left out."""
+        counted = self.policy.counted((targets[0], _said(predicted)))
+        return {self.marks[0]: None if counted is None else Fraction(counted[0] == counted[1])}
 
     def remade(self, record: Marked, *, several: bool) -> Mapping[str, Fraction | None]:  # noqa: ARG002
         """The mark computed again from the predicted labels."""
-        return {"accuracy": Fraction(record.predicted == record.targets)}
+        return self.marks_of(record.targets, record.predicted)
 
     def is_right(self, marks: Mapping[str, Fraction | None]) -> bool:
         """Whether the label is right."""
-        return marks["accuracy"] == 1
+        return marks[self.marks[0]] == 1
+
+
+@cache
+def _strict(name: str) -> Callable[[Marked], float | None]:
+    """The mark of that name, with 0 for an answer that is left out; the same function for the same name."""
+    return lambda record: (record.scores.get(name) or 0.0) if is_scored(record) else None
 
 
 METRIC = Labels()

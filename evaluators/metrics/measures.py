@@ -1,12 +1,12 @@
 """The measures of a suite: those of its tasks' metrics, each name once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from benchmark.errors import RunError
 from benchmark.suite import OVERALL, Suite
-from evaluators.metrics.metric import Measure, Metric, find_metric
+from evaluators.metrics.metric import Measure, Metric, Remarked, metric_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ class Measures:
         return place == OVERALL or any(measure.name == name for measure in self.metrics[place].measures)
 
     @property
+    def remarks(self) -> Mapping[str, Sequence[str]]:
+        """What a reader of the scores must know of the metrics, and the tasks to which it applies."""
+        found: dict[str, list[str]] = {}
+        for name, metric in self.metrics.items():
+            if isinstance(metric, Remarked):
+                found.setdefault(metric.remark, []).append(name)
+        return found
+
+    @property
     def roles(self) -> frozenset[str]:
         """The agents that the tasks need: of `extractor`, `judge` and `listener`."""
         return frozenset[str]().union(*(metric.roles for metric in self.metrics.values()))
@@ -56,7 +65,7 @@ def measures_of(suite: Suite) -> Measures:
     Raises:
         RunError: a metric is unknown, or two metrics have different measures of the same name.
     """
-    found = Measures({task.name: find_metric(task.metric) for task in suite.task})
+    found = Measures({task.name: metric_of(task) for task in suite.task})
     for metric in found.metrics.values():
         for measure in metric.measures:
             if found.by_name[measure.name] != measure:

@@ -18,7 +18,7 @@ from benchmark.clips.reader import ClipReader
 from benchmark.errors import RunError
 from benchmark.importing import import_named
 from benchmark.model import Answer
-from benchmark.task import Sample
+from benchmark.task import Sample, Task
 from evaluators.judge.clue import Listener
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
@@ -226,6 +226,45 @@ class Metric(Protocol):
         """Whether a sample with these marks passes."""
 
 
+@runtime_checkable
+class Policies(Protocol):
+    """A metric that has several policies for answers that name none of the labels."""
+
+    def of(self, outside: str) -> Metric:
+        """The metric with the policy that a task's `outside` names.
+
+        Raises:
+            ValueError: there is no such policy; says which there are.
+        """
+
+
+@runtime_checkable
+class Remarked(Protocol):
+    """A metric about which a reader of its scores must know something."""
+
+    @property
+    def remark(self) -> str:
+        """A sentence for the notes next to the scores."""
+
+
+@cache
+def metric_of(task: Task) -> Metric:
+    """The metric of a task, with the task's policy for answers that name none of the labels.
+
+    Raises:
+        RunError: the metric cannot be found, or it has no such policy.
+    """
+    metric = find_metric(task.metric)
+    if task.outside is None:
+        return metric
+    if not isinstance(metric, Policies):
+        raise RunError(f"The task {task.name} sets `outside`, which its metric {task.metric} does not use; remove it.")
+    try:
+        return metric.of(task.outside)
+    except ValueError as error:
+        raise RunError(f"The task {task.name} sets `outside` to {task.outside!r}; it {error}.") from error
+
+
 @cache
 def find_metric(name: str) -> Metric:
     """The metric of that name: `METRIC` of a module here, or `python:MODULE:ATTRIBUTE`.
@@ -249,4 +288,4 @@ def find_metric(name: str) -> Metric:
 
 def passes(sample: Sample, score: Score) -> bool:
     """Whether the case passes: the answer is right by the metric of the sample's task."""
-    return find_metric(sample.task.metric).is_right(score.marks(sample))
+    return metric_of(sample.task).is_right(score.marks(sample))

@@ -15,7 +15,7 @@ from benchmark.task import Task
 from benchmark.text import one_line
 from benchmark.usage import TOKENS
 from evaluators.metrics.measures import Measures, measures_of
-from evaluators.metrics.metric import find_metric
+from evaluators.metrics.metric import metric_of
 from evaluators.metrics.steps import rating_of
 from reports.kept.record import Record, Spent
 from reports.kept.report import ASPECTS, Health, Report, Scores
@@ -62,7 +62,7 @@ def _score_flaws(record: Record, task: Task) -> Iterator[str]:
     if "model" not in record.usage:
         yield f"its outcome is {record.outcome}, but it has no usage of the model"
         return
-    metric = find_metric(task.metric)
+    metric = metric_of(task)
     if record.by_rules is not None and rating_of(record.by_rules) is None:
         yield "a rating is not a fraction from 0 to 1, such as 2/3"
         return

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.accounts.catalogue import published_row
+from benchmark.data.dataset import DEMO_NAME
 from benchmark.model import Model, Watcher
 from benchmark.models.floors import label_counts
 from benchmark.run_setup import Bench
 from benchmark.suite import OVERALL, Suite
 from benchmark.task import Sample
-from evaluators.agents import DEMO_NAME, Agents, EvaluatorOptions
+from evaluators.agents import Agents, EvaluatorOptions
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
 from evaluators.metrics.measures import measures_of
 from reports.kept.report import Background
@@ -132,6 +133,8 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
         yield "the clips are drawn and the voices synthetic; they test the pipeline and measure nothing"
     elif (sizes := suite.read_published()["samples"]) and counts != sizes:
         yield f"the run asks {counts.total()} samples, not the benchmark's {sum(sizes.values())}"
+    if data != DEMO_NAME:
+        yield from suite.caveats
     roles = measures_of(suite).roles
     agents = (("extractor", extractor, PAPER_EXTRACTOR), *(("judge", judge, PAPER_JUDGE) for judge in judges))
     for role, name, paper in agents:

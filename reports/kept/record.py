@@ -13,7 +13,7 @@ from benchmark.model import Answer, Ending
 from benchmark.task import Sample
 from benchmark.usage import TOKENS, Usage
 from evaluators.judge.rating import Rating
-from evaluators.metrics.metric import find_metric, passes
+from evaluators.metrics.metric import metric_of, passes
 from evaluators.metrics.steps import StepScore
 from evaluators.outcome import Repeated, Score, Scored, Trace, Unscored
 
@@ -293,11 +293,11 @@ def _rated(text: str, rating: Rating) -> RatedStep:
 
 
 def _no_scores(sample: Sample) -> dict[str, None]:
-    return dict.fromkeys(find_metric(sample.task.metric).marks)
+    return dict.fromkeys(metric_of(sample.task).marks)
 
 
 def _again(repeated: Repeated, sample: Sample) -> Repeats:
-    names = {measure.name for measure in find_metric(sample.task.metric).measures}
+    names = {measure.name for measure in metric_of(sample.task).measures}
     answers, judgements = (
         tuple(
             {name: float(mark) for name, mark in score.marks(sample).items() if mark is not None and name in names}

@@ -100,7 +100,7 @@ function publishedScores(place) {
 
 /* Scores by the length of the answer; each point is the mean of a tenth of the samples. */
 function LengthChart({ rows, unit }) {
-  const measures = ownMeasures();
+  const measures = markedMeasures(rows);
   const titles = measures.map(({ title }) => title);
   const bins = measures.flatMap((measure) => binsOf(rows, measure));
   const options = {

@@ -9,6 +9,10 @@ const headline = () => app.measures[0];
 /* The measures that are no mixture. */
 const ownMeasures = () => app.measures.filter(({ mix }) => !mix);
 
+/* The measures that single samples have too; accuracy is one, F1 over all samples is none. */
+const markedMeasures = (rows) =>
+  ownMeasures().filter((measure) => rows.some((row) => scoreIn(row.scores, measure) !== null));
+
 const mixture = () => app.measures.find(({ mix }) => mix);
 
 const titleOf = (name) => app.measures.find((measure) => measure.name === name)?.title ?? name;

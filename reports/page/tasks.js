@@ -176,18 +176,19 @@ function Detail({ task }) {
 }
 
 function drawLengths() {
-  const rows = app.counted.filter((row) => scoreIn(row.scores, headline()) !== null);
+  const [first, second] = markedMeasures(app.counted);
+  const rows = app.counted.filter((row) => first && scoreIn(row.scores, first) !== null);
   if (rows.length < 5) return show("lengths", html`<p class="empty">Fewer than five samples have a score.</p>`);
   const known = rows.every((row) => row.tokens !== null);
   const lengths = rows.map((row) => ({ ...row, length: known ? row.tokens : row.signs }));
   const flat = new Set(lengths.map((row) => row.length)).size < 3;
-  const second = ownMeasures()[1];
   return show(
     "lengths",
     html`
       ${
         second &&
-        headline().bounded &&
+        first === headline() &&
+        first.bounded &&
         html`
           <figure>
             <figcaption>${second.title} against ${headline().title}</figcaption>

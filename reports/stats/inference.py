@@ -119,8 +119,12 @@ def _wilson(known: Estimate, error: float) -> Interval:
 
 
 def mean_interval(values: Values, clusters: Clusters, error: float = ERROR) -> Interval:
-    """The interval, by Student's t, for a true mean from 0 to 1 of values that may lie outside; misses as above."""
-    return _student(estimate(values, clusters), error, 0.0)
+    """The interval, by Student's t, for a true mean from 0 to 1 of values that may lie outside; misses as above.
+
+    Equal values, as in a run without a mistake, have no spread but are no proof: their interval is `score_bounds`.
+    """
+    known = estimate(values, clusters)
+    return score_bounds(values, clusters, error / 2) if known.variance == 0 else _student(known, error, 0.0)
 
 
 def _student(known: Estimate, error: float, lowest: float) -> Interval:
@@ -134,6 +138,8 @@ def _student(known: Estimate, error: float, lowest: float) -> Interval:
 def mean_test(values: Values, clusters: Clusters, limit: float) -> Tails:
     """Tests whether the true mean is above or below the limit; `mean_interval` inverts this test."""
     known = estimate(values, clusters)
+    if known.variance == 0:
+        return score_test(values, clusters, limit)
     return _tails(known.mean - limit, sqrt(known.variance), known.df)
 
 

@@ -67,12 +67,21 @@ def remarks_on(report: Report) -> list[str]:
     if several:
         titles = " / ".join(measure.title for measure in details.values())
         notes.append(f"{titles} where several labels may be named: {', '.join(several)}.")
+    notes += _policies_in(report)
     if report.unrepeated:
         notes.append(f"{report.unrepeated} samples have a score but could not be repeated; their records say why.")
     for role, spent in report.usage.items():
         if spent.left_out and role != TOTAL:
             notes.append(f"{role}: its server refuses {', '.join(spent.left_out)}, which is no longer sent.")
     return [*notes, *_cost(report)]
+
+
+def _policies_in(report: Report) -> Iterator[str]:
+    """What a reader must know of the metrics, with the tasks to which it applies if these are not all."""
+    for remark, tasks in measures_of(suite_of(report.provenance)).remarks.items():
+        asked = [name for name in tasks if name in report.tasks]
+        if asked:
+            yield remark if len(asked) == len(report.tasks) else f"{', '.join(asked)}: {remark}"
 
 
 def _cost(report: Report) -> list[str]:

@@ -42,8 +42,3 @@ def test_archives_of_objects_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "test1-label.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match="run code when they are read"):
         read_samples(str(tmp_path), SUITE)
-
-
-def test_there_is_no_demo_of_it() -> None:
-    with pytest.raises(DataError, match="MER2023 has no demo"):
-        read_samples("demo", SUITE)

@@ -15,7 +15,7 @@ from benchmark.task import Sample
 from evaluators.metrics.labels import METRIC as LABELS
 from evaluators.metrics.labels import LabelScore
 from evaluators.metrics.measures import measures_of
-from evaluators.metrics.metric import Marked, Mean, bounds_of, find_metric, passes
+from evaluators.metrics.metric import Marked, Mean, bounds_of, find_metric, metric_of, passes
 from evaluators.metrics.steps import METRIC as STEPS
 from reports.kept.record import Record
 
@@ -47,6 +47,25 @@ def test_what_is_no_metric_says_so(name: str, said: str) -> None:
         find_metric(name)
 
 
+def test_a_task_sets_the_policy_of_its_metric() -> None:
+    task = replace(SUITE.task[0], outside=None)
+    assert metric_of(task) is LABELS
+    assert metric_of(replace(task, outside="drop")) == LABELS.of("drop") != LABELS
+    with pytest.raises(
+        RunError, match="MER-MULTI sets `outside` to 'none'; it must be wrong, drop, extra or class:NAME"
+    ):
+        metric_of(replace(task, outside="none"))
+    with pytest.raises(RunError, match="MER-MULTI sets `outside`, which its metric steps does not use; remove it"):
+        metric_of(replace(task, outside="wrong", metric="steps"))
+
+
+def test_two_policies_in_a_suite_are_two_measures() -> None:
+    one, two, *_ = SUITE.task
+    both = SUITE.model_copy(update={"task": (one, replace(two, outside="drop"))})
+    with pytest.raises(RunError, match="two measures called weighted_f1"):
+        measures_of(both)
+
+
 def test_the_first_measure_is_the_headline() -> None:
     measures = measures_of(SUITE)
     assert measures.names == ("weighted_f1", "uar", "accuracy")
@@ -61,7 +80,9 @@ def test_one_name_is_one_measure() -> None:
     other = SimpleNamespace(**{name: getattr(LABELS, name) for name in dir(LABELS) if not name.startswith("_")})
     other.measures = (Mean("uar", "Another"),)
     globals()["OTHER"] = other
-    both = SUITE.model_copy(update={"task": (task, replace(task, name="x", metric=f"python:{__name__}:OTHER"))})
+    both = SUITE.model_copy(
+        update={"task": (task, replace(task, name="x", metric=f"python:{__name__}:OTHER", outside=None))}
+    )
     with pytest.raises(RunError, match="two measures called uar"):
         measures_of(both)
 
@@ -120,7 +141,9 @@ def test_a_malformed_suite_says_where(text: str, said: str, tmp_path: Path) -> N
 
 
 def test_an_unknown_suite_is_named_with_those_there_are() -> None:
-    with pytest.raises(RunError, match="--suite=mme is unknown; the suites are mer2023, mme-emotion"):
+    with pytest.raises(
+        RunError, match="--suite=mme is unknown; the suites are dfew, mafw, mer2023, mme-emotion, ravdess"
+    ):
         find_suite("mme")
 
 

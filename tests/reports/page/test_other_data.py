@@ -114,3 +114,21 @@ def test_a_sample_that_cannot_be_shown_says_so_and_the_next_is_shown(browser: Br
         expect(page.locator("#sample .steps")).to_be_visible()
         expect(page.locator("#sample .banner")).to_have_count(0)
         assert seen.troubles == []
+
+
+@needs_chromium
+def test_a_headline_that_no_single_sample_has_hides_no_other_measure(browser: Browser, page_file: Path) -> None:
+    data = page_data(page_file)
+    (bounded, *_) = data["measures"]
+    data["measures"] = [{**bounded, "name": NAMED, "title": "Average recall", "bounded": False}, bounded]
+    count = len(data["index"]["id"])
+    data["index"]["scores"] = {NAMED: [None] * count, bounded["name"]: data["index"]["scores"][bounded["name"]]}
+    data["index"]["columns"]["tokens"] = [10 * at for at in range(count)]
+    page_data(page_file, {**data, "mixed_intervals": {}})
+    with watched(browser) as seen:
+        page = seen.open(page_file)
+        expect(page.locator("#lengths figure")).to_have_count(1)
+        expect(page.locator("#lengths figure svg")).to_have_attribute(
+            "aria-label", re.compile(f"^{bounded['title']} by length")
+        )
+        assert seen.troubles == []

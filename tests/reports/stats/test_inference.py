@@ -214,6 +214,29 @@ def test_a_bound_of_a_difference_is_where_its_test_just_rejects(
         assert difference_test(values - theirs, clusters, high).below == pytest.approx(0.025, rel=1e-6)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_equal_parts_of_a_measure_leave_as_much_doubt_as_equal_scores(value: float) -> None:
+    values, clusters = np.full(12, value), np.arange(12)
+    low, high = mean_interval(values, clusters, 0.1)
+    exact = proportion_confint(12 * value, 12, alpha=0.1, method="beta")
+    assert low <= exact[0] + 1e-9 < exact[1] - 1e-9 <= high
+    assert (low, high) == score_bounds(values, clusters, 0.05)
+    for limit in (0.3, 0.9):
+        assert mean_test(values, clusters, limit) == score_test(values, clusters, limit)
+    above, below = (mean_test(values, clusters, limit) for limit in (low, high))
+    assert value == 0 or above.above == pytest.approx(0.05)
+    assert value == 1 or below.below == pytest.approx(0.05)
+
+
+def test_parts_of_a_measure_that_differ_are_known_by_student_s_t() -> None:
+    values = np.array([0.8, 0.5, -0.1, 0.3, 0.4, 0.2])
+    expected = stats.t.interval(0.9, 5, values.mean(), values.std(ddof=1) / np.sqrt(6))
+    assert mean_interval(values, np.arange(6), 0.1) == pytest.approx(expected)
+    assert mean_test(values, np.arange(6), 0.2).above == pytest.approx(
+        stats.ttest_1samp(values, 0.2, alternative="greater").pvalue
+    )
+
+
 def test_a_difference_of_pairs_by_bonett_and_price() -> None:
     """Their adjusted Wald interval: (f12+1)/(n+2) - (f21+1)/(n+2), here with Student's quantile."""
     values = np.array([1.0] * 9 + [-1.0] * 4 + [0.0] * 27)

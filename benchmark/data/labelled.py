@@ -1,0 +1,75 @@
+"""Clips of one label each, which a corpus lists by the name of the clip's file."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from benchmark.data.rows import Row
+from benchmark.task import Task
+from benchmark.text import clip_flaw
+
+SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
+"""The endings of the files that are clips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A line of a corpus's list of labels.
+
+    Attributes:
+        place: the file and the line, for messages.
+        task: the task that the list belongs to.
+        name: the name of the clip's file without its ending.
+        label: the true label.
+    """
+
+    place: str
+    task: Task
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A corpus of numbered or named clips: its folder, the files below it with their sizes, its name and its labels."""
+
+    root: Path
+    files: Mapping[str, int]
+    name: str
+    labels: tuple[str, ...]
+
+
+def rows_of(corpus: Corpus, stated: Sequence[Labelled]) -> tuple[Row, ...]:
+    """A row for each line, with the clip of its name in any folder; each clip is a recording of its own.
+
+    Zeros at the start of a name do not matter, since corpora write `1` for the clip `00001.mp4`.
+    """
+    clips: dict[str, list[str]] = defaultdict(list)
+    for file in sorted(corpus.files):
+        if file.lower().endswith(SUFFIXES):
+            clips[_plain(PurePosixPath(file).stem)].append(file)
+    return tuple(_row(corpus, line, clips.get(_plain(line.name), ())) for line in stated)
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("0")
+
+
+def _row(corpus: Corpus, stated: Labelled, found: Sequence[str]) -> Row:
+    clip = found[0] if found else f"{stated.name}.mp4"
+    if len(found) == 1:
+        flaw = clip_flaw(corpus.root / clip, corpus.files[clip])
+    else:
+        flaw = f"is not there; it could be any of {', '.join(found)}" if found else "is not there"
+    return Row(
+        place=stated.place,
+        task=stated.task,
+        video_id=stated.name,
+        label_set=corpus.labels,
+        targets=(stated.label,),
+        source=corpus.name,
+        recording=f"{corpus.name}/{stated.name}",
+        clip=corpus.root / clip,
+        flaw=f"{stated.name} {flaw}" if flaw else "",
+    )

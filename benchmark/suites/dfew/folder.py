@@ -1,0 +1,74 @@
+"""A DFEW folder: a table of labels for the test set of each fold, and the clips that it numbers.
+
+EmoLabel_DataSplit/test(single-labeled)/set_1.csv: video_name,label      or label/single_testset_1.csv
+                                                   2,7
+Clip/original/part_1/2.mp4
+
+The layout is that of DFEW's own loader (github.com/jiangxingxun/DFEW) and of others' scripts. It has not been tested on
+the data, for which a password is needed.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from benchmark.data.clip_finder import list_files
+from benchmark.data.labelled import Corpus, Labelled, rows_of
+from benchmark.data.rows import Gathered
+from benchmark.errors import DataError
+from benchmark.suite import Suite
+from benchmark.task import Task
+from benchmark.text import QUOTED, one_line, read_text
+
+LABELS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
+"""The labels, in the order of their numbers in the tables, from 1."""
+NUMBERS: Mapping[str, str] = MappingProxyType({str(number): label for number, label in enumerate(LABELS, 1)})
+
+_TABLE = re.compile(r"/(?:test\(single-labell?ed\)/set|single_testset)_([1-5])\.csv$", re.IGNORECASE)
+
+
+def read_folder(root: Path, suite: Suite) -> Gathered | None:
+    """Every row of the tables of test sets below the folder with its clip; None if there is no such table.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    root = root.resolve()
+    files = list_files(root)
+    stated: list[Labelled] = []
+    problems: list[str] = []
+    for file in sorted(files):
+        if found := _TABLE.search(f"/{root.name}/{file}"):  # the root may be any of these folders
+            try:
+                stated += parse_table(read_text(root / file), file, suite.tasks[f"set-{found[1]}"], problems)
+            except DataError as error:
+                problems.append(f"{file}: {error}")
+    if not stated and not problems:
+        return None
+    return Gathered(rows=rows_of(Corpus(root, files, "DFEW", LABELS), stated), problems=tuple(problems))
+
+
+def parse_table(text: str, file: str, task: Task, problems: list[str]) -> Iterator[Labelled]:
+    """The valid rows of a table; what is wrong with the others is added to the problems, by file and line.
+
+    Raises:
+        DataError: it is not CSV, or lacks a column; the message does not name the file.
+    """
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        if not {"video_name", "label"} <= set(reader.fieldnames or ()):
+            raise DataError("must have the columns video_name and label")
+        for row in reader:
+            place = f"{file} line {reader.line_num}"
+            name, label = ((row[column] or "").strip() for column in ("video_name", "label"))
+            if not re.fullmatch("[0-9]{1,9}", name):
+                problems.append(f"{place}: video_name must be a number, got `{one_line(name, QUOTED)}`")
+            elif label not in NUMBERS:
+                problems.append(f"{place}: label must be a number from 1 to 7, got `{one_line(label, QUOTED)}`")
+            else:
+                yield Labelled(place, task, name, NUMBERS[label])
+    except csv.Error as error:
+        raise DataError(f"is not valid CSV (line {reader.line_num + 1}: {error})") from error

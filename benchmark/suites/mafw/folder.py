@@ -1,0 +1,73 @@
+"""A MAFW folder: a list of labels for the test set of each fold, and the clips that it names.
+
+Train & Test Set/single/no_caption/set_1/test.txt: 00025.mp4 anger
+data/clips/00025.mp4
+
+The layout is that of MAE-DFER's preprocessing (github.com/sunlicai/MAE-DFER, preprocess/mafw.py) and of others'
+scripts. It has not been tested on the data, which is given out on request.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from benchmark.data.clip_finder import list_files
+from benchmark.data.labelled import Corpus, Labelled, rows_of
+from benchmark.data.rows import Gathered
+from benchmark.errors import DataError
+from benchmark.suite import Suite
+from benchmark.task import Task
+from benchmark.text import QUOTED, one_line, read_text
+
+LABELS = (
+    "anger",
+    "disgust",
+    "fear",
+    "happiness",
+    "neutral",
+    "sadness",
+    "surprise",
+    "contempt",
+    "anxiety",
+    "helplessness",
+    "disappointment",
+)
+
+_TABLE = re.compile(r"/single/(?:no_caption/)?set_([1-5])/test\.txt$")
+_NAME = re.compile(r"\w[\w.-]{0,99}")
+
+
+def read_folder(root: Path, suite: Suite) -> Gathered | None:
+    """Every line of the lists of single-labelled test sets below the folder with its clip; None if there is no list.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    root = root.resolve()
+    files = list_files(root)
+    stated: list[Labelled] = []
+    problems: list[str] = []
+    for file in sorted(files):
+        if found := _TABLE.search(f"/{root.name}/{file}"):  # the root may be any of these folders
+            try:
+                stated += parse_table(read_text(root / file), file, suite.tasks[f"set-{found[1]}"], problems)
+            except DataError as error:
+                problems.append(f"{file}: {error}")
+    if not stated and not problems:
+        return None
+    return Gathered(rows=rows_of(Corpus(root, files, "MAFW", LABELS), stated), problems=tuple(problems))
+
+
+def parse_table(text: str, file: str, task: Task, problems: list[str]) -> Iterator[Labelled]:
+    """The valid lines of a list; what is wrong with the others is added to the problems, by file and line."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not (words := line.split()):
+            continue
+        place = f"{file} line {number}"
+        name, label = words[0], words[-1].lower()
+        if len(words) != 2 or not _NAME.fullmatch(name):
+            problems.append(f"{place}: must be the name of a clip and its label, got `{one_line(line, QUOTED)}`")
+        elif label not in LABELS:
+            problems.append(f"{place}: label must be one of {', '.join(LABELS)}, got `{one_line(label, QUOTED)}`")
+        else:
+            yield Labelled(place, task, PurePosixPath(name).stem, label)
