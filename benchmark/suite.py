@@ -27,6 +27,9 @@ GROUP = "mme_emotion.suites"
 OVERALL = "overall"
 """The key of the scores over all tasks; no task may have this name."""
 
+DRAWN = "drawn clips"
+"""What a demo usually consists of."""
+
 _HERE = Path(__file__).parent / "suites"
 
 
@@ -43,6 +46,8 @@ class Suite(BaseModel):
         published: the file with published scores: `models` by name, each with `overall` and `tasks`, each a mapping
             from measure to fraction; `samples` by task.
         demo: the folder of samples that `--data=demo` reads, relative to `home`.
+        demo_of: what the demo consists of, for the message that it measures nothing.
+        data: where the data is had, in a few words, with the address; empty if it comes from the user alone.
         home: the suite's folder.
     """
 
@@ -55,6 +60,8 @@ class Suite(BaseModel):
     layout: str = ""
     published: str | None = None
     demo: str | None = None
+    demo_of: str = DRAWN
+    data: str = ""
     home: Path
 
     @cached_property

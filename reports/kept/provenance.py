@@ -16,7 +16,7 @@ from benchmark.accounts.catalogue import published_row
 from benchmark.model import Model, Watcher
 from benchmark.models.floors import label_counts
 from benchmark.run_setup import Bench
-from benchmark.suite import OVERALL, Suite
+from benchmark.suite import DRAWN, OVERALL, Suite
 from benchmark.task import Sample
 from evaluators.agents import DEMO_NAME, Agents, EvaluatorOptions
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
@@ -129,7 +129,7 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
     `data`, `extractor` and `judges` are names; `counts` is the number of samples asked, by task.
     """
     if data == DEMO_NAME:
-        yield "the clips are drawn and the voices synthetic; they test the pipeline and measure nothing"
+        yield _demo_in_words(suite)
     elif (sizes := suite.read_published()["samples"]) and counts != sizes:
         yield f"the run asks {counts.total()} samples, not the benchmark's {sum(sizes.values())}"
     roles = measures_of(suite).roles
@@ -137,6 +137,11 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
     for role, name, paper in agents:
         if role in roles and name != paper:
             yield f"the {role} is {'rules, a list of words' if name == RULES else f'{name}, not {paper}'}"
+
+
+def _demo_in_words(suite: Suite) -> str:
+    made = f"the data are {suite.demo_of}" if suite.demo_of != DRAWN else "the clips are drawn and the voices synthetic"
+    return f"{made}; they test the pipeline and measure nothing"
 
 
 def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[str, Any]:
@@ -180,7 +185,8 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
     ]
     if bench.dataset.name == DEMO_NAME:
         lines.append(
-            "THIS IS THE DEMO: drawn clips that test the pipeline and measure nothing; --data=DIR runs the benchmark"
+            f"THIS IS THE DEMO: {bench.suite.demo_of} that test the pipeline and measure nothing;"
+            " --data=DIR runs the benchmark"
         )
     lines += bench.local.notes
     missing = [why for sample in bench.samples if (why := bench.dataset.missing.get(sample.id))]
