@@ -111,7 +111,8 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
             name: getattr(options, name)
             for name in ("frames", "fps", "spread", "modalities", "decoder", "tasks", "limit", "shard")
         }
-        | {"thoughts": asked.thoughts, "sound_seconds": _sound_seconds(bench, agents)},
+        | {"thoughts": asked.thoughts, "sound_seconds": _sound_seconds(bench, agents)}
+        | ({"unanswered": bench.unanswered[0]} if options.answered_only else {}),
         "arguments": rerun_of(bench, asked),
     }
 
@@ -196,6 +197,8 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
     unanswered = set(getattr(bench.respondent, "missing", ())).intersection(sample.id for sample in bench.samples)
     if unknown:
         lines.append(f"answers: {len(unknown)} ids are unknown and ignored, e.g. {', '.join(unknown[:3])}")
+    if bench.options.answered_only:
+        lines.append(f"answers: {bench.unanswered[0]} samples have no answer and are left out, by --answered-only")
     if unanswered:
         lines.append(f"answers: {len(unanswered)} samples have no answer and are errors, e.g. {min(unanswered)}")
     return lines
