@@ -1,6 +1,7 @@
 """The options of the samples and the model under test, and the setup of a run from them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 from typing import Annotated, Literal
@@ -14,7 +15,9 @@ from benchmark.data.selection import parse_shard, select
 from benchmark.errors import RunError
 from benchmark.local.run import LocalRun
 from benchmark.model import Model, Respondent, Watcher
+from benchmark.models.answers import AnswersFile
 from benchmark.models.find import ModelOptions, find_respondent
+from benchmark.models.questions import QuestionSettings, check_questions
 from benchmark.models.templates import read_templates
 from benchmark.options import Listed, Parameters, Prices, option, split
 from benchmark.suite import DEFAULT, Suite, find_suite
@@ -53,6 +56,11 @@ class BenchmarkOptions:
         None, "N", "only N samples, stratified by task and label, the same ones every time"
     )
     shard: str | None = option(None, "K/N", "only the K-th of N equal parts of the samples")
+    answered_only: bool = option(
+        default=False,
+        metavar="",
+        text="only the samples that answers:FILE answers; the report says how many are left out",
+    )
     concurrency: Annotated[int, Field(ge=1)] | None = option(
         None, "N", "requests in flight, over all processes (default: the provider's usual limit)"
     )
@@ -101,7 +109,10 @@ class BenchmarkOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The model under test, ready to start, and the `samples` selected for it; `asks` if any request will be sent."""
+    """The model under test, ready to start, and the `samples` selected for it; `asks` if any request will be sent.
+
+    With `--answered-only`, `unanswered` is how many samples of how many of the selected tasks have no answer.
+    """
 
     options: BenchmarkOptions
     suite: Suite
@@ -112,6 +123,7 @@ class Bench:
     limits: Limits
     local: LocalRun
     asks: bool = True
+    unanswered: tuple[int, int] = (0, 0)
 
     def check_engine(self) -> None:
         """Checks that a given `--engine` is used.
@@ -134,8 +146,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
     """
     suite = find_suite(options.suite)
     dataset = read_samples(options.data or "demo", suite)
-    shard = parse_shard(options.shard) if options.shard else None
-    samples = select(dataset.samples, tasks=options.tasks, limit=options.limit, shard=shard, suite=suite)
+    samples = selected(options, suite, dataset.samples)
     settings = ModelOptions(
         base_urls=options.base_url,
         api_key_env=options.api_key_env,
@@ -150,7 +161,15 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
     respondent = find_respondent(options.model, settings, dataset.samples)
     if options.modalities and isinstance(respondent, (Model, Watcher)):
         _check_modalities(options, respondent)
+    unanswered = (0, 0)
+    if options.answered_only:
+        of_tasks = selected(replace(options, limit=None, shard=None), suite, dataset.samples)
+        answered = _answered(options.model, respondent, of_tasks)
+        samples = selected(replace(options, tasks=()), suite, answered)
+        unanswered = (len(of_tasks) - len(answered), len(of_tasks))
     template = read_templates(suite.home, options.prompts)["question"]
+    if isinstance(respondent, AnswersFile):
+        check_questions(respondent, samples, question_settings(options, template))
     return Bench(
         options=options,
         suite=suite,
@@ -161,7 +180,44 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
         limits=limits,
         local=local,
         asks=asks,
+        unanswered=unanswered,
     )
+
+
+def selected(options: BenchmarkOptions, suite: Suite, samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """The samples that the options select of these.
+
+    Raises:
+        RunError: the selection is malformed or empty.
+    """
+    shard = parse_shard(options.shard) if options.shard else None
+    return select(samples, tasks=options.tasks, limit=options.limit, shard=shard, suite=suite)
+
+
+def question_settings(options: BenchmarkOptions, template: Template) -> QuestionSettings:
+    """The settings on which the questions of a run depend."""
+    return QuestionSettings(
+        template=template,
+        fps=options.fps,
+        most=options.frames,
+        spread=options.spread,
+        modalities=frozenset(options.modalities or ("video", "audio")),
+        sound_seconds=options.clip_limits.sound_seconds,
+    )
+
+
+def _answered(spec: str, respondent: object, samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """The samples that have an answer, which may be empty.
+
+    Raises:
+        RunError: the respondent is no file of answers, or none of them belongs to these samples.
+    """
+    if not isinstance(respondent, AnswersFile):
+        raise RunError(f"--answered-only needs --model=answers:FILE, got {spec}; omit it.")
+    answered = tuple(sample for sample in samples if sample.id in respondent.answers)
+    if not answered:
+        raise RunError(f"{spec} answers none of the selected samples; select others with --tasks.")
+    return answered
 
 
 def _check_modalities(options: BenchmarkOptions, model: Model | Watcher) -> None:

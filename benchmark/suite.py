@@ -27,6 +27,9 @@ GROUP = "mme_emotion.suites"
 OVERALL = "overall"
 """The key of the scores over all tasks; no task may have this name."""
 
+DRAWN = "drawn clips"
+"""What a demo usually consists of."""
+
 _HERE = Path(__file__).parent / "suites"
 
 
@@ -44,6 +47,8 @@ class Suite(BaseModel):
             from measure to fraction; `samples` by task.
         demo: the folder or the table of samples that `--data=demo` reads, relative to `home`.
         caveats: why scores on the whole data still do not compare with the published ones, a clause each.
+        demo_of: what the demo consists of, for the message that it measures nothing.
+        data: where the data is had, in a few words, with the address; empty if it comes from the user alone.
         home: the suite's folder.
     """
 
@@ -57,6 +62,8 @@ class Suite(BaseModel):
     published: str | None = None
     demo: str | None = None
     caveats: tuple[str, ...] = ()
+    demo_of: str = DRAWN
+    data: str = ""
     home: Path
 
     @cached_property

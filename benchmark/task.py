@@ -79,6 +79,7 @@ class Sample:
         task: its task.
         clip: the recording, or None if there is only text. Its file may be missing; the case is then an error.
         turns: the messages before the question, such as a dialogue; empty if there is only a clip.
+        text: what the question is about if it is a text, with all that is asked of this sample alone; "" if none.
         label_set: the candidate labels, in the order in which they are shown; empty if any answer is allowed.
         targets: the true label or labels.
         source: the corpus, e.g. `MELD`; "unknown" if the data does not name it.
@@ -97,3 +98,9 @@ class Sample:
     video_id: str
     audio_clue: str | None = None
     turns: tuple[Turn, ...] = ()
+    text: str = ""
+
+    @property
+    def question(self) -> str:
+        """The task's question and, in a paragraph of its own, the text that it is about."""
+        return f"{self.task.question}\n\n{self.text}" if self.text else self.task.question

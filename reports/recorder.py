@@ -174,7 +174,8 @@ class Recorder:
             return report_of(self.state.sorted_records(), background)
         counted = sorted(self._keeper.counted(), key=lambda record: record.id)
         report = self._keeper.conclude(report_of(counted, background, self._keeper.error))
-        whole = len(self._bench.samples)
+        whole, (unanswered, of) = len(self._bench.samples), self._bench.unanswered
+        report = with_left_out(report, unanswered, f"{of} samples", "--answered-only")
         return with_left_out(report, whole - background.selected, f"{whole} samples", "-k, -m")
 
     @pytest.hookimpl(tryfirst=True)

@@ -23,6 +23,8 @@ OURS = (
     "judge agree",
     "judge sheet",
     "cache prune",
+    "suites",
+    "questions",
 )
 OTHERS = re.compile(r"^.*(?:#SBATCH|\bray start|\bsrun|\bsbatch|\bvllm serve|\bhostname).*$", re.MULTILINE)
 """Lines whose options are those of other programs."""

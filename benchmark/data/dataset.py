@@ -64,16 +64,17 @@ def read_samples(where: str, suite: Suite | None = None) -> Dataset:
         return _dataset(where, *_gather_hub(where.removeprefix("hf:"), suite))
     path = suite.demo_data if where == DEMO_NAME else Path(where).expanduser()
     if path is None:
-        raise DataError(f"{suite.title} has no demo; set --data to its data: {_layout(suite)}.")
+        raise DataError(f"{suite.title} has no demo; set --data to its data: {_layout(suite)}.{_had(suite)}")
     if path.is_dir():
         gathered = _read_folder(path, suite)
         if gathered is None:
-            raise DataError(f"{path} has no {suite.title} questions: {_layout(suite)}.")
+            raise DataError(f"{path} has no {suite.title} questions: {_layout(suite)}.{_had(suite)}")
         return _dataset(where if where == DEMO_NAME else path.resolve().name, gathered, path.resolve())
     if path.is_file() and path.suffix.lower() in FORMATS:
         return _dataset(where if where == DEMO_NAME else path.name, read_own(path, suite), path.parent.absolute())
     raise DataError(
         f"There is no data at {where}: give a folder, hf:ID, demo, or a file of your own clips ({', '.join(FORMATS)})."
+        f"{_had(suite)}"
     )
 
 
@@ -134,6 +135,7 @@ def _sample(row: Row, case_id: str) -> Sample:
         video_id=row.video_id,
         audio_clue=row.audio_clue,
         turns=row.turns,
+        text=row.text,
     )
 
 
@@ -153,6 +155,11 @@ def _gather_hub(name: str, suite: Suite) -> tuple[Gathered, Path]:
 def _layout(suite: Suite) -> str:
     expected = f"expected {suite.layout}; " if suite.layout else ""
     return f"{expected}the tasks are {', '.join(suite.tasks)}"
+
+
+def _had(suite: Suite) -> str:
+    """Where the suite's data is had, as a further sentence; "" if it does not say."""
+    return f" The data of {suite.title}: {suite.data}." if suite.data else ""
 
 
 def _read_folder(folder: Path, suite: Suite) -> Gathered | None:

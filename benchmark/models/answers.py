@@ -3,6 +3,8 @@
 The file is a JSON list or JSONL. A row, in which other keys are ignored, and `id` may replace `video_id`:
 
     {"video_id": "MELD/video/test_dia100_utt0.mp4", "model_response": "The speaker smiles …", "task": "ER-Wild"}
+
+A row may also have the `question_hash` of the question that it answers, as `mme-emotion questions` writes it.
 """
 
 from collections import defaultdict
@@ -29,12 +31,14 @@ class GivenAnswer:
         text: the answer; empty if the row has none.
         task: the name of the task, by the row, the file or the folder; None if unknown.
         place: the file and the number of the row, for messages.
+        question_hash: of the question that it answers; None if the row has none.
     """
 
     video_id: str
     text: str
     task: str | None
     place: str
+    question_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +145,14 @@ def _row(row: object, place: str, named: Task | None, tasks: Sequence[Task]) -> 
     if not isinstance(text, str | None):
         raise RunError(f"answers: `model_response` of {place} is not text; put it in quotes.")
     task = (task_named(str(row["task"]), tasks) if "task" in row else None) or named
-    return GivenAnswer(video_id=name, text=text or "", task=task.name if task else None, place=place)
+    hashed = row.get("question_hash")
+    return GivenAnswer(
+        video_id=name,
+        text=text or "",
+        task=task.name if task else None,
+        place=place,
+        question_hash=None if hashed in (None, "") else str(hashed),
+    )
 
 
 def _id(row: Mapping[str, object], place: str) -> str:

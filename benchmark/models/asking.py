@@ -42,7 +42,7 @@ class Prompter:
         text = self.template.substitute(
             subject=sample.task.subject,
             material=_described(shown.frames, hears=hears, whole=whole) if sample.clip else "",
-            question=sample.task.question,
+            question=sample.question,
             labels="; ".join(sample.label_set),
             how_many="Name one label or several." if sample.task.several else "Name one label.",
         )

@@ -139,7 +139,7 @@ class SignalModel:
             ModelError: there are neither frames nor sound, or no candidate labels.
         """
         if not shown.frames and shown.sound is None:
-            raise ModelError("signal was given neither frames nor sound.")
+            raise ModelError("signal was given neither frames nor sound, and reads no text; use another model.")
         if not sample.label_set:
             raise ModelError("signal chooses among candidate labels, and the sample has none.")
         said = await asyncio.to_thread(describe, shown, sample.label_set, several=sample.task.several)

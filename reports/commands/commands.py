@@ -19,6 +19,7 @@ from reports.commands.compare import add_comparisons
 from reports.commands.doctor import add_doctor
 from reports.commands.judge import add_judge
 from reports.commands.parser import Parser
+from reports.commands.questions import add_questions
 from reports.commands.run import add_runs
 from reports.say import say
 from reports.tables.table import as_text
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     add_judge(commands)
     add_comparisons(commands)
     add_runs(commands)
+    add_questions(commands)
     cache = commands.add_parser("cache", help="show or delete cached replies and decoded clips")
     actions = cache.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (

@@ -110,17 +110,18 @@ def _model(run: PastRun) -> tuple[str, object]:
 def _gaps(runs: Sequence[PastRun]) -> tuple[list[str], int]:
     """The missing shards, as K/N, and the number of samples that they would have asked.
 
-    Shards with the same N, tasks and limit are of one selection. Those beyond its last sample have nothing to ask.
+    Shards with the same N, tasks, limit and number of unanswered samples are of one selection. Those beyond its last
+    sample have nothing to ask.
     """
-    selections: dict[tuple[str, tuple[str, ...], int | None], list[PastRun]] = defaultdict(list)
+    selections: dict[tuple[str, tuple[str, ...], int | None, int | None], list[PastRun]] = defaultdict(list)
     for run in runs:
         settings = settings_in(run.report.provenance)
         if settings.get("shard"):
-            parts = settings["shard"].partition("/")[2]
-            selections[parts, _tasks_in(settings, suite_of(run.report.provenance)), settings.get("limit")].append(run)
+            parts, tasks = settings["shard"].partition("/")[2], _tasks_in(settings, suite_of(run.report.provenance))
+            selections[parts, tasks, settings.get("limit"), settings.get("unanswered")].append(run)
     lacking: list[str] = []
     unasked = 0
-    for (parts, tasks, limit), members in selections.items():
+    for (parts, tasks, limit, _), members in selections.items():
         there = {int(settings_in(run.report.provenance)["shard"].partition("/")[0]) for run in members}
         whole = _whole(members[0], tasks, limit)
         missing = (f"{place}/{parts}" for place in range(1, min(int(parts), whole) + 1) if place not in there)
@@ -139,6 +140,7 @@ def _whole(run: PastRun, tasks: Sequence[str], limit: int | None) -> int:
     """The number of samples in the selection."""
     sizes: Mapping[str, int] = (run.report.provenance.get("data") or {}).get("samples") or {}
     whole = sum(size for name, size in sizes.items() if not tasks or name in tasks)
+    whole -= settings_in(run.report.provenance).get("unanswered") or 0
     return whole if limit is None else min(limit, whole)
 
 
@@ -171,6 +173,8 @@ def _provenance(runs: Sequence[PastRun]) -> Mapping[str, Any]:
     tasks = sorted({name for one in settings for name in _tasks_in(one, suite)}, key=list(suite.tasks).index)
     whole = {**settings[0], "shard": None, "tasks": tasks if all(one.get("tasks") for one in settings) else []}
     whole.pop("longest_sound", None)  # of the first part only
+    if unanswered := {(_tasks_in(one, suite), one["unanswered"]) for one in settings if "unanswered" in one}:
+        whole["unanswered"] = sum(count for _, count in unanswered)
     if limits := [one["sound_seconds"] for one in settings if one.get("sound_seconds") is not None]:
         whole["sound_seconds"] = max(limits)  # parts with other limits cut nothing
     started = min(str(run.report.provenance.get("started")) for run in runs)

@@ -17,7 +17,7 @@ from benchmark.data.dataset import DEMO_NAME
 from benchmark.model import Model, Watcher
 from benchmark.models.floors import label_counts
 from benchmark.run_setup import Bench
-from benchmark.suite import OVERALL, Suite
+from benchmark.suite import DRAWN, OVERALL, Suite
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
@@ -112,7 +112,8 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
             name: getattr(options, name)
             for name in ("frames", "fps", "spread", "modalities", "decoder", "tasks", "limit", "shard")
         }
-        | {"thoughts": asked.thoughts, "sound_seconds": _sound_seconds(bench, agents)},
+        | {"thoughts": asked.thoughts, "sound_seconds": _sound_seconds(bench, agents)}
+        | ({"unanswered": bench.unanswered[0]} if options.answered_only else {}),
         "arguments": rerun_of(bench, asked),
     }
 
@@ -130,7 +131,7 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
     `data`, `extractor` and `judges` are names; `counts` is the number of samples asked, by task.
     """
     if data == DEMO_NAME:
-        yield "the clips are drawn and the voices synthetic; they test the pipeline and measure nothing"
+        yield _demo_in_words(suite)
     elif (sizes := suite.read_published()["samples"]) and counts != sizes:
         yield f"the run asks {counts.total()} samples, not the benchmark's {sum(sizes.values())}"
     if data != DEMO_NAME:
@@ -140,6 +141,11 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
     for role, name, paper in agents:
         if role in roles and name != paper:
             yield f"the {role} is {'rules, a list of words' if name == RULES else f'{name}, not {paper}'}"
+
+
+def _demo_in_words(suite: Suite) -> str:
+    made = f"the data are {suite.demo_of}" if suite.demo_of != DRAWN else "the clips are drawn and the voices synthetic"
+    return f"{made}; they test the pipeline and measure nothing"
 
 
 def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[str, Any]:
@@ -183,7 +189,8 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
     ]
     if bench.dataset.name == DEMO_NAME:
         lines.append(
-            "THIS IS THE DEMO: drawn clips that test the pipeline and measure nothing; --data=DIR runs the benchmark"
+            f"THIS IS THE DEMO: {bench.suite.demo_of} that test the pipeline and measure nothing;"
+            " --data=DIR runs the benchmark"
         )
     lines += bench.local.notes
     missing = [why for sample in bench.samples if (why := bench.dataset.missing.get(sample.id))]
@@ -193,6 +200,8 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
     unanswered = set(getattr(bench.respondent, "missing", ())).intersection(sample.id for sample in bench.samples)
     if unknown:
         lines.append(f"answers: {len(unknown)} ids are unknown and ignored, e.g. {', '.join(unknown[:3])}")
+    if bench.options.answered_only:
+        lines.append(f"answers: {bench.unanswered[0]} samples have no answer and are left out, by --answered-only")
     if unanswered:
         lines.append(f"answers: {len(unanswered)} samples have no answer and are errors, e.g. {min(unanswered)}")
     return lines

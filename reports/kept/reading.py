@@ -69,6 +69,7 @@ class _Settings(_Stated):
     decoder: str | None = None
     tasks: tuple[str, ...] | None = None
     limit: Count | None = None
+    unanswered: Count | None = None
     shard: Annotated[str, AfterValidator(_shard)] | None = None
     thoughts: str | None = None
 

@@ -142,6 +142,7 @@ class Record(WithScores):
         scores: by name, 0 to 1; in files among the record's own keys; None if the sample or its task has none.
         by_rules: the rating of the last step by a word list, for comparison with the judge's.
         repeats: the result of asking again, with `--repeats`.
+        has_clip: whether the question is about a clip, and not about a text alone.
         clip: the path of the clip from the data folder; None if the clip is not in it.
         length: the clip's length in seconds, as its file states it; None if unknown.
         waveform: the waveform of the clip's sound; None if it has none.
@@ -173,6 +174,7 @@ class Record(WithScores):
     by_rules: str | None = None
     repeats: Repeats | None = None
     audio_clue: str | None = None
+    has_clip: bool = True
     clip: str | None = None
     length: float | None = None
     waveform: Waveform | None = None
@@ -281,9 +283,10 @@ def _asked(sample: Sample) -> dict[str, Any]:
         "task": sample.task.name,
         "source": sample.source,
         "recording": sample.recording,
-        "question": sample.task.question,
+        "question": sample.question,
         "label_set": sample.label_set,
         "targets": sample.targets,
+        "has_clip": sample.clip is not None,
     }
 
 

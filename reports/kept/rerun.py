@@ -16,7 +16,10 @@ from evaluators.agents import EvaluatorOptions
 CASE = "benchmark/test_mme_emotion.py::test_sample"
 
 LEFT_OUT = frozenset(
-    {"data", "tasks", "limit", "shard", "estimate", "max_cost", "concurrency", "cache", "cache_limit", "no_cache"}
+    {
+        *("data", "tasks", "limit", "shard", "answered_only", "estimate"),
+        *("max_cost", "concurrency", "cache", "cache_limit", "no_cache"),
+    }
 )
 """Options that select cases or do not affect scores."""
 

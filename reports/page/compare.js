@@ -147,14 +147,16 @@ function Pair({ first, second }) {
   const seen = first.frames ? first : second;
   return html`
     <div class="beside">
-      <div><${Clip} record=${first} source=${clipOf(first, app.clips)} seen=${seen.frames} video=${video} /></div>
+      <div>
+        ${first.has_clip && html`<${Clip} record=${first} source=${clipOf(first, app.clips)} seen=${seen.frames} video=${video} />`}
+      </div>
       <div>
         <${Section} title="Question">
-          <p>${first.question}</p>
+          <p class="said">${first.question}</p>
           <${Labels} choices=${first.label_set} targets=${first.targets} />
         <//>
-        <${Section} title="What the judge saw"><${Frames} record=${seen} video=${video} judge="The judge" /><//>
-        <${Clue} record=${first} />
+        ${first.has_clip && html`<${Section} title="What the judge saw"><${Frames} record=${seen} video=${video} judge="The judge" /><//>`}
+        ${first.has_clip && html`<${Clue} record=${first} />`}
       </div>
     </div>
     <div class="sides">

@@ -32,8 +32,11 @@ function Step({ step, name }) {
   `;
 }
 
-function Steps({ record: { prediction, steps } }) {
-  if (!prediction) return html`<p class="empty">No rated steps: this sample has no score.</p>`;
+function Steps({ record: { prediction, steps, outcome } }) {
+  if (!prediction) {
+    const why = outcome === "error" ? "this sample has no score" : "this benchmark rates whole answers";
+    return html`<p class="empty">No rated steps: ${why}.</p>`;
+  }
   return html`
     <ol class="steps">
       ${steps.map((step) => html`<${Step} step=${step} />`)}
@@ -369,24 +372,31 @@ function textOf(record) {
   return [record.answer, record.thoughts, ...said, record.error].map((text) => text ?? "").join("\n");
 }
 
+/* The clip, and what the judge saw and heard of it. */
+function Watched({ record, video }) {
+  return html`
+    <div>
+      <${Clip} record=${record} source=${clipOf(record, app.clips)} seen=${record.frames} video=${video} />
+      ${!record.waveform && html`<p class="note">No waveform: the clip has no sound, or no agent needed it.</p>`}
+      <h3>What the judge saw</h3>
+      <${Frames} record=${record} video=${video} judge=${app.judge} />
+      <${Clue} record=${record} />
+    </div>
+  `;
+}
+
 function Sample({ record }) {
   const video = useRef(null);
   const doubted = record.by_rules && record.prediction && record.by_rules !== record.prediction.rating;
   return html`
     <article>
       <div class="beside">
-        <div>
-          <${Clip} record=${record} source=${clipOf(record, app.clips)} seen=${record.frames} video=${video} />
-          ${!record.waveform && html`<p class="note">No waveform: the clip has no sound, or no agent needed it.</p>`}
-          <h3>What the judge saw</h3>
-          <${Frames} record=${record} video=${video} judge=${app.judge} />
-          <${Clue} record=${record} />
-        </div>
+        ${record.has_clip ? html`<${Watched} record=${record} video=${video} />` : html`<p class="note">No clip: this question is about a text.</p>`}
         <div>
           <${Scores} record=${record} />
           <${Trouble} record=${record} />
           <${Section} title="Question">
-            <p>${record.question}</p>
+            <p class="said">${record.question}</p>
             <${Labels} choices=${record.label_set} targets=${record.targets} predicted=${record.predicted} />
           <//>
           <${Section} title="Answer"><${Answer} record=${record} about=${app.answering} /><//>

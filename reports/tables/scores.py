@@ -45,6 +45,10 @@ def doubts_of(report: Report) -> list[str]:
     if overall.samples < report.selected and not (report.gate and report.gate.stopping):
         missing = report.selected - overall.samples
         notes.append(f"The run ended early: {missing} of {report.selected} samples were not evaluated.")
+    if unanswered := settings_in(report.provenance).get("unanswered"):
+        notes.append(
+            f"{unanswered:,} samples without an answer were left out by --answered-only; the scores do not cover them."
+        )
     if overall.unscored:
         headline = measures_of(suite_of(report.provenance)).headline
         low, high = overall.bounds[headline.name]

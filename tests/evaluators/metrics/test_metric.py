@@ -141,9 +141,7 @@ def test_a_malformed_suite_says_where(text: str, said: str, tmp_path: Path) -> N
 
 
 def test_an_unknown_suite_is_named_with_those_there_are() -> None:
-    with pytest.raises(
-        RunError, match="--suite=mme is unknown; the suites are dfew, mafw, mer2023, mme-emotion, ravdess"
-    ):
+    with pytest.raises(RunError, match=r"--suite=mme is unknown; the suites are .*mer2023.*mme-emotion"):
         find_suite("mme")
 
 
@@ -213,11 +211,12 @@ def test_the_tables_and_the_page_are_told_what_the_measures_are() -> None:
 
 @pytest.mark.parametrize(("length", "shown"), [(400, "x" * 400), (401, "x" * 400 + "…")])
 def test_an_answer_that_is_cut_where_a_case_fails_says_so(length: int, shown: str) -> None:
-    score = LabelScore(answer=Answer(text="x" * length, model="m"), predicted=())
+    score = LabelScore(answer=Answer(text="x" * length, model="m"), predicted=(), metric=LABELS)
     sample = Sample(
         id="s", task=SUITE.task[0], clip=None, label_set=("joy", "sad"), targets=("joy",), source="s", recording="s",
         video_id="s",
     )  # fmt: skip
     assert score.explain(sample) == (
-        f's: the label is "joy", the answer names no label\n\nLabels: joy, sad\nAnswer of m: {shown}'
+        's: the label is "joy", the answer names no label, which counts as wrong\n\n'
+        f"Labels: joy, sad\nAnswer of m: {shown}"
     )

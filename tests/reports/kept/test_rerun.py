@@ -36,7 +36,15 @@ def arguments(given: Mapping[str, object], agents: Mapping[str, object] | None =
 
 
 def test_what_has_no_bearing_on_a_score_is_left_out() -> None:
-    idle = {"limit": "3", "shard": "1/2", "tasks": "SA", "cache": "/somewhere", "concurrency": "9", "max_cost": "1"}
+    idle = {
+        "limit": "3",
+        "shard": "1/2",
+        "tasks": "SA",
+        "answered_only": True,
+        "cache": "/somewhere",
+        "concurrency": "9",
+        "max_cost": "1",
+    }
     assert arguments(idle) == ["--data=demo"]
 
 

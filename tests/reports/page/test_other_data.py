@@ -132,3 +132,19 @@ def test_a_headline_that_no_single_sample_has_hides_no_other_measure(browser: Br
             "aria-label", re.compile(f"^{bounded['title']} by length")
         )
         assert seen.troubles == []
+
+
+@needs_chromium
+def test_a_question_about_a_text_is_shown_with_its_lines_and_without_a_clip(browser: Browser, page_file: Path) -> None:
+    with watched(browser) as seen:
+        page = seen.open(page_file)
+        change = (
+            "{ Object.assign(first, { has_clip: false, question: 'Why?\\n\\nA text' }); go({ sample: first.id }); }"
+        )
+        page.evaluate(f"app.shards.shard(0).then(([first]) => {change})")
+        expect(page.locator("#sample")).to_contain_text("No clip: this question is about a text.")
+        expect(page.locator("#sample video")).to_have_count(0)
+        assert page.locator("#sample p.said", has_text="A text").inner_text() == "Why?\n\nA text"
+        page.keyboard.press("j")
+        expect(page.locator("#sample video")).to_have_count(1)
+        assert seen.troubles == []
