@@ -131,6 +131,7 @@ def _sample(row: Row, case_id: str) -> Sample:
         video_id=row.video_id,
         audio_clue=row.audio_clue,
         turns=row.turns,
+        resources=row.resources,
     )
 
 

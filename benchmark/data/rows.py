@@ -65,6 +65,7 @@ class Row:
     audio_clue: str | None = None
     case: str | None = None
     turns: tuple[Turn, ...] = ()
+    resources: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
