@@ -42,6 +42,7 @@ class Suite(BaseModel):
         layout: what such a folder looks like, for the message that no questions were found.
         published: the file with published scores: `models` by name, each with `overall` and `tasks`, each a mapping
             from measure to fraction; `samples` by task.
+        extractor: the extractor of the published scores; empty if it is MME-Emotion's.
         demo: the folder of samples that `--data=demo` reads, relative to `home`.
         home: the suite's folder.
     """
@@ -54,6 +55,7 @@ class Suite(BaseModel):
     reader: str = ""
     layout: str = ""
     published: str | None = None
+    extractor: str = ""
     demo: str | None = None
     home: Path
 

@@ -133,7 +133,10 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
     elif (sizes := suite.read_published()["samples"]) and counts != sizes:
         yield f"the run asks {counts.total()} samples, not the benchmark's {sum(sizes.values())}"
     roles = measures_of(suite).roles
-    agents = (("extractor", extractor, PAPER_EXTRACTOR), *(("judge", judge, PAPER_JUDGE) for judge in judges))
+    agents = (
+        ("extractor", extractor, suite.extractor or PAPER_EXTRACTOR),
+        *(("judge", judge, PAPER_JUDGE) for judge in judges),
+    )
     for role, name, paper in agents:
         if role in roles and name != paper:
             yield f"the {role} is {'rules, a list of words' if name == RULES else f'{name}, not {paper}'}"
