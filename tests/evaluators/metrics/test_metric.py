@@ -120,7 +120,7 @@ def test_a_malformed_suite_says_where(text: str, said: str, tmp_path: Path) -> N
 
 
 def test_an_unknown_suite_is_named_with_those_there_are() -> None:
-    with pytest.raises(RunError, match="--suite=mme is unknown; the suites are mer2023, mme-emotion"):
+    with pytest.raises(RunError, match=r"--suite=mme is unknown; the suites are .*mer2023, .*mme-emotion"):
         find_suite("mme")
 
 
