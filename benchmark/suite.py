@@ -49,6 +49,7 @@ class Suite(BaseModel):
         caveats: why scores on the whole data still do not compare with the published ones, a clause each.
         demo_of: what the demo consists of, for the message that it measures nothing.
         data: where the data is had, in a few words, with the address; empty if it comes from the user alone.
+        extractor: the extractor of the published scores; empty if it is MME-Emotion's.
         home: the suite's folder.
     """
 
@@ -60,6 +61,7 @@ class Suite(BaseModel):
     reader: str = ""
     layout: str = ""
     published: str | None = None
+    extractor: str = ""
     demo: str | None = None
     caveats: tuple[str, ...] = ()
     demo_of: str = DRAWN

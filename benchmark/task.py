@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from benchmark.clip import Clip
@@ -86,6 +87,7 @@ class Sample:
         recording: what the clip was cut from; samples of one recording are not independent of each other.
         video_id: the clip's id in the data file, by which answers produced elsewhere are matched.
         audio_clue: a description of the sound, for the judge only; None if there is none.
+        resources: the folder with what the task's metric needs to score, such as word maps; None if it needs nothing.
     """
 
     id: str
@@ -99,6 +101,7 @@ class Sample:
     audio_clue: str | None = None
     turns: tuple[Turn, ...] = ()
     text: str = ""
+    resources: Path | None = None
 
     @property
     def question(self) -> str:

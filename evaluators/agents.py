@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Annotated, Any, Generic, TypeVar
@@ -112,11 +111,12 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
             user's prompt are not in pairs.
     """
     demo = bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME
-    chosen = partial(
-        agent_spec,
-        offline=demo or not measures_of(bench.suite).roles,
-        key_is_set=not bench.asks or bool(os.environ.get("OPENAI_API_KEY")),
-    )
+    needed = measures_of(bench.suite).roles
+    key_is_set = not bench.asks or bool(os.environ.get("OPENAI_API_KEY"))
+
+    def chosen(role: str, asked: str | None, paper: str) -> str:
+        return agent_spec(asked, paper, offline=demo or role not in needed, key_is_set=key_is_set)
+
     shared = ModelOptions(
         prices=dict(bench.options.price),
         request_mb=bench.options.clip_limits.request_mb,
@@ -132,14 +132,16 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
             agent = replace(agent, base_url=bench.options.base_url, api_key_env=key)
         return agent.over(shared, modality)
 
-    judges = options.judge.spec or (chosen(None, PAPER_JUDGE),)
+    judges = options.judge.spec or (chosen("judge", None, PAPER_JUDGE),)
     check_replacements(bench.options.prompts, [*bench.suite.home.glob("*.txt"), *PROMPTS.glob("*.txt")])
-    extractor, clue_model = chosen(options.extractor.spec, PAPER_EXTRACTOR), options.clue_model.spec
+    extractor, clue_model = chosen("extractor", options.extractor.spec, PAPER_EXTRACTOR), options.clue_model.spec
     found = tuple(find_judge(judge, settings(options.judge, judge, "video")) for judge in judges)
     _refuse_twins(found)
     templates = read_templates(PROMPTS, bench.options.prompts)
     fenced(templates["extract"].template, EXTRACTED)
     fenced(templates["judge"].template, JUDGED)
+    fenced(templates["words"].template, frozenset({"answer"}))
+    fenced(templates["groups"].template, frozenset({"words"}))
     return Agents(
         extractor=find_extractor(extractor, settings(options.extractor, extractor, "video")),
         judges=found,

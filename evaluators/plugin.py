@@ -119,7 +119,7 @@ def scorer_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> S
     agents = agents_of(config)
     extractor, listener, templates = agents.extractor, agents.listener, agents.templates
     if isinstance(extractor, Model):
-        extractor = PromptedExtractor(behind(extractor, "extractor"), templates["extract"])
+        extractor = PromptedExtractor(behind(extractor, "extractor"), templates["extract"], templates)
     return Scorer(
         extractor=extractor,
         judge=judge_of(agents, behind),

@@ -136,6 +136,7 @@ def _sample(row: Row, case_id: str) -> Sample:
         audio_clue=row.audio_clue,
         turns=row.turns,
         text=row.text,
+        resources=row.resources,
     )
 
 

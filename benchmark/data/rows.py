@@ -66,6 +66,7 @@ class Row:
     case: str | None = None
     turns: tuple[Turn, ...] = ()
     text: str = ""
+    resources: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from benchmark.importing import import_named
 from benchmark.local.checkpoint import find_checkpoint
 from benchmark.local.settings import parse_settings
 from benchmark.models.answers import read_answers
-from benchmark.models.floors import RandomGuess, majority_of
+from benchmark.models.floors import majority_of, random_of
 from benchmark.task import Sample
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ _SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] 
         "hf": _hf,
         "answers": lambda rest, _, samples: read_answers(rest, samples),
         "signal": _signal,
-        "random": lambda *_: RandomGuess(),
+        "random": lambda _, __, samples: random_of(samples),
         "majority": lambda _, __, samples: majority_of(samples),
         "python": lambda rest, *_: _python(rest),
     }

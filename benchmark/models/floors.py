@@ -3,7 +3,7 @@
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmark.model import Answer
 from benchmark.task import Sample
@@ -11,13 +11,29 @@ from benchmark.task import Sample
 
 @dataclass(frozen=True, slots=True)
 class RandomGuess:
-    """Names a random label of the set, each with the same probability; always the same one for a sample."""
+    """Names a random label of the set, each with the same probability; always the same one for a sample.
 
+    Attributes:
+        open_labels: what is drawn from where a sample has no label set: the true labels of its task, by task.
+        name: the name in reports.
+    """
+
+    open_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     name: str = "random"
 
     async def answer(self, sample: Sample) -> Answer:
         """One label, drawn with the sample's id as the seed."""
-        return Answer(text=random.Random(sample.id).choice(sample.label_set), model=self.name, ending="whole")  # noqa: S311  no secret
+        labels = sample.label_set or self.open_labels[sample.task.name]
+        return Answer(text=random.Random(sample.id).choice(labels), model=self.name, ending="whole")  # noqa: S311  no secret
+
+
+def random_of(samples: Sequence[Sample]) -> RandomGuess:
+    """The respondent that names random labels of these samples."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for sample in samples:
+        if not sample.label_set:
+            found[sample.task.name].update(dict.fromkeys(sample.targets))
+    return RandomGuess({task: tuple(sorted(labels)) for task, labels in found.items()})
 
 
 @dataclass(frozen=True, slots=True)

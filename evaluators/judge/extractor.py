@@ -1,7 +1,9 @@
 """The step extractor: splits an answer into steps."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from string import Template
+from typing import TypeVar
 
 from typing_extensions import Protocol, runtime_checkable
 
@@ -12,6 +14,8 @@ from evaluators.judge.agent import Reply, ask
 from evaluators.judge.evidence import Question
 from evaluators.judge.fence import fenced, listed, request
 from evaluators.judge.steps import Steps, parse_steps
+
+T = TypeVar("T")
 
 TEXTS = frozenset({"labels", "answer"})
 """The placeholders for text that is not ours."""
@@ -43,6 +47,8 @@ class PromptedExtractor:
 
     model: Model
     template: Template
+    others: Mapping[str, Template] = field(default_factory=dict)
+    """What it is asked besides, by name, for metrics that need no steps."""
 
     @property
     def name(self) -> str:
@@ -59,3 +65,18 @@ class PromptedExtractor:
         texts = {"labels": listed(question.label_set), "answer": answer.reasoned}
         text = request(self.template, texts, subject=question.subject)
         return await ask(self.model, Prompt(text=text), parse_steps, ExtractorError)
+
+    async def ask(self, name: str, texts: Mapping[str, str], parse: Callable[[str], T], subject: str) -> Reply[T]:
+        """The parsed reply to another template; a reply that does not parse is asked for again.
+
+        Args:
+            name: of the template, as in `evaluators/prompts/`.
+            texts: the text for each placeholder, which is not ours.
+            parse: turns a reply into a value, or raises a `RejectedReply`.
+            subject: what the question asks for.
+
+        Raises:
+            ExtractorError: no reply could be parsed.
+        """
+        text = request(self.others[name], texts, subject=subject)
+        return await ask(self.model, Prompt(text=text), parse, ExtractorError)

@@ -137,7 +137,10 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
     if data != DEMO_NAME:
         yield from suite.caveats
     roles = measures_of(suite).roles
-    agents = (("extractor", extractor, PAPER_EXTRACTOR), *(("judge", judge, PAPER_JUDGE) for judge in judges))
+    agents = (
+        ("extractor", extractor, suite.extractor or PAPER_EXTRACTOR),
+        *(("judge", judge, PAPER_JUDGE) for judge in judges),
+    )
     for role, name, paper in agents:
         if role in roles and name != paper:
             yield f"the {role} is {'rules, a list of words' if name == RULES else f'{name}, not {paper}'}"

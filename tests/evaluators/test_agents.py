@@ -441,6 +441,13 @@ def test_who_judges(asked: str | None, *, offline: bool, key: bool, spec: str) -
     assert agent_spec(asked, PAPER_JUDGE, offline=offline, key_is_set=key) == spec
 
 
+def test_a_suite_without_a_judge_needs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    bench = prepare(BenchmarkOptions(model="majority", suite="ov-merd"), Limits(), LocalRun(Site(folder=tmp_path)))
+    found = find_agents(agents(extractor="rules"), bench)
+    assert (found.extractor.name, found.judge_name) == ("rules", "rules")
+
+
 def test_errors_of_agents_are_their_own_types() -> None:
     with pytest.raises(ExtractorError):
         asyncio.run(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmark.clip import Clip
 from benchmark.model import Answer, Respondent
-from benchmark.models.floors import RandomGuess, label_counts, majority_of
+from benchmark.models.floors import RandomGuess, label_counts, majority_of, random_of
 from benchmark.task import Sample
 from tests.tasks import TASKS
 
@@ -48,6 +49,18 @@ def test_the_random_guess_does_not_depend_on_the_truth() -> None:
     guess = RandomGuess()
 
     assert {said(guess, sample(1, (label,))).text for label in LABELS} == {said(guess, sample(1, ("joy",))).text}
+
+
+def test_the_random_guess_at_an_open_question_is_a_word_that_is_true_of_its_task() -> None:
+    asked = [replace(sample(number, LABELS[: 1 + number % 2]), label_set=()) for number in range(200)]
+    other = replace(sample(1, ("contempt",), task="ER-Wild"), label_set=())
+    guess = random_of([*asked, other])
+
+    guesses = Counter(said(guess, one).text for one in asked)
+    assert set(guesses) == set(LABELS[:2])
+    assert min(guesses.values()) > 60
+    assert said(guess, other).text == "contempt"
+    assert said(guess, sample(1, ("joy",))) == said(RandomGuess(), sample(1, ("joy",)))
 
 
 def test_the_majority_is_that_of_the_task_and_source() -> None:

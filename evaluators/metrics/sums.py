@@ -1,0 +1,116 @@
+"""Measures that are functions of sums over samples, of one or several sets of samples, with jackknife pseudo-values."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.metrics.metric import Column, Marked, is_scored
+
+Vector: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class OfSums:
+    """A score of a set of samples that is a function of sums over them.
+
+    Attributes:
+        mark: a mark that only samples of this kind have.
+        part: what a sample with a score adds to the sums, shape (d,).
+        filled: what a sample without a score would add if it were right, or wrong.
+        of: the score from sums, shape (…, d) to (…); nan if the sums are of samples that do not count.
+    """
+
+    mark: str
+    part: Callable[[Marked], Vector]
+    filled: Callable[[Marked, bool], Vector]
+    of: Callable[[Vector], Vector]
+
+    def column(self, parts: Vector) -> Column:
+        """Pseudo-values, shape (n,), of samples that add `parts`, shape (n, d); their mean is the score.
+
+        They are n times the score minus n - 1 times the score without the sample (Efron & Stein 1981,
+        doi:10.1214/aos/1176345462), shifted to have the score as mean. A sample that does not count has the score.
+        """
+        n, sums = len(parts), parts.sum(axis=0)
+        whole = self.of(sums)
+        without = self.of(sums - parts)
+        pseudo = n * whole - (n - 1) * np.where(np.isnan(without), whole, without)
+        return np.asarray(pseudo - pseudo.mean() + whole, dtype=float)
+
+
+@dataclass(frozen=True, slots=True)
+class BySet:
+    """The mean over sets, which are the tasks, of a score that is no mean over samples.
+
+    Attributes:
+        name: its name in files and gates.
+        title: its name in tables.
+        kinds: how a set is scored: the first kind of which its samples have the mark. Sets of no kind do not count.
+        bounded: as for every measure.
+    """
+
+    name: str
+    title: str
+    kinds: tuple[OfSums, ...]
+    bounded: bool = False
+
+    def value(self, records: Sequence[Marked]) -> float | None:
+        """The mean over the sets; None if there is none, or if of one no sample counts."""
+        sets = self._sets([record for record in records if is_scored(record)])
+        found = [kind.of(np.sum([kind.part(one) for one in members], axis=0)) for kind, _, members in sets]
+        mean = float(np.mean(found)) if found else np.nan
+        return None if np.isnan(mean) else mean
+
+    def column(self, records: Sequence[Marked]) -> Column:
+        """The pseudo-values; nan without a score. A sample that does not count has the measure itself."""
+        seen = [place for place, record in enumerate(records) if is_scored(record)]
+        column = np.full(len(records), np.nan)
+        column[seen] = self._pseudo([records[place] for place in seen], right=False)
+        return column
+
+    def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
+        """The same if all samples without a score were right, or wrong."""
+        column = self._pseudo(records, right=right)
+        return np.where(np.isnan(column), float(right), column)
+
+    def _pseudo(self, records: Sequence[Marked], *, right: bool) -> Column:
+        """The pseudo-values of the mean over sets: a set's spread counts by its share in the mean, not by its size."""
+        found: list[tuple[list[int], Column]] = []
+        for kind, places, members in self._sets(records):
+            parts = [kind.part(one) if is_scored(one) else kind.filled(one, right) for one in members]
+            found.append((places, kind.column(np.array(parts))))
+        whole = float(np.mean([column.mean() for _, column in found])) if found else np.nan
+        pseudo = np.full(len(records), whole)
+        for places, column in found:
+            pseudo[places] += (column - column.mean()) * len(records) / (len(places) * len(found))
+        return pseudo if not np.isnan(whole) else np.full(len(records), np.nan)
+
+    def _sets(self, records: Sequence[Marked]) -> Sequence[tuple[OfSums, list[int], Sequence[Marked]]]:
+        """How each set is scored, the places of its samples, and these."""
+        sets: dict[str, list[int]] = defaultdict(list)
+        for place, record in enumerate(records):
+            sets[record.task].append(place)
+        found = []
+        for places in sets.values():
+            scores: Mapping[str, float | None] = records[places[0]].scores
+            if kind := next((kind for kind in self.kinds if kind.mark in scores), None):
+                found.append((kind, places, [records[place] for place in places]))
+        return found
+
+
+def mean_over_wheels(scores: Vector) -> Vector:
+    """The mean over the last axis, without wheels in which no sample counts; nan if none counts in any."""
+    known = ~np.isnan(scores)
+    count = known.sum(axis=-1)
+    total = np.where(known, scores, 0.0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def share(part: Vector, whole: Vector) -> Vector:
+    """The quotient; nan where the divisor is 0, up to the rounding of sums."""
+    counts = whole > 0.5
+    return np.where(counts, part / np.where(counts, whole, 1.0), np.nan)
