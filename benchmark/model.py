@@ -64,13 +64,15 @@ async def as_answer(given: object, name: str) -> Answer:
     """Awaits what the method of a model of that name returned, and checks it: a user's own code may return anything.
 
     Raises:
-        ModelError: it is not awaitable, not an `Answer`, or an empty one.
+        ModelError: it is not awaitable, neither a text nor an `Answer`, or empty.
     """
     if not isawaitable(given):
         raise ModelError(f"The method of {name} that answers is not asynchronous: declare it with `async def`.")
     answer = await given
+    if isinstance(answer, str):
+        answer = Answer(text=answer, model=name)
     if not isinstance(answer, Answer):
-        raise ModelError(f"{name} returned {type(answer).__name__}; return an Answer of benchmark.model.")
+        raise ModelError(f"{name} returned {type(answer).__name__}; return a text or an Answer of benchmark.model.")
     if not answer.reasoned:
         raise ModelError(f"{name} gave an empty answer.", usage=answer.usage)
     return answer

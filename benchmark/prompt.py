@@ -7,8 +7,11 @@ from typing import Literal
 from benchmark.clip import Frame, Sound
 from benchmark.task import Turn
 
-Modality = Literal["video", "audio", "clip"]
-"""What a model takes: pictures, sound, or the whole clip as a video file in place of single frames."""
+Modality = Literal["video", "audio", "clip", "track"]
+"""What a model takes: pictures; sound; the whole clip as a video file in place of frames; its sound besides that file.
+
+A clip's file contains its sound already, so only models that need a file of its own for the sound take a `track`.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

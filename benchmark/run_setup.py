@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from benchmark.accounts.limits import Limits
 from benchmark.clips.limits import USUAL, Limited
@@ -23,7 +23,15 @@ from benchmark.options import Listed, Parameters, Prices, option, split
 from benchmark.suite import DEFAULT, Suite, find_suite
 from benchmark.task import Sample
 
-Modalities = Annotated[tuple[Literal["video", "audio"], ...], BeforeValidator(split)]
+Allowed = Literal["video", "audio", "clip"]
+
+
+def _pictures_of_clip(given: tuple[Allowed, ...]) -> tuple[Allowed, ...]:
+    """The modalities, with `video` if the whole clip is among them: it is how the pictures are sent."""
+    return given if "clip" not in given or "video" in given else ("video", *given)
+
+
+Modalities = Annotated[tuple[Allowed, ...], BeforeValidator(split), AfterValidator(_pictures_of_clip)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +101,9 @@ class BenchmarkOptions:
         "limits on a clip: sound_seconds=300 (longer sound is cut), megapixels=9 of a picture, decoded_gb=32 of decoded"
         " pictures, request_mb=32 of a request (default: the provider's limit)",
     )
-    modalities: Modalities = option((), "LIST", "what the model is sent: video,audio (default: all that it accepts)")
+    modalities: Modalities = option(
+        (), "LIST", "what the model is sent: video,audio, or clip,audio for whole clips (default: all that it accepts)"
+    )
     decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "decoder for frames: pyav or decord (default: pyav)")
     prompts: Path | None = option(
         None, "DIR", "folder of prompt templates, which replace the built-in ones of the same name"
@@ -221,7 +231,9 @@ def _answered(spec: str, respondent: object, samples: Sequence[Sample]) -> tuple
 
 
 def _check_modalities(options: BenchmarkOptions, model: Model | Watcher) -> None:
-    """Refuses a model that accepts none of the modalities: every sample would fail."""
+    """Refuses a model that accepts none of the modalities, since every sample would fail, or no whole clips."""
+    if "clip" in options.modalities and "clip" not in model.modalities:
+        raise RunError(f"{options.model} takes no whole clips; use --modalities=video,audio, or what of it fits.")
     if model.modalities.isdisjoint(options.modalities):
         accepted = ",".join(sorted(model.modalities & {"video", "audio"}))
         asked = ",".join(options.modalities)

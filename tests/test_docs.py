@@ -25,6 +25,7 @@ OURS = (
     "cache prune",
     "suites",
     "questions",
+    "worker",
 )
 OTHERS = re.compile(r"^.*(?:#SBATCH|\bray start|\bsrun|\bsbatch|\bvllm serve|\bhostname).*$", re.MULTILINE)
 """Lines whose options are those of other programs."""

@@ -63,13 +63,21 @@ class CataloguedModel(BaseModel, frozen=True, extra="forbid"):
         return frozenset(modality for modality in takes if takes[modality])
 
 
+class OwnCode(BaseModel, frozen=True, extra="forbid"):
+    """A model that needs code of its own; `catalogue.toml` says what the fields mean."""
+
+    way: Literal["worker", "hf", "answers"]
+    takes: tuple[Modality, ...] = ("video", "audio", "clip", "track")
+    weights: str
+    published: str | None = None
+
+
 class Catalogue(BaseModel, frozen=True, extra="forbid"):
     """All of `catalogue.toml`."""
 
     providers: Mapping[str, Provider]
     models: Mapping[str, CataloguedModel]
-    own_code: Mapping[str, str]
-    weights: Mapping[str, str]
+    own_code: Mapping[str, OwnCode]
 
 
 @cache
@@ -77,6 +85,16 @@ def read_catalogue() -> Catalogue:
     """The catalogue."""
     text = files("benchmark.accounts").joinpath("catalogue.toml").read_text("utf-8")
     return Catalogue.model_validate(tomllib.loads(text))
+
+
+_WAYS: Mapping[str, str] = {
+    "worker": "Write a shim, start `mme-emotion worker --shim=FILE.py --name={0}` in the model's environment, and add"
+    " --base-url=http://127.0.0.1:8009/v1.",
+    "hf": "hf: may load it, with its system prompt; if not, write a shim, start `mme-emotion worker --shim=FILE.py"
+    " --name={0}` in the model's environment, and add --base-url=http://127.0.0.1:8009/v1.",
+    "answers": "Nobody has published how to run it.",
+}
+"""What to do with a model that has code of its own, by its way; `{0}` is its name."""
 
 
 def find_catalogued(name: str) -> CataloguedModel:
@@ -88,10 +106,10 @@ def find_catalogued(name: str) -> CataloguedModel:
     catalogue = read_catalogue()
     if row := catalogue.models.get(name):
         return row
-    if name in catalogue.own_code:
+    if own := catalogue.own_code.get(name):
         raise RunError(
-            f"{name} has its own code and no endpoint; produce its answers with that, then use --model=answers:FILE."
-            f" Its weights: {catalogue.weights[name]}."
+            f"{name} has its own code and no endpoint. {_WAYS[own.way].format(name)} Or produce its answers elsewhere,"
+            f" then use --model=answers:FILE. Its weights: {own.weights}. See docs/models.md."
         )
     near = similar(name, [*catalogue.models, *BUILT_IN], 3, cutoff=0.3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"the catalogue has {', '.join(catalogue.models)}."
@@ -107,7 +125,9 @@ def published_row(spec: str) -> str | None:
     checkpoint = spec.removeprefix("hf:")
     by_id = (row for row in catalogue.models.values() if spec.startswith("hf:") and row.id == checkpoint)
     row = catalogue.models.get(spec) or next(by_id, None)
-    return row.published if row else catalogue.own_code.get(spec)
+    if row is None and (own := catalogue.own_code.get(spec)):
+        return own.published
+    return row.published if row else None
 
 
 def refuse_ended(name: str, row: CataloguedModel) -> None:

@@ -51,6 +51,8 @@ class Prompter:
     async def shown(self, sample: Sample, takes: frozenset[Modality]) -> Prompt:
         """As much of the clip as the model takes and the run allows, without a question.
 
+        A whole clip contains its sound if the model takes sound; a model that takes a track gets that too.
+
         Raises:
             DataError: as for `prompt`.
         """
@@ -58,10 +60,12 @@ class Prompter:
         if clip is None:
             return Prompt(text="")
         hears = "audio" in wanted
-        if "clip" in takes and "video" in wanted:
-            return Prompt(text="", video=await reader.soon(partial(reader.video, clip, sound=hears)))
+        whole = "clip" in takes and "video" in wanted
+        apart = hears and (not whole or "track" in takes)
+        sound = await reader.soon(partial(reader.sound, clip)) if apart else None
+        if whole:
+            return Prompt(text="", video=await reader.soon(partial(reader.video, clip, sound=hears)), sound=sound)
         frames = await reader.frames_soon(clip, fps=self.fps, most=self.most) if "video" in wanted else ()
-        sound = await reader.soon(partial(reader.sound, clip)) if hears else None
         if not frames and sound is None:
             listed = " and ".join(sorted(takes)) or "nothing"
             raise DataError(f"Nothing of {sample.id} can be sent: the model takes {listed}, the clip has none.")

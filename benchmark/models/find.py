@@ -24,6 +24,8 @@ from benchmark.local.checkpoint import find_checkpoint
 from benchmark.local.settings import parse_settings
 from benchmark.models.answers import read_answers
 from benchmark.models.floors import majority_of, random_of
+from benchmark.models.own import adapted
+from benchmark.prompt import Modality
 from benchmark.task import Sample
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class ModelOptions:
     base_urls: tuple[str, ...] = ()
     api_key_env: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    modalities: tuple[str, ...] = ()
+    modalities: tuple[Modality, ...] = ()
     prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     request_mb: float | None = None
     limits: Limits = field(default_factory=Limits)
@@ -87,7 +89,8 @@ def find_respondent(spec: str, options: ModelOptions, samples: Sequence[Sample])
     found = find(spec, options, samples)
     if isinstance(found, (Model, Watcher, Respondent)):
         return found
-    roles = {"Model": ("name", "identity", "modalities", "generate"), "Respondent": ("name", "answer")}
+    answers = "generate_batch" if hasattr(found, "generate_batch") else "generate"
+    roles = {"Model": ("name", "identity", "modalities", answers), "Respondent": ("name", "answer")}
     lacks = (
         f"no {', '.join(member for member in members if not hasattr(found, member))} for a {role}"
         for role, members in roles.items()
@@ -106,6 +109,7 @@ def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointM
     if not name:
         raise RunError("openai: needs the name of a model; use openai:NAME.")
     url = (options.base_urls or (OPENAI_URL,))[0]
+    modalities = frozenset(options.modalities or ("video",))
     row = row_at(url, name)
     return _endpoint(
         options,
@@ -114,7 +118,7 @@ def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointM
         [options.prices.get(name)],
         urls=options.base_urls or (url,),
         key_env=options.api_key_env or (None if options.base_urls else OPENAI_KEY),
-        modalities=frozenset(options.modalities or ("video",)),
+        modalities=modalities | ({"track"} if modalities >= {"clip", "audio"} else set()),
         audio_form=provider_at(url).audio_form,
         ends=row.ends if row else None,
         successor=row.successor if row else None,
@@ -122,7 +126,17 @@ def _openai(name: str, options: ModelOptions, _: Sequence[Sample]) -> "EndpointM
 
 
 def _catalogued(name: str, options: ModelOptions) -> "EndpointModel":
-    """A model of the catalogue, at its provider or at the base URLs of the options."""
+    """A model of the catalogue, at its provider or at the base URLs of the options, where a worker may serve it."""
+    if options.base_urls and (own := read_catalogue().own_code.get(name)):
+        return _endpoint(
+            options,
+            name,
+            {},
+            [options.prices.get(name)],
+            urls=options.base_urls,
+            key_env=options.api_key_env,
+            modalities=frozenset(own.takes),
+        )
     row = find_catalogued(name)
     provider = read_catalogue().providers[row.provider]
     elsewhere = bool(options.base_urls)
@@ -196,7 +210,7 @@ def _signal(_: str, __: ModelOptions, ___: Sequence[Sample]) -> object:
 
 def _python(path: str) -> object:
     """A model or a judge of the user's own."""
-    return import_named(path, f"python:{path}", call=True)
+    return adapted(import_named(path, f"python:{path}", call=True), f"python:{path}")
 
 
 _SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] = MappingProxyType(

@@ -21,6 +21,7 @@ from reports.commands.judge import add_judge
 from reports.commands.parser import Parser
 from reports.commands.questions import add_questions
 from reports.commands.run import add_runs
+from reports.commands.worker import add_worker
 from reports.say import say
 from reports.tables.table import as_text
 from reports.wording import percent
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add_comparisons(commands)
     add_runs(commands)
     add_questions(commands)
+    add_worker(commands)
     cache = commands.add_parser("cache", help="show or delete cached replies and decoded clips")
     actions = cache.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (

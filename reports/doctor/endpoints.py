@@ -178,7 +178,8 @@ def _modalities(probed: Probed) -> Finding:
     if not fits:
         return Finding("modalities", "problem", f"neither pictures nor sound can be sent{_remedy(probed)}", facts)
     counted = all(probed.reading(kind) == "read" for kind in MEDIA if kind != "picture size" and probed.usable(kind))
-    text = f"--modalities={','.join(fits)} works{'' if counted else ', as far as the server shows'}"
+    named = ("clip" if one == "video" and "clip" in probed.takes else one for one in fits)
+    text = f"--modalities={','.join(named)} works{'' if counted else ', as far as the server shows'}"
     if lacking:
         what = " and ".join(NAMES[modality] for modality in lacking)
         text += f"; a run with these options also sends {what}, which is ignored or refused{_remedy(probed)}"

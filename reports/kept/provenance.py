@@ -119,9 +119,10 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
 
 
 def _sound_seconds(bench: Bench, agents: Agents) -> float | None:
-    """After how many seconds sound is cut; None if no model or agent hears it, or the whole clip is sent."""
+    """After how many seconds sound is cut; None if no model or agent hears it, or only as a part of the whole clip."""
     taken = bench.respondent.modalities if isinstance(bench.respondent, (Model, Watcher)) else frozenset()
-    hears = "audio" in (bench.options.modalities or ("audio",)) and "audio" in taken and "clip" not in taken
+    hears = "audio" in (bench.options.modalities or ("audio",)) and "audio" in taken
+    hears = hears and ("clip" not in taken or "track" in taken)
     return bench.options.clip_limits.sound_seconds if hears or agents.listener else None
 
 

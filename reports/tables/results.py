@@ -12,7 +12,7 @@ from reports.kept.folder import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.tables.health import health_rows
-from reports.tables.scores import counts_of, faults_of, notes_of, score_rows
+from reports.tables.scores import counts_of, faults_of, from_cache, notes_of, score_rows
 from reports.tables.second_opinion import disagreements_of
 from reports.tables.summary import summary_of
 from reports.tables.table import as_text
@@ -75,7 +75,8 @@ def tell_github(report: Report, records: Sequence[Record]) -> None:
 
 def score_lines(report: Report, records: Sequence[Record]) -> list[str]:
     """The score table and the sentences below it, for a terminal."""
-    return [*as_text(score_rows(report)), "", *notes_of(report), *faults_of(records), f"{counts_of(records)}."]
+    notes = [*notes_of(report), *from_cache(records), *faults_of(records), f"{counts_of(records)}."]
+    return [*as_text(score_rows(report)), "", *notes]
 
 
 def gate_lines(report: Report, drift: Sequence[str] = ()) -> Iterator[str]:

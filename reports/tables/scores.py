@@ -122,6 +122,13 @@ def faults_of(records: Iterable[Record]) -> list[str]:
     ]
 
 
+def from_cache(records: Iterable[Record]) -> list[str]:
+    """How many of the model's replies were not requested because they are cached, in a sentence; none if none were."""
+    spent = [record.usage["model"] for record in records if record.answer is not None and "model" in record.usage]
+    kept = sum(part.requests == 0 and part.cost_usd == 0 for part in spent)
+    return [f"{kept:,} {'reply' if kept == 1 else 'replies'} of the model from the cache."] if kept else []
+
+
 def counts_of(records: Sequence[Record]) -> str:
     """How many samples were answered right and wrong, and how many have no score."""
     ended = [record.outcome for record in records]

@@ -1,11 +1,13 @@
 """The catalogue, and how a spec finds a model."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from benchmark.accounts.catalogue import find_catalogued, published_row, read_catalogue
+from benchmark.endpoint.model import EndpointModel
 from benchmark.errors import RunError
 from benchmark.model import Answer, Model, Respondent
 from benchmark.models.find import ModelOptions, find, find_respondent
@@ -56,7 +58,8 @@ HELD = Own()
 
 
 def test_all_20_published_models_are_reachable_and_no_other_is_claimed() -> None:
-    claimed = {row.published for row in CATALOGUE.models.values() if row.published} | set(CATALOGUE.own_code.values())
+    claimed = {row.published for row in CATALOGUE.models.values() if row.published}
+    claimed |= {row.published for row in CATALOGUE.own_code.values() if row.published}
 
     assert claimed == set(find_suite().read_published()["models"])
     assert len(claimed) == 20
@@ -93,9 +96,21 @@ def test_an_unknown_name_lists_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("name", CATALOGUE.own_code)
-def test_a_model_with_code_of_its_own_is_asked_by_its_answers(name: str) -> None:
-    with pytest.raises(RunError, match=f"{name} has its own code and no endpoint.*--model=answers:FILE"):
+def test_a_model_with_code_of_its_own_says_what_to_do(name: str) -> None:
+    with pytest.raises(RunError, match=f"{name} has its own code and no endpoint.*--model=answers:FILE") as raised:
         find(name, OPTIONS)
+
+    by_worker = f"mme-emotion worker --shim=FILE.py --name={name}" in str(raised.value)
+    assert by_worker == (CATALOGUE.own_code[name].way != "answers")
+    assert "docs/models.md" in str(raised.value)
+
+
+def test_a_model_with_code_of_its_own_is_asked_at_its_worker() -> None:
+    found = find_respondent("r1-omni", ModelOptions(base_urls=("http://127.0.0.1:8009/v1",)), ())
+
+    assert isinstance(found, EndpointModel)
+    assert found.modalities == {"video", "audio", "clip", "track"}
+    assert json.loads(found.identity) == {"model": "r1-omni", "parameters": {}, "urls": ["http://127.0.0.1:8009/v1"]}
 
 
 def test_a_missing_key_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

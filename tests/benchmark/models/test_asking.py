@@ -88,6 +88,15 @@ def test_a_model_that_takes_clips_gets_the_whole_one(prompter: Prompter) -> None
     assert "You are given a video clip." in whole.text
 
 
+def test_a_model_that_takes_a_track_gets_the_sound_besides_the_clip(prompter: Prompter) -> None:
+    whole, both = sent(prompter, takes=CLIP), sent(prompter, takes=CLIP | {"track"})
+    silent = sent(dataclasses.replace(prompter, modalities=PICTURES), takes=CLIP | {"track"})
+
+    assert both.sound is not None
+    assert dataclasses.replace(both, sound=None) == whole
+    assert silent.sound is None
+
+
 def test_the_run_settles_how_many_frames(prompter: Prompter) -> None:
     two = sent(dataclasses.replace(prompter, fps=4.0, most=2))
 

@@ -18,7 +18,7 @@ from benchmark.task import Turn
 from tests.tasks import clip_of
 
 SUITE = find_suite("mer-unibench")
-DEMO = SUITE.demo_folder
+DEMO = SUITE.demo_data
 assert DEMO is not None
 WHEELS = DEMO.parent / "emotion_wheel"
 SHARED = Path(__file__).parents[4] / "shared" / "reference" / "mer_unibench" / "emotion_wheel"

@@ -275,7 +275,7 @@ def test_a_key_appears_nowhere(
         (["--model=gpt-4oo"], "Unknown model gpt-4oo"),
         (["--api-key-env=NO_SUCH_VARIABLE"], "set the environment variable NO_SUCH_VARIABLE"),
         ([MODEL, "--api-key-env=NO_SUCH_VARIABLE"], "set the environment variable NO_SUCH_VARIABLE"),
-        (["--modalities=smell"], "--modalities must be video or audio, got smell"),
+        (["--modalities=smell"], "--modalities must be video, audio or clip, got smell"),
     ],
 )
 def test_what_is_secret_in_a_url_appears_nowhere(
@@ -334,7 +334,7 @@ def test_what_cannot_be_asked_is_said_beside_the_machine(
     [
         ("--base-url=user:word-0123@nowhere", "A base URL begins with"),
         ("--price=x", "--price must be NAME=INPUT/OUTPUT, got x"),
-        ("--modalities=smell", "--modalities must be video or audio, got smell"),
+        ("--modalities=smell", "--modalities must be video, audio or clip, got smell"),
     ],
 )
 def test_a_malformed_option_is_refused(capsys: pytest.CaptureFixture[str], option: str, said: str) -> None:
