@@ -12,6 +12,7 @@ from benchmark.accounts.limits import Limits
 from benchmark.endpoint.connection import proxy_for, read_proxies
 from benchmark.endpoint.listing import parse_listing
 from benchmark.endpoint.model import EndpointModel
+from benchmark.endpoint.presence import nearest
 from benchmark.errors import RunError
 from benchmark.models.find import ModelOptions, find
 from benchmark.prompt import Prompt
@@ -66,6 +67,8 @@ def test_a_model_that_is_listed_in_whatever_spelling_is_asked_nothing(endpoint: 
         Said("The model does not exist", 404),
         Said("/chat/completions: Invalid model name passed in model=some-mode. Call `/v1/models`", 400),
         Said("Model some-mode is not supported", 400),
+        Said("UNKNOWN DEPLOYMENT", 499),
+        Said("nothing", 404),
     ],
 )
 def test_a_wrong_name_is_told_with_its_likes_before_any_sample(endpoint: Endpoint, said: Said) -> None:
@@ -73,7 +76,8 @@ def test_a_wrong_name_is_told_with_its_likes_before_any_sample(endpoint: Endpoin
     with pytest.raises(RunError, match="has no model some-mode; it lists some-model, other"):
         check(endpoint.url, "some-mode")
     (received,) = endpoint.requests
-    assert received.text == "Hi", "nothing of the data is sent"
+    asked = {"model": "some-mode", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "stream": False}
+    assert received.body == asked, "nothing of the data is sent"
 
 
 def test_what_a_list_says_is_told_without_key_and_on_one_line(
@@ -101,7 +105,9 @@ def test_a_list_that_leads_nowhere_stops_nothing_but_itself(endpoint: Endpoint, 
         assert check(endpoint.url) == []
 
 
-@pytest.mark.parametrize("said", [Said("hi"), Said("temperature", 400), Said("busy", 429), Said("broken", 500)])
+@pytest.mark.parametrize(
+    "said", [Said("hi"), Said("temperature", 400), Said("busy", 429), Said("The model does not exist", 500)]
+)
 def test_a_deployment_that_is_not_listed_may_be_there(endpoint: Endpoint, said: Said) -> None:
     endpoint.listing, endpoint.reply = lambda _: named("gpt-4o"), lambda _: said
 
@@ -115,6 +121,19 @@ def test_where_nothing_is_listed_nothing_is_known(endpoint: Endpoint, listing: S
     endpoint.listing = lambda _: listing
 
     assert check(endpoint.url) == []
+
+
+def test_a_list_that_has_moved_on_its_own_server_stops_nothing(endpoint: Endpoint) -> None:
+    endpoint.listing = lambda _: Said("moved", 307, {"Location": f"{endpoint.url}/elsewhere/models"})
+    assert check(endpoint.url) == []
+
+
+def test_six_models_of_a_list_are_named_the_likest_first() -> None:
+    served = ("zebra", "qwen-omni", "gpt-4o-mini", "llama", "gpt-4o", "mistral", "phi")
+    assert nearest("gpt-4", served) == "gpt-4o, gpt-4o-mini, zebra, qwen-omni, llama, mistral, …"
+    assert nearest("gpt-4", served[:6]) == "gpt-4o, gpt-4o-mini, zebra, qwen-omni, llama, mistral"
+    assert nearest("joy", ("zebra", "enjoyable-1")) == "enjoyable-1, zebra", "even if it is not very like"
+    assert nearest("x", ()) == ""
 
 
 @pytest.fixture

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.endpoint.redaction import MASK, Redactor, is_secret, keep_out_of_logs, masked, redacted, secrets_in
+from benchmark.endpoint.redaction import (
+    MASK,
+    Redactor,
+    head_of,
+    is_secret,
+    keep_out_of_logs,
+    masked,
+    redacted,
+    secrets_in,
+)
 from benchmark.endpoint.urls import Url, basic_of, passwords_of, route_of, signature, values_of
 
 SECRET = 'sk-Äb"c<d>&/+x 0123\\z'
@@ -66,8 +75,31 @@ def test_a_text_without_secrets_stays_as_it_is(text: str) -> None:
 
 
 def test_a_short_password_is_a_word_and_a_shorter_one_is_none() -> None:
-    redact = Redactor(["happy", "sad"])
-    assert redact("happy, unhappy and sad") == "***, unhappy and sad"
+    redact = Redactor(["happy", "calm", "sad"])
+    assert redact("happy, unhappy, calm, calmer and sad") == "***, unhappy, ***, calmer and sad"
+
+
+def test_from_eight_signs_on_a_secret_is_one_within_a_word_too() -> None:
+    redact = Redactor(["seven-7", "eight-88"])
+    assert redact("seven-7 xseven-7x eight-88 xeight-88x") == "*** xseven-7x *** x***x"
+
+
+@pytest.mark.parametrize("longer", ["b-0123456789-more", "a-b-0123456789"])
+def test_a_secret_that_is_part_of_another_does_not_hide_it(longer: str) -> None:
+    for secrets in (["b-0123456789", longer], [longer, "b-0123456789"]):
+        assert Redactor(secrets)(f"{longer} b-0123456789") == "*** ***"
+
+
+def test_a_secret_of_broken_signs_is_masked_too() -> None:
+    assert Redactor(["abc\ud800-0123456"])("It is abc\ud800-0123456.") == "It is ***."
+
+
+def test_the_head_of_a_long_text_ends_before_what_may_be_half_a_secret() -> None:
+    redact, most, left = Redactor([SECRET]), 16_384, 12_288
+    assert head_of("x" * most, redact) == "x" * most
+    assert head_of("x" * (most + 1), redact) == "x" * left
+    assert head_of("x" * (most - 5) + SECRET, redact) == "x" * left
+    assert head_of(SECRET, redact) == MASK
 
 
 @pytest.mark.parametrize("text", ["%5c " * 10**5, "\\" * 10**6, "&#" * 10**6, "<title" * 10**5])
@@ -95,7 +127,7 @@ def test_what_tells_routes_apart_is_user_and_query_and_no_password() -> None:
 
 SECRET_NAMES = (
     "api_key apiKey clientSecret hfToken openaiApiKey api_keys token X-Goog-Api-Key Ocp-Apim-Subscription-Key my_key"
-    " Authorization APIKEY"
+    " Authorization APIKEY max_user_token"
 )
 PLAIN_NAMES = "eos_token stopToken pad_token prompt_cache_key monkey keyboard max_tokens"
 
@@ -127,6 +159,7 @@ def test_parameters_are_told_without_what_is_secret_in_them() -> None:
 
 def test_libraries_log_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     assert {httpcore2.__name__, openai.__name__} == {"httpcore2", "openai"}, "their loggers are there"
+    logging.getLogger("openai.lib.deep.down")
     keep_out_of_logs(Redactor([SECRET]))
     caplog.set_level(logging.DEBUG)
     for name in ("httpx2", "httpcore2.http11", "openai._base_client"):
@@ -138,3 +171,9 @@ def test_libraries_log_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.text.count(MASK) == 9
     assert SECRET not in caplog.text
     assert quote(SECRET) not in caplog.text
+    caplog.clear()
+    logging.getLogger("openai.lib.deep.down").info(SECRET)
+    logging.getLogger("openai._base_client").error("%s", SECRET, exc_info=(None, None, None))
+    assert caplog.messages == [MASK, MASK]
+    logging.getLogger("a.user.s.own").info("as it is: %s", SECRET)
+    assert caplog.messages[-1] == f"as it is: {SECRET}"
