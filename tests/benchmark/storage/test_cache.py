@@ -190,17 +190,17 @@ def test_two_who_make_room_at_once_do_not_stumble_over_each_other(tmp_path: Path
     assert both[0].size() == (0, 0)
 
 
-def test_who_opens_a_file_that_another_process_reads_waits_for_it(tmp_path: Path) -> None:
+def test_who_opens_a_file_that_another_process_is_about_to_write_waits_for_it(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "cache.sqlite", isolation_level=None, check_same_thread=False)) as other:
-        for statement in ("CREATE TABLE theirs (key)", "BEGIN", "SELECT * FROM theirs"):
-            other.execute(statement).fetchall()
-        Timer(0.05, other.execute, ("ROLLBACK",)).start()
+        other.execute("BEGIN IMMEDIATE")
+        Timer(0.01, other.execute, ("ROLLBACK",)).start()
         with closing(Cache(tmp_path)) as opened:
             opened.put("reply:1", b"1")
+            assert opened.get("reply:1") == b"1"
 
 
 def test_a_file_that_cannot_be_used_is_said_at_once(tmp_path: Path) -> None:
-    (tmp_path / "cache.sqlite-wal").mkdir()
+    (tmp_path / "cache.sqlite-journal").mkdir()
     started = time.monotonic()
     with pytest.raises(RunError, match=r"cache\.sqlite cannot be used \(.+\); choose another --cache DIR"):
         Cache(tmp_path)
