@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.errors import ModelError
 from benchmark.model import Answer
 from benchmark.task import Sample
 
@@ -16,7 +17,13 @@ class RandomGuess:
     name: str = "random"
 
     async def answer(self, sample: Sample) -> Answer:
-        """One label, drawn with the sample's id as the seed."""
+        """One label, drawn with the sample's id as the seed.
+
+        Raises:
+            ModelError: the question has no labels.
+        """
+        if not sample.label_set:
+            raise ModelError(f"{sample.id} has no labels to guess from; --model=majority guesses without.")
         return Answer(text=random.Random(sample.id).choice(sample.label_set), model=self.name, ending="whole")  # noqa: S311  no secret
 
 
