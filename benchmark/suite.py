@@ -44,7 +44,7 @@ class Suite(BaseModel):
             empty if the data is only a table of samples.
         layout: what such a folder looks like, for the message that no questions were found.
         published: the file with published scores: `models` by name, each with `overall` and `tasks`, each a mapping
-            from measure to fraction; `samples` by task.
+            from measure to fraction; `samples` by task; the `extractor` and the `judge`, if there were any.
         demo: the folder or the table of samples that `--data=demo` reads, relative to `home`.
         caveats: why scores on the whole data still do not compare with the published ones, a clause each.
         demo_of: what the demo consists of, for the message that it measures nothing.

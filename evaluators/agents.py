@@ -20,10 +20,8 @@ from benchmark.options import Listed, Parameters, option, option_group
 from benchmark.prompt import Modality
 from benchmark.run_setup import Bench
 from benchmark.text import SEATS
-from evaluators.judge.extractor import TEXTS as EXTRACTED
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.fence import fenced
-from evaluators.judge.judge import TEXTS as JUDGED
 from evaluators.judge.judge import Judge, PromptedJudge
 from evaluators.judge.panel import Panel
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
@@ -90,7 +88,10 @@ class EvaluatorOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents:
-    """The agents of this run, before caching; a `Model` becomes an agent with its template."""
+    """The agents of this run, before caching; a `Model` becomes an agent with its template.
+
+    The templates are those of all suites, and the suite's own.
+    """
 
     extractor: Model | Extractor
     judges: tuple[Model | Judge, ...]
@@ -137,11 +138,10 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     extractor, clue_model = chosen("extractor", options.extractor.spec, PAPER_EXTRACTOR), options.clue_model.spec
     found = tuple(find_judge(judge, settings(options.judge, judge, "video")) for judge in judges)
     _refuse_twins(found)
-    templates = read_templates(PROMPTS, bench.options.prompts)
-    fenced(templates["extract"].template, EXTRACTED)
-    fenced(templates["judge"].template, JUDGED)
-    fenced(templates["words"].template, frozenset({"answer"}))
-    fenced(templates["groups"].template, frozenset({"words"}))
+    homes = (PROMPTS, bench.suite.home)
+    templates = {name: one for home in homes for name, one in read_templates(home, bench.options.prompts).items()}
+    for template in templates.values():
+        fenced(template.template, frozenset())  # checks its fences, before any request is sent
     return Agents(
         extractor=find_extractor(extractor, settings(options.extractor, extractor, "video")),
         judges=found,
@@ -163,7 +163,9 @@ def _refuse_twins(judges: Sequence[Model | Judge]) -> None:
 def judge_of(agents: Agents, behind: Callable[[Model, str], Model]) -> Judge:
     """The judge, or the panel of judges; `behind(model, role)` wraps a model before it is asked."""
     judges = [
-        PromptedJudge(behind(judge, "judge" if number == 1 else f"judge {number}"), agents.templates["judge"])
+        PromptedJudge(
+            behind(judge, "judge" if number == 1 else f"judge {number}"), agents.templates["judge"], agents.templates
+        )
         if isinstance(judge, Model)
         else judge
         for number, judge in enumerate(agents.judges, 1)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from benchmark.errors import ModelError
 from benchmark.model import Answer
 from benchmark.task import Sample
 
@@ -22,8 +23,14 @@ class RandomGuess:
     name: str = "random"
 
     async def answer(self, sample: Sample) -> Answer:
-        """One label, drawn with the sample's id as the seed."""
-        labels = sample.label_set or self.open_labels[sample.task.name]
+        """One label, drawn with the sample's id as the seed.
+
+        Raises:
+            ModelError: neither the question nor its task has labels.
+        """
+        labels = sample.label_set or self.open_labels.get(sample.task.name)
+        if not labels:
+            raise ModelError(f"{sample.id} has no labels to guess from; --model=majority guesses without.")
         return Answer(text=random.Random(sample.id).choice(labels), model=self.name, ending="whole")  # noqa: S311  no secret
 
 

@@ -1,6 +1,7 @@
 """The judge: rates each step of an answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from string import Template
 
@@ -14,6 +15,7 @@ from benchmark.prompt import Prompt
 from evaluators.judge.agent import Reply, ask
 from evaluators.judge.evidence import Evidence
 from evaluators.judge.fence import fenced, listed, request
+from evaluators.judge.grading import Grades, Grading, parse_grades
 from evaluators.judge.rating import Ratings, parse_ratings
 from evaluators.judge.steps import Steps
 
@@ -49,10 +51,17 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PromptedJudge:
-    """A multimodal language model as judge (MME-Emotion, arXiv 2508.09210, uses gpt-4o-2024-11-20 at temperature 0)."""
+    """A multimodal language model as judge (MME-Emotion, arXiv 2508.09210, uses gpt-4o-2024-11-20 at temperature 0).
+
+    Attributes:
+        model: the model.
+        template: the prompt by which it rates steps.
+        templates: the prompts by which it grades, by name.
+    """
 
     model: Model
     template: Template
+    templates: Mapping[str, Template] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -74,6 +83,19 @@ class PromptedJudge:
         prompt = Prompt(text=self._request(steps, evidence), frames=evidence.frames, repeat=evidence.repeat)
         parse = partial(parse_ratings, steps=len(steps), labels=len(evidence.targets))
         return await ask(self.model, prompt, parse, JudgeError)
+
+    async def grade(self, grading: Grading) -> Reply[Grades]:
+        """The points; a reply that does not parse is asked for again.
+
+        Raises:
+            JudgeError: no reply could be parsed.
+            KeyError: there is no template of that name.
+        """
+        most, names = grading.most, grading.dimensions
+        example = ", ".join(f"{name}: N/{most}" for name in names)
+        text = request(self.templates[grading.prompt], grading.texts, most=most, example=example)
+        prompt = Prompt(text=text, repeat=grading.repeat)
+        return await ask(self.model, prompt, partial(parse_grades, grading=grading), JudgeError)
 
     def _request(self, steps: Steps, evidence: Evidence) -> str:
         count, question = len(evidence.targets), evidence.question

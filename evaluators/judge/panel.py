@@ -2,19 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import chain, combinations
+from typing import TypeVar
 
 from benchmark.accounts.snapshots import is_same_model
-from benchmark.errors import KEPT, EmotionError, RunError
+from benchmark.errors import KEPT, EmotionError, JudgeError, RunError
 from benchmark.text import SEATS
 from benchmark.usage import Usage
 from evaluators.judge.agent import Reply
 from evaluators.judge.evidence import Evidence
+from evaluators.judge.grading import Grader, Grades, Grading
 from evaluators.judge.judge import Judge
 from evaluators.judge.rating import Rating, Ratings
 from evaluators.judge.steps import Steps
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,34 @@ class Panel:
             JudgeError: no reply of one of the judges could be parsed; the others would be a different panel.
             RunError: two of the judges turn out to be the same model.
         """
-        asked = (judge.rate(steps, evidence) for judge in self.judges)
+        replies = await self._all(judge.rate(steps, evidence) for judge in self.judges)
+        names = [judge.name for judge in self.judges]
+        return self._one(replies, _majority(names, [reply.value for reply in replies]))
+
+    async def grade(self, grading: Grading) -> Reply[Grades]:
+        """The mean of all judges' points.
+
+        Raises:
+            JudgeError: as for `rate`, or one of the judges cannot grade.
+            RunError: as for `rate`.
+        """
+        graders = [judge for judge in self.judges if isinstance(judge, Grader)]
+        if len(graders) < len(self.judges):
+            raise JudgeError("A judge of the panel cannot grade answers; name models, or rules.")
+        replies = await self._all(grader.grade(grading) for grader in graders)
+        sums = {name: sum((reply.value[name] for reply in replies), Fraction(0)) for name in grading.dimensions}
+        return self._one(replies, {name: points / len(replies) for name, points in sums.items()})
+
+    async def _all(self, asked: Iterable[Awaitable[Reply[T]]]) -> Sequence[Reply[T]]:
+        """The replies of all judges, asked at the same time."""
         replies = _replies(await asyncio.gather(*asked, return_exceptions=True))
         _refuse_twins(self.judges, [reply.model for reply in replies])
+        return replies
+
+    def _one(self, replies: Sequence[Reply[T]], value: T) -> Reply[T]:
+        """The panel's reply: the value, and what all judges' replies took."""
         return Reply(
-            value=_majority([judge.name for judge in self.judges], [reply.value for reply in replies]),
+            value=value,
             model=SEATS.join(reply.model or judge.name for reply, judge in zip(replies, self.judges, strict=True)),
             usage=sum((reply.usage for reply in replies), Usage()),
             rejected=tuple(chain.from_iterable(reply.rejected for reply in replies)),
@@ -68,7 +96,7 @@ def _refuse_twins(judges: Sequence[Judge], answered: Sequence[str | None]) -> No
             )
 
 
-def _replies(outcomes: Sequence[Reply[Ratings] | BaseException]) -> list[Reply[Ratings]]:
+def _replies(outcomes: Sequence[Reply[T] | BaseException]) -> list[Reply[T]]:
     """The replies; if a judge failed, raises the gravest error, with the usage of the whole panel."""
     failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if failures:

@@ -9,6 +9,7 @@ from benchmark.model import Answer
 from benchmark.models.circumplex import place, voice_arousal
 from evaluators.judge.agent import Reply
 from evaluators.judge.evidence import Evidence, Question
+from evaluators.judge.grading import Grades, Grading
 from evaluators.judge.labels import asserted, named_labels, plain
 from evaluators.judge.rating import Rating, Ratings
 from evaluators.judge.steps import Steps
@@ -33,6 +34,7 @@ _CONCLUSION = re.compile(
     r"\b(?:answer|final|therefore|conclusion|overall|hence|thus|in sum|prediction)\b", re.IGNORECASE
 )
 _WORD = re.compile(r"[a-z][a-z-]+")
+_LONG = re.compile(r"\w{4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,12 @@ class RulesJudge:
         reasons = [contradiction(step, evidence.audio_clue or "") for step in steps.reasoning]
         reasoning = tuple(Rating(value=Fraction(reason is None), reason=reason) for reason in reasons)
         return Reply(value=Ratings(reasoning=reasoning, recognition=recognised(steps, evidence)), model=self.name)
+
+    async def grade(self, grading: Grading) -> Reply[Grades]:
+        """The same points in each dimension: by the share of the reference's longer words that the answer has."""
+        answer, reference = (set(_LONG.findall(plain(grading.texts[name]))) for name in ("answer", "reference"))
+        points = Fraction(round(grading.most * len(answer & reference) / max(1, len(reference))))
+        return Reply(value=dict.fromkeys(grading.dimensions, points), model=self.name)
 
 
 def recognised(steps: Steps, evidence: Evidence) -> Rating:

@@ -20,7 +20,7 @@ from benchmark.run_setup import Bench
 from benchmark.suite import DRAWN, OVERALL, Suite
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions
-from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, RULES
+from evaluators.lookup import RULES
 from evaluators.metrics.measures import measures_of
 from reports.kept.report import Background
 from reports.kept.rerun import rerun_of
@@ -131,19 +131,17 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
 
     `data`, `extractor` and `judges` are names; `counts` is the number of samples asked, by task.
     """
+    published = suite.read_published()
     if data == DEMO_NAME:
         yield _demo_in_words(suite)
-    elif (sizes := suite.read_published()["samples"]) and counts != sizes:
+    elif (sizes := published["samples"]) and counts != sizes:
         yield f"the run asks {counts.total()} samples, not the benchmark's {sum(sizes.values())}"
     if data != DEMO_NAME:
         yield from suite.caveats
     roles = measures_of(suite).roles
-    agents = (
-        ("extractor", extractor, suite.extractor or PAPER_EXTRACTOR),
-        *(("judge", judge, PAPER_JUDGE) for judge in judges),
-    )
-    for role, name, paper in agents:
-        if role in roles and name != paper:
+    papers = {"extractor": suite.extractor or published.get("extractor"), "judge": published.get("judge")}
+    for role, name in (("extractor", extractor), *(("judge", judge) for judge in judges)):
+        if role in roles and (paper := papers[role]) not in (None, name):
             yield f"the {role} is {'rules, a list of words' if name == RULES else f'{name}, not {paper}'}"
 
 

@@ -5,10 +5,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.clip import Clip
+from benchmark.errors import ModelError
 from benchmark.model import Answer, Respondent
 from benchmark.models.floors import RandomGuess, label_counts, majority_of, random_of
 from benchmark.task import Sample
@@ -34,6 +36,13 @@ def sample(number: int, targets: tuple[str, ...], source: str = "MAFW", task: st
 
 def said(respondent: Respondent, asked: Sample) -> Answer:
     return asyncio.run(respondent.answer(asked))
+
+
+def test_without_labels_there_is_nothing_to_guess_at_random() -> None:
+    free = replace(sample(1, ("because",)), label_set=())
+    with pytest.raises(ModelError, match="ML-ER/MAFW/1 has no labels to guess from"):
+        said(RandomGuess(), free)
+    assert said(majority_of([free]), free).text == "because"
 
 
 def test_the_random_guess_is_one_label_and_the_same_every_time() -> None:
