@@ -436,7 +436,7 @@ def test_a_reply_that_cannot_be_used_is_an_attempt_even_of_a_server_that_is_out_
 
 def test_the_first_pause_is_as_long_as_the_limits_say_and_no_longer() -> None:
     """Patience is just enough for it: were it twice as long, hardly any of the requests would be sent again."""
-    servers, failed = Servers(1, ceiling=16, backoff=0.2, patience=0.24), set[int]()
+    servers, failed = Servers(1, ceiling=16, backoff=0.2, patience=0.29), set[int]()
 
     async def once(number: int, account: Account) -> str:
         if number not in failed:
