@@ -64,6 +64,13 @@ def test_a_row_is_found_by_id_video_id_file_name_or_stem(tmp_path: Path, file: s
     assert answers.missing == (LAB.id, WILD.id)
 
 
+def test_a_list_may_begin_after_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text("\n  " + json.dumps([row("b")], indent=1), "utf-8")
+
+    assert set(read(path).answers) == {SA.id}
+
+
 def test_id_may_stand_for_video_id_and_a_byte_order_mark_is_let_pass(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text(json.dumps([{"id": SA.id, "model_response": "joy", "other": [1]}]), "utf-8-sig")
