@@ -33,9 +33,9 @@ from benchmark.plugin import (
 from benchmark.storage.files import put
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions, find_agents, judge_of
+from evaluators.clue import Listener
 from evaluators.estimate import CountingCache, Expected, Rehearsal, StandIn, rehearsal_groups
 from evaluators.judge.check import Checked, check_judge
-from evaluators.judge.clue import Listener
 from evaluators.judge.extractor import PromptedExtractor
 from evaluators.metrics.metric import metric_of
 from evaluators.outcome import Score, Scored, Unscored

@@ -9,7 +9,7 @@ from benchmark.fault import Fault, fault_of, without_folders
 from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
-from evaluators.judge.clue import Listener
+from evaluators.clue import Listener
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
 from evaluators.metrics.metric import metric_of

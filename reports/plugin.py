@@ -25,7 +25,7 @@ from benchmark.plugin import (
 )
 from benchmark.run_setup import BenchmarkOptions
 from evaluators.estimate import ends_of, lines_of
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from evaluators.plugin import EVALUATOR_OPTIONS, OUTCOME, agents_of, connected, rehearse, sample_of
 from reports.ending import UNKEPT
 from reports.gate.gate import Gate

@@ -10,7 +10,7 @@ import pytest
 from benchmark.errors import RunError
 from benchmark.plugin import bench_of, cache_of, usage_errors
 from benchmark.storage.files import keep
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from evaluators.outcome import Unscored
 from evaluators.plugin import ENGINE, OUTCOME, UNKEPT, agents_of, check_judges, end_workers
 from reports.figures.health import cost_of

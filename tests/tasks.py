@@ -3,7 +3,7 @@
 from benchmark.clip import Clip
 from benchmark.suite import find_suite
 from benchmark.task import Sample
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from evaluators.metrics.steps import StepScore
 from evaluators.outcome import Scored, Unscored
 

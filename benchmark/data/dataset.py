@@ -12,8 +12,8 @@ from benchmark.data.download import fetch, read_table
 from benchmark.data.own import FORMATS, Origin, gather, read_own
 from benchmark.data.rows import Gathered, Row, case_ids, duplicates, flaws
 from benchmark.errors import DataError, RunError
-from benchmark.importing import import_named
 from benchmark.storage.cache import key_of
+from benchmark.storage.importing import import_named
 from benchmark.suite import Suite, find_suite
 from benchmark.task import Sample
 from benchmark.text import storable

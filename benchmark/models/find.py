@@ -19,13 +19,13 @@ from benchmark.accounts.catalogue import (
 from benchmark.accounts.limits import Limits
 from benchmark.accounts.prices import find_price
 from benchmark.errors import RunError
-from benchmark.importing import import_named
 from benchmark.local.checkpoint import find_checkpoint
 from benchmark.local.settings import parse_settings
 from benchmark.models.answers import read_answers
 from benchmark.models.floors import majority_of, random_of
 from benchmark.models.own import adapted
 from benchmark.prompt import Modality
+from benchmark.storage.importing import import_named
 from benchmark.task import Sample
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import RunError
-from benchmark.importing import import_named
 from benchmark.model import Answer
+from benchmark.storage.importing import import_named
 from benchmark.task import Sample, Task
-from evaluators.judge.clue import Listener
+from evaluators.clue import Listener
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
 from evaluators.outcome import Score, Scored

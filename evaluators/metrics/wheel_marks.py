@@ -15,10 +15,10 @@ from benchmark.model import Answer
 from benchmark.printed import printable
 from benchmark.suites.mer_unibench.wheels import WHEELS, WordMap, read_wheels
 from benchmark.task import Sample
-from evaluators.judge.words import extract_words
 from evaluators.metrics.metric import Marked, Roles
 from evaluators.metrics.sums import Vector
 from evaluators.outcome import Trace, trace_of
+from evaluators.words import extract_words
 
 Marks = Mapping[str, Fraction | None]
 SHOWN = 400

@@ -14,11 +14,11 @@ import numpy as np
 
 from benchmark.model import Answer
 from benchmark.task import Sample
-from evaluators.judge.words import group_words
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
 from evaluators.metrics.sums import BySet, OfSums, Vector, share
 from evaluators.metrics.wheel_marks import Marks, WordScore, checked, together, words_in
 from evaluators.outcome import Scored, spent, trace_of
+from evaluators.words import group_words
 
 AVERAGE, CONFLICT_NAME = "average", "conflict"
 

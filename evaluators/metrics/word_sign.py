@@ -10,12 +10,12 @@ from fractions import Fraction
 
 from benchmark.model import Answer
 from benchmark.task import Sample
-from evaluators.judge.words import extract_sign
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
 from evaluators.metrics.primary import NEUTRAL, POSITIVE, PRIMARIES, SIGN, SIGNS, accuracy, sign_kind
 from evaluators.metrics.sums import BySet
 from evaluators.metrics.wheel_marks import Marks, WordScore, together, words_in
 from evaluators.outcome import Scored, spent, trace_of
+from evaluators.words import extract_sign
 
 
 def sign_mark(true: str, predicted: tuple[str, ...]) -> Marks:

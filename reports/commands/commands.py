@@ -13,8 +13,8 @@ from benchmark.options import declare, read_arguments
 from benchmark.run_setup import BenchmarkOptions
 from benchmark.storage.cache import Cache
 from benchmark.suite import find_suite
-from evaluators.metrics.official import Rescored, read_evaluations, rescore_official, rescore_strict
 from evaluators.metrics.steps import METRIC
+from evaluators.official import Rescored, read_evaluations, rescore_official, rescore_strict
 from reports.commands.compare import add_comparisons
 from reports.commands.doctor import add_doctor
 from reports.commands.judge import add_judge

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmark.errors import RunError
 from benchmark.options import parts_of
 from benchmark.suite import suite_of
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.commands.interrupt import uninterrupted
 from reports.commands.parser import Commands

@@ -25,7 +25,7 @@ from benchmark.storage.passing import passing_folder
 from benchmark.suite import Suite, find_suite, suite_names
 from benchmark.task import Sample
 from evaluators.agents import PROMPTS
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from reports.commands.parser import Commands
 from reports.say import say, tell
 

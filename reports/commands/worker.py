@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmark import worker
+from benchmark.worker import worker
 from reports.commands.parser import Commands
 
 

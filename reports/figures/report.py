@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.suite import suite_of
 from benchmark.usage import TOKENS
 from evaluators.lookup import RULES
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from reports.figures.scores import aggregate, grouped, macro, macro_intervals
 from reports.figures.second_opinion import agreed_of, variance_of
 from reports.kept.answered import ROLES, endings_of, substitutes_of, with_answered

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from evaluators.metrics.measures import Measures
+from evaluators.measures import Measures
 from evaluators.metrics.metric import Measure, bounds_of, is_scored
 from reports.kept.record import Record
 from reports.kept.report import Scores

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from benchmark.suite import OVERALL, suite_of
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.gate.gate import Criterion
 from reports.gate.verdict import tally

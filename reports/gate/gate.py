@@ -24,7 +24,7 @@ from benchmark.options import split
 from benchmark.storage.given import read_whole
 from benchmark.suite import OVERALL, Suite, find_suite
 from benchmark.text import did_you_mean
-from evaluators.metrics.measures import Measures, measures_of
+from evaluators.measures import Measures, measures_of
 from evaluators.metrics.metric import Measure
 from reports.kept.past import COMPARED
 from reports.kept.record import Strict

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.suite import OVERALL
-from evaluators.metrics.measures import Measures
+from evaluators.measures import Measures
 from reports.figures.report import usage_of
 from reports.figures.scores import macro
 from reports.gate.trial import Trial

@@ -10,7 +10,7 @@ from benchmark.data.selection import SEED, spread_out
 from benchmark.errors import RunError
 from benchmark.suite import OVERALL, suite_of
 from benchmark.task import Sample
-from evaluators.metrics.measures import Measures, measures_of
+from evaluators.measures import Measures, measures_of
 from reports.gate.gate import SAMPLES, Criterion, Gate, criteria_of
 from reports.kept.past import PastRun, differences, read_past, refuse_unlike
 from reports.kept.report import Background

@@ -14,7 +14,7 @@ from benchmark.suite import OVERALL, Suite, suite_of
 from benchmark.task import Task
 from benchmark.text import one_line
 from benchmark.usage import TOKENS
-from evaluators.metrics.measures import Measures, measures_of
+from evaluators.measures import Measures, measures_of
 from evaluators.metrics.metric import metric_of
 from evaluators.metrics.steps import rating_of
 from reports.kept.record import Record, Spent

@@ -21,7 +21,7 @@ from benchmark.suite import DRAWN, OVERALL, Suite
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions
 from evaluators.lookup import RULES
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from reports.kept.report import Background
 from reports.kept.rerun import rerun_of
 

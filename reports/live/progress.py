@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from benchmark.accounts.limits import Traffic
 from benchmark.suite import Suite
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from reports.kept.record import Record
 from reports.wording import percent
 

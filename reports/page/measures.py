@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from benchmark.suite import suite_of
-from evaluators.metrics.measures import measures_of as measures_of_suite
+from evaluators.measures import measures_of as measures_of_suite
 from evaluators.metrics.metric import Mean, Measure
 from reports.kept.record import Record
 from reports.kept.report import Report

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from evaluators.metrics.measures import Measures
+from evaluators.measures import Measures
 from reports.failures import Failures
 from reports.kept.folder import PAGE
 from reports.kept.record import Record

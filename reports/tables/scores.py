@@ -6,7 +6,7 @@ from typing import Any
 from benchmark.accounts.prices import PRICES
 from benchmark.fault import Fault
 from benchmark.suite import OVERALL, suite_of
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from reports.kept.answered import endings_in_words
 from reports.kept.length import seconds_shown, settings_in
 from reports.kept.record import Record

@@ -16,8 +16,8 @@ from benchmark.prompt import Modality, Prompt
 from benchmark.storage.cache import Cache
 from benchmark.task import Sample
 from evaluators.agents import PROMPTS
+from evaluators.clue import Listener
 from evaluators.judge.agent import RejectedReply, Reply
-from evaluators.judge.clue import Listener
 from evaluators.judge.evidence import Question
 from evaluators.judge.extractor import Extractor, PromptedExtractor
 from evaluators.judge.judge import PromptedJudge

@@ -24,8 +24,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark import worker
-from benchmark.worker import Asked, Refused, parse_request, usual_name
+from benchmark.worker import worker
+from benchmark.worker.worker import Asked, Refused, parse_request, usual_name
 from tests.integration.runs import environment
 
 FILE = Path(worker.__file__)
@@ -359,7 +359,7 @@ def test_the_shim_ends_if_the_worker_is_killed(tmp_path: Path) -> None:
 def test_the_command_prints_the_worker_as_one_file_that_needs_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "reports.cli", "worker", "--print"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment(PYTHONPATH=str(FILE.parents[1])), capture_output=True, check=True
+        command, cwd=tmp_path, env=environment(PYTHONPATH=str(FILE.parents[2])), capture_output=True, check=True
     )
     assert done.stdout == FILE.read_bytes()
     tree = ast.parse(done.stdout, feature_version=(3, 8))

@@ -31,8 +31,8 @@ from benchmark.storage.cache import Cache
 from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.agents import PROMPTS, EvaluatorOptions, find_agents
+from evaluators.clue import Listener
 from evaluators.judge.agent import RejectedReply, Reply, ask
-from evaluators.judge.clue import Listener
 from evaluators.judge.evidence import Evidence, Question
 from evaluators.judge.extractor import PromptedExtractor
 from evaluators.judge.judge import NO_CLUE, PromptedJudge

@@ -16,7 +16,7 @@ from benchmark.suite import Suite, find_suite
 from benchmark.suites.dfew import folder as dfew
 from benchmark.suites.mafw import folder as mafw
 from benchmark.suites.ravdess import folder as ravdess
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from reports.kept.provenance import incomparable
 from tests.tasks import clip_of
 

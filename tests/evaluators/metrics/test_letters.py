@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from benchmark.model import Answer
 from benchmark.suite import find_suite
 from benchmark.task import Sample
+from evaluators.measures import measures_of
 from evaluators.metrics.letters import EMOTION_AND_CAUSE, METRIC, Letters, letters_of, named_letters
-from evaluators.metrics.measures import measures_of
 from evaluators.metrics.metric import Metric, Roles, find_metric
 from reports.kept.record import Record, record_of
 

@@ -12,9 +12,9 @@ from benchmark.errors import RunError
 from benchmark.model import Answer
 from benchmark.suite import find_suite, read_suite
 from benchmark.task import Sample
+from evaluators.measures import measures_of
 from evaluators.metrics.labels import METRIC as LABELS
 from evaluators.metrics.labels import LabelScore
-from evaluators.metrics.measures import measures_of
 from evaluators.metrics.metric import Marked, Mean, bounds_of, find_metric, metric_of, passes
 from evaluators.metrics.steps import METRIC as STEPS
 from reports.kept.record import Record
@@ -36,7 +36,7 @@ def test_metrics_are_found_by_name() -> None:
     [
         ("step", "The metric step is unknown"),
         ("../steps", "is unknown"),
-        ("measures", "The metric measures cannot be used: AttributeError: .*METRIC"),
+        ("sums", r"The metric sums cannot be used: AttributeError: .*METRIC"),
         ("python:no.such:METRIC", "The metric python:no.such:METRIC cannot be used: ModuleNotFoundError: .*no"),
         ("python:", "The metric python: is malformed: ':METRIC' is not of the form MODULE:ATTRIBUTE"),
         (f"python:{__name__}:LACKING", "lacks marks, details, floor, score, remade, is_right;"),

@@ -22,7 +22,7 @@ from evaluators.judge.agent import Reply
 from evaluators.judge.evidence import Question
 from evaluators.judge.rules import RulesExtractor
 from evaluators.judge.steps import Steps
-from evaluators.metrics.measures import measures_of
+from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure, Metric, bounds_of, find_metric
 from evaluators.metrics.word_groups import group_marks
 from evaluators.outcome import Scored

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import DataError, RunError
-from evaluators.metrics.official import Rescored, Rows, count, read_evaluations, rescore_official, rescore_strict
+from evaluators.official import Rescored, Rows, count, read_evaluations, rescore_official, rescore_strict
 
 Row = dict[str, str | None]
 

@@ -14,7 +14,7 @@ from evaluators.agents import PROMPTS
 from evaluators.judge.agent import RejectedReply
 from evaluators.judge.extractor import PromptedExtractor
 from evaluators.judge.rules import RulesExtractor
-from evaluators.judge.words import (
+from evaluators.words import (
     MOST_WORDS,
     extract_sign,
     extract_words,

@@ -1,0 +1,1 @@
+"""A server for models with code of their own: one file, so that it can be copied into their environment."""
