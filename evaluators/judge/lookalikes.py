@@ -63,7 +63,7 @@ _ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe
 _ESCAPED = re.compile(
     r"&(?:amp;|\#38;|\#x26;)*+(?P<entity>\#[0-9]{1,8}|\#x[0-9a-f]{1,8}|[a-z][a-z0-9]{1,30}+);?"
     r"|\\(?:u\{(?P<long>[0-9a-f]{1,6})\}|u(?P<unit>[0-9a-f]{4})|x(?P<byte>[0-9a-f]{2}))"
-    r"|(?P<url>(?:%(?:25)*+[0-9a-f]{2})++)",
+    r"|(?P<url>(?:%(?:25)*+[0-9a-f]{2})+)",
     re.IGNORECASE | re.VERBOSE,
 )
 

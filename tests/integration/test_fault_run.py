@@ -195,7 +195,7 @@ THEIRS = "a bug in their_model.py or in what it calls (Python 3."
         ("LooksUp", THEIRS, ("-n2",)),
         ("Reads", THEIRS, ()),
         ("Exits", THEIRS, ("-n2",)),
-        ("GivesNone", "mine returned NoneType; return an Answer", ()),
+        ("GivesNone", "mine returned NoneType; return a text or an Answer", ()),
         ("SaysNothing", "mine gave an empty answer", ()),
         ("AnswersAtOnce", "declare it with `async def`", ()),
     ],
