@@ -13,7 +13,7 @@ def last_block(text: str, tag: str) -> re.Match[str]:
         RejectedReply: there is no complete block.
     """
     edge = rf"\s*(?:/\s*)?{tag}\s*>"
-    # no possessive group of alternatives: Python before 3.11.5 matches it wrongly (github.com/python/cpython/issues/106052)
+    # no possessive group of choices: Python before 3.11.5 matches it wrongly (github.com/python/cpython/issues/106052)
     block = rf"<\s*{tag}\s*>([^<]*+(?:<(?!{edge})[^<]*+)*)<\s*/\s*{tag}\s*>"
     *_, found = None, *re.finditer(block, text, re.IGNORECASE)
     if found is None:
