@@ -106,6 +106,7 @@ def connected(config: pytest.Config) -> list[Connected]:
 
 
 async def _check(parts: Iterable[Connected]) -> None:
+    """Checks that each endpoint can be reached, once for each identity."""
     await asyncio.gather(*(part.check() for part in {part.identity: part for part in parts}.values()))
 
 

@@ -150,6 +150,7 @@ class _LogFilter(logging.Filter):
         self.redactors: list[Callable[[str], str]] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Masks the record in place and lets it pass; handlers would format its arguments and exception unmasked."""
         record.msg, record.args = self._redacted(record.getMessage()), ()
         if record.exc_info and record.exc_info[0] is not None:
             record.exc_text = self._redacted("".join(format_exception(*record.exc_info)).rstrip("\n"))

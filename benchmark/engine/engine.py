@@ -154,7 +154,7 @@ class Engine(Generic[T]):
         self._fill()
 
     async def _run(self, sample: Sample) -> None:
-        """Processes a sample and sets its result; stops the engine if no further sample can succeed."""
+        """Processes a sample and sets its result; stops the engine on a `RunError`, or if first samples fail alike."""
         future = self._results[sample.id]
         try:
             result = await self._worked(sample)

@@ -159,7 +159,7 @@ def fetch(checkpoint: Checkpoint, settings: LocalSettings, hub: Hub = HUB) -> No
 def warm(files: Iterable[Path]) -> None:
     """Reads files into the system's file cache, so that the processes that load them need not wait for a slow disk."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(_read, files))
+        list(pool.map(_read_ahead, files))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -217,7 +217,8 @@ def _head(path: Path) -> dict[str, Any]:
     return head
 
 
-def _read(path: Path) -> None:
+def _read_ahead(path: Path) -> None:
+    """Reads a file and discards it, so that the system's cache holds it."""
     with path.open("rb", buffering=0) as file:
         buffer = bytearray(READ_AT_ONCE)
         while file.readinto(buffer):

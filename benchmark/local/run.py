@@ -171,7 +171,7 @@ class LocalRun:
             self._checked = True
 
     def apart(self) -> "LocalRun":
-        """Another run on the same site, for work of this process before others need the devices."""
+        """A second run for this process only, e.g. to check the judge before the workers take the devices."""
         folder = self.site.folder / "apart"
         make_folder(folder)
         return LocalRun(replace(self.site, folder=folder, worker=0, workers=1), self._cluster, self._machine)

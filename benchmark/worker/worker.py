@@ -544,6 +544,7 @@ def parse_request(body: bytes, name: str, folder: Path) -> Asked:
 
 
 def _parts(content: object) -> list[Any]:
+    """The parts of a message's content; a plain text is one part."""
     return content if isinstance(content, list) else [{"type": "text", "text": content}]
 
 

@@ -51,6 +51,7 @@ def as_html(report: Report) -> Iterator[str]:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table whose first row is its head; cells are escaped, so that `td>` is never part of their text."""
     cells = [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
     head = "".join(cells[:1]).replace("td>", "th>")
     style = "border-spacing: 1em 0.2em; border-collapse: separate; color: #222; text-align: left; margin-bottom: 1em"
