@@ -130,4 +130,5 @@ def _agree(asked: argparse.Namespace) -> None:
 
 def _sheet(asked: argparse.Namespace) -> None:
     written = write_sheet(read_past(asked.run_dir).records.values(), asked.samples, sys.stdout)
+    sys.stdout.flush()  # nobody may read it, and then there is nothing to fill in
     tell(f"{written} samples; fill in the columns rater1, rater2, …")

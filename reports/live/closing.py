@@ -124,6 +124,7 @@ class Closing:
         code = exit_code(self._ending(status))
         if state.report is None and status in (0, 1) and not (failures.found or self._late.found):
             tell(f"No sample was recorded{', so the gate was not decided' if state.gated else ''}.")
+        let_go()  # what was printed since, too
         return code
 
     def _note_late(self, error: BaseException) -> None:

@@ -178,10 +178,6 @@ class GivesNone(Model):
 class SaysNothing(Model):
     async def answer(self, sample):
         return Answer(text=" ", model="mine")
-
-class AnswersAtOnce(Model):
-    def answer(self, sample):
-        return Answer(text="happy", model="mine")
 """
 
 
@@ -197,7 +193,6 @@ THEIRS = "a bug in their_model.py or in what it calls (Python 3."
         ("Exits", THEIRS, ("-n2",)),
         ("GivesNone", "mine returned NoneType; return a text or an Answer", ()),
         ("SaysNothing", "mine gave an empty answer", ()),
-        ("AnswersAtOnce", "declare it with `async def`", ()),
     ],
 )
 def test_code_of_the_user_s_own_may_fail_in_any_way(

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.benchmark.test_worker import serving
+from tests.benchmark.test_shim_worker import serving
 from tests.integration.runs import ROOT, run
 
 PAGE = (ROOT / "docs" / "models.md").read_text("utf-8")
