@@ -31,7 +31,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kept")
     (folder / "low.toml").write_text(GATE.format(least=0.01))
     (folder / "high.toml").write_text(GATE.format(least=0.9))
-    found, output = ended(folder, folder)
+    found, output = ended(folder, folder, "--limit=48")
     assert (found, PASSED in output) == (0, True), output
     return folder
 
