@@ -1,13 +1,17 @@
 """Clips of one label each, which a corpus lists by the name of the clip's file."""
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from benchmark.data.rows import Row
+from benchmark.data.clip_finder import list_files
+from benchmark.data.rows import Gathered, Row
+from benchmark.errors import DataError
+from benchmark.suite import Suite
 from benchmark.task import Task
-from benchmark.text import clip_flaw
+from benchmark.text import clip_flaw, read_text
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 """The endings of the files that are clips."""
@@ -30,6 +34,10 @@ class Labelled:
     label: str
 
 
+Parse = Callable[[str, str, Task, list[str]], Iterable[Labelled]]
+"""The valid lines of a list's text, by its file and task; adds what is wrong with the others to the problems."""
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """A corpus of numbered or named clips: its folder, the files below it with their sizes, its name and its labels."""
@@ -38,6 +46,32 @@ class Corpus:
     files: Mapping[str, int]
     name: str
     labels: tuple[str, ...]
+
+
+def read_folds(
+    root: Path, suite: Suite, labels: tuple[str, ...], table: re.Pattern[str], parse: Parse
+) -> Gathered | None:
+    """The rows of a corpus with a list for the test set of each fold, and their clips; None if there is no list.
+
+    `table` matches the path of a list, which begins with the name of the root, with the number of the fold as group 1;
+    the task of a fold is called `set-NUMBER`.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    root = root.resolve()
+    files = list_files(root)
+    stated: list[Labelled] = []
+    problems: list[str] = []
+    for file in sorted(files):
+        if found := table.search(f"/{root.name}/{file}"):  # the root may be any of the folders
+            try:
+                stated += parse(read_text(root / file), file, suite.tasks[f"set-{found[1]}"], problems)
+            except DataError as error:
+                problems.append(f"{file}: {error}")
+    if not stated and not problems:
+        return None
+    return Gathered(rows=rows_of(Corpus(root, files, suite.title, labels), stated), problems=tuple(problems))
 
 
 def rows_of(corpus: Corpus, stated: Sequence[Labelled]) -> tuple[Row, ...]:

@@ -24,11 +24,13 @@ from benchmark.data.rows import (
     Gathered,
     Label,
     Labels,
+    Placed,
     Row,
     leaves_folder,
     mistakes,
+    placed_lines,
+    placed_list,
     plain,
-    read_list,
     slashed,
     source_name,
     stem,
@@ -37,7 +39,7 @@ from benchmark.data.rows import (
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task
-from benchmark.text import clip_flaw, parse_json, read_text, size_of
+from benchmark.text import clip_flaw, read_text, size_of
 
 
 def _task(name: object, info: ValidationInfo) -> Task:
@@ -70,10 +72,6 @@ class OwnClip(BaseModel):
     id: OptionalText = None
     source: OptionalText = None
     recording: OptionalText = None
-
-
-Placed = tuple[str, object]
-"""The place of a row, such as `line 3`, and the row as it was read, or the `DataError` if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,19 +155,6 @@ def _flaw(clip: Path, video: str) -> str:
     return f"{video} {flaw}" if flaw else ""
 
 
-def _read_lines(path: Path) -> Iterator[Placed]:
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if line.strip():
-            try:
-                yield f"line {number}", parse_json(line)
-            except DataError as error:
-                yield f"line {number}", error
-
-
-def _read_list(path: Path) -> Iterator[Placed]:
-    return ((f"row {number}", row) for number, row in enumerate(read_list(path), 1))
-
-
 def _read_csv(path: Path) -> Iterator[Placed]:
     text = read_text(path)
     head = text.partition("\n")[0][: csv.field_size_limit()]
@@ -191,6 +176,6 @@ def _delimiter(head: str) -> str:
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Placed]]] = MappingProxyType(
-    {".jsonl": _read_lines, ".json": _read_list, ".csv": _read_csv, ".tsv": _read_csv}
+    {".jsonl": placed_lines, ".json": placed_list, ".csv": _read_csv, ".tsv": _read_csv}
 )
 FORMATS = tuple(_READERS)

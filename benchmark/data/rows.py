@@ -82,6 +82,10 @@ def targets_of(task: Task, label: Sequence[str]) -> tuple[str, ...]:
     return tuple(target for part in label for target in task.targets(part))
 
 
+Placed = tuple[str, object]
+"""The place of a row, such as `line 3`, and the row as it was read, or the `DataError` if it cannot be read."""
+
+
 def read_list(path: Path) -> list[object]:
     """The rows of a JSON file.
 
@@ -93,6 +97,29 @@ def read_list(path: Path) -> list[object]:
     if not isinstance(rows, list) or not rows:
         raise DataError("has no rows" if rows == [] else "must be a list of rows")
     return rows
+
+
+def placed_list(path: Path) -> Iterator[Placed]:
+    """The rows of a JSON file with a list.
+
+    Raises:
+        DataError: as for `read_list`.
+    """
+    return ((f"row {number}", row) for number, row in enumerate(read_list(path), 1))
+
+
+def placed_lines(path: Path) -> Iterator[Placed]:
+    """The rows of a JSONL file; a line that is not JSON is the `DataError` that says so.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            try:
+                yield f"line {number}", parse_json(line)
+            except DataError as error:
+                yield f"line {number}", error
 
 
 # a leading slash, a drive, `..`, or a zero byte, which ends a name in C; with either kind of slash

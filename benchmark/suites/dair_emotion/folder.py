@@ -14,20 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from benchmark.data.clip_finder import list_files
-from benchmark.data.rows import Gathered, Row, read_list
+from benchmark.data.rows import Gathered, Placed, Row, placed_lines, placed_list
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task
-from benchmark.text import NOT_REGULAR, QUOTED, mended, one_line, parse_json, read_text
+from benchmark.text import NOT_REGULAR, QUOTED, mended, one_line, read_text
 
 LABELS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 """The labels in the order of their numbers, from 0."""
 
 MOST_ROWS = 1_000_000
 """Rows of a parquet file: a small one may claim any number."""
-
-Placed = tuple[str, object]
-"""The place of a row, such as `line 3`, and the row as it was read, or the `DataError` if it cannot be read."""
 
 
 def read_folder(root: Path, suite: Suite) -> Gathered | None:
@@ -99,19 +96,6 @@ def _label(stated: object) -> str:
     raise DataError(f"`label` must be one of {known}, got {one_line(str(stated), QUOTED)}")
 
 
-def _read_jsonl(path: Path) -> Iterator[Placed]:
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if line.strip():
-            try:
-                yield f"line {number}", parse_json(line)
-            except DataError as error:
-                yield f"line {number}", error
-
-
-def _read_json(path: Path) -> Iterator[Placed]:
-    return ((f"row {number}", row) for number, row in enumerate(read_list(path), 1))
-
-
 def _read_csv(path: Path) -> Iterator[Placed]:
     reader = csv.DictReader(io.StringIO(read_text(path)), strict=True)
     if not {"text", "label"} <= set(reader.fieldnames or ()):
@@ -156,8 +140,8 @@ def _read_parquet(path: Path) -> Iterator[Placed]:
 
 
 _READERS = {
-    ".jsonl": _read_jsonl,
-    ".json": _read_json,
+    ".jsonl": placed_lines,
+    ".json": placed_list,
     ".csv": _read_csv,
     ".txt": _read_txt,
     ".parquet": _read_parquet,

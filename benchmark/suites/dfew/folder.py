@@ -15,13 +15,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmark.data.clip_finder import list_files
-from benchmark.data.labelled import Corpus, Labelled, rows_of
+from benchmark.data.labelled import Labelled, read_folds
 from benchmark.data.rows import Gathered
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task
-from benchmark.text import QUOTED, one_line, read_text
+from benchmark.text import QUOTED, one_line
 
 LABELS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 """The labels, in the order of their numbers in the tables, from 1."""
@@ -36,19 +35,7 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     Raises:
         DataError: the folder cannot be read.
     """
-    root = root.resolve()
-    files = list_files(root)
-    stated: list[Labelled] = []
-    problems: list[str] = []
-    for file in sorted(files):
-        if found := _TABLE.search(f"/{root.name}/{file}"):  # the root may be any of these folders
-            try:
-                stated += parse_table(read_text(root / file), file, suite.tasks[f"set-{found[1]}"], problems)
-            except DataError as error:
-                problems.append(f"{file}: {error}")
-    if not stated and not problems:
-        return None
-    return Gathered(rows=rows_of(Corpus(root, files, "DFEW", LABELS), stated), problems=tuple(problems))
+    return read_folds(root, suite, LABELS, _TABLE, parse_table)
 
 
 def parse_table(text: str, file: str, task: Task, problems: list[str]) -> Iterator[Labelled]:

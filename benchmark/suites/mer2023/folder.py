@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from benchmark.data.clip_finder import list_files
+from benchmark.data.labelled import SUFFIXES
 from benchmark.data.rows import Gathered, Row
 from benchmark.errors import DataError
 from benchmark.suite import Suite
@@ -33,7 +34,6 @@ PARTS = {
     "test3": "MER-SEMI",
 }
 """The test set of a table, by a part of its name."""
-SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 
 
 def read_folder(root: Path, suite: Suite) -> Gathered | None:

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from benchmark.data.clip_finder import list_files
+from benchmark.data.labelled import SUFFIXES
 from benchmark.data.rows import Gathered, Row, leaves_folder, plain, slashed, stem
 from benchmark.errors import DataError
 from benchmark.suite import Suite
@@ -32,7 +33,6 @@ from benchmark.suites.mer_unibench.wheels import FOLDER, read_wheels
 from benchmark.task import Task, Turn
 from benchmark.text import NOT_REGULAR, clip_flaw, read_text
 
-SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 COLUMNS: Mapping[str, Sequence[str]] = {
     "word_hit": ("emo", "discrete", "emotion", "label", "gold"),
     "word_sign": ("val", "valence", "gold"),
