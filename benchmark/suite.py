@@ -49,7 +49,7 @@ class Suite(BaseModel):
         caveats: why scores on the whole data still do not compare with the published ones, a clause each.
         demo_of: what the demo consists of, for the message that it measures nothing.
         data: where the data is had, in a few words, with the address; empty if it comes from the user alone.
-        extractor: the extractor of the published scores; empty if it is MME-Emotion's.
+        extractor: the extractor of the published scores, for a suite whose `published` does not name it; empty if none.
         home: the suite's folder.
     """
 
