@@ -267,7 +267,7 @@ def metric_of(task: Task) -> Metric:
 
 @cache
 def find_metric(name: str) -> Metric:
-    """The metric of that name: `METRIC` of a module here, or `python:MODULE:ATTRIBUTE`.
+    """The metric of that name: `METRIC` of a module here, e.g. `labels` or `words.hit`; or `python:MODULE:ATTRIBUTE`.
 
     Raises:
         RunError: it is unknown, cannot be imported, or lacks a member.
@@ -276,7 +276,7 @@ def find_metric(name: str) -> Metric:
         module, _, attribute = name.removeprefix("python:").partition(":")
     else:
         module, attribute = f"{__package__}.{name}", ""
-        if not name.isidentifier() or find_spec(module) is None:
+        if not _is_module(name):
             raise RunError(f"The metric {name} is unknown; see evaluators/metrics/.")
     found = import_named(f"{module}:{attribute or 'METRIC'}", f"The metric {name}")
     if not isinstance(found, Metric):
@@ -284,6 +284,14 @@ def find_metric(name: str) -> Metric:
         lacking = ", ".join(member for member in members if not hasattr(found, member))
         raise RunError(f"The metric {name} lacks {lacking}; see evaluators/metrics/metric.py.")
     return found
+
+
+def _is_module(name: str) -> bool:
+    """Whether a module here has this name, with a dot if it lies in a folder."""
+    try:
+        return all(map(str.isidentifier, name.split("."))) and find_spec(f"{__package__}.{name}") is not None
+    except ModuleNotFoundError:  # there is no such folder
+        return False
 
 
 def passes(sample: Sample, score: Score) -> bool:

@@ -34,8 +34,8 @@ from benchmark.task import Task, Turn
 from benchmark.text import NOT_REGULAR, clip_flaw, read_text
 
 COLUMNS: Mapping[str, Sequence[str]] = {
-    "word_hit": ("emo", "discrete", "emotion", "label", "gold"),
-    "word_sign": ("val", "valence", "gold"),
+    "words.hit": ("emo", "discrete", "emotion", "label", "gold"),
+    "words.sign": ("val", "valence", "gold"),
 }
 """The names that the column of the truth may have, by metric."""
 LISTS = ("openset", "emotions", "labels", "gold")
@@ -80,7 +80,7 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
             found.clips[stem(file)].append(file)
     rows: list[Row] = []
     tables = [(file, task) for file in sorted(found.files) if (task := _task_of(root, file, suite))]
-    if tables and any("word_groups" not in task.metric for _, task in tables):
+    if tables and any("words.groups" not in task.metric for _, task in tables):
         found.resources = _resources(found)
     for file, task in tables:
         try:
@@ -201,7 +201,7 @@ def _targets(text: str, column: str, task: Task) -> tuple[str, ...]:
     Raises:
         DataError: the cell has none; says why.
     """
-    if task.metric == "word_sign":
+    if task.metric == "words.sign":
         try:
             value = float(text)
         except ValueError:

@@ -35,8 +35,11 @@ def test_metrics_are_found_by_name() -> None:
     ("name", "said"),
     [
         ("step", "The metric step is unknown"),
+        ("words.hits", "The metric words.hits is unknown"),
+        ("labels.hit", "The metric labels.hit is unknown"),
+        ("word.hit", "The metric word.hit is unknown"),
         ("../steps", "is unknown"),
-        ("sums", r"The metric sums cannot be used: AttributeError: .*METRIC"),
+        ("words.sums", r"The metric words.sums cannot be used: AttributeError: .*METRIC"),
         ("python:no.such:METRIC", "The metric python:no.such:METRIC cannot be used: ModuleNotFoundError: .*no"),
         ("python:", "The metric python: is malformed: ':METRIC' is not of the form MODULE:ATTRIBUTE"),
         (f"python:{__name__}:LACKING", "lacks marks, details, floor, score, remade, is_right;"),

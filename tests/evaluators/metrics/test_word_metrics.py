@@ -24,7 +24,7 @@ from evaluators.judge.rules import RulesExtractor
 from evaluators.judge.steps import Steps
 from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure, Metric, bounds_of, find_metric
-from evaluators.metrics.word_groups import group_marks
+from evaluators.metrics.words.groups import group_marks
 from evaluators.outcome import Scored
 from reports.kept.flaws import record_flaws
 from reports.kept.record import Record, record_of
@@ -358,7 +358,7 @@ def test_without_word_maps_nothing_is_scored() -> None:
 
 def test_a_failure_is_explained_in_a_few_lines() -> None:
     sample = FIRST
-    metric = find_metric("word_hit")
+    metric = find_metric("words.hit")
     roles = SimpleNamespace(extractor=RulesExtractor(), rated=lambda answer: answer)
     answer = Answer(text="He is sad. " * 200, model="m\x1b[2J")
     outcome = asyncio.run(metric.score(sample, answer, roles))

@@ -14,9 +14,9 @@ from benchmark.model import Answer
 from benchmark.suites.mer_unibench.wheels import MAPS, WHEELS, WordMap
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
-from evaluators.metrics.primary import HIT_NAMES, HITS, PRIMARIES
-from evaluators.metrics.sums import BySet
-from evaluators.metrics.wheel_marks import Marks, WordScore, checked, maps_of, words_in
+from evaluators.metrics.words.marks import Marks, WordScore, checked, maps_of, words_in
+from evaluators.metrics.words.primary import HIT_NAMES, HITS, PRIMARIES
+from evaluators.metrics.words.sums import BySet
 from evaluators.outcome import Scored, spent
 
 
@@ -52,7 +52,7 @@ def is_hit(marks: Mapping[str, Fraction | float | None]) -> bool:
 class WordHit:
     """The metric: an extractor lists the answer's words for emotions."""
 
-    name: str = "word_hit"
+    name: str = "words.hit"
     roles: frozenset[str] = frozenset({"extractor"})
     marks: tuple[str, ...] = (*HIT_NAMES[0], *HIT_NAMES[1])
     measures: tuple[Measure, ...] = (

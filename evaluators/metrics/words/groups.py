@@ -15,8 +15,8 @@ import numpy as np
 from benchmark.model import Answer
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
-from evaluators.metrics.sums import BySet, OfSums, Vector, share
-from evaluators.metrics.wheel_marks import Marks, WordScore, checked, together, words_in
+from evaluators.metrics.words.marks import Marks, WordScore, checked, together, words_in
+from evaluators.metrics.words.sums import BySet, OfSums, Vector, share
 from evaluators.outcome import Scored, spent, trace_of
 from evaluators.words import group_words
 
@@ -49,7 +49,7 @@ class WordGroups:
         conflict: whether the tasks count for the conflict score.
     """
 
-    name: str = "word_groups"
+    name: str = "words.groups"
     conflict: bool = False
     measures: tuple[Measure, ...] = MEANS
     details: tuple[Measure, ...] = ()

@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmark.suites.mer_unibench.wheels import MAPS
 from evaluators.metrics.metric import Marked, Measure
-from evaluators.metrics.sums import BySet, OfSums, Vector, mean_over_wheels, share
-from evaluators.metrics.wheel_marks import level_names, stated
+from evaluators.metrics.words.marks import level_names, stated
+from evaluators.metrics.words.sums import BySet, OfSums, Vector, mean_over_wheels, share
 
 HIT_NAMES = tuple(level_names("hit", forms, 1) for forms in MAPS)
 """The marks of a hit in each wheel, by map."""

@@ -16,7 +16,7 @@ from benchmark.printed import printable
 from benchmark.suites.mer_unibench.wheels import WHEELS, WordMap, read_wheels
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Roles
-from evaluators.metrics.sums import Vector
+from evaluators.metrics.words.sums import Vector
 from evaluators.outcome import Trace, trace_of
 from evaluators.words import extract_words
 

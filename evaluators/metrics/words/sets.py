@@ -15,9 +15,9 @@ from benchmark.model import Answer
 from benchmark.suites.mer_unibench.wheels import LEVELS, MAPS, WHEELS, WordMap
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
-from evaluators.metrics.primary import PRIMARIES, SETS, mean_precision, mean_recall, set_kind, set_names
-from evaluators.metrics.sums import BySet
-from evaluators.metrics.wheel_marks import Marks, WordScore, checked, maps_of, words_in
+from evaluators.metrics.words.marks import Marks, WordScore, checked, maps_of, words_in
+from evaluators.metrics.words.primary import PRIMARIES, SETS, mean_precision, mean_recall, set_kind, set_names
+from evaluators.metrics.words.sums import BySet
 from evaluators.outcome import Scored, spent
 
 HALF = Fraction(1, 2)
@@ -94,7 +94,7 @@ class WordSets:
 
 
 METRIC = WordSets(
-    name="word_sets",
+    name="words.sets",
     levels=(1,),
     measures=(*PRIMARIES, BySet("set_f1", "F, map 2025", (SETS[0],))),
     details=(
@@ -104,7 +104,7 @@ METRIC = WordSets(
     ),
 )
 ONE_LEVEL = WordSets(
-    name="word_sets",
+    name="words.sets",
     levels=(1,),
     measures=(
         BySet("set_f1", "F, map 2025", (SETS[0],)),
@@ -116,7 +116,7 @@ ONE_LEVEL = WordSets(
 )
 """The same for a suite that has only such sets."""
 TWO_LEVELS = WordSets(
-    name="word_sets",
+    name="words.sets",
     levels=LEVELS,
     measures=(
         BySet("mean_f1", "F, two levels, map 2025", (set_kind(MAPS[0], LEVELS),)),

@@ -11,9 +11,9 @@ from fractions import Fraction
 from benchmark.model import Answer
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
-from evaluators.metrics.primary import NEUTRAL, POSITIVE, PRIMARIES, SIGN, SIGNS, accuracy, sign_kind
-from evaluators.metrics.sums import BySet
-from evaluators.metrics.wheel_marks import Marks, WordScore, together, words_in
+from evaluators.metrics.words.marks import Marks, WordScore, together, words_in
+from evaluators.metrics.words.primary import NEUTRAL, POSITIVE, PRIMARIES, SIGN, SIGNS, accuracy, sign_kind
+from evaluators.metrics.words.sums import BySet
 from evaluators.outcome import Scored, spent, trace_of
 from evaluators.words import extract_sign
 
@@ -38,7 +38,7 @@ ACCURACY = BySet("sign_accuracy", "Accuracy of the sign", (sign_kind(accuracy),)
 class WordSign:
     """The metric: an extractor lists the answer's words for emotions, then says whether they are positive."""
 
-    name: str = "word_sign"
+    name: str = "words.sign"
     roles: frozenset[str] = frozenset({"extractor"})
     marks: tuple[str, ...] = (SIGN,)
     measures: tuple[Measure, ...] = (*PRIMARIES, F1)
