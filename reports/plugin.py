@@ -34,6 +34,7 @@ from reports.handover import RECORD, REPORT_OPTIONS, record_line
 from reports.kept.folder import JUNIT, PAGE, RunFolder, usual_place
 from reports.kept.provenance import background_of, introduction
 from reports.kept.report import Background
+from reports.live.closing import clean_up
 from reports.live.output import Spared, let_go, open_closed
 from reports.live.plugin import TRAFFIC, Shown, write_lines
 from reports.live.progress import Progress
@@ -100,6 +101,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int | None, in
         except pytest.UsageError as refusal:
             status = _refuse(refusal)
     if RUN_PATH in config.stash or status == pytest.ExitCode.USAGE_ERROR:
+        clean_up(config)  # which closes standard output again if it was closed
         let_go()
     return status
 

@@ -108,7 +108,7 @@ class Closing:
         """
         state, failures = self._state, self._state.failures
         status = self._session.exitstatus if status is None else status
-        for step in (partial(_raise, escaped), partial(_clean_up, self._session.config)):
+        for step in (partial(_raise, escaped), partial(clean_up, self._session.config)):
             try:
                 step()
             except KeyboardInterrupt:
@@ -160,6 +160,6 @@ def _raise(error: BaseException | None) -> None:
         raise error
 
 
-def _clean_up(config: pytest.Config) -> None:
+def clean_up(config: pytest.Config) -> None:
     """Runs pytest's clean-up, unless it has run: later its errors could not change the exit code."""
     config._ensure_unconfigure()

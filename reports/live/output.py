@@ -76,6 +76,7 @@ def _flush(name: str) -> OSError | None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        stream.flush()  # what has been kept goes there, since pytest's capture may yet put the old file back
         return error
     return None
 

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-CHANGES = ("OPENAI", "MME_", "PYTEST", "PYTHONDONTWRITEBYTECODE")
+CHANGES = ("OPENAI", "MME_", "PYTEST", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 """What of the environment changes a run; names that begin so."""
 
 UNCERTAIN = {"usage"}
