@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from benchmark.data.archive import Directory, check_members
 from benchmark.data.rows import slashed
@@ -39,7 +39,7 @@ def unpack(archive: Path, target: Path) -> None:
             make_folder(passing)
             for member in members:
                 member.filename = slashed(member.filename)  # some programs on Windows write backslashes
-                opened.extract(member, passing)
+                _extract(member, opened, passing)
         passing.rename(target)
     except (BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
         if not target.exists():  # else another process was faster
@@ -47,6 +47,13 @@ def unpack(archive: Path, target: Path) -> None:
             raise DataError(f"cannot be unpacked ({reason}); unpack it by hand, into {target}") from error
     finally:
         shutil.rmtree(passing, ignore_errors=True)
+
+
+def _extract(member: ZipInfo, opened: ZipFile, folder: Path) -> None:
+    """Extracts a member; refuses one that would overwrite another where the file system ignores case."""
+    if not member.is_dir() and (folder / member.filename).exists():
+        raise DataError(f"is refused as a whole: its member {member.filename} would overwrite another")
+    opened.extract(member, folder)
 
 
 def fetch(name: str) -> Path:

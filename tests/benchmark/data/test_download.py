@@ -52,6 +52,17 @@ def test_a_member_that_would_leave_the_folder_refuses_the_whole_file(tmp_path: P
     assert left(tmp_path) == ["a.zip"]
 
 
+def test_members_that_differ_in_case_never_overwrite_each_other(tmp_path: Path) -> None:
+    """On Linux both are there; where the file system ignores case, as on macOS, the file is refused."""
+    archive = packed(tmp_path / "a.zip", {"x.mp4": b"x", "X.mp4": b"y"})
+    if (tmp_path / "A.zip").exists():
+        with pytest.raises(DataError, match=r"is refused as a whole: its member X\.mp4 would overwrite another"):
+            unpack(archive, tmp_path / "a")
+    else:
+        unpack(archive, tmp_path / "a")
+        assert left(tmp_path / "a") == ["X.mp4", "x.mp4"]
+
+
 def test_a_member_with_backslashes_lies_in_folders(tmp_path: Path) -> None:
     archive = tmp_path / "a.zip"
     with ZipFile(archive, "w") as opened:
