@@ -9,6 +9,7 @@ from benchmark.models.find import ModelOptions, find
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
 from evaluators.judge.rules import RulesExtractor, RulesJudge
+from evaluators.kept_steps import read_steps
 
 PAPER_EXTRACTOR = "gpt-4.1-2025-04-14"
 PAPER_JUDGE = "gpt-4o-2024-11-20"
@@ -49,10 +50,13 @@ def find_extractor(spec: str, options: ModelOptions) -> Model | Extractor:
     Raises:
         RunError: the spec is unknown, or is not an extractor.
     """
-    found = RulesExtractor() if spec == RULES else find(spec, options)
+    scheme, _, rest = spec.partition(":")
+    found: object = (
+        RulesExtractor() if spec == RULES else read_steps(rest) if scheme == "steps" else find(spec, options)
+    )
     if isinstance(found, (Model, Extractor)):
         return found
-    raise RunError(f"--extractor={spec} cannot split answers into steps; name a model, or rules.")
+    raise RunError(f"--extractor={spec} cannot split answers into steps; name a model, rules, or steps:RUN.")
 
 
 def find_judge(spec: str, options: ModelOptions) -> Model | Judge:

@@ -1,20 +1,22 @@
-"""`answers:FILE`: answers that were produced elsewhere.
+"""`answers:FILE`: answers that were produced elsewhere, or in another run.
 
 The file is a JSON list or JSONL. A row, in which other keys are ignored, and `id` may replace `video_id`:
 
     {"video_id": "MELD/video/test_dia100_utt0.mp4", "model_response": "The speaker smiles …", "task": "ER-Wild"}
 
-A row may also have the `question_hash` of the question that it answers, as `mme-emotion questions` writes it.
+A row may also have the `question_hash` of the question that it answers, as `mme-emotion questions` writes it. The
+folder of a run stands for its `samples.jsonl`, whose lines have the whole answer, and the question that was asked.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from benchmark.data.rows import slashed
 from benchmark.errors import DataError, ModelError, RunError
 from benchmark.model import Answer
+from benchmark.models.kept_run import KeptLine, read_kept, run_folder
 from benchmark.task import Sample, Task, leading_task, task_named
 from benchmark.text import QUOTED, one_line, parse_json, read_text
 
@@ -28,17 +30,21 @@ class GivenAnswer:
 
     Attributes:
         video_id: the id in the row.
-        text: the answer; empty if the row has none.
+        answer: the answer; its text is empty if the row has none, its model None if the row names none.
         task: the name of the task, by the row, the file or the folder; None if unknown.
         place: the file and the number of the row, for messages.
         question_hash: of the question that it answers; None if the row has none.
+        question: the question that it answers and its candidate labels; None if the row does not have them.
+        error: why the run that kept it has no answer; "" if it has, or if no run kept it.
     """
 
     video_id: str
-    text: str
+    answer: Answer
     task: str | None
     place: str
     question_hash: str | None = None
+    question: tuple[str, tuple[str, ...]] | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,8 @@ class AnswersFile:
     """A respondent that looks answers up.
 
     Attributes:
-        name: the file's name without suffix; the folder's name for several files.
+        name: the name of the model whose run kept them; else the file's name without suffix, or the folder's name for
+            several files.
         file: the file's name, or the number of files, for messages.
         answers: the answers by sample id.
         unknown: ids in the file that no sample has.
@@ -68,9 +75,9 @@ class AnswersFile:
         given = self.answers.get(sample.id)
         if given is None:
             raise ModelError(f"{self.file} has no answer for {sample.id}.")
-        if not given.text.strip():
-            raise ModelError(f"The answer in {given.place} is empty.")
-        return Answer(text=given.text, model=self.name)
+        if not given.answer.reasoned:
+            raise ModelError(given.error or f"The answer in {given.place} is empty.")
+        return replace(given.answer, model=given.answer.model or self.name)
 
 
 def read_answers(rest: str, samples: Sequence[Sample]) -> AnswersFile:
@@ -82,20 +89,39 @@ def read_answers(rest: str, samples: Sequence[Sample]) -> AnswersFile:
     Raises:
         RunError: a file cannot be used, a sample has two answers, an id fits several samples, or no id fits any.
     """
-    paths = [path for name in rest.split(",") for path in _files(Path(name.strip()).expanduser())]
     tasks = tuple(dict.fromkeys(sample.task for sample in samples))
-    rows = [row for path in paths for row in _read(path, tasks)]
+    sources = [source for name in rest.split(",") for source in _sources(Path(name.strip()).expanduser(), tasks)]
+    rows = [row for source in sources for row in source.rows]
     found, unknown = _matched(rows, samples, rest)
     if not found:
-        first = one_line(rows[0].video_id, QUOTED)
-        raise RunError(f"answers:{rest}: none of its {len(rows)} ids is the id of a sample, e.g. {first}.")
+        first = f", e.g. {one_line(rows[0].video_id, QUOTED)}" if rows else ""
+        raise RunError(f"answers:{rest}: none of its {len(rows)} ids is the id of a sample{first}.")
+    one = sources[0]
     return AnswersFile(
-        name=paths[0].stem if len(paths) == 1 else paths[0].parent.name or "answers",
-        file=paths[0].name if len(paths) == 1 else f"{len(paths)} files",
+        name=one.name if len(sources) == 1 else one.path.parent.name or "answers",
+        file=one.path.name if len(sources) == 1 else f"{len(sources)} files",
         answers=found,
         unknown=unknown,
         missing=tuple(sample.id for sample in samples if sample.id not in found),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file of answers, or a run that kept them."""
+
+    path: Path
+    name: str
+    rows: Sequence[GivenAnswer]
+
+
+def _sources(path: Path, tasks: Sequence[Task]) -> Iterator[_Source]:
+    if (folder := run_folder(path)) is not None:
+        run = read_kept(folder)
+        yield _Source(path, run.name, [_kept(line, path, tasks) for line in run.lines])
+        return
+    for file in _files(path):
+        yield _Source(file, file.stem, _read(file, tasks))
 
 
 def _files(path: Path) -> list[Path]:
@@ -148,10 +174,28 @@ def _row(row: object, place: str, named: Task | None, tasks: Sequence[Task]) -> 
     hashed = row.get("question_hash")
     return GivenAnswer(
         video_id=name,
-        text=text or "",
+        answer=Answer(text=text or "", model=None),
         task=task.name if task else None,
         place=place,
         question_hash=None if hashed in (None, "") else str(hashed),
+    )
+
+
+def _kept(line: KeptLine, run: Path, tasks: Sequence[Task]) -> GivenAnswer:
+    task = task_named(line.task, tasks)
+    return GivenAnswer(
+        video_id=line.id,
+        answer=Answer(
+            text=line.answer or "",
+            thoughts=line.thoughts,
+            model=line.model_of("model"),
+            ending=line.ending,
+            refusal=line.refused or None,
+        ),
+        task=task.name if task else None,
+        place=f"{run}, {line.id}",
+        question=(line.question, line.label_set),
+        error=f"{run} has no answer: {line.error}" if line.error else "",
     )
 
 

@@ -79,19 +79,27 @@ async def question_row(sample: Sample, prompter: Prompter, settings: QuestionSet
 
 
 def check_questions(answers: AnswersFile, samples: Sequence[Sample], settings: QuestionSettings) -> None:
-    """Refuses answers that were given to other questions than those of these samples; answers may have no hash.
+    """Refuses answers that were given to other questions than those of these samples, as far as they say to which.
 
     Raises:
-        RunError: an answer has another hash than its question.
+        RunError: an answer has another hash than its question, or the run that kept it asked another question.
     """
-    hashed = [(sample, answers.answers[sample.id]) for sample in samples if sample.id in answers.answers]
-    hashed = [(sample, given) for sample, given in hashed if given.question_hash is not None]
-    wrong = [(sample, given) for sample, given in hashed if given.question_hash != question_hash(sample, settings)]
+    given = [(sample, answers.answers[sample.id]) for sample in samples if sample.id in answers.answers]
+    kept = [(sample, one) for sample, one in given if one.question is not None]
+    wrong = [(sample, one) for sample, one in kept if one.question != (sample.question, sample.label_set)]
     if wrong:
-        sample, given = wrong[0]
+        sample, one = wrong[0]
+        raise RunError(
+            f"answers: {len(wrong)} of {len(kept)} answers were given to other questions than this run asks, e.g."
+            f" {one.place}: the question or its labels differ; use the data of that run."
+        )
+    hashed = [(sample, one) for sample, one in given if one.question_hash is not None]
+    wrong = [(sample, one) for sample, one in hashed if one.question_hash != question_hash(sample, settings)]
+    if wrong:
+        sample, one = wrong[0]
         raise RunError(
             f"answers: {len(wrong)} of {len(hashed)} answers were given to other questions than this run asks, e.g."
-            f" {given.place} (question_hash {one_line(given.question_hash or '', QUOTED)}, not"
+            f" {one.place} (question_hash {one_line(one.question_hash or '', QUOTED)}, not"
             f" {question_hash(sample, settings)}); use the data and the options with which the questions were written,"
             " or write them again with `mme-emotion questions`."
         )

@@ -20,6 +20,7 @@ from reports.commands.doctor import add_doctor
 from reports.commands.judge import add_judge
 from reports.commands.parser import Parser
 from reports.commands.questions import add_questions
+from reports.commands.rejudge import add_rejudge
 from reports.commands.run import add_runs
 from reports.commands.worker import add_worker
 from reports.say import say
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add_judge(commands)
     add_comparisons(commands)
     add_runs(commands)
+    add_rejudge(commands)
     add_questions(commands)
     add_worker(commands)
     cache = commands.add_parser("cache", help="show or delete cached replies and decoded clips")

@@ -66,8 +66,8 @@ def _spelt(name: str, value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     scheme, colon, rest = str(value).partition(":")
-    if scheme == "answers" and colon:
-        return f"answers:{_near(Path(rest))}"
+    if scheme in ("answers", "steps") and colon:
+        return f"{scheme}:{_near(Path(rest))}"
     if scheme == "hf" and Path(rest).expanduser().exists():
         return f"hf:{Path(rest).expanduser().absolute()}"
     return _near(value) if isinstance(value, Path) else str(value)

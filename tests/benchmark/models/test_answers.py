@@ -97,7 +97,7 @@ def test_several_files_and_a_folder(tmp_path: Path) -> None:
     (tmp_path / "given" / "notes.txt").write_text("not an answer", "utf-8")
 
     for answers in (read(lab, wild), read(tmp_path / "given")):
-        assert {name: given.text for name, given in answers.answers.items()} == {LAB.id: "joy", WILD.id: "anger"}
+        assert {name: given.answer.text for name, given in answers.answers.items()} == {LAB.id: "joy", WILD.id: "anger"}
         assert (answers.name, answers.file) == ("given", "2 files"), "by the folder of the first"
 
 
@@ -187,14 +187,17 @@ def test_only_a_line_feed_ends_a_line(tmp_path_factory: pytest.TempPathFactory, 
     rows = [row(SA.id, f"x{text}x"), row(LAB.id)]
     path.write_bytes(end.join(json.dumps(one, ensure_ascii=False) for one in rows).encode())
 
-    assert {name: given.text for name, given in read(path).answers.items()} == {SA.id: f"x{text}x", LAB.id: "joy"}
+    assert {name: given.answer.text for name, given in read(path).answers.items()} == {
+        SA.id: f"x{text}x",
+        LAB.id: "joy",
+    }
 
 
 def test_half_characters_backslashes_and_capitals(tmp_path: Path) -> None:
     answers = read(written(tmp_path / "given" / "MINE.JSON", row("CMU-MOSI\\video\\b.mp4", "joy \ud83d")))
 
     assert read(tmp_path / "given") == answers
-    assert answers.answers[SA.id].text == "joy \ufffd"
+    assert answers.answers[SA.id].answer.text == "joy \ufffd"
 
 
 def test_the_file_s_name_tells_the_task_before_its_folder_s(tmp_path: Path) -> None:
@@ -217,3 +220,48 @@ def test_ten_rows_that_cannot_be_matched_are_shown(tmp_path: Path, count: int, e
     message = refusal(written(tmp_path / "mine.json", *[row("b")] * count))
     assert message.count("has two answers") == 10
     assert message.endswith(end)
+
+
+def kept(folder: Path, *lines: dict[str, object], **report: object) -> Path:
+    """The folder of a run that has kept these lines."""
+    usual = {"question": "Which emotion?", "label_set": ["joy", "anger"], "answer": None}
+    written(folder / "samples.jsonl", *({**usual, **line} for line in lines))
+    if report:
+        (folder / "report.json").write_text(json.dumps(report))
+    return folder
+
+
+@pytest.mark.parametrize("file", ["", "samples.jsonl"])
+def test_the_answers_of_a_run_are_whole(tmp_path: Path, file: str) -> None:
+    said = {"answer": "It is joy.", "thoughts": "A smile.", "ending": "cut off", "refused": True}
+    usage = {"model": {"model": "big-2026", "requests": 1}}
+    folder = kept(
+        tmp_path / "run",
+        {"id": SA.id, "task": "SA", **said, "usage": usage},
+        {"id": LAB.id, "task": "ER-Lab", "outcome": "error", "error": "The server failed."},
+        model="big",
+    )
+    answers = read(folder / file)
+    assert (answers.name, answers.missing) == ("big", (WILD.id,))
+    answer = asyncio.run(answers.answer(SA))
+    assert (answer.text, answer.thoughts, answer.ending, answer.refusal) == ("It is joy.", "A smile.", "cut off", True)
+    assert (answer.model, answer.usage.requests) == ("big-2026", 0)
+    with pytest.raises(ModelError, match=r"has no answer: The server failed\."):
+        asyncio.run(answers.answer(LAB))
+
+
+def test_a_run_that_was_stopped_is_named_by_its_folder(tmp_path: Path) -> None:
+    assert read(kept(tmp_path / "mine", {"id": SA.id, "task": "SA", "answer": "joy"})).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": "a", "task": "SA"}', "line 1 is not a record of a run: question: Field required"),
+        ("[]", "line 1 is not a record of a run: it: "),
+        ("{", "line 1 is not a record of a run: it: "),
+    ],
+)
+def test_what_no_run_has_written_is_refused_by_its_line(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "samples.jsonl").write_text(line + "\n")
+    assert said in refusal(tmp_path)

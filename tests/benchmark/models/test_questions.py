@@ -140,3 +140,17 @@ def test_answers_to_other_questions_are_refused_in_one_sentence(tmp_path: Path) 
     assert said.count(". ") == 1  # that of "e.g."
     assert "\x1b" not in said
     assert len(said) < 500
+
+
+@pytest.mark.parametrize("change", [{"question": "Another?"}, {"label_set": ["joy"]}, {}])
+def test_answers_that_a_run_has_kept_are_to_the_questions_of_its_data(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    line = {"id": CLIP.id, "task": CLIP.task.name, "question": CLIP.question, "label_set": CLIP.label_set}
+    (tmp_path / "samples.jsonl").write_text(json.dumps({**line, "answer": "joy", **change}))
+    given = read_answers(str(tmp_path), SAMPLES)
+    if not change:
+        check_questions(given, SAMPLES, SETTINGS)
+        return
+    with pytest.raises(RunError, match=r"1 of 1 answers were given to other questions .* use the data of that run"):
+        check_questions(given, SAMPLES, SETTINGS)
