@@ -160,14 +160,13 @@ def _refuse_twins(judges: Sequence[Model | Judge]) -> None:
             )
 
 
-def judge_of(agents: Agents, behind: Callable[[Model, str], Model]) -> Judge:
+def judge_of(
+    judges: Sequence[Model | Judge], templates: Mapping[str, Template], behind: Callable[[Model, str], Model]
+) -> Judge:
     """The judge, or the panel of judges; `behind(model, role)` wraps a model before it is asked."""
-    judges = [
-        PromptedJudge(
-            behind(judge, "judge" if number == 1 else f"judge {number}"), agents.templates["judge"], agents.templates
-        )
-        if isinstance(judge, Model)
-        else judge
-        for number, judge in enumerate(agents.judges, 1)
-    ]
-    return judges[0] if len(judges) == 1 else Panel(tuple(judges))
+    roles = ["judge", *(f"judge {number}" for number in range(2, len(judges) + 1))]
+    seats = tuple(
+        PromptedJudge(behind(judge, role), templates) if isinstance(judge, Model) else judge
+        for judge, role in zip(judges, roles, strict=True)
+    )
+    return seats[0] if len(seats) == 1 else Panel(seats)

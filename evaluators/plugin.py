@@ -120,10 +120,10 @@ def scorer_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> S
     agents = agents_of(config)
     extractor, listener, templates = agents.extractor, agents.listener, agents.templates
     if isinstance(extractor, Model):
-        extractor = PromptedExtractor(behind(extractor, "extractor"), templates["extract"], templates)
+        extractor = PromptedExtractor(behind(extractor, "extractor"), templates)
     return Scorer(
         extractor=extractor,
-        judge=judge_of(agents, behind),
+        judge=judge_of(agents.judges, templates, behind),
         reader=reader_of(config),
         listener=Listener(behind(listener, "listener"), templates["listen"]) if listener else None,
         thoughts=config.stash[EVALUATOR_OPTIONS].thoughts,
@@ -138,9 +138,13 @@ def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
     bench = replace(bench, limits=bench.limits.elsewhere(), local=local)
     agents, reader = find_agents(config.stash[EVALUATOR_OPTIONS], bench), reader_of(config)
 
+    def behind(model: Model, _: str) -> Model:
+        recall_terms(model, cache_of(config))  # it must not be sent what its server is known to refuse
+        return model
+
     async def check() -> tuple[Checked, ...]:
         try:
-            return await check_judge(judge_of(agents, partial(_recalled, config)), reader, short=True)
+            return await check_judge(judge_of(agents.judges, agents.templates, behind), reader, short=True)
         finally:
             await _close(part for part in agents.judges if isinstance(part, Connected))
 
@@ -149,12 +153,6 @@ def check_judges(config: pytest.Config) -> tuple[Checked, ...]:
     finally:
         if not shared:
             local.release()
-
-
-def _recalled(config: pytest.Config, model: Model, role: str) -> Model:  # noqa: ARG001  one signature for all
-    """The model itself, without the parameters that its server is known to refuse."""
-    recall_terms(model, cache_of(config))
-    return model
 
 
 def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, Expected]]:
@@ -183,8 +181,8 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
                 if outcome.fault is not None:
                     raise RunError(f"Cannot estimate the run: {outcome.fault.sentence}.")
         if gated:
-            rehearsal.weight = 1.0
-            judge = judge_of(agents_of(config), lambda model, role: behind(model, f"{role} check"))
+            rehearsal.weight, agents = 1.0, agents_of(config)
+            judge = judge_of(agents.judges, agents.templates, lambda model, role: behind(model, f"{role} check"))
             await check_judge(judge, reader, short=True)
 
     asyncio.run(go_through())

@@ -1,7 +1,7 @@
 """The step extractor: splits an answer into steps."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from string import Template
 from typing import TypeVar
 
@@ -46,9 +46,8 @@ class PromptedExtractor:
     """A language model as extractor (MME-Emotion, arXiv 2508.09210, uses gpt-4.1-2025-04-14 at temperature 0)."""
 
     model: Model
-    template: Template
-    others: Mapping[str, Template] = field(default_factory=dict)
-    """What it is asked besides, by name, for metrics that need no steps."""
+    templates: Mapping[str, Template]
+    """What it is asked, by name: `extract` for steps, others for metrics that need none."""
 
     @property
     def name(self) -> str:
@@ -58,16 +57,15 @@ class PromptedExtractor:
     @property
     def identity(self) -> str:
         """The model's, and the template."""
-        return f"{self.model.identity}\n{fenced(self.template.template, TEXTS)}"
+        return f"{self.model.identity}\n{fenced(self.templates['extract'].template, TEXTS)}"
 
     async def extract(self, answer: Answer, question: Question) -> Reply[Steps]:
         """The answer's steps; a reply that does not parse is asked for again."""
         texts = {"labels": listed(question.label_set), "answer": answer.reasoned}
-        text = request(self.template, texts, subject=question.subject)
-        return await ask(self.model, Prompt(text=text), parse_steps, ExtractorError)
+        return await self.ask("extract", texts, parse_steps, question.subject)
 
     async def ask(self, name: str, texts: Mapping[str, str], parse: Callable[[str], T], subject: str) -> Reply[T]:
-        """The parsed reply to another template; a reply that does not parse is asked for again.
+        """The parsed reply to a template; a reply that does not parse is asked for again.
 
         Args:
             name: of the template, as in `evaluators/prompts/`.
@@ -78,5 +76,5 @@ class PromptedExtractor:
         Raises:
             ExtractorError: no reply could be parsed.
         """
-        text = request(self.others[name], texts, subject=subject)
+        text = request(self.templates[name], texts, subject=subject)
         return await ask(self.model, Prompt(text=text), parse, ExtractorError)

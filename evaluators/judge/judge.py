@@ -1,7 +1,7 @@
 """The judge: rates each step of an answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from string import Template
 
@@ -55,13 +55,11 @@ class PromptedJudge:
 
     Attributes:
         model: the model.
-        template: the prompt by which it rates steps.
-        templates: the prompts by which it grades, by name.
+        templates: the prompts by name: `judge` to rate steps, others to grade.
     """
 
     model: Model
-    template: Template
-    templates: Mapping[str, Template] = field(default_factory=dict)
+    templates: Mapping[str, Template]
 
     @property
     def name(self) -> str:
@@ -71,7 +69,7 @@ class PromptedJudge:
     @property
     def identity(self) -> str:
         """The model's, and the template."""
-        return f"{self.model.identity}\n{fenced(self.template.template, TEXTS)}"
+        return f"{self.model.identity}\n{fenced(self.templates['judge'].template, TEXTS)}"
 
     @property
     def sees(self) -> bool:
@@ -106,7 +104,7 @@ class PromptedJudge:
             "steps": steps.numbered(),
         }
         ours = {"subject": question.subject, "rule": _rule(count), "count": len(steps), "example": f"1/{count}"}
-        return _pace_of(evidence) + request(self.template, texts, **ours)
+        return _pace_of(evidence) + request(self.templates["judge"], texts, **ours)
 
 
 def _pace_of(evidence: Evidence) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,17 +13,16 @@ from benchmark.accounts.limits import Limits
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import RunError
 from benchmark.local.run import LocalRun, Site
-from benchmark.model import Connected, Model
+from benchmark.model import Connected
 from benchmark.models.find import ModelOptions
 from benchmark.models.templates import read_templates
-from benchmark.options import Listed, declare, read_arguments
+from benchmark.options import declare, read_arguments
 from benchmark.run_setup import BenchmarkOptions
 from benchmark.storage.cache import Cache
 from benchmark.storage.passing import passing_folder
-from evaluators.agents import PROMPTS, AgentOptions, EvaluatorOptions
+from evaluators.agents import PROMPTS, EvaluatorOptions, judge_of
 from evaluators.judge.check import Checked, check_judge
-from evaluators.judge.judge import Judge, PromptedJudge
-from evaluators.judge.panel import Panel
+from evaluators.judge.judge import Judge
 from evaluators.lookup import find_judge
 from reports.commands.parser import Commands
 from reports.figures.health import health_of, shortfalls
@@ -82,7 +82,10 @@ def _check(asked: argparse.Namespace) -> int:
     accounts = Limits(options.concurrency)
     agent = read_arguments(EvaluatorOptions, asked).judge
     with passing_folder() as passing, closing(LocalRun(Site(folder=passing))) as local:
-        judge, models = _judge(agent, options.prompts, ModelOptions(limits=accounts, local=local))
+        shared = ModelOptions(limits=accounts, local=local)
+        found = [find_judge(spec, agent.over(shared, "video")) for spec in agent.spec]
+        judge = judge_of(found, read_templates(PROMPTS, options.prompts), lambda model, _: model)
+        models = [one for one in found if isinstance(one, Connected)]
         past = read_checks(folder, judge.name)
         local.check()
         checked = asyncio.run(_checked(judge, models, accounts, folder, short=asked.short))
@@ -94,17 +97,8 @@ def _check(asked: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def _judge(agent: AgentOptions[Listed], prompts: Path | None, shared: ModelOptions) -> tuple[Judge, list[Connected]]:
-    """The judge, of several models a panel, and the models that are reached over connections."""
-    found = [find_judge(spec, agent.over(shared, "video")) for spec in agent.spec]
-    template = read_templates(PROMPTS, prompts)["judge"]
-    judges = tuple(PromptedJudge(one, template) if isinstance(one, Model) else one for one in found)
-    models: list[Connected] = [one for one in found if isinstance(one, Connected)]
-    return judges[0] if len(judges) == 1 else Panel(judges), models
-
-
 async def _checked(
-    judge: Judge, models: list[Connected], accounts: Limits, folder: Path, *, short: bool
+    judge: Judge, models: Sequence[Connected], accounts: Limits, folder: Path, *, short: bool
 ) -> tuple[Checked, ...]:
     with closing(Cache(folder)) as cache:
         try:

@@ -108,10 +108,10 @@ class Scene:
         judge = Stub("judge", self.temper, self.attack.planted, first)
         self.stubs = [extractor, judge]
         step, error = self.text("step"), self.text("server error")
-        cuts: Extractor = Cuts(step) if step else PromptedExtractor(extractor, TEMPLATES["extract"])
+        cuts: Extractor = Cuts(step) if step else PromptedExtractor(extractor, TEMPLATES)
         return Scorer(
             extractor=cuts,
-            judge=PromptedJudge(Says(ModelError(error)) if error else judge, TEMPLATES["judge"]),
+            judge=PromptedJudge(Says(ModelError(error)) if error else judge, TEMPLATES),
             reader=self.reader,
             listener=Listener(Says(Answer(text=self.text("listener", SOUND), model="hears")), TEMPLATES["listen"]),
         )

@@ -43,7 +43,7 @@ class Scripted:
 
 def prompted(*replies: str) -> tuple[Scripted, PromptedExtractor]:
     model, templates = Scripted(*replies), read_templates(PROMPTS)
-    return model, PromptedExtractor(model, templates["extract"], templates)
+    return model, PromptedExtractor(model, templates)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_model_is_shown_frames_and_fenced_steps(endpoint: Endpoint, tmp_path: 
     model = find("openai:judge", ModelOptions(base_urls=(endpoint.url,), modalities=("video",)))
     assert isinstance(model, Model)
     endpoint.reply = knowing()
-    found = checked(PromptedJudge(model, read_templates(PROMPTS)["judge"]), tmp_path, short=True)
+    found = checked(PromptedJudge(model, read_templates(PROMPTS)), tmp_path, short=True)
 
     assert all(one.resisted and one.last_right for one in found)
     assert len(endpoint.requests) == len(found)

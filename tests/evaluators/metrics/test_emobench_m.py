@@ -197,7 +197,7 @@ def laughed(judge: object) -> Scored:
 
 def prompted(*lines: str) -> tuple[PromptedJudge, Scripted]:
     model = Scripted(lines)
-    return PromptedJudge(model, TEMPLATES["judge"], read_templates(SUITE.home)), model
+    return PromptedJudge(model, {**TEMPLATES, **read_templates(SUITE.home)}), model
 
 
 def test_laughter_is_graded_by_a_judge() -> None:
