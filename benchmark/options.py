@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from benchmark.errors import RunError
 from benchmark.text import did_you_mean
@@ -56,6 +56,11 @@ def option(default: object, metavar: str, text: str, *, repeated: bool = False) 
     A `repeated` option may be given several times on the command line.
     """
     return field(default=default, metadata={"metavar": metavar, "help": text, "repeated": repeated})
+
+
+def switch(text: str) -> Any:
+    """A field that is an option without a value, which makes it true."""
+    return option(default=False, metavar="", text=text)
 
 
 def option_group(default: object, text: str, *, repeated: bool = False) -> Any:
@@ -204,6 +209,9 @@ def parts_of(text: str) -> tuple[str, ...]:
 _BETWEEN_PAIRS = re.compile(r",(?=[^,=\"{}\[\]]+=)|,\s*$")
 """Commas before a name and `=`, which never follow a comma inside JSON."""
 
+AtLeastOne = Annotated[int, Ge(1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Listed = Annotated[tuple[str, ...], BeforeValidator(split)]
 """Several values, comma-separated on the command line."""
 

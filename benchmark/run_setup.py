@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 
 from benchmark.accounts.limits import Limits
 from benchmark.clips.limits import USUAL, Limited
@@ -19,7 +19,7 @@ from benchmark.models.answers import AnswersFile
 from benchmark.models.find import ModelOptions, find_respondent
 from benchmark.models.questions import QuestionSettings, check_questions
 from benchmark.models.templates import read_templates
-from benchmark.options import Listed, Parameters, Prices, option, split
+from benchmark.options import AtLeastOne, Listed, NotNegative, Parameters, Positive, Prices, option, split, switch
 from benchmark.suite import DEFAULT, Suite, find_suite
 from benchmark.task import Sample
 
@@ -49,7 +49,7 @@ class BenchmarkOptions:
         "K=V,…",
         "request parameters for the model, e.g. temperature=0.2,max_tokens=900; for hf: also how it is loaded",
     )
-    gpus_per_worker: Annotated[int, Field(ge=1)] = option(
+    gpus_per_worker: AtLeastOne = option(
         1, "N", "GPUs of each process for hf: models; a model is spread over them (default: 1)"
     )
     suite: str = option(DEFAULT, "NAME", f"which benchmark (default: {DEFAULT})")
@@ -60,41 +60,25 @@ class BenchmarkOptions:
         "samples: a folder, hf:ID, demo, or a JSONL, JSON, CSV or TSV file (default: $MME_EMOTION_DATA, else demo)",
     )
     tasks: Listed = option((), "NAMES", f"only these tasks, comma-separated: {', '.join(find_suite().tasks)}")
-    limit: Annotated[int, Field(ge=1)] | None = option(
+    limit: AtLeastOne | None = option(
         None, "N", "only N samples, stratified by task and label, the same ones every time"
     )
     shard: str | None = option(None, "K/N", "only the K-th of N equal parts of the samples")
-    answered_only: bool = option(
-        default=False,
-        metavar="",
-        text="only the samples that answers:FILE answers; the report says how many are left out",
-    )
-    concurrency: Annotated[int, Field(ge=1)] | None = option(
+    answered_only: bool = switch("only the samples that answers:FILE answers; the report says how many are left out")
+    concurrency: AtLeastOne | None = option(
         None, "N", "requests in flight, over all processes (default: the provider's usual limit)"
     )
-    request_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
-        300.0, "SECONDS", "time after which a request is sent again (default: 300)"
-    )
+    request_timeout: Positive = option(300.0, "SECONDS", "time after which a request is sent again (default: 300)")
     price: Prices = option(
         (), "NAME=IN/OUT,…", "price in USD per million input and output tokens (default: from the package genai-prices)"
     )
-    max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = option(
-        None, "USD", "stop before this run costs more"
+    max_cost: NotNegative | None = option(None, "USD", "stop before this run costs more")
+    estimate: bool = switch(
+        "print how many requests the run would send and what it would cost, then stop; needs no key"
     )
-    estimate: bool = option(
-        default=False,
-        metavar="",
-        text="print how many requests the run would send and what it would cost, then stop; needs no key",
-    )
-    frames: Annotated[int, Field(ge=1)] = option(10, "N", "maximum number of frames that the model sees (default: 10)")
-    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
-        1.0, "F", "frames per second that the model sees (default: 1)"
-    )
-    spread: bool = option(
-        default=False,
-        metavar="",
-        text="spread the frames evenly over the whole of a long clip, for the judge too",
-    )
+    frames: AtLeastOne = option(10, "N", "maximum number of frames that the model sees (default: 10)")
+    fps: Positive = option(1.0, "F", "frames per second that the model sees (default: 1)")
+    spread: bool = switch("spread the frames evenly over the whole of a long clip, for the judge too")
     clip_limits: Limited = option(
         USUAL,
         "K=V,…",
@@ -111,10 +95,10 @@ class BenchmarkOptions:
     cache: Path | None = option(
         None, "DIR", "folder of the cache of frames and replies (default: in the user's cache folder)"
     )
-    cache_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] = option(
+    cache_limit: NotNegative = option(
         20.0, "GB", "size up to which frames and sound are cached; the least recently used are deleted (default: 20)"
     )
-    no_cache: bool = option(default=False, metavar="", text="neither use nor fill the cache")
+    no_cache: bool = switch("neither use nor fill the cache")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,18 +141,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
     suite = find_suite(options.suite)
     dataset = read_samples(options.data or "demo", suite)
     samples = selected(options, suite, dataset.samples)
-    settings = ModelOptions(
-        base_urls=options.base_url,
-        api_key_env=options.api_key_env,
-        parameters=dict(options.model_option),
-        modalities=options.modalities,
-        prices=dict(options.price),
-        request_mb=options.clip_limits.request_mb,
-        limits=limits,
-        local=local,
-        asks=asks,
-    )
-    respondent = find_respondent(options.model, settings, dataset.samples)
+    respondent = find_respondent(options.model, model_options(options, limits, local, asks=asks), dataset.samples)
     if options.modalities and isinstance(respondent, (Model, Watcher)):
         _check_modalities(options, respondent)
     unanswered = (0, 0)
@@ -191,6 +164,23 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
         local=local,
         asks=asks,
         unanswered=unanswered,
+    )
+
+
+def model_options(
+    options: BenchmarkOptions, limits: Limits, local: LocalRun | None = None, *, asks: bool = True
+) -> ModelOptions:
+    """The options of the model under test besides its name; the other arguments are the fields of those names."""
+    return ModelOptions(
+        base_urls=options.base_url,
+        api_key_env=options.api_key_env,
+        parameters=dict(options.model_option),
+        modalities=options.modalities,
+        prices=dict(options.price),
+        request_mb=options.clip_limits.request_mb,
+        limits=limits,
+        local=local,
+        asks=asks,
     )
 
 

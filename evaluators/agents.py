@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Annotated, Any, Generic, TypeVar
-
-from pydantic import Field
+from typing import Any, Generic, TypeVar
 
 from benchmark.accounts.catalogue import BUILT_IN
 from benchmark.accounts.snapshots import is_same_model
@@ -16,9 +14,9 @@ from benchmark.errors import RunError
 from benchmark.model import Model
 from benchmark.models.find import ModelOptions
 from benchmark.models.templates import check_replacements, read_templates
-from benchmark.options import Listed, Parameters, option, option_group
+from benchmark.options import AtLeastOne, Listed, Parameters, option, option_group
 from benchmark.prompt import Modality
-from benchmark.run_setup import Bench
+from benchmark.run_setup import Bench, model_options
 from benchmark.text import SEATS
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.fence import fenced
@@ -74,7 +72,7 @@ class EvaluatorOptions:
         "of several judges decides",
         repeated=True,
     )
-    repeats: Annotated[int, Field(ge=1)] = option(
+    repeats: AtLeastOne = option(
         1, "K", "answer and judge each sample K times, and split the variance into model, judge and sample (default: 1)"
     )
     thoughts: Thoughts = option(
@@ -118,14 +116,7 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     def chosen(role: str, asked: str | None, paper: str) -> str:
         return agent_spec(asked, paper, offline=demo or role not in needed, key_is_set=key_is_set)
 
-    shared = ModelOptions(
-        prices=dict(bench.options.price),
-        request_mb=bench.options.clip_limits.request_mb,
-        limits=bench.limits,
-        urgent=True,
-        local=bench.local,
-        asks=bench.asks,
-    )
+    shared = replace(model_options(bench.options, bench.limits, bench.local, asks=bench.asks), urgent=True)
 
     def settings(agent: AgentOptions[Any], spec: str, modality: Modality) -> ModelOptions:
         if spec.startswith("openai:") and not agent.base_url:

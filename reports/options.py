@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.options import option
+from benchmark.options import option, switch
 from benchmark.suite import Suite
 from reports.gate.gate import SAMPLES, Aspects, Gate, read_gate
 from reports.kept.past import COMPARED
@@ -19,20 +19,10 @@ class ReportOptions:
         None, "RUN", "run folder to compare with; without --gate, no score may be worse by more than a point"
     )
     baseline_allow: Aspects = option((), "LIST", f"what may differ between the runs: {', '.join((*COMPARED, SAMPLES))}")
-    allow_substitute: bool = option(
-        default=False, metavar="", text="apply the gate although another model than the requested one answered"
-    )
-    report_media: bool = option(
-        default=False,
-        metavar="",
-        text="copy the clips into the run folder, and decode frames again that are no longer cached",
-    )
-    html_all: bool = option(default=False, metavar="", text="include right answers in the page that --html writes")
-    until_decided: bool = option(
-        default=False,
-        metavar="",
-        text="evaluate in random order, and stop as soon as the verdict of the gate is certain",
-    )
+    allow_substitute: bool = switch("apply the gate although another model than the requested one answered")
+    report_media: bool = switch("copy the clips into the run folder, and decode frames again that are no longer cached")
+    html_all: bool = switch("include right answers in the page that --html writes")
+    until_decided: bool = switch("evaluate in random order, and stop as soon as the verdict of the gate is certain")
 
     def read_gate(self, suite: Suite) -> Gate | None:
         """The gate that the options name, for runs of the suite; None without `gate` and `baseline`.

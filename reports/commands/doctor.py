@@ -9,15 +9,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmark.accounts.catalogue import BUILT_IN, USUAL_PARAMETERS
+from benchmark.accounts.limits import Limits
 from benchmark.accounts.prices import StatedPrice
 from benchmark.endpoint.model import Endpoint, EndpointModel
 from benchmark.endpoint.probe import Probed, make_steps, probe
 from benchmark.endpoint.urls import parse_url, shown
 from benchmark.errors import RunError
-from benchmark.models.find import ModelOptions, find
+from benchmark.models.find import find
 from benchmark.options import declare, read_arguments
 from benchmark.prompt import Modality
-from benchmark.run_setup import BenchmarkOptions
+from benchmark.run_setup import BenchmarkOptions, model_options
 from reports.commands.parser import Commands
 from reports.doctor.endpoints import Finding, endpoint_findings, lines_of
 from reports.doctor.local import local_findings
@@ -139,14 +140,7 @@ def _endpoints(model: str | None, options: BenchmarkOptions) -> tuple[Endpoint, 
         scheme, colon, _ = model.partition(":")
         if scheme in BUILT_IN or (colon and scheme != "openai"):
             return ()
-        settings = ModelOptions(
-            base_urls=options.base_url,
-            api_key_env=options.api_key_env,
-            parameters=dict(options.model_option),
-            modalities=options.modalities,
-            prices=dict(options.price),
-        )
-        found = find(model, settings)
+        found = find(model, model_options(options, Limits()))
         if not isinstance(found, EndpointModel):
             return ()
         endpoint = found.endpoint

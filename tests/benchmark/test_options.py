@@ -18,6 +18,7 @@ from benchmark.options import (
     parse_options,
     read_arguments,
     read_option_file,
+    switch,
 )
 
 
@@ -38,7 +39,7 @@ class Options:
     agent: AgentOptions = option_group(NO_AGENT, "who", repeated=True)
     limit: Annotated[int, Field(ge=1)] | None = option(None, "N", "how many")
     decoder: Literal["pyav", "decord"] = option("pyav", "NAME", "which")
-    quick: bool = option(default=False, metavar="", text="whether")
+    quick: bool = switch("whether")
 
 
 def test_text_becomes_what_the_field_says() -> None:
