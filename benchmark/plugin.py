@@ -1,4 +1,4 @@
-"""The pytest plugin for the samples and the model under test: options, parametrisation, the `model` fixture."""
+"""The pytest plugin for the samples and the model under test: options and parametrisation."""
 
 import asyncio
 import os
@@ -412,9 +412,3 @@ def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) 
     if isinstance(bench.respondent, Watcher):
         return Watching(bench.respondent, prompter)
     return Asking(behind(bench.respondent, "model"), prompter)
-
-
-@pytest.fixture(scope="session")
-def model(pytestconfig: pytest.Config) -> Respondent:
-    """The model under test."""
-    return respondent_of(pytestconfig, partial(cached, pytestconfig))

@@ -24,7 +24,7 @@ from evaluators.judge.judge import Judge, PromptedJudge
 from evaluators.judge.panel import Panel
 from evaluators.lookup import PAPER_EXTRACTOR, PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
 from evaluators.measures import measures_of
-from evaluators.scorer import Thoughts
+from evaluators.metrics.metric import Thoughts
 
 PROMPTS = Path(__file__).parent / "prompts"
 

@@ -1,4 +1,4 @@
-"""The pytest plugin for judging: options, and the `scorer`, `engine` and `score` fixtures."""
+"""The pytest plugin for judging: options, and the `engine` and `score` fixtures."""
 
 import asyncio
 import sys
@@ -37,9 +37,9 @@ from evaluators.clue import Listener
 from evaluators.estimate import CountingCache, Expected, Rehearsal, StandIn, rehearsal_groups
 from evaluators.judge.check import Checked, check_judge
 from evaluators.judge.extractor import PromptedExtractor
-from evaluators.metrics.metric import metric_of
+from evaluators.metrics.metric import Roles, metric_of
 from evaluators.outcome import Score, Scored, Unscored
-from evaluators.scorer import Scorer, answer_and_score, unforeseen, with_waveform
+from evaluators.scorer import answer_and_score, unforeseen, with_waveform
 
 pytest_plugins = ["benchmark.plugin"]
 
@@ -115,13 +115,13 @@ async def _close(parts: Iterable[Connected]) -> None:
         await part.aclose()
 
 
-def scorer_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Scorer:
-    """The scorer with the agents of this run; `behind(model, role)` wraps a model before it is asked."""
+def roles_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Roles:
+    """The agents of this run for metrics; `behind(model, role)` wraps a model before it is asked."""
     agents = agents_of(config)
     extractor, listener, templates = agents.extractor, agents.listener, agents.templates
     if isinstance(extractor, Model):
         extractor = PromptedExtractor(behind(extractor, "extractor"), templates)
-    return Scorer(
+    return Roles(
         extractor=extractor,
         judge=judge_of(agents.judges, templates, behind),
         reader=reader_of(config),
@@ -164,20 +164,20 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
     config, samples = session.config, [sample for item in session.items if (sample := sample_of(item))]
     repeats = config.stash[EVALUATOR_OPTIONS].repeats
     rehearsal, options, reader = Rehearsal(cache_of(config), repeats), bench_of(config).options, reader_of(config)
-    roles: dict[str, Model] = {}
+    models: dict[str, Model] = {}
 
     def behind(model: Model, role: str) -> Model:
-        roles[role] = model
+        models[role] = model
         return CachedModel(model, CountingCache(role, rehearsal), StandIn(model, role, rehearsal).generate)
 
-    respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
+    respondent, roles = respondent_of(config, behind), roles_of(config, behind)
     groups = rehearsal_groups(samples, reader, fps=options.fps, most=options.frames)
 
     async def go_through() -> None:
         for weight, members in groups:
             rehearsal.weight = weight
             for sample in members:
-                outcome = await answer_and_score(sample, respondent, scorer)
+                outcome = await answer_and_score(sample, respondent, roles)
                 if outcome.fault is not None:
                     raise RunError(f"Cannot estimate the run: {outcome.fault.sentence}.")
         if gated:
@@ -186,7 +186,7 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
             await check_judge(judge, reader, short=True)
 
     asyncio.run(go_through())
-    return [(role, model, rehearsal.roles[role]) for role, model in roles.items()]
+    return [(role, model, rehearsal.roles[role]) for role, model in models.items()]
 
 
 def sample_of(item: pytest.Item) -> Sample | None:
@@ -233,11 +233,11 @@ def _end(session: pytest.Session, engine: Engine[Scored | Unscored]) -> None:
 
 def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
     limits, behind, reader = bench_of(config).limits, partial(cached, config), reader_of(config)
-    respondent, scorer = respondent_of(config, behind), scorer_of(config, behind)
+    respondent, roles = respondent_of(config, behind), roles_of(config, behind)
     repeats = config.stash[EVALUATOR_OPTIONS].repeats
 
     async def work(sample: Sample) -> Scored | Unscored:
-        return await with_waveform(await answer_and_score(sample, respondent, scorer, repeats), reader)
+        return await with_waveform(await answer_and_score(sample, respondent, roles, repeats), reader)
 
     def most_at_once() -> int:
         window = limits.window()
@@ -351,12 +351,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     if not engine.unclaimed():
         item.session.shouldstop = engine.stopped or "The run was ended."
     return True
-
-
-@pytest.fixture(scope="session")
-def scorer(pytestconfig: pytest.Config) -> Scorer:
-    """The extractor, the judge and, if one is set, the agent that describes sound."""
-    return scorer_of(pytestconfig, partial(cached, pytestconfig))
 
 
 @pytest.fixture(scope="session")

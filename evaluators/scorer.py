@@ -1,7 +1,6 @@
 """From a sample and a model to a score."""
 
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import DataError, EmotionError, ModelError, RunError, boundary
@@ -9,64 +8,11 @@ from benchmark.fault import Fault, fault_of, without_folders
 from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
-from evaluators.clue import Listener
-from evaluators.judge.extractor import Extractor
-from evaluators.judge.judge import Judge
-from evaluators.metrics.metric import metric_of
+from evaluators.metrics.metric import Roles, metric_of
 from evaluators.outcome import AGAIN, Repeated, Score, Scored, Trace, Unscored
-from evaluators.room import ScoringRoom
-
-Thoughts = Literal["rated", "ignored"]
-"""What is done with the thoughts that a model shows: `rated` as reasoning before its answer, or `ignored`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scorer:
-    """The agents that score, and what they need.
-
-    Attributes:
-        extractor: splits the answer into steps.
-        judge: rates the steps.
-        reader: reads the clip's frames and sound.
-        listener: describes the sound of clips without an audio clue; None to leave these without.
-        thoughts: what is done with the model's thoughts.
-        room: limits how many long answers are scored at a time.
-    """
-
-    extractor: Extractor
-    judge: Judge
-    reader: ClipReader
-    listener: Listener | None = None
-    thoughts: Thoughts = "rated"
-    room: ScoringRoom = field(default_factory=ScoringRoom)
-
-    async def score(self, sample: Sample, answer: Answer, repeat: int = 0) -> Scored:
-        """The sample's score by its task's metric; `repeat` is how often the sample has been judged before.
-
-        Raises:
-            DataError: the clip cannot be read.
-            ModelError: the answer has only thoughts, and these are ignored.
-            ExtractorError: the extractor gave no usable reply.
-            JudgeError: the judge or the listener gave no usable reply.
-        """
-        async with self.room.take(answer):
-            return await metric_of(sample.task).score(sample, answer, self, repeat)
-
-    def rated(self, answer: Answer) -> Answer:
-        """The answer to score: with its thoughts, or without if these are ignored.
-
-        Raises:
-            ModelError: it has only thoughts, and these are ignored.
-        """
-        if self.thoughts == "rated":
-            return answer
-        if not answer.text.strip():
-            hint = "; it was cut off at its token limit: raise max_tokens" if answer.ending == "cut off" else ""
-            raise ModelError(f"The reply has only thoughts, which --thoughts=ignored leaves out{hint}.")
-        return replace(answer, thoughts=None)
-
-
-async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, repeats: int = 1) -> Scored | Unscored:
+async def answer_and_score(sample: Sample, model: Respondent, roles: Roles, repeats: int = 1) -> Scored | Unscored:
     """Asks the model and scores its answer; an error at any boundary makes the sample `Unscored`.
 
     The sample is answered and judged `repeats` times; the score is that of the first answer by its first judgement.
@@ -79,8 +25,8 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
         with boundary(EmotionError):
             with boundary(ModelError):
                 answer = await as_answer(model.answer(sample), model.name)
-            scored = await scorer.score(sample, answer)
-            return scored if repeats == 1 else await _repeated(scored, model, scorer, repeats)
+            scored = await _score(sample, answer, roles)
+            return scored if repeats == 1 else await _repeated(scored, model, roles, repeats)
     except RunError:
         raise
     except EmotionError as error:
@@ -93,6 +39,12 @@ async def answer_and_score(sample: Sample, model: Respondent, scorer: Scorer, re
             usage=error.usage,
             fault=_public_fault(error, sample),
         )
+
+
+async def _score(sample: Sample, answer: Answer, roles: Roles, repeat: int = 0) -> Scored:
+    """The sample's score by its task's metric; `repeat` is how often the sample has been judged before."""
+    async with roles.room.take(answer):
+        return await metric_of(sample.task).score(sample, answer, roles, repeat)
 
 
 def unforeseen(sample: Sample, error: BaseException) -> Unscored:
@@ -131,7 +83,7 @@ async def with_waveform(outcome: Scored | Unscored, reader: ClipReader) -> Score
     return replace(outcome, waveform=waveform)
 
 
-async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int) -> Scored:
+async def _repeated(first: Scored, model: Respondent, roles: Roles, count: int) -> Scored:
     """The outcome with the scores when asked again; if that fails, with the reason instead.
 
     If the respondent always gives the same answer, the first answer is judged again instead.
@@ -146,9 +98,9 @@ async def _repeated(first: Scored, model: Respondent, scorer: Scorer, count: int
         with boundary(EmotionError):
             for number in range(1, count):
                 answer = await _answer_again(model, first, number, traces)
-                answers.append(await _score_again(scorer, first, answer, number, traces))
+                answers.append(await _score_again(roles, first, answer, number, traces))
                 judged = count - 1 + number
-                judgements.append(await _score_again(scorer, first, first.score.answer, judged, traces))
+                judgements.append(await _score_again(roles, first, first.score.answer, judged, traces))
         repeated = Repeated(answers=tuple(answers), judgements=tuple(judgements))
     except RunError:
         raise
@@ -168,8 +120,8 @@ async def _answer_again(model: Respondent, first: Scored, number: int, traces: d
     return answer
 
 
-async def _score_again(scorer: Scorer, first: Scored, answer: Answer, repeat: int, traces: dict[str, Trace]) -> Score:
-    scored = await scorer.score(first.sample, answer, repeat)
+async def _score_again(roles: Roles, first: Scored, answer: Answer, repeat: int, traces: dict[str, Trace]) -> Score:
+    scored = await _score(first.sample, answer, roles, repeat)
     for role, trace in scored.traces.items():
         _note_model(traces, role, trace.model, first.traces[role].model if role in first.traces else None)
     _add_usage(traces, sum((trace.usage for trace in scored.traces.values()), Usage()))

@@ -1,12 +1,12 @@
 """Metrics score answers. Their measures are all that the gate, the tables and the page know about scores."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
 from math import fsum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.clips.reader import ClipReader
-from benchmark.errors import RunError
+from benchmark.errors import ModelError, RunError
 from benchmark.model import Answer
 from benchmark.storage.importing import import_named
 from benchmark.task import Sample, Task
@@ -23,9 +23,13 @@ from evaluators.clue import Listener
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
 from evaluators.outcome import Score, Scored
+from evaluators.room import ScoringRoom
 
 Column: TypeAlias = NDArray[np.float64]
 Span: TypeAlias = tuple[float, float]
+
+Thoughts = Literal["rated", "ignored"]
+"""What is done with the thoughts that a model shows: `rated` as reasoning before its answer, or `ignored`."""
 
 
 class Step(Protocol):
@@ -153,31 +157,38 @@ def is_scored(record: Marked) -> bool:
     return record.outcome != "error"
 
 
-class Roles(Protocol):
-    """What a metric may use to score."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """The agents that score, and what they need.
 
-    @property
-    def extractor(self) -> Extractor:
-        """Splits the answer into steps."""
+    Attributes:
+        extractor: splits the answer into steps.
+        judge: rates the steps.
+        reader: reads the clip's frames and sound.
+        listener: describes the sound of clips without an audio clue; None to leave these without.
+        thoughts: what is done with the model's thoughts.
+        room: limits how many long answers are scored at a time; taken before a metric is asked.
+    """
 
-    @property
-    def judge(self) -> Judge:
-        """Rates the steps."""
-
-    @property
-    def listener(self) -> Listener | None:
-        """Describes the sound of clips without an audio clue."""
-
-    @property
-    def reader(self) -> ClipReader:
-        """Reads the clip's frames and sound."""
+    extractor: Extractor
+    judge: Judge
+    reader: ClipReader
+    listener: Listener | None = None
+    thoughts: Thoughts = "rated"
+    room: ScoringRoom = field(default_factory=ScoringRoom)
 
     def rated(self, answer: Answer) -> Answer:
-        """The answer to score: with its thoughts, or without if `--thoughts=ignored`.
+        """The answer to score: with its thoughts, or without if these are ignored.
 
         Raises:
             ModelError: it has only thoughts, and these are ignored.
         """
+        if self.thoughts == "rated":
+            return answer
+        if not answer.text.strip():
+            hint = "; it was cut off at its token limit: raise max_tokens" if answer.ending == "cut off" else ""
+            raise ModelError(f"The reply has only thoughts, which --thoughts=ignored leaves out{hint}.")
+        return replace(answer, thoughts=None)
 
 
 @runtime_checkable

@@ -24,8 +24,9 @@ from evaluators.judge.judge import PromptedJudge
 from evaluators.judge.rating import parse_ratings
 from evaluators.judge.rules import RulesExtractor, RulesJudge
 from evaluators.judge.steps import Steps
+from evaluators.metrics.metric import Roles
 from evaluators.outcome import Scored, Unscored
-from evaluators.scorer import Scorer, answer_and_score
+from evaluators.scorer import answer_and_score
 from tests.attacks.stubs import LABELS, RIGHT, SIGHT, SOUND, WRONG, Stub, Temper
 from tests.attacks.table import ATTACKS, PLACES, Attack
 from tests.tasks import DEMO, TASKS, steps_of
@@ -101,7 +102,7 @@ class Scene:
         thoughts = self.text("thoughts") or None
         return Says(Answer(text=said, model=name, thoughts=thoughts, left_out=(note,) if note else ()), name=name)
 
-    def scorer(self) -> Scorer:
+    def scorer(self) -> Roles:
         earlier = self.text("earlier reply")
         first = (earlier,) if earlier and not _is_verdict(earlier) else ()
         extractor = Stub("extractor", self.temper, self.attack.planted)
@@ -109,14 +110,14 @@ class Scene:
         self.stubs = [extractor, judge]
         step, error = self.text("step"), self.text("server error")
         cuts: Extractor = Cuts(step) if step else PromptedExtractor(extractor, TEMPLATES)
-        return Scorer(
+        return Roles(
             extractor=cuts,
             judge=PromptedJudge(Says(ModelError(error)) if error else judge, TEMPLATES),
             reader=self.reader,
             listener=Listener(Says(Answer(text=self.text("listener", SOUND), model="hears")), TEMPLATES["listen"]),
         )
 
-    def by_words(self) -> Scorer:
+    def by_words(self) -> Roles:
         """The same with the word lists."""
         return replace(self.scorer(), extractor=RulesExtractor(), judge=RulesJudge())
 

@@ -41,9 +41,9 @@ from evaluators.judge.refusal import NOTHING_REASONED
 from evaluators.judge.rules import RulesExtractor, RulesJudge
 from evaluators.judge.steps import Steps, parse_steps
 from evaluators.lookup import PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
-from evaluators.metrics.metric import passes
+from evaluators.metrics.metric import Roles, passes
 from evaluators.outcome import Scored, Unscored
-from evaluators.scorer import Scorer, answer_and_score, unforeseen, with_waveform
+from evaluators.scorer import answer_and_score, unforeseen, with_waveform
 from tests.tasks import TASKS, clip_of, steps_of
 
 TEMPLATES = read_templates(PROMPTS)
@@ -209,12 +209,12 @@ def test_the_judge_is_told_when_spread_frames_were_taken(last: float, told: bool
     assert ("evenly from the whole clip, at these seconds: 0.0, 360.0." in texts[0]) == told
 
 
-def scorer_of(extractor: object, judge: object, tmp_path: Path, listener: Listener | None = None) -> Scorer:
+def scorer_of(extractor: object, judge: object, tmp_path: Path, listener: Listener | None = None) -> Roles:
     reader = ClipReader(Cache(tmp_path))
-    return Scorer(extractor=extractor, judge=judge, reader=reader, listener=listener)  # type: ignore[arg-type]
+    return Roles(extractor=extractor, judge=judge, reader=reader, listener=listener)  # type: ignore[arg-type]
 
 
-def flow(said: str | Exception, scorer: Scorer, sample: Sample | None = None) -> Scored | Unscored:
+def flow(said: str | Exception, scorer: Roles, sample: Sample | None = None) -> Scored | Unscored:
     return asyncio.run(answer_and_score(sample or sample_of(), Says(said), scorer))
 
 
@@ -531,7 +531,7 @@ def _never(text: str) -> str:
     raise RejectedReply("No.")
 
 
-def whole(answer: Answer, scorer: Scorer) -> Scored | Unscored:
+def whole(answer: Answer, scorer: Roles) -> Scored | Unscored:
     class Gives:
         name = "gives"
 

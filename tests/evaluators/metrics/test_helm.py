@@ -3,6 +3,7 @@
 import asyncio
 import string
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -82,7 +83,7 @@ def scored(metric: Helm, text: str, labels: tuple[str, ...], target: str) -> tup
     sample = Sample(
         id="s", task=task, clip=None, label_set=labels, targets=(target,), source="s", recording="s", video_id="s"
     )
-    roles = SimpleNamespace(rated=lambda answer: answer)
+    roles: Any = SimpleNamespace(rated=lambda answer: answer)
     result = asyncio.run(metric.score(sample, Answer(text=text, model="m"), roles))
     right = passes(sample, result.score)
     assert result.score.marks(sample) == {"accuracy": int(right)}

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_the_label_that_the_conclusion_names_is_scored(text: str, predicted: tup
         video_id="s",
     )
     given = Answer(text=text, model="m")
-    roles = SimpleNamespace(rated=lambda answer: answer)
+    roles: Any = SimpleNamespace(rated=lambda answer: answer)
     scored = asyncio.run(LABELS.score(sample, given, roles))
     assert set(scored.score.predicted) == set(predicted)
     assert (passes(sample, scored.score), scored.score.answer, scored.sample) == (right, given, sample)

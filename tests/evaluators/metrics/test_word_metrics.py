@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ class Told:
 
 
 def scored(sample: Sample, text: str, extractor: object) -> Record:
-    roles = SimpleNamespace(extractor=extractor, rated=lambda answer: answer)
+    roles: Any = SimpleNamespace(extractor=extractor, rated=lambda answer: answer)
     metric: Metric = find_metric(sample.task.metric)
     outcome: Scored = asyncio.run(metric.score(sample, Answer(text=text, model="m"), roles))
     return record_of(outcome)
@@ -359,7 +360,7 @@ def test_without_word_maps_nothing_is_scored() -> None:
 def test_a_failure_is_explained_in_a_few_lines() -> None:
     sample = FIRST
     metric = find_metric("words.hit")
-    roles = SimpleNamespace(extractor=RulesExtractor(), rated=lambda answer: answer)
+    roles: Any = SimpleNamespace(extractor=RulesExtractor(), rated=lambda answer: answer)
     answer = Answer(text="He is sad. " * 200, model="m\x1b[2J")
     outcome = asyncio.run(metric.score(sample, answer, roles))
     said = outcome.score.explain(sample)
