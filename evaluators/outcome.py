@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from benchmark.clips.waveform import Waveform
 from benchmark.errors import EmotionError
@@ -70,6 +70,23 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """The marks of K answers, each judged once, and of K judgements of the first answer; records contain it unchanged.
+
+    Attributes:
+        answers: the marks of answers 1 to K.
+        judgements: the marks by judgements 1 to K; the first judgement is in both.
+        error: why there are none, if asking again failed; both are empty then.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    answers: tuple[Mapping[str, float], ...]
+    judgements: tuple[Mapping[str, float], ...]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
     """A sample that has a score.
 
@@ -81,7 +98,7 @@ class Scored:
         traces: by role, e.g. extractor, judge and listener; only of agents that were asked.
         by_rules: the rating of the last step by word lists; None if no steps were rated.
         refused: whether the answer refuses the question; None if this was not checked.
-        repeats: the scores when asked again; None with one repeat.
+        repeats: the marks when asked again; None with one repeat.
         waveform: of the clip's sound, for the report; None if the clip was not read for it, or has no sound.
         length: of the clip in seconds, as its file states; None if the clip was not read for it, or states none.
         fault: an unexpected exception that does not affect the score.
@@ -94,25 +111,10 @@ class Scored:
     traces: Mapping[str, Trace] = field(default_factory=dict)
     by_rules: Rating | None = None
     refused: bool | None = None
-    repeats: "Repeated | None" = None
+    repeats: Repeats | None = None
     waveform: Waveform | None = None
     length: float | None = None
     fault: Fault | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeated:
-    """The scores of K answers, each judged once, and of K judgements of the first answer; the first is in both.
-
-    Attributes:
-        answers: the scores of answers 1 to K.
-        judgements: the scores by judgements 1 to K.
-        error: why there are no scores; None if there are.
-    """
-
-    answers: tuple[Score, ...] = ()
-    judgements: tuple[Score, ...] = ()
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ from evaluators.clue import Listener
 from evaluators.estimate import CountingCache, Expected, Rehearsal, StandIn, rehearsal_groups
 from evaluators.judge.check import Checked, check_judge
 from evaluators.judge.extractor import PromptedExtractor
-from evaluators.metrics.metric import Roles, metric_of
+from evaluators.metrics.metric import Roles, known_marks
 from evaluators.outcome import Score, Scored, Unscored
 from evaluators.scorer import answer_and_score, unforeseen, with_waveform
 
@@ -367,11 +367,7 @@ def score(request: pytest.FixtureRequest, sample: Sample, engine: Engine[Scored 
     if isinstance(outcome, Unscored):
         request.node.user_properties.append(("unscored", outcome.stage))
         pytest.fail(f"{sample.id} has no score ({outcome.stage}): {outcome.error}", pytrace=False)
-    marks, metric = outcome.score.marks(sample), metric_of(sample.task)
-    names = {measure.name for measure in metric.measures}
-    request.node.user_properties += [
-        (name, float(mark)) for name, mark in marks.items() if mark is not None and name in names
-    ]
+    request.node.user_properties += known_marks(sample, outcome.score).items()
     return outcome.score
 
 

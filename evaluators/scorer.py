@@ -1,6 +1,8 @@
 """From a sample and a model to a score."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import DataError, EmotionError, ModelError, RunError, boundary
@@ -8,8 +10,8 @@ from benchmark.fault import Fault, fault_of, without_folders
 from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
-from evaluators.metrics.metric import Roles, metric_of
-from evaluators.outcome import AGAIN, Repeated, Score, Scored, Trace, Unscored
+from evaluators.metrics.metric import Roles, known_marks, metric_of
+from evaluators.outcome import AGAIN, Repeats, Scored, Trace, Unscored
 
 
 async def answer_and_score(sample: Sample, model: Respondent, roles: Roles, repeats: int = 1) -> Scored | Unscored:
@@ -93,20 +95,22 @@ async def _repeated(first: Scored, model: Respondent, roles: Roles, count: int) 
     """
     traces = {"repeats": Trace(model=first.score.answer.model)}
     fault = None
-    answers, judgements = [first.score], [first.score]
+    marks = known_marks(first.sample, first.score)
+    answers, judgements = [marks], [marks]
+    again = partial(_marks_again, roles, first, traces)
     try:
         with boundary(EmotionError):
             for number in range(1, count):
                 answer = await _answer_again(model, first, number, traces)
-                answers.append(await _score_again(roles, first, answer, number, traces))
-                judged = count - 1 + number
-                judgements.append(await _score_again(roles, first, first.score.answer, judged, traces))
-        repeated = Repeated(answers=tuple(answers), judgements=tuple(judgements))
+                answers.append(await again(answer, number))
+                judgements.append(await again(first.score.answer, count - 1 + number))
+        repeated = Repeats(answers=tuple(answers), judgements=tuple(judgements))
     except RunError:
         raise
     except EmotionError as error:
         _add_usage(traces, error.usage)
-        repeated, fault = Repeated(error=_public(str(error), first.sample)), _public_fault(error, first.sample)
+        repeated = Repeats(answers=(), judgements=(), error=_public(str(error), first.sample))
+        fault = _public_fault(error, first.sample)
     return replace(first, repeats=repeated, traces={**first.traces, **traces}, fault=fault)
 
 
@@ -120,12 +124,14 @@ async def _answer_again(model: Respondent, first: Scored, number: int, traces: d
     return answer
 
 
-async def _score_again(roles: Roles, first: Scored, answer: Answer, repeat: int, traces: dict[str, Trace]) -> Score:
+async def _marks_again(
+    roles: Roles, first: Scored, traces: dict[str, Trace], answer: Answer, repeat: int
+) -> Mapping[str, float]:
     scored = await _score(first.sample, answer, roles, repeat)
     for role, trace in scored.traces.items():
         _note_model(traces, role, trace.model, first.traces[role].model if role in first.traces else None)
     _add_usage(traces, sum((trace.usage for trace in scored.traces.values()), Usage()))
-    return scored.score
+    return known_marks(first.sample, scored.score)
 
 
 def _note_model(traces: dict[str, Trace], role: str, model: str | None, first: str | None) -> None:

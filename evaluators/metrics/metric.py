@@ -305,6 +305,12 @@ def _is_module(name: str) -> bool:
         return False
 
 
+def known_marks(sample: Sample, score: Score) -> Mapping[str, float]:
+    """The marks of a score that the measures of the sample's task sum up, without those that do not apply to it."""
+    names = {measure.name for measure in metric_of(sample.task).measures}
+    return {name: float(mark) for name, mark in score.marks(sample).items() if mark is not None and name in names}
+
+
 def passes(sample: Sample, score: Score) -> bool:
     """Whether the case passes: the answer is right by the metric of the sample's task."""
     return metric_of(sample.task).is_right(score.marks(sample))

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
-from operator import itemgetter
 
 from reports.kept.record import RatedStep, Record
 from reports.kept.report import Agreed
-from reports.stats.agreement import Repeats, Variances, alpha, kappa, split_variance
+from reports.stats.agreement import Variances, alpha, kappa, split_variance
 
 
 def agreed_of(records: Iterable[Record]) -> Agreed:
@@ -41,7 +40,6 @@ def variance_of(records: Iterable[Record], names: Iterable[str]) -> Mapping[str,
     found = {}
     for name in names:
         if all(name in marks for one in repeated for marks in one.answers):
-            mark = itemgetter(name)
-            scores = [(tuple(map(mark, one.answers)), tuple(map(mark, one.judgements))) for one in repeated]
-            found[name] = split_variance([Repeats(answers=first, judgements=second) for first, second in scores])
+            rows = [[[marks[name] for marks in part] for part in (one.answers, one.judgements)] for one in repeated]
+            found[name] = split_variance([(answers, judgements) for answers, judgements in rows])
     return {name: variances for name, variances in found.items() if variances is not None}

@@ -15,7 +15,7 @@ from benchmark.usage import TOKENS, Usage
 from evaluators.judge.rating import Rating
 from evaluators.metrics.metric import metric_of, passes
 from evaluators.metrics.steps import StepScore
-from evaluators.outcome import Repeated, Score, Scored, Trace, Unscored
+from evaluators.outcome import Repeats, Score, Scored, Trace, Unscored
 
 MOST_STEPS = 100_000
 """Steps of one answer."""
@@ -114,17 +114,6 @@ class Shown(Strict):
 
     seconds: tuple[float, ...]
     key: str
-
-
-class Repeats(Strict):
-    """The scores of K answers, each judged once, and of K judgements of the first answer.
-
-    The first judgement is in both. If asking again failed, both are empty and `error` says why.
-    """
-
-    answers: tuple[Mapping[str, float], ...]
-    judgements: tuple[Mapping[str, float], ...]
-    error: str | None = None
 
 
 class Record(WithScores):
@@ -235,7 +224,7 @@ def _scored(outcome: Scored, clip: str | None) -> Record:
         predicted=score.predicted,
         scores={name: None if mark is None else float(mark) for name, mark in score.marks(sample).items()},
         by_rules=outcome.by_rules and _fraction(outcome.by_rules.value),
-        repeats=_again(outcome.repeats, sample) if outcome.repeats else None,
+        repeats=outcome.repeats,
         audio_clue=outcome.audio_clue,
         frames=outcome.seen and Shown(seconds=outcome.seen.seconds, key=outcome.seen.key),
         decoder=outcome.seen and outcome.seen.decoder,
@@ -297,18 +286,6 @@ def _rated(text: str, rating: Rating) -> RatedStep:
 
 def _no_scores(sample: Sample) -> dict[str, None]:
     return dict.fromkeys(metric_of(sample.task).marks)
-
-
-def _again(repeated: Repeated, sample: Sample) -> Repeats:
-    names = {measure.name for measure in metric_of(sample.task).measures}
-    answers, judgements = (
-        tuple(
-            {name: float(mark) for name, mark in score.marks(sample).items() if mark is not None and name in names}
-            for score in scores
-        )
-        for scores in (repeated.answers, repeated.judgements)
-    )
-    return Repeats(answers=answers, judgements=judgements, error=repeated.error)
 
 
 def _fraction(value: Fraction) -> str:

@@ -5,10 +5,9 @@ scipy and krippendorff are imported where they are used: they are slow to import
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from statistics import mean, variance
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,19 +127,6 @@ def icc(ratings: Sequence[Sequence[float]]) -> float | None:
     return float((msr - mse) / whole) if whole > ROUNDING * (table**2).max() else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeats:
-    """One sample, answered K times and judged K times; scores are 0 to 1.
-
-    Attributes:
-        answers: the scores of K answers, each judged once.
-        judgements: the scores of K judgements of the first answer; the first of them is also in `answers`.
-    """
-
-    answers: tuple[float, ...]
-    judgements: tuple[float, ...]
-
-
 class Variances(BaseModel):
     """The components of the variance of one sample's score, answered once and judged once; scores are 0 to 1.
 
@@ -163,7 +149,11 @@ class Variances(BaseModel):
     truncated: bool
 
 
-def split_variance(scores: Sequence[Repeats]) -> Variances | None:
+Repeated: TypeAlias = tuple[Sequence[float], Sequence[float]]
+"""One sample: the scores of K answers, each judged once, and of K judgements of the first answer, which is in both."""
+
+
+def split_variance(scores: Sequence[Repeated]) -> Variances | None:
     """The variance components by the method of moments.
 
     Judge: the mean over samples of the variance within judgements. Model: the variance within answers, less the
@@ -177,28 +167,27 @@ def split_variance(scores: Sequence[Repeats]) -> Variances | None:
         ValueError: the numbers of answers and judgements are not all equal and at least 2, or a sample's first answer
             and first judgement have different scores.
     """
-    for repeated in scores:
-        _check(repeated, len(scores[0].answers))
+    for answers, judgements in scores:
+        _check(answers, judgements, len(scores[0][0]))
     if len(scores) < 2:
         return None
     # exact, so that a difference of 0 is 0 and not a rounding error that counts as truncated
-    answers = [[Fraction(score) for score in repeated.answers] for repeated in scores]
-    judgements = [[Fraction(score) for score in repeated.judgements] for repeated in scores]
-    within, judge = mean(map(variance, answers)), mean(map(variance, judgements))
-    model, sample = within - judge, variance(map(mean, answers)) - within / len(answers[0])
+    by_answer, by_judgement = ([list(map(Fraction, row)) for row in rows] for rows in zip(*scores, strict=True))
+    within, judge = mean(map(variance, by_answer)), mean(map(variance, by_judgement))
+    model, sample = within - judge, variance(map(mean, by_answer)) - within / len(by_answer[0])
     return Variances(
         model=max(float(model), 0.0),
         judge=float(judge),
         sample=max(float(sample), 0.0),
         samples=len(scores),
-        repeats=len(answers[0]),
+        repeats=len(by_answer[0]),
         truncated=model < 0 or sample < 0,
     )
 
 
-def _check(repeated: Repeats, repeats: int) -> None:
-    if repeats < 2 or not len(repeated.answers) == len(repeated.judgements) == repeats:
-        found = f"{len(repeated.answers)} answers and {len(repeated.judgements)} judgements"
+def _check(answers: Sequence[float], judgements: Sequence[float], repeats: int) -> None:
+    if repeats < 2 or not len(answers) == len(judgements) == repeats:
+        found = f"{len(answers)} answers and {len(judgements)} judgements"
         raise ValueError(f"A sample has {found}; every sample needs the same number of each, at least 2.")
-    if repeated.answers[0] != repeated.judgements[0]:
+    if answers[0] != judgements[0]:
         raise ValueError("The first judgement must have the first answer's score; pass judgements of the first answer.")

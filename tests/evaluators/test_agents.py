@@ -41,7 +41,7 @@ from evaluators.judge.refusal import NOTHING_REASONED
 from evaluators.judge.rules import RulesExtractor, RulesJudge
 from evaluators.judge.steps import Steps, parse_steps
 from evaluators.lookup import PAPER_JUDGE, agent_spec, find_extractor, find_judge, find_listener
-from evaluators.metrics.metric import Roles, passes
+from evaluators.metrics.metric import Roles, known_marks
 from evaluators.outcome import Scored, Unscored
 from evaluators.scorer import answer_and_score, unforeseen, with_waveform
 from tests.tasks import TASKS, clip_of, steps_of
@@ -253,18 +253,19 @@ class Moody:
 
 def test_repeats_are_answers_judged_once_and_one_answer_judged_as_often(tmp_path: Path) -> None:
     judge = Moody()
-    scorer = scorer_of(PromptedExtractor(Scripted([GOOD_STEPS]), TEMPLATES), judge, tmp_path)
+    cutter = Scripted([GOOD_STEPS])
+    scorer = scorer_of(PromptedExtractor(cutter, TEMPLATES), judge, tmp_path)
     model = SaysMore("joy", more=("fear", "anger"))
     found = asyncio.run(answer_and_score(sample_of(), model, scorer, repeats=3))
 
     assert isinstance(found, Scored)
     assert found.repeats is not None
     assert judge.repeats == [0, 1, 3, 2, 4], "each is asked for anew, and the first as where nothing is repeated"
-    assert [one.answer.text for one in found.repeats.answers] == ["joy", "fear", "anger"]
-    assert [one.answer.text for one in found.repeats.judgements] == ["joy"] * 3
-    scores = (*found.repeats.answers, *found.repeats.judgements)
-    assert [passes(found.sample, one) for one in scores] == [True, False, False] * 2
-    assert (found.score, found.repeats.error) == (found.repeats.answers[0], None)
+    cut = [next(word for word in ("joy", "fear", "anger") if f"\n{word}\n" in one.text) for one in cutter.asked]
+    assert cut == ["joy", "fear", "joy", "anger", "joy"]
+    marks = (*found.repeats.answers, *found.repeats.judgements)
+    assert [one["recognition"] for one in marks] == [1, 0, 0] * 2
+    assert (known_marks(found.sample, found.score), found.repeats.error) == (found.repeats.answers[0], None)
     assert found.traces["repeats"].usage == sum([SPENT] * 8, Usage()), (
         "two answers and two judgements more, of two each"
     )

@@ -8,8 +8,9 @@ from typing import Any
 
 from benchmark.clip import Clip
 from benchmark.task import Sample
+from evaluators.outcome import Repeats
 from reports.figures.report import report_of
-from reports.kept.record import RatedStep, Record, Repeats, Spent
+from reports.kept.record import RatedStep, Record, Spent
 from reports.kept.report import Background
 from tests.tasks import TASKS
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +111,11 @@ RECORDS: dict[str, tuple[Callable[[Line], object], str]] = {
     ),
     "waveform": (put("waveform", value={"peaks": "<svg>", "seconds": 1.0}), "its waveform is not valid"),
     "repeats": (
-        put("repeats", value=repeated([0.0], [0.0]).model_dump(mode="json")),
+        put("repeats", value=asdict(repeated([0.0], [0.0]))),
         "its repeats must be equal numbers of answers and judgements",
     ),
     "repeats above 1": (
-        put("repeats", value=repeated([0.0, 3.0], [0.0, 0.0]).model_dump(mode="json")),
+        put("repeats", value=asdict(repeated([0.0, 3.0], [0.0, 0.0]))),
         "a score of its repeats is not from 0 to 1",
     ),
     "another field": (put("surprise", value=1), "`surprise` is not a score of SA"),
@@ -228,7 +229,7 @@ def test_a_sample_that_stands_there_twice_is_refused_by_both_lines(
 def test_records_that_one_run_cannot_have_are_refused(tmp_path: Path) -> None:
     twice, thrice = (repeated([1.0] * count, [1.0] * count) for count in (2, 3))
     folder = kept(tmp_path, [record(1, 1.0, repeats=twice), record(2, 1.0)])
-    changed(folder, put("repeats", value=thrice.model_dump(mode="json")))
+    changed(folder, put("repeats", value=asdict(thrice)))
     with pytest.raises(RunError, match=r"records of more than one run: they were repeated 2 and 3 times"):
         read_past(folder)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from statsmodels.stats.inter_rater import cohens_kappa  # type: ignore[import-untyped]
 
-from reports.stats.agreement import Repeats, alpha, icc, kappa, kendall, spearman, split_variance
+from reports.stats.agreement import Repeated, alpha, icc, kappa, kendall, spearman, split_variance
 
 Level = Literal["nominal", "interval"]
 LEVELS: tuple[Level, ...] = ("nominal", "interval")
@@ -188,13 +188,10 @@ def test_icc_counts_a_rater_who_is_milder_throughout_as_disagreement() -> None:
     assert icc(list(zip(harsh, mild, strict=True))) == pytest.approx((1 / 8) / (1 / 8 + 2 * 3 / 8 / 3))
 
 
-def effects(difficulty: float, quality: float, mood: float) -> list[Repeats]:
+def effects(difficulty: float, quality: float, mood: float) -> list[Repeated]:
     """Every sample there can be where each effect is added or taken away, so that its variance is its square."""
     return [
-        Repeats(
-            answers=(question + first + one, question + second + two),
-            judgements=(question + first + one, question + first + again),
-        )
+        ((question + first + one, question + second + two), (question + first + one, question + first + again))
         for question, first, second, one, two, again in product(
             *([-size, size] for size in (difficulty, quality, quality, mood, mood, mood))
         )
@@ -223,12 +220,12 @@ def test_a_source_that_is_not_there_has_no_variance(quality: float, mood: float,
 
 
 def test_what_comes_out_below_zero_is_zero_and_said_to_be() -> None:
-    steady = Repeats(answers=(0.5, 0.5), judgements=(0.5, 1.0))
+    steady = ((0.5, 0.5), (0.5, 1.0))
     found = split_variance([steady, steady])
 
     assert found is not None
     assert (found.model, found.judge, found.sample, found.truncated) == (0, 1 / 8, 0, True)
-    wavering = Repeats(answers=(0, 1), judgements=(0, 0))
+    wavering = ((0, 1), (0, 0))
     found = split_variance([wavering, wavering])
     assert found is not None
     assert (found.model, found.judge, found.sample, found.truncated) == (1 / 2, 0, 0, True)
@@ -236,7 +233,7 @@ def test_what_comes_out_below_zero_is_zero_and_said_to_be() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_the_variance_of_fewer_than_two_samples_is_unknown(count: int) -> None:
-    assert split_variance([Repeats(answers=(0, 1), judgements=(0, 0))] * count) is None
+    assert split_variance([((0, 1), (0, 0))] * count) is None
 
 
 @pytest.mark.parametrize(
@@ -244,10 +241,10 @@ def test_the_variance_of_fewer_than_two_samples_is_unknown(count: int) -> None:
     [((), ()), ((1,), (1,)), ((1, 0), (1,)), ((1, 0, 1), (1, 0, 1)), ((1, 0), (0, 1))],
 )
 def test_repeats_must_be_whole(answers: tuple[float, ...], judgements: tuple[float, ...]) -> None:
-    whole = Repeats(answers=(0, 1), judgements=(0, 0))
+    whole = ((0, 1), (0, 0))
 
     with pytest.raises(ValueError):
-        split_variance([whole, Repeats(answers=answers, judgements=judgements)])
+        split_variance([whole, (answers, judgements)])
 
 
 @given(
