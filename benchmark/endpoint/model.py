@@ -87,6 +87,8 @@ class EndpointModel:
 
     Attributes:
         endpoint: where and how requests are sent.
+        name: its name at the endpoint.
+        modalities: what it can be sent.
         failing: puts failures into words, and masks secrets.
     """
 
@@ -98,6 +100,7 @@ class EndpointModel:
                 place of the key; there is a budget, but no price.
         """
         self.endpoint = replace(endpoint, urls=tuple(map(parse_url, endpoint.urls)))
+        self.name, self.modalities = endpoint.model, endpoint.modalities
         self._key = read_key(endpoint.key_env, endpoint.model, asks=endpoint.asks)
         refuse_unused_key(self.endpoint.urls, endpoint.key_env, self._key)
         limits = endpoint.limits
@@ -128,16 +131,6 @@ class EndpointModel:
         self._identity: str | None = None
         self._replies, self._dearest = 0, 0.0
         self._spare: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, list[AsyncOpenAI]]] = WeakKeyDictionary()
-
-    @property
-    def name(self) -> str:
-        """Its name at the endpoint."""
-        return self.endpoint.model
-
-    @property
-    def modalities(self) -> frozenset[Modality]:
-        """What it can be sent."""
-        return self.endpoint.modalities
 
     @property
     def identity(self) -> str:

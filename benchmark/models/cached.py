@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeGuard, get_args
 from benchmark.accounts.money import input_usage
 from benchmark.clip import as_frames
 from benchmark.model import Answer, Ending, Model, Yielding, as_answer
-from benchmark.prompt import Modality, Prompt
+from benchmark.prompt import Prompt
 from benchmark.storage.cache import key_of
 from benchmark.usage import TOKENS, Usage, count_of
 
@@ -31,6 +31,8 @@ class CachedModel:
 
     Attributes:
         model: the model that answers if no reply is cached.
+        name: its name.
+        modalities: what it can be sent.
     """
 
     def __init__(
@@ -41,22 +43,13 @@ class CachedModel:
         `ask` replaces the model's `generate`; `role` is stored with replies, for estimates.
         """
         self.model, self._cache, self._ask, self._role = model, cache, ask or model.generate, role
+        self.name, self.modalities = model.name, model.modalities
         self._terms = recall_terms(model, cache)
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.model.name
 
     @property
     def identity(self) -> str:
         """The model's identity."""
         return self.model.identity
-
-    @property
-    def modalities(self) -> frozenset[Modality]:
-        """What the model can be sent."""
-        return self.model.modalities
 
     async def generate(self, prompt: Prompt) -> Answer:
         """The cached reply, whose usage has only its tokens; otherwise the model's reply.

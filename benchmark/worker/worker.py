@@ -89,14 +89,13 @@ def run_shim(path: Path) -> int:
     lines, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what the shim prints must not come between the replies
-    ask, wrong = None, ""
+    ask, several, wrong = None, False, ""
     try:
-        ask = _function_of(path)
+        ask, several = _function_of(path)
     except BaseException as error:  # noqa: BLE001  whatever the shim raises, or sys.exit
         if not isinstance(error, Unloaded):
             traceback.print_exc()
         wrong = _words(error)
-    several = ask is not None and not isinstance(ask, OneByOne)
     print(json.dumps({"error": wrong, "batches": several}), file=replies, flush=True)
     if ask is None:
         return 1
@@ -113,8 +112,8 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _function_of(path: Path) -> Any:
-    """A function of a list of questions that returns the answers of the shim."""
+def _function_of(path: Path) -> tuple[Any, bool]:
+    """A function of a list of questions that returns the answers of the shim, and whether it takes several at once."""
     sys.path[0] = str(path.parent)  # in place of the folder of this file, whose modules are not meant
     spec = importlib.util.spec_from_file_location("mme_shim", str(path))
     if spec is None or spec.loader is None:
@@ -134,20 +133,9 @@ def _function_of(path: Path) -> Any:
             takes = "video, audio, subtitle and question, in this order" if count == 4 else "a list of questions"
             raise Unloaded(f"its {name} must take {takes}") from None
         if count == 1:
-            return function
-        return OneByOne(function)
+            return function, True
+        return (lambda asked: [_awaited(function(*one)) for one in asked]), False  # noqa: B023  it returns at once
     raise Unloaded("it has no function answer(video, audio, subtitle, question)")
-
-
-class OneByOne:
-    """A function of a list of questions, made of one of a single question."""
-
-    def __init__(self, function: Any) -> None:
-        self._function = function
-
-    def __call__(self, asked: list[Asked]) -> list[Any]:
-        """The answers, in order."""
-        return [_awaited(self._function(*one)) for one in asked]
 
 
 def _awaited(given: Any) -> Any:

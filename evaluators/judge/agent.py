@@ -77,18 +77,15 @@ async def _asked(
     model: Model, prompt: Prompt, request: Prompt, parse: Callable[[str], T]
 ) -> tuple[Answer, T | RejectedReply]:
     """The model's reply and the parsed value; a cached reply is used only if it parses."""
-    found: list[T | RejectedReply] = []
 
     def usable(answer: Answer) -> bool:
-        found.append(_parsed(answer, parse))
-        return not isinstance(found[-1], RejectedReply)
+        return not isinstance(_parsed(answer, parse), RejectedReply)
 
     if isinstance(model, CachedModel):
         answer = await model.generate_usable(prompt, request, usable)
     else:
         answer = await model.generate(request)
-        usable(answer)
-    return answer, found[-1]
+    return answer, _parsed(answer, parse)
 
 
 def _parsed(answer: Answer, parse: Callable[[str], T]) -> T | RejectedReply:

@@ -5,7 +5,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -128,21 +128,8 @@ def _folder(options: BenchmarkOptions) -> Iterator[Path]:
 async def _print(samples: Sequence[Sample], prompter: Prompter, settings: QuestionSettings) -> Mapping[str, str]:
     """Prints the questions in order; returns why a clip cannot be read, by sample id."""
     unread: dict[str, str] = {}
-    async for sample, row in _rows(samples, prompter, settings):
-        if isinstance(row, DataError):
-            unread[sample.id] = str(row)
-        else:
-            sys.stdout.write(f"{json.dumps(row)}\n")
-    sys.stdout.flush()
-    return unread
 
-
-async def _rows(
-    samples: Sequence[Sample], prompter: Prompter, settings: QuestionSettings
-) -> AsyncIterator[tuple[Sample, Mapping[str, object] | DataError]]:
-    """Each sample with its question, or why its clip cannot be read."""
-
-    async def row_of(sample: Sample) -> Mapping[str, object] | DataError:
+    async def asked(sample: Sample) -> Mapping[str, object] | DataError:
         try:
             return await question_row(sample, prompter, settings)
         except DataError as error:
@@ -150,5 +137,10 @@ async def _rows(
 
     for first in range(0, len(samples), AT_ONCE):
         part = samples[first : first + AT_ONCE]
-        for sample, row in zip(part, await asyncio.gather(*map(row_of, part)), strict=True):
-            yield sample, row
+        for sample, row in zip(part, await asyncio.gather(*map(asked, part)), strict=True):
+            if isinstance(row, DataError):
+                unread[sample.id] = str(row)
+            else:
+                sys.stdout.write(f"{json.dumps(row)}\n")
+    sys.stdout.flush()
+    return unread

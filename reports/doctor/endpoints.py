@@ -1,5 +1,6 @@
 """Findings about an endpoint: what works, what does not, and what to do about it."""
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -51,15 +52,11 @@ def lines_of(findings: Sequence[Finding]) -> list[str]:
     return [line for head, finding in zip(heads, findings, strict=True) for line in _folded(f"{head}  ", finding.text)]
 
 
-def _folded(head: str, text: str) -> Iterator[str]:
+def _folded(head: str, text: str) -> list[str]:
     """The text after its head, wrapped and indented to the head's width."""
-    line = head
-    for word in "".join(sign if sign.isprintable() else " " for sign in text).split():
-        if len(line) + len(word) > WIDTH and line.strip():
-            yield line.rstrip()
-            line = " " * len(head)
-        line += f"{word} "
-    yield line.rstrip()
+    words = "".join(sign if sign.isprintable() else " " for sign in text)
+    fold = textwrap.TextWrapper(WIDTH, head, " " * len(head), break_long_words=False, break_on_hyphens=False)
+    return fold.wrap(words) or [head.rstrip()]
 
 
 def endpoint_findings(probed: Probed, endpoint: Endpoint, price: Price | None = None) -> tuple[Finding, ...]:

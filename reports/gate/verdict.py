@@ -214,16 +214,8 @@ def decide(gate: Gate, tallies: Sequence[Tally], samples: Chosen, level: Level, 
 
 def distrusted(reasons: Sequence[str], gate: Gate) -> Verdict:
     """The verdict on a run that did not start because its judge failed its check."""
-    return Verdict(
-        word="UNTRUSTED",
-        reasons=tuple(reasons),
-        criteria=(),
-        error_rate=gate.error_rate,
-        coverage=0.0,
-        cost_usd=None,
-        baseline=None,
-        differs=(),
-    )
+    seen = Circumstances(coverage=0.0, cost_usd=None, doubts=tuple(reasons))
+    return decide(gate, (), np.arange(0), lambda _: gate.error_rate, seen)
 
 
 def with_left_out(report: Report, count: int, of: str, by: str) -> Report:
