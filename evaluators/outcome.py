@@ -10,6 +10,7 @@ from benchmark.clips.waveform import Waveform
 from benchmark.errors import EmotionError
 from benchmark.fault import Fault
 from benchmark.model import Answer
+from benchmark.printed import printable
 from benchmark.task import Sample
 from benchmark.usage import Usage
 from evaluators.judge.agent import Reply
@@ -17,6 +18,9 @@ from evaluators.judge.rating import Rating
 
 AGAIN = "repeated"
 """The prefix of a role in traces if another model answered when the role was asked again."""
+
+SHOWN = 400
+"""How many characters of an answer a failing case shows."""
 
 
 class Score(Protocol):
@@ -35,6 +39,18 @@ class Score(Protocol):
 
     def explain(self, sample: Sample) -> str:
         """Why the case fails, in under 40 lines of at most 100 characters."""
+
+
+def failing(sample: Sample, answer: Answer, why: str, *more: str) -> str:
+    """The text of `Score.explain` for short answers: why the case fails, further lines, the start of the answer."""
+    said = f"Answer of {answer.model}: {shortened(answer.text)}"
+    return printable("\n".join([f"{sample.id}: {why}", "", *more, said]))
+
+
+def shortened(text: str) -> str:
+    """The text on one line, cut after `SHOWN` characters."""
+    line = " ".join(text.split())
+    return line[:SHOWN] + ("…" if len(line) > SHOWN else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

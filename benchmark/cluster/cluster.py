@@ -8,7 +8,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -332,14 +332,9 @@ class Fleet:
         frames, file, key = as_frames(request.prompt.frames), None, ""
         if worker.shares and frames.source is not None and not request.whole:
             file, key = self._cluster.cache().media.find(frames.source.key), frames.source.key
+        words = replace(request.prompt, frames=(), sound=None)
         parcel = Parcel(
-            text=request.prompt.text,
-            turns=request.prompt.turns,
-            model=request.model,
-            generation=request.generation,
-            urgent=request.urgent,
-            file=file,
-            key=key,
+            words=words, model=request.model, generation=request.generation, urgent=request.urgent, file=file, key=key
         )
         material = self._shipment(request.prompt, travels=file is None)
         future: Future[Generated | Refused] = worker.actor.answer.remote(parcel, material).future()

@@ -20,7 +20,6 @@ from benchmark.local.memory import first_line
 from benchmark.local.placement import one_at_a_time
 from benchmark.local.settings import LocalSettings
 from benchmark.prompt import Prompt
-from benchmark.task import Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +44,13 @@ class Parcel:
     """A request as it is sent, without its `Material`.
 
     Attributes:
+        words: the prompt without frames and sound.
         model: the key of the checkpoint.
         file: the file of the pictures, on a disk that the node shares; None if the pictures are sent.
         key: the key of the pictures in the reader's cache.
     """
 
-    text: str
-    turns: tuple[Turn, ...]
+    words: Prompt
     model: str
     generation: Generation
     urgent: bool
@@ -152,4 +151,4 @@ def _unpacked(parcel: Parcel, material: Material) -> Prompt:
         if len(encoded) != len(material.seconds):
             raise FileNotFoundError(f"{parcel.file} is incomplete")
     frames = Frames(material.seconds, material.digest, lambda: encoded, None, encoded)
-    return Prompt(text=parcel.text, turns=parcel.turns, frames=frames, sound=material.sound)
+    return replace(parcel.words, frames=frames, sound=material.sound)

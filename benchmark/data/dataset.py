@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -123,21 +123,13 @@ def _report(name: str, problems: Sequence[str]) -> str:
     return storable("\n  ".join((f"The data in {name} has {count}:", *shown, *more)))
 
 
+_SHARED = tuple(field.name for field in fields(Sample) if field.name not in ("id", "clip"))
+"""The attributes that a sample has from its row."""
+
+
 def _sample(row: Row, case_id: str) -> Sample:
-    return Sample(
-        id=case_id,
-        task=row.task,
-        clip=None if row.clip is None else Clip(row.clip),
-        label_set=row.label_set,
-        targets=row.targets,
-        source=row.source,
-        recording=row.recording,
-        video_id=row.video_id,
-        audio_clue=row.audio_clue,
-        turns=row.turns,
-        text=row.text,
-        resources=row.resources,
-    )
+    clip = None if row.clip is None else Clip(row.clip)
+    return Sample(id=case_id, clip=clip, **{name: getattr(row, name) for name in _SHARED})
 
 
 def _gather_hub(name: str, suite: Suite) -> tuple[Gathered, Path]:

@@ -22,14 +22,13 @@ import numpy as np
 
 from benchmark.errors import ExtractorError, JudgeError, boundary
 from benchmark.model import Answer
-from benchmark.printed import printable
 from benchmark.task import Sample
 from evaluators.judge.evidence import Question
 from evaluators.judge.grading import Grader, Grading
 from evaluators.judge.labels import named_labels
 from evaluators.judge.rules import RulesExtractor
 from evaluators.metrics.metric import Column, Marked, Mean, Measure, Roles, is_scored
-from evaluators.outcome import Scored, spent, trace_of
+from evaluators.outcome import Scored, failing, shortened, spent, trace_of
 
 FER = ("SOER", "SPER", "OSA", "EIA", "SCEA")
 CEU = ("FGDEA", "PEA", "FCDEA", "CEIA", "MPDER")
@@ -40,8 +39,6 @@ MOST = 5
 """The most points in a dimension."""
 ENOUGH = Fraction(3, 5)
 """The score from which an explanation counts as right: three of five points in each dimension, on average."""
-SHOWN = 400
-"""How many characters of an answer a failing case shows."""
 
 _OBJECT = re.compile(r"\{[^{}]*\}")
 _VALUE = re.compile(r""":\s*(["'])(.*?)\1\s*(?=[,}])""", re.DOTALL)
@@ -151,10 +148,7 @@ class ClosedScore:
     def explain(self, sample: Sample) -> str:
         """Why the case fails."""
         named = ", ".join(self.predicted) or "no label"
-        return printable(
-            f'{sample.id}: the label is "{sample.targets[0]}", the answer names {named}\n\n'
-            f"Answer of {self.answer.model}: {_shortened(self.answer.text)}"
-        )
+        return failing(sample, self.answer, f'the label is "{sample.targets[0]}", the answer names {named}')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,20 +212,12 @@ class LaughterScore:
     def explain(self, sample: Sample) -> str:
         """Why the case fails."""
         given = ", ".join(f"{name} {points}/{MOST}" for name, points in self.points.items())
-        return printable(
-            f"{sample.id}: the judge gives {given}\n\n"
-            f"Reference: {_shortened(sample.targets[0])}\n"
-            f"Answer of {self.answer.model}: {_shortened(self.answer.text)}"
-        )
+        reference = f"Reference: {shortened(sample.targets[0])}"
+        return failing(sample, self.answer, f"the judge gives {given}", reference)
 
 
 def _laughter_marks(shares: Mapping[str, Fraction]) -> Mapping[str, Fraction | None]:
     return {"score": sum(shares.values(), Fraction(0)) / len(shares), **shares}
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line[:SHOWN] + ("…" if len(line) > SHOWN else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,11 @@ from fractions import Fraction
 from typing import Literal
 
 from benchmark.model import Answer
-from benchmark.printed import printable
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles
-from evaluators.outcome import Scored
+from evaluators.outcome import Scored, failing
 
 ACCURACY = Mean("accuracy", "Accuracy")
-SHOWN = 400
-"""How many characters of an answer a failing case shows."""
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
@@ -66,11 +63,7 @@ class HelmScore:
 
     def explain(self, sample: Sample) -> str:
         """Why the case fails."""
-        text = " ".join(self.answer.text.split())
-        return printable(
-            f'{sample.id}: the true answer is "{sample.targets[0]}"\n\n'
-            f"Answer of {self.answer.model}: {text[:SHOWN]}{'…' if len(text) > SHOWN else ''}"
-        )
+        return failing(sample, self.answer, f'the true answer is "{sample.targets[0]}"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,13 +25,12 @@ import numpy as np
 
 from benchmark.errors import ExtractorError, RunError, boundary
 from benchmark.model import Answer
-from benchmark.printed import printable
 from benchmark.task import Sample
 from evaluators.judge.evidence import Question
 from evaluators.judge.labels import named_labels
 from evaluators.judge.rules import RulesExtractor
 from evaluators.metrics.metric import Column, Marked, Mean, Measure, Roles, is_scored
-from evaluators.outcome import Scored
+from evaluators.outcome import Scored, failing
 
 Pair = tuple[str, str]
 """The true and the predicted label; the latter is `OUTSIDE` if the answer names none of the set, or several."""
@@ -43,8 +42,6 @@ WRONG = "\0wrong"
 """The prediction of a sample that is to count as wrong by every policy."""
 EXTRA = "\0extra"
 """The class of the answers outside the labels by the policy `extra`."""
-SHOWN = 400
-"""How many characters of an answer a failing case shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +202,8 @@ class LabelScore:
         """Why the case fails."""
         named = ", ".join(self.predicted) or "no label"
         outside = "" if len(self.predicted) == 1 else f", which {self.metric.policy}"
-        text = " ".join(self.answer.text.split())
-        return printable(
-            f'{sample.id}: the label is "{sample.targets[0]}", the answer names {named}{outside}\n\n'
-            f"Labels: {', '.join(sample.label_set)}\n"
-            f"Answer of {self.answer.model}: {text[:SHOWN]}{'…' if len(text) > SHOWN else ''}"
-        )
+        why = f'the label is "{sample.targets[0]}", the answer names {named}{outside}'
+        return failing(sample, self.answer, why, f"Labels: {', '.join(sample.label_set)}")
 
 
 Shown: TypeAlias = tuple[str, str, Callable[[Counts], float]]

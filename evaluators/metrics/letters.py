@@ -14,11 +14,9 @@ from functools import cache
 
 from benchmark.errors import ExtractorError, boundary
 from benchmark.model import Answer
-from benchmark.printed import printable
 from benchmark.task import Sample
-from evaluators.metrics.labels import SHOWN
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles
-from evaluators.outcome import Scored
+from evaluators.outcome import Scored, failing
 
 ACCURACY = Mean("accuracy", "Accuracy")
 
@@ -81,12 +79,8 @@ class LetterScore:
 
     def explain(self, sample: Sample) -> str:
         """Why the case fails."""
-        text = " ".join(self.answer.text.split())
         named = ", ".join(self.predicted) or "no such letters"
-        return printable(
-            f"{sample.id}: right is {sample.targets[0]}, the answer says {named}\n\n"
-            f"Answer of {self.answer.model}: {text[:SHOWN]}{'…' if len(text) > SHOWN else ''}"
-        )
+        return failing(sample, self.answer, f"right is {sample.targets[0]}, the answer says {named}")
 
 
 def _marks(predicted: Sequence[str], target: str, parts: Sequence[str]) -> Mapping[str, Fraction | None]:

@@ -12,17 +12,14 @@ import numpy as np
 
 from benchmark.errors import DataError, RunError
 from benchmark.model import Answer
-from benchmark.printed import printable
 from benchmark.suites.mer_unibench.wheels import WHEELS, WordMap, read_wheels
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Roles
 from evaluators.metrics.words.sums import Vector
-from evaluators.outcome import Trace, trace_of
+from evaluators.outcome import Trace, failing, shortened, trace_of
 from evaluators.words import extract_words
 
 Marks = Mapping[str, Fraction | None]
-SHOWN = 400
-"""How many characters of an answer a failing case shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +42,8 @@ class WordScore:
 
     def explain(self, sample: Sample) -> str:
         """Why the case fails."""
-        text = " ".join(self.answer.text.split())
-        said, true = (", ".join(words) or "none" for words in (self.predicted, sample.targets))
-        return printable(
-            f"{sample.id}: true is {_cut(true, 300)}; the answer names {_cut(said, 300)}\n\n"
-            f"Answer of {self.answer.model}: {_cut(text, SHOWN)}"
-        )
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+        said, true = (shortened(", ".join(words) or "none") for words in (self.predicted, sample.targets))
+        return failing(sample, self.answer, f"true is {true}; the answer names {said}")
 
 
 async def words_in(sample: Sample, answer: Answer, roles: Roles) -> tuple[tuple[str, ...], dict[str, Trace]]:

@@ -42,7 +42,7 @@ def test_it_says_what_the_network_says_here(checkpoint: Find, tmp_path: Path) ->
     network = TransformersNetwork(checkpoint_here, SETTINGS)
     expected = network.generate(network.prepare([Prompt(text="?", frames=frames, sound=sound)], GENERATION))[0].text
     travelling = Material(seconds=frames.seconds, digest=frames.digest, encoded=frames.encoded(), sound=sound)
-    parcel = Parcel(text="?", turns=(), model="key", generation=GENERATION, urgent=False)
+    parcel = Parcel(words=Prompt(text="?"), model="key", generation=GENERATION, urgent=False)
     kept = replace(parcel, file=cache.media.find(frames.source.key), key=frames.source.key)
 
     async def ask() -> None:
