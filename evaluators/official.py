@@ -8,9 +8,10 @@ A file is a JSON list. One row (`step` and `score` are the replies of the extrac
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -141,23 +142,26 @@ Rows = Mapping[str, Sequence[EvaluationRow]]
 
 
 def rescore_official(rows: Rows) -> Rescored:
-    """The scores as the official scripts count; they read quotients in all rows if there are several tasks."""
-    pooled = len(rows) > 1
-    everything = [
-        official_ratings(row, quotients=pooled or _SUITE.tasks[name].several) for name in rows for row in rows[name]
-    ]
-    return _rescored(rows, lambda row, task: official_ratings(row, quotients=task.several), everything)
+    """The scores as the official scripts count, which read rows of several tasks together as quotients."""
+    apart = {name: _official(members, quotients=_SUITE.tasks[name].several) for name, members in rows.items()}
+    together = {name: _official(members, quotients=True) for name, members in rows.items()} if len(rows) > 1 else apart
+    return _rescored(apart, together)
+
+
+def _official(rows: Sequence[EvaluationRow], *, quotients: bool) -> list[Counted]:
+    return [official_ratings(row, quotients=quotients) for row in rows]
 
 
 def rescore_strict(rows: Rows) -> Rescored:
     """The scores as the suite counts: a row that does not parse is unscored."""
-    everything = [strict_ratings(row, _SUITE.tasks[name]) for name, task_rows in rows.items() for row in task_rows]
-    return _rescored(rows, strict_ratings, everything)
+    ratings = {name: [strict_ratings(row, _SUITE.tasks[name]) for row in members] for name, members in rows.items()}
+    return _rescored(ratings, ratings)
 
 
-def _rescored(rows: Rows, ratings: Callable[[EvaluationRow, Task], Counted], everything: Sequence[Counted]) -> Rescored:
-    tasks = {name: count([ratings(row, _SUITE.tasks[name]) for row in task_rows]) for name, task_rows in rows.items()}
-    return Rescored(overall=count(everything), tasks=tasks)
+def _rescored(apart: Mapping[str, Sequence[Counted]], together: Mapping[str, Sequence[Counted]]) -> Rescored:
+    """The scores by task from the ratings as each task counts `apart`, and of all as they count `together`."""
+    tasks = {name: count(ratings) for name, ratings in apart.items()}
+    return Rescored(overall=count([*chain.from_iterable(together.values())]), tasks=tasks)
 
 
 def read_evaluations(files: Sequence[Path], task: str | None = None) -> Rows:

@@ -1,17 +1,20 @@
 """Passes on results: a sample's record from a worker to the controller, those of a run to files, page and CI."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from benchmark.plugin import bench_of, cache_of, reader_of
 from evaluators.outcome import Scored, Unscored
 from reports.gate.gatekeeper import Gatekeeper
-from reports.kept.folder import RunFolder
+from reports.kept.folder import PAGE_FOLDER, RunFolder
 from reports.kept.record import line_of
 from reports.kept.report import Report
 from reports.live.closing import RunState
 from reports.options import ReportOptions
-from reports.page.making import Media, make_page
-from reports.page.run_page import Contents, linked_to
+from reports.page.media import place_clips, place_frames
+from reports.page.run_page import Contents, linked_to, write_run_page
 from reports.stats.inference import ERROR
 from reports.tables.results import tell_github, tell_junit, write_report, write_summary
 
@@ -43,12 +46,17 @@ def hand_over(
         write_summary(folder, report, records)
     with state.pages.noted():
         contents = Contents(report=report, records=records, counted=counted, error=error, linked=linked_to(report))
-        make_page(folder.path, contents, _media_of(config))
+        _make_page(config, folder.path, contents)
     with state.pages.noted():
         tell_github(report, records)
 
 
-def _media_of(config: pytest.Config) -> Media:
-    asked = bench_of(config).samples if config.stash[REPORT_OPTIONS].report_media else ()
-    clips = {sample.id: sample.clip for sample in asked if sample.clip is not None}
-    return Media(frames=cache_of(config).media.find, clips=clips, reader=reader_of(config))
+def _make_page(config: pytest.Config, folder: Path, contents: Contents) -> None:
+    """Puts frames and, with `--report-media`, clips beside the page, then writes the page."""
+    place = folder / PAGE_FOLDER
+    if config.stash[REPORT_OPTIONS].report_media:
+        clips = {sample.id: sample.clip for sample in bench_of(config).samples if sample.clip is not None}
+        urls = place_clips(contents.records, place, clips, reader_of(config))
+        contents = replace(contents, linked=replace(contents.linked, urls=urls))
+    place_frames(contents.records, place, cache_of(config).media.find)
+    write_run_page(folder, contents)

@@ -130,7 +130,7 @@ def _loading(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _generation(given: Mapping[str, Any]) -> dict[str, Any]:
     """Greedy unless a temperature above 0 asks for sampling; values that Transformers would refuse are refused here."""
-    kept = {name: _count(name, value) if name in COUNTS else _fraction(name, value) for name, value in given.items()}
+    kept = {name: _number(name, value) for name, value in given.items()}
     samples = kept.get("temperature", 0) > 0
     if not samples and (idle := sorted(kept.keys() & {"top_p", "top_k"})):
         raise RunError(f"{idle[0]} has no effect without sampling; set temperature greater than 0, or omit {idle[0]}.")
@@ -139,26 +139,18 @@ def _generation(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"do_sample": samples} | kept
 
 
-def _count(name: str, value: Any) -> int:
-    _check_number(name, value)
-    if not (_is_whole(value) and value >= COUNTS[name]):
-        raise RunError(
-            f"{name} must be a whole number of at least {COUNTS[name]}, got {value}; omit it for the default."
-        )
-    return int(value)
-
-
-def _fraction(name: str, value: Any) -> float:
-    _check_number(name, value)
-    words, fits = FRACTIONS[name]
-    if not (fits(value) and value <= sys.float_info.max):
-        raise RunError(f"{name} must be {words}, got {value}; omit it for the default.")
-    return float(value)
-
-
-def _check_number(name: str, value: Any) -> None:
+def _number(name: str, value: Any) -> float:
+    """The value of a generation setting, as a number of the type that Transformers takes."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RunError(f"{name} must be a number, got {value}.")
+    if (least := COUNTS.get(name)) is not None:
+        words, fits = f"a whole number of at least {least}", _is_whole(value) and value >= least
+    else:
+        words, test = FRACTIONS[name]
+        fits = test(value) and value <= sys.float_info.max
+    if not fits:
+        raise RunError(f"{name} must be {words}, got {value}; omit it for the default.")
+    return float(value) if least is None else int(value)
 
 
 def _is_whole(value: Any) -> bool:

@@ -88,7 +88,7 @@ def test_what_stands_beside_a_score_does_not_cost_it(tmp_path: Path) -> None:
         ("reports.kept.folder:RunFolder.append", "", set()),
         ("reports.recorder:report_of", "", {"samples.jsonl"}),
         ("reports.tables.results:summary_of", "printed", {"samples.jsonl", "report.json", "report.html"}),
-        ("reports.page.making:place_frames", "printed", {"samples.jsonl", "report.json", "summary.md"}),
+        ("reports.handover:place_frames", "printed", {"samples.jsonl", "report.json", "summary.md"}),
         ("reports.page.run_page:index_of", "printed", {"samples.jsonl", "report.json", "summary.md"}),
         ("reports.live.plugin:score_lines", "", {"samples.jsonl", "report.json", "summary.md", "report.html"}),
     ],
