@@ -243,13 +243,7 @@ def _start(config: pytest.Config) -> Engine[Scored | Unscored]:
         window = limits.window()
         return window + max(4, min(window // 4, MOST_AHEAD))  # some are decoded while others are asked about
 
-    return Engine(
-        work,
-        most_at_once,
-        failure=_failure,
-        rescue=unforeseen,
-        farewell=partial(_close, connected(config)),
-    )
+    return Engine(work, most_at_once, failure=_failure, rescue=unforeseen, farewell=partial(_close, connected(config)))
 
 
 def _failure(outcome: Scored | Unscored) -> str | None:

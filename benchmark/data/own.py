@@ -109,8 +109,7 @@ def gather(placed: Iterable[Placed], origin: Origin) -> Gathered:
             rows.append(_parse(place, record, origin))
         except (ValidationError, DataError) as error:
             named = f"{record['video']}: " if isinstance(record, dict) and record.get("video") else ""
-            said = mistakes(error) if isinstance(error, ValidationError) else error
-            problems.append(f"{place}: {named}{said}")
+            problems.append(f"{place}: {named}{mistakes(error)}")
     return Gathered(rows=tuple(rows), problems=tuple(problems))
 
 

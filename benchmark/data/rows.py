@@ -167,8 +167,10 @@ def duplicates(rows: Sequence[Row]) -> Iterator[str]:
         seen.setdefault(key, row.place)
 
 
-def mistakes(error: ValidationError) -> str:
-    """What Pydantic found, on one line: the first mistake in each field."""
+def mistakes(error: ValidationError | DataError) -> str:
+    """What is wrong with a row, on one line; of what Pydantic found, the first mistake in each field."""
+    if isinstance(error, DataError):
+        return str(error)
     first: dict[tuple[int | str, ...], str] = {}
     for found in error.errors():
         first.setdefault(found["loc"][:1], _mistake(found))

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import Literal
 
@@ -180,20 +181,15 @@ def make_steps(clip: bytes | None) -> tuple[Step, ...]:
     The pictures of `one picture` and `ten pictures` are as large as those of a run.
     """
     frames = [make_frame(LONGEST_SIDE, number) for number in range(PICTURES)]
-    steps = [
-        Step(kind="text", label="text", prompt=Prompt(text=QUESTION), parts=0),
-        Step(kind="one picture", label="one picture", prompt=Prompt(text=QUESTION, frames=frames[:1])),
-        Step(kind="ten pictures", label="ten", prompt=Prompt(text=QUESTION, frames=frames), parts=PICTURES),
-    ]
-    for width in WIDTHS:
-        prompt = Prompt(text=QUESTION, frames=[make_frame(width)])
-        steps.append(Step(kind="picture size", label=f"{width} pixels", prompt=prompt))
-    if clip is not None:
-        steps.append(Step(kind="whole clip", label="clip", prompt=Prompt(text=QUESTION, video=clip)))
-    for seconds in DURATIONS:
-        prompt = Prompt(text=QUESTION, sound=make_sound(seconds))
-        steps.append(Step(kind="sound", label=f"{seconds} s", prompt=prompt))
-    return tuple(steps)
+    ask = partial(Prompt, text=QUESTION)
+    return (
+        Step(kind="text", label="text", prompt=ask(), parts=0),
+        Step(kind="one picture", label="one picture", prompt=ask(frames=frames[:1])),
+        Step(kind="ten pictures", label="ten", prompt=ask(frames=frames), parts=PICTURES),
+        *(Step(kind="picture size", label=f"{one} pixels", prompt=ask(frames=[make_frame(one)])) for one in WIDTHS),
+        *([] if clip is None else [Step(kind="whole clip", label="clip", prompt=ask(video=clip))]),
+        *(Step(kind="sound", label=f"{one} s", prompt=ask(sound=make_sound(one))) for one in DURATIONS),
+    )
 
 
 async def probe(endpoint: Endpoint, steps: Sequence[Step], patience: float = SECONDS) -> Probed:

@@ -119,12 +119,7 @@ class TransformersNetwork:
         ends = [self._end_of(row) for row in tokens.tolist()]
         return [
             Generated(
-                text=text,
-                input_tokens=length,
-                output_tokens=count,
-                seconds=seconds,
-                together=len(texts),
-                ended=ended,
+                text=text, input_tokens=length, output_tokens=count, seconds=seconds, together=len(texts), ended=ended
             )
             for text, length, (count, ended) in zip(texts, ready.lengths, ends, strict=True)
         ]

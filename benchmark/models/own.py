@@ -94,13 +94,10 @@ class BatchModel:
                     waiting.set_result(reply)
 
 
-def _check_count(replies: object, count: int) -> None:
-    if not isinstance(replies, list | tuple) or len(replies) != count:
-        got = (
-            f"{len(replies)} answers"
-            if isinstance(replies, list | tuple)
-            else f"a value of type {type(replies).__name__}"
-        )
+def _check_count(replies: Any, count: int) -> None:
+    listed = isinstance(replies, list | tuple)
+    got = f"{len(replies)} answers" if listed else f"a value of type {type(replies).__name__}"
+    if not listed or len(replies) != count:
         raise ModelError(f"generate_batch was given {count} prompts and returned {got}; return a list of as many.")
 
 

@@ -118,7 +118,4 @@ def _majority(names: Sequence[str], given: Sequence[Ratings]) -> Ratings:
 def _agreed(names: Sequence[str], given: Sequence[Rating]) -> Rating:
     votes = Counter(rating.value for rating in given)
     chosen = max(given, key=lambda rating: votes[rating.value])  # in a tie `max` returns the first
-    return replace(
-        chosen,
-        votes=tuple((name, rating.value) for name, rating in zip(names, given, strict=True)),
-    )
+    return replace(chosen, votes=tuple((name, rating.value) for name, rating in zip(names, given, strict=True)))

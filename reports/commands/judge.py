@@ -45,10 +45,7 @@ def add_judge(commands: Commands) -> None:
     check = actions.add_parser("check", help="let it rate anchors: right, wrong, contradictory and hostile answers")
     agents = ("judge", "judge_base_url", "judge_api_key_env", "judge_option")
     changes: dict[str, dict[str, object]] = {
-        "judge": {
-            "required": True,
-            "help": "judge: a model, or rules; repeat it for several, whose majority decides",
-        },
+        "judge": {"required": True, "help": "judge: a model, or rules; repeat it for several, whose majority decides"},
         "judge_base_url": {"help": "endpoint of the judge if it is openai:NAME (default: OpenAI)"},
         "gate": {"help": "release gate whose limits on the judge apply (default: the usual limits)"},
     }

@@ -208,7 +208,7 @@ def _remarks(text: str) -> Found:
                 raise DataError("its id must be the name of a clip")
             remark = Remark.model_validate(value)
         except (ValidationError, DataError) as error:
-            yield f"{key}: {_said(error)}"
+            yield f"{key}: {mistakes(error)}"
             continue
         speakers = (*remark.context_speakers, *[""] * len(remark.context))
         context = (f"{who}: {line}" if who else line for who, line in zip(speakers, remark.context, strict=False))
@@ -242,7 +242,7 @@ def _choice(voice: str, place: str, value: object) -> Stated | str:
         if choice.options.count(choice.label) != 1:
             raise DataError(f"label `{choice.label}` must be one of its options: {', '.join(choice.options)}")
     except (ValidationError, DataError) as error:
-        return f"{voice}/{place}: {_said(error)}"
+        return f"{voice}/{place}: {mistakes(error)}"
     listed = "\n".join(f"{letter}: {option}" for letter, option in zip(LETTERS, choice.options, strict=False))
     return Stated(
         task="PARADE",
@@ -265,7 +265,7 @@ def _queries(text: str) -> Found:
         try:
             query = Query.model_validate(parse_json(line))
         except (ValidationError, DataError) as error:
-            yield f"line {number}: {_said(error)}"
+            yield f"line {number}: {mistakes(error)}"
             continue
         yield Stated(
             task="CoRe-Bench",
@@ -284,10 +284,6 @@ def _object(value: object, place: str = "") -> Mapping[str, object]:
     if not isinstance(value, dict) or not value:
         raise DataError(f"{place + ': ' if place else ''}must be an object with at least one entry")
     return value
-
-
-def _said(error: ValidationError | DataError) -> str:
-    return mistakes(error) if isinstance(error, ValidationError) else str(error)
 
 
 READERS: Mapping[str, Callable[[str], Found]] = MappingProxyType(

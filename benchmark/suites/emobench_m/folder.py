@@ -170,8 +170,7 @@ def _rows(root: Path, file: str, problems: list[str]) -> Iterator[tuple[str, Sta
                 raise DataError("`conversations` must end with a message from human and one from gpt")
             yield f"row {number}", row
         except (ValidationError, DataError) as error:
-            said = mistakes(error) if isinstance(error, ValidationError) else error
-            problems.append(f"{file}: row {number}: {said}")
+            problems.append(f"{file}: row {number}: {mistakes(error)}")
 
 
 def _beside(file: str, video: str) -> str:

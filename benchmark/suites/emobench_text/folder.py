@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -37,16 +37,6 @@ class _Question(BaseModel):
     subject: Word
 
     @property
-    def category(self) -> str:
-        """The category by which the authors report."""
-        raise NotImplementedError
-
-    @property
-    def parts(self) -> Mapping[str, tuple[Sequence[str], str]]:
-        """The choices and the true one, by the part of the answer."""
-        raise NotImplementedError
-
-    @property
     def asked(self) -> str:
         """What is asked about the scenario."""
         return f"Person: {self.subject}"
@@ -63,16 +53,13 @@ class Understanding(_Question):
 
     @property
     def category(self) -> str:
-        """The coarse one of its two categories."""
+        """The category by which the authors report: the coarse one of two."""
         return self.coarse_category
 
     @property
     def parts(self) -> Mapping[str, tuple[Sequence[str], str]]:
-        """The emotion and its cause."""
-        return {
-            "emotion": (self.emotion_choices, self.emotion_label),
-            "cause": (self.cause_choices, self.cause_label),
-        }
+        """The choices and the true one of the emotion and of its cause."""
+        return {"emotion": (self.emotion_choices, self.emotion_label), "cause": (self.cause_choices, self.cause_label)}
 
 
 class Application(_Question):
@@ -85,12 +72,12 @@ class Application(_Question):
 
     @property
     def category(self) -> str:
-        """Whose problem it is, and in which relationship."""
+        """The category by which the authors report: whose problem it is, and in which relationship."""
         return self.stated
 
     @property
     def parts(self) -> Mapping[str, tuple[Sequence[str], str]]:
-        """The answer."""
+        """The choices and the true one of the answer."""
         return {"answer": (self.choices, self.label)}
 
     @property
@@ -99,10 +86,10 @@ class Application(_Question):
         return f"{super().asked}\nAsked for: {'what to say' if self.kind == 'Response' else 'what to do'}"
 
 
-KINDS: Mapping[str, type[_Question]] = {"EU": Understanding, "EA": Application}
+KINDS: Mapping[str, type[Understanding] | type[Application]] = {"EU": Understanding, "EA": Application}
 """The type of a file's rows by the file's name."""
 
-Q = TypeVar("Q", bound=_Question)
+Asked: TypeAlias = Understanding | Application
 
 
 def read_folder(root: Path, suite: Suite) -> Gathered | None:
@@ -130,7 +117,7 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     return Gathered(rows=tuple(rows), problems=tuple(problems)) if seen else None
 
 
-def _read(path: Path, file: str, kind: type[Q], problems: list[str]) -> Iterator[tuple[str, Q]]:
+def _read(path: Path, file: str, kind: type[Asked], problems: list[str]) -> Iterator[tuple[str, Asked]]:
     """The valid rows with their places; what is wrong with the others is added to the problems."""
     for number, line in enumerate(read_text(path).split("\n"), 1):
         place = f"{file} line {number}"
@@ -138,10 +125,10 @@ def _read(path: Path, file: str, kind: type[Q], problems: list[str]) -> Iterator
             if line.strip():
                 yield place, kind.model_validate(parse_json(line))
         except (DataError, ValidationError) as error:
-            problems.append(f"{place}: {mistakes(error) if isinstance(error, ValidationError) else error}")
+            problems.append(f"{place}: {mistakes(error)}")
 
 
-def _rows(placed: Iterator[tuple[str, _Question]], name: str, suite: Suite, problems: list[str]) -> Iterator[Row]:
+def _rows(placed: Iterator[tuple[str, Asked]], name: str, suite: Suite, problems: list[str]) -> Iterator[Row]:
     first: dict[tuple[str, str], str] = {}
     for place, asked in placed:
         targets = {part: _letter(choices, label) for part, (choices, label) in asked.parts.items()}
@@ -171,7 +158,7 @@ def _letter(choices: Sequence[str], label: str) -> str:
     return ascii_uppercase[choices.index(label)] if choices.count(label) == 1 else ""
 
 
-def _text(asked: _Question) -> str:
+def _text(asked: Asked) -> str:
     """The scenario and the choices, with letters."""
     lists = ("\n".join([f"{part.capitalize()}:", *_lettered(choices)]) for part, (choices, _) in asked.parts.items())
     return "\n\n".join([f"Scenario: {asked.scenario}", asked.asked, *lists])

@@ -13,17 +13,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from benchmark.data.clip_finder import Found, Wanted, find_clips, list_files
-from benchmark.data.rows import (
-    Gathered,
-    Label,
-    Labels,
-    Row,
-    leaves_folder,
-    mistakes,
-    read_list,
-    slashed,
-    targets_of,
-)
+from benchmark.data.rows import Gathered, Label, Labels, Row, leaves_folder, mistakes, read_list, slashed, targets_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.suites.mme_emotion.corpora import recording_of, source_of
