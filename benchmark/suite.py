@@ -43,13 +43,12 @@ class Suite(BaseModel):
         reader: `MODULE:FUNCTION` that reads a folder of the suite's own layout (`read_samples` says how it is called);
             empty if the data is only a table of samples.
         layout: what such a folder looks like, for the message that no questions were found.
-        published: the file with published scores: `models` by name, each with `overall` and `tasks`, each a mapping
-            from measure to fraction; `samples` by task; the `extractor` and the `judge`, if there were any.
+        published: the file with what is published: `models` by name, perhaps none, each with `overall` and `tasks`,
+            each a mapping from measure to fraction; `samples` by task; the `extractor` and the `judge`, if any.
         demo: the folder or the table of samples that `--data=demo` reads, relative to `home`.
         caveats: why scores on the whole data still do not compare with the published ones, a clause each.
         demo_of: what the demo consists of, for the message that it measures nothing.
         data: where the data is had, in a few words, with the address; empty if it comes from the user alone.
-        extractor: the extractor of the published scores, for a suite whose `published` does not name it; empty if none.
         home: the suite's folder.
     """
 
@@ -61,7 +60,6 @@ class Suite(BaseModel):
     reader: str = ""
     layout: str = ""
     published: str | None = None
-    extractor: str = ""
     demo: str | None = None
     caveats: tuple[str, ...] = ()
     demo_of: str = DRAWN

@@ -139,9 +139,8 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
     if data != DEMO_NAME:
         yield from suite.caveats
     roles = measures_of(suite).roles
-    papers = {"extractor": suite.extractor or published.get("extractor"), "judge": published.get("judge")}
     for role, name in (("extractor", extractor), *(("judge", judge) for judge in judges)):
-        if role in roles and (paper := papers[role]) not in (None, name):
+        if role in roles and (paper := published.get(role)) not in (None, name):
             yield f"the {role} is {'rules, a list of words' if name == RULES else f'{name}, not {paper}'}"
 
 
