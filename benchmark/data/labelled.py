@@ -48,13 +48,18 @@ class Corpus:
     labels: tuple[str, ...]
 
 
-def read_folds(
-    root: Path, suite: Suite, labels: tuple[str, ...], table: re.Pattern[str], parse: Parse
-) -> Gathered | None:
-    """The rows of a corpus with a list for the test set of each fold, and their clips; None if there is no list.
+def fold_by(table: re.Pattern[str]) -> Callable[[str], str | None]:
+    """For `read_lists`: the task `set-NUMBER` of a list whose path matches, with the number of the fold as group 1."""
+    return lambda path: f"set-{found[1]}" if (found := table.search(path)) else None
 
-    `table` matches the path of a list, which begins with the name of the root, with the number of the fold as group 1;
-    the task of a fold is called `set-NUMBER`.
+
+def read_lists(
+    root: Path, suite: Suite, labels: tuple[str, ...], task_of: Callable[[str], str | None], parse: Parse
+) -> Gathered | None:
+    """The rows of a corpus with lists of labels, and their clips; None if there is no list.
+
+    `task_of` returns the name of a list's task, by its path, which begins with the name of the root; None for any other
+    file. It may refuse a file with a `DataError`.
 
     Raises:
         DataError: the folder cannot be read.
@@ -64,11 +69,11 @@ def read_folds(
     stated: list[Labelled] = []
     problems: list[str] = []
     for file in sorted(files):
-        if found := table.search(f"/{root.name}/{file}"):  # the root may be any of the folders
-            try:
-                stated += parse(read_text(root / file), file, suite.tasks[f"set-{found[1]}"], problems)
-            except DataError as error:
-                problems.append(f"{file}: {error}")
+        try:
+            if task := task_of(f"/{root.name}/{file}"):  # the root may be any of the folders
+                stated += parse(read_text(root / file), file, suite.tasks[task], problems)
+        except DataError as error:
+            problems.append(f"{file}: {error}")
     if not stated and not problems:
         return None
     return Gathered(rows=rows_of(Corpus(root, files, suite.title, labels), stated), problems=tuple(problems))

@@ -1,6 +1,6 @@
 """Which models answered, the ones asked for or others in their place, and how answers ended."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,17 +16,12 @@ UNKNOWN = "unknown"
 
 def answered_of(records: Iterable[Record], role: str) -> tuple[Mapping[str, int], ...]:
     """The number of samples by the name of the model that took a role: a mapping for each seat of a panel, else one."""
-    seats: list[Counter[str]] = []
+    seats: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for record in records:
-        if role not in record.usage:
-            continue
-        names = (record.usage[role].model or UNKNOWN).split(SEATS)
-        seats += [Counter() for _ in names[len(seats) :]]
-        again = record.usage.get(f"{AGAIN} {role}")
-        for answered in (names, (again.model or UNKNOWN).split(SEATS) if again else ()):
-            for seat, name in zip(seats, answered, strict=False):
-                seat[name] += 1
-    return tuple(seats)
+        for spent in filter(None, map(record.usage.get, (role, f"{AGAIN} {role}"))):
+            for seat, name in enumerate((spent.model or UNKNOWN).split(SEATS)):
+                seats[seat][name] += 1
+    return tuple(seats.values())
 
 
 def with_answered(provenance: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, Any]:

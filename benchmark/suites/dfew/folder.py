@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmark.data.labelled import Labelled, read_folds
+from benchmark.data.labelled import Labelled, fold_by, read_lists
 from benchmark.data.rows import Gathered
 from benchmark.errors import DataError
 from benchmark.suite import Suite
@@ -35,7 +35,7 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     Raises:
         DataError: the folder cannot be read.
     """
-    return read_folds(root, suite, LABELS, _TABLE, parse_table)
+    return read_lists(root, suite, LABELS, fold_by(_TABLE), parse_table)
 
 
 def parse_table(text: str, file: str, task: Task, problems: list[str]) -> Iterator[Labelled]:

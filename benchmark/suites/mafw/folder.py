@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from benchmark.data.labelled import Labelled, read_folds
+from benchmark.data.labelled import Labelled, fold_by, read_lists
 from benchmark.data.rows import Gathered
 from benchmark.suite import Suite
 from benchmark.task import Task
@@ -41,7 +41,7 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     Raises:
         DataError: the folder cannot be read.
     """
-    return read_folds(root, suite, LABELS, _TABLE, parse_table)
+    return read_lists(root, suite, LABELS, fold_by(_TABLE), parse_table)
 
 
 def parse_table(text: str, file: str, task: Task, problems: list[str]) -> Iterator[Labelled]:

@@ -11,16 +11,14 @@ not been tested on the data, which has a restrictive licence.)
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from benchmark.data.clip_finder import list_files
-from benchmark.data.labelled import SUFFIXES
-from benchmark.data.rows import Gathered, Row
+from benchmark.data.labelled import Labelled, read_lists
+from benchmark.data.rows import Gathered
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task
-from benchmark.text import clip_flaw, read_text
 
 LABELS = ("neutral", "angry", "happy", "sad", "worried", "surprise")
 COLUMNS = ("discrete", "emotion", "emo", "label")
@@ -42,48 +40,34 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     Raises:
         DataError: the folder cannot be read.
     """
-    root = root.resolve()
-    files = list_files(root)
-    clips = {PurePosixPath(file).stem: file for file in sorted(files) if file.lower().endswith(SUFFIXES)}
-    rows: list[Row] = []
-    problems: list[str] = []
-    for file in sorted(files):
-        name = PurePosixPath(file).name.lower()
-        task = next((suite.tasks[task] for part, task in PARTS.items() if part in name), None)
-        if task is None or "label" not in name or not name.endswith((".csv", ".npz")):
-            continue
-        try:
-            rows += _rows(root, file, task, clips, files)
-        except DataError as error:
-            problems.append(f"{file}: {error}")
-    return Gathered(rows=tuple(rows), problems=tuple(problems)) if rows or problems else None
+    return read_lists(root, suite, LABELS, _task_of, _parse_table)
 
 
-def _rows(root: Path, file: str, task: Task, clips: Mapping[str, str], files: Mapping[str, int]) -> Iterator[Row]:
-    if file.lower().endswith(".npz"):
+def _task_of(path: str) -> str | None:
+    name = PurePosixPath(path).name.lower()
+    task = next((task for part, task in PARTS.items() if part in name), None)
+    if task is None or "label" not in name or not name.endswith((".csv", ".npz")):
+        return None
+    if name.endswith(".npz"):
         raise DataError(
             "contains Python objects, which can run code when they are read; convert it to a CSV file with the columns"
             " name and discrete"
         )
-    reader = csv.DictReader(io.StringIO(read_text(root / file)), strict=True)
+    return task
+
+
+def _parse_table(text: str, file: str, task: Task, _: list[str]) -> Iterator[Labelled]:
+    """The rows of a table.
+
+    Raises:
+        DataError: it is not CSV, or lacks a column; the message does not name the file.
+    """
+    reader = csv.DictReader(io.StringIO(text), strict=True)
     column = next((name for name in COLUMNS if name in (reader.fieldnames or ())), None)
     if column is None or "name" not in (reader.fieldnames or ()):
         raise DataError(f"must have the column name and one of {', '.join(COLUMNS)}")
     try:
-        for stated in reader:
-            name, label = (stated["name"] or "").strip(), (stated[column] or "").strip().lower()
-            clip = clips.get(name)
-            flaw = clip_flaw(root / clip, files[clip]) if clip else "is not there"
-            yield Row(
-                place=file,
-                task=task,
-                video_id=name,
-                label_set=LABELS,
-                targets=(label,),
-                source="MER2023",
-                recording=f"MER2023/{name}",
-                clip=root / (clip or f"{name}.mp4"),
-                flaw=f"{name} {flaw}" if flaw else "",
-            )
+        for row in reader:
+            yield Labelled(file, task, (row["name"] or "").strip(), (row[column] or "").strip().lower())
     except csv.Error as error:
         raise DataError(f"is not valid CSV (line {reader.line_num}: {error})") from error
