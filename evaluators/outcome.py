@@ -54,6 +54,33 @@ def shortened(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerScore:
+    """The `Score` of a short answer, made when it is scored.
+
+    Attributes:
+        answer: the model's answer.
+        predicted: the labels or words that it names.
+        found: its marks by name.
+        why: why the case fails if it does, as a clause.
+        more: further lines of the explanation.
+    """
+
+    answer: Answer
+    predicted: tuple[str, ...]
+    found: Mapping[str, Fraction | None]
+    why: str = field(repr=False)
+    more: tuple[str, ...] = field(default=(), repr=False)
+
+    def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:  # noqa: ARG002
+        """All marks by name."""
+        return self.found
+
+    def explain(self, sample: Sample) -> str:
+        """Why the case fails, and the start of the answer."""
+        return failing(sample, self.answer, self.why, *self.more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """How an agent was asked for its part in a score.
 

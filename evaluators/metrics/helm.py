@@ -7,7 +7,7 @@ Both rules are those of stanford-crfm/helm (Apache-2.0), src/helm/benchmark/metr
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -15,7 +15,7 @@ from typing import Literal
 from benchmark.model import Answer
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles
-from evaluators.outcome import Scored, failing
+from evaluators.outcome import AnswerScore, Scored
 
 ACCURACY = Mean("accuracy", "Accuracy")
 
@@ -46,27 +46,6 @@ def chosen(answer: str, letters: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HelmScore:
-    """The score of one answer.
-
-    Attributes:
-        answer: the model's answer.
-        predicted: the labels that it counts as; of a question without labels, the truth if the answer is right.
-    """
-
-    answer: Answer
-    predicted: tuple[str, ...]
-
-    def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:
-        """Accuracy: 1 if the answer counts as the truth, else 0."""
-        return {"accuracy": Fraction(sample.targets[0] in self.predicted)}
-
-    def explain(self, sample: Sample) -> str:
-        """Why the case fails."""
-        return failing(sample, self.answer, f'the true answer is "{sample.targets[0]}"')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Helm:
     """The metric; it asks no agent, and does not look at thoughts.
 
@@ -93,15 +72,21 @@ class Helm:
             predicted = chosen(text, labels)
         else:
             predicted = tuple(label for label in labels or sample.targets if begins_with(text, label))
-        return Scored(sample=sample, score=HelmScore(answer=answer, predicted=predicted))
+        marks, why = _marks(sample.targets, predicted), f'the true answer is "{sample.targets[0]}"'
+        return Scored(sample=sample, score=AnswerScore(answer=answer, predicted=predicted, found=marks, why=why))
 
     def remade(self, record: Marked, *, several: bool) -> Mapping[str, Fraction | None]:  # noqa: ARG002
         """The mark computed again from the labels that the answer counts as."""
-        return {"accuracy": Fraction(record.targets[0] in record.predicted)}
+        return _marks(record.targets, record.predicted)
 
     def is_right(self, marks: Mapping[str, Fraction | None]) -> bool:
         """Whether the answer counts as the truth."""
         return marks["accuracy"] == 1
+
+
+def _marks(targets: Sequence[str], predicted: Sequence[str]) -> Mapping[str, Fraction | None]:
+    """Accuracy: 1 if the answer counts as the truth, else 0."""
+    return {"accuracy": Fraction(targets[0] in predicted)}
 
 
 METRIC = Helm(rule="begins")

@@ -16,7 +16,7 @@ Challenge").
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from typing import Literal, TypeAlias
@@ -30,7 +30,7 @@ from evaluators.judge.evidence import Question
 from evaluators.judge.labels import named_labels
 from evaluators.judge.rules import RulesExtractor
 from evaluators.metrics.metric import Column, Marked, Mean, Measure, Roles, is_scored
-from evaluators.outcome import Scored, failing
+from evaluators.outcome import AnswerScore, Scored
 
 Pair = tuple[str, str]
 """The true and the predicted label; the latter is `OUTSIDE` if the answer names none of the set, or several."""
@@ -180,32 +180,6 @@ def _said(predicted: Sequence[str]) -> str:
     return predicted[0] if len(predicted) == 1 else OUTSIDE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelScore:
-    """The score of one answer.
-
-    Attributes:
-        answer: the model's answer.
-        predicted: the labels of the label set that its conclusion names.
-        metric: the metric that scores it.
-    """
-
-    answer: Answer
-    predicted: tuple[str, ...]
-    metric: "Labels" = field(repr=False)
-
-    def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:
-        """Accuracy, 0 or 1; None if the policy leaves the answer out."""
-        return self.metric.marks_of(sample.targets, self.predicted)
-
-    def explain(self, sample: Sample) -> str:
-        """Why the case fails."""
-        named = ", ".join(self.predicted) or "no label"
-        outside = "" if len(self.predicted) == 1 else f", which {self.metric.policy}"
-        why = f'the label is "{sample.targets[0]}", the answer names {named}{outside}'
-        return failing(sample, self.answer, why, f"Labels: {', '.join(sample.label_set)}")
-
-
 Shown: TypeAlias = tuple[str, str, Callable[[Counts], float]]
 """A measure's name, its title, and the measure of a confusion matrix."""
 
@@ -283,7 +257,15 @@ class Labels:
         with boundary(ExtractorError):
             steps = await RulesExtractor().extract(roles.rated(answer), question)
             predicted = named_labels(steps.value.prediction, sample.label_set)
-        return Scored(sample=sample, score=LabelScore(answer=answer, predicted=predicted, metric=self))
+        outside = "" if len(predicted) == 1 else f", which {self.policy}"
+        score = AnswerScore(
+            answer=answer,
+            predicted=predicted,
+            found=self.marks_of(sample.targets, predicted),
+            why=f'the label is "{sample.targets[0]}", the answer names {", ".join(predicted) or "no label"}{outside}',
+            more=(f"Labels: {', '.join(sample.label_set)}",),
+        )
+        return Scored(sample=sample, score=score)
 
     def marks_of(self, targets: Sequence[str], predicted: Sequence[str]) -> Mapping[str, Fraction | None]:
         """The mark of an answer that names these labels: 1 if it counts as the true one, None if it is left out."""

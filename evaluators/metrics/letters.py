@@ -16,7 +16,7 @@ from benchmark.errors import ExtractorError, boundary
 from benchmark.model import Answer
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles
-from evaluators.outcome import Scored, failing
+from evaluators.outcome import AnswerScore, Scored
 
 ACCURACY = Mean("accuracy", "Accuracy")
 
@@ -59,31 +59,8 @@ def letters_of(label: str) -> Mapping[str, str]:
     return {name: letter for name, _, letter in (part.rpartition(" ") for part in label.split(", "))}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LetterScore:
-    """The score of one answer.
-
-    Attributes:
-        answer: the model's answer.
-        predicted: the label with the answer's letters; empty if a letter is missing or none of the choices.
-        parts: the parts with a mark of their own.
-    """
-
-    answer: Answer
-    predicted: tuple[str, ...]
-    parts: tuple[str, ...]
-
-    def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:
-        """Accuracy: 1 if all letters are right; and for each of `parts`, 1 if its letter is right."""
-        return _marks(self.predicted, sample.targets[0], self.parts)
-
-    def explain(self, sample: Sample) -> str:
-        """Why the case fails."""
-        named = ", ".join(self.predicted) or "no such letters"
-        return failing(sample, self.answer, f"right is {sample.targets[0]}, the answer says {named}")
-
-
 def _marks(predicted: Sequence[str], target: str, parts: Sequence[str]) -> Mapping[str, Fraction | None]:
+    """Accuracy: 1 if all letters are right; and for each of `parts`, 1 if its letter is right."""
     named, right = letters_of(predicted[0]) if predicted else {}, letters_of(target)
     return {"accuracy": Fraction(named == right)} | {part: Fraction(named.get(part) == right[part]) for part in parts}
 
@@ -121,7 +98,9 @@ class Letters:
             letters = named_letters(rated.text if rated.text.strip() else rated.reasoned, parts)
             label = ", ".join(f"{part} {letter}" for part, letter in zip(parts, letters, strict=False))
         predicted = (label,) if label in sample.label_set else ()
-        return Scored(sample=sample, score=LetterScore(answer=answer, predicted=predicted, parts=self.parts))
+        marks = _marks(predicted, sample.targets[0], self.parts)
+        why = f"right is {sample.targets[0]}, the answer says {', '.join(predicted) or 'no such letters'}"
+        return Scored(sample=sample, score=AnswerScore(answer=answer, predicted=predicted, found=marks, why=why))
 
     def remade(self, record: Marked, *, several: bool) -> Mapping[str, Fraction | None]:  # noqa: ARG002
         """The marks computed again from the predicted label."""

@@ -15,7 +15,7 @@ import numpy as np
 from benchmark.model import Answer
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
-from evaluators.metrics.words.marks import Marks, WordScore, checked, together, words_in
+from evaluators.metrics.words.marks import Marks, checked, score_of, together, words_in
 from evaluators.metrics.words.sums import BySet, OfSums, Vector, share
 from evaluators.outcome import Scored, spent, trace_of
 from evaluators.words import group_words
@@ -73,7 +73,7 @@ class WordGroups:
             groups = await group_words(roles.extractor, (*sample.targets, *words), sample.task.subject)
             marks = self._with_conflict(group_marks(sample.targets, words, groups.value))
             trace = together(traces["extractor"], trace_of(groups))
-            score = WordScore(answer=answer, predicted=words, found=marks)
+            score = score_of(sample, answer, words, marks)
             return Scored(sample=sample, score=score, traces={"extractor": trace})
 
     def remade(self, record: Marked, *, several: bool) -> Marks:  # noqa: ARG002

@@ -14,7 +14,7 @@ from benchmark.model import Answer
 from benchmark.suites.mer_unibench.wheels import MAPS, WHEELS, WordMap
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
-from evaluators.metrics.words.marks import Marks, WordScore, checked, maps_of, words_in
+from evaluators.metrics.words.marks import Marks, checked, maps_of, score_of, words_in
 from evaluators.metrics.words.primary import HIT_NAMES, HITS, PRIMARIES
 from evaluators.metrics.words.sums import BySet
 from evaluators.outcome import Scored, spent
@@ -74,7 +74,7 @@ class WordHit:
         maps = maps_of(sample)
         words, traces = await words_in(sample, answer, roles)
         with spent(traces):
-            score = WordScore(answer=answer, predicted=words, found=hits(sample.targets, words, maps))
+            score = score_of(sample, answer, words, hits(sample.targets, words, maps))
             return Scored(sample=sample, score=score, traces=traces)
 
     def remade(self, record: Marked, *, several: bool) -> Marks:  # noqa: ARG002

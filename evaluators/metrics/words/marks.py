@@ -5,7 +5,6 @@ Formulas: MER-UniBench (Lian et al. 2025, arXiv 2501.16566); for two levels MER2
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -16,34 +15,17 @@ from benchmark.suites.mer_unibench.wheels import WHEELS, WordMap, read_wheels
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Roles
 from evaluators.metrics.words.sums import Vector
-from evaluators.outcome import Trace, failing, shortened, trace_of
+from evaluators.outcome import AnswerScore, Trace, shortened, trace_of
 from evaluators.words import extract_words
 
 Marks = Mapping[str, Fraction | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordScore:
-    """The score of one answer.
-
-    Attributes:
-        answer: the model's answer.
-        predicted: the words that it names, or their sentiment.
-        found: the marks by name.
-    """
-
-    answer: Answer
-    predicted: tuple[str, ...]
-    found: Marks
-
-    def marks(self, sample: Sample) -> Marks:  # noqa: ARG002
-        """All marks by name."""
-        return self.found
-
-    def explain(self, sample: Sample) -> str:
-        """Why the case fails."""
-        said, true = (shortened(", ".join(words) or "none") for words in (self.predicted, sample.targets))
-        return failing(sample, self.answer, f"true is {true}; the answer names {said}")
+def score_of(sample: Sample, answer: Answer, predicted: tuple[str, ...], marks: Marks) -> AnswerScore:
+    """The score of an answer that names these words, or their sentiment."""
+    said, true = (shortened(", ".join(words) or "none") for words in (predicted, sample.targets))
+    why = f"true is {true}; the answer names {said}"
+    return AnswerScore(answer=answer, predicted=predicted, found=marks, why=why)
 
 
 async def words_in(sample: Sample, answer: Answer, roles: Roles) -> tuple[tuple[str, ...], dict[str, Trace]]:

@@ -15,7 +15,7 @@ from benchmark.model import Answer
 from benchmark.suites.mer_unibench.wheels import LEVELS, MAPS, WHEELS, WordMap
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
-from evaluators.metrics.words.marks import Marks, WordScore, checked, maps_of, words_in
+from evaluators.metrics.words.marks import Marks, checked, maps_of, score_of, words_in
 from evaluators.metrics.words.primary import PRIMARIES, SETS, mean_precision, mean_recall, set_kind, set_names
 from evaluators.metrics.words.sums import BySet
 from evaluators.outcome import Scored, spent
@@ -77,7 +77,7 @@ class WordSets:
         words, traces = await words_in(sample, answer, roles)
         with spent(traces):
             found = overlaps(sample.targets, words, maps, self.levels)
-            return Scored(sample=sample, score=WordScore(answer=answer, predicted=words, found=found), traces=traces)
+            return Scored(sample=sample, score=score_of(sample, answer, words, found), traces=traces)
 
     def remade(self, record: Marked, *, several: bool) -> Marks:  # noqa: ARG002
         """The marks as stated, since the word maps are not kept.

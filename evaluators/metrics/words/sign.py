@@ -11,7 +11,7 @@ from fractions import Fraction
 from benchmark.model import Answer
 from benchmark.task import Sample
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles, is_scored
-from evaluators.metrics.words.marks import Marks, WordScore, together, words_in
+from evaluators.metrics.words.marks import Marks, score_of, together, words_in
 from evaluators.metrics.words.primary import NEUTRAL, POSITIVE, PRIMARIES, SIGN, SIGNS, accuracy, sign_kind
 from evaluators.metrics.words.sums import BySet
 from evaluators.outcome import Scored, spent, trace_of
@@ -56,7 +56,7 @@ class WordSign:
         with spent(traces):
             sign = await extract_sign(roles.extractor, words)
             predicted = (sign.value,) if sign.value else ()
-            score = WordScore(answer=answer, predicted=predicted, found=sign_mark(sample.targets[0], predicted))
+            score = score_of(sample, answer, predicted, sign_mark(sample.targets[0], predicted))
             trace = together(traces["extractor"], trace_of(sign))
             return Scored(sample=sample, score=score, traces={"extractor": trace})
 

@@ -15,7 +15,6 @@ from benchmark.suite import find_suite, read_suite
 from benchmark.task import Sample
 from evaluators.measures import measures_of
 from evaluators.metrics.labels import METRIC as LABELS
-from evaluators.metrics.labels import LabelScore
 from evaluators.metrics.metric import Marked, Mean, bounds_of, find_metric, metric_of, passes
 from evaluators.metrics.steps import METRIC as STEPS
 from reports.kept.record import Record
@@ -215,11 +214,12 @@ def test_the_tables_and_the_page_are_told_what_the_measures_are() -> None:
 
 @pytest.mark.parametrize(("length", "shown"), [(400, "x" * 400), (401, "x" * 400 + "…")])
 def test_an_answer_that_is_cut_where_a_case_fails_says_so(length: int, shown: str) -> None:
-    score = LabelScore(answer=Answer(text="x" * length, model="m"), predicted=(), metric=LABELS)
     sample = Sample(
         id="s", task=SUITE.task[0], clip=None, label_set=("joy", "sad"), targets=("joy",), source="s", recording="s",
         video_id="s",
     )  # fmt: skip
+    roles: Any = SimpleNamespace(rated=lambda answer: answer)
+    score = asyncio.run(LABELS.score(sample, Answer(text="x" * length, model="m"), roles)).score
     assert score.explain(sample) == (
         's: the label is "joy", the answer names no label, which counts as wrong\n\n'
         f"Labels: joy, sad\nAnswer of m: {shown}"
