@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pytest
@@ -148,17 +147,15 @@ def _place(config: pytest.Config, argument: str) -> Path:
     return config.invocation_params.dir / argument
 
 
-SHOWING = MappingProxyType(
-    {
-        "collectonly": "--collect-only",
-        "setupplan": "--setup-plan",
-        "setuponly": "--setup-only",
-        "showfixtures": "--fixtures",
-        "show_fixtures_per_test": "--fixtures-per-test",
-        "markers": "--markers",
-        "cacheshow": "--cache-show",
-    }
-)
+SHOWING: Mapping[str, str] = {
+    "collectonly": "--collect-only",
+    "setupplan": "--setup-plan",
+    "setuponly": "--setup-only",
+    "showfixtures": "--fixtures",
+    "show_fixtures_per_test": "--fixtures-per-test",
+    "markers": "--markers",
+    "cacheshow": "--cache-show",
+}
 """pytest's options that show something instead of running cases: the flag by the name in `config.option`."""
 
 

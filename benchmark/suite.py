@@ -14,7 +14,6 @@ from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -69,7 +68,7 @@ class Suite(BaseModel):
     @cached_property
     def tasks(self) -> Mapping[str, Task]:
         """The tasks by name."""
-        return MappingProxyType({task.name: task for task in self.task})
+        return {task.name: task for task in self.task}
 
     @cached_property
     def _spellings(self) -> Mapping[str, Task]:

@@ -2,10 +2,9 @@
 
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -52,9 +51,7 @@ SHARES = ((1_050_000, 1), (2_360_000, 2), (math.inf, 8))
 A hostile clip takes 120 bytes a pixel: a decoder may hold twenty pictures of six bytes a pixel.
 """
 
-_GREATEST: Mapping[str, float] = MappingProxyType(
-    {"sound_seconds": 86_400, "megapixels": 500, "decoded_gb": 100_000, "request_mb": 2_000}
-)
+_GREATEST = {"sound_seconds": 86_400, "megapixels": 500, "decoded_gb": 100_000, "request_mb": 2_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,10 @@ separated by commas, semicolons or tabs, as in the first line, and the labels of
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import Annotated, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
@@ -174,7 +173,5 @@ def _delimiter(head: str) -> str:
     return max(",;\t", key=lambda delimiter: len(required.intersection(*csv.reader([head], delimiter=delimiter))))
 
 
-_READERS: Mapping[str, Callable[[Path], Iterator[Placed]]] = MappingProxyType(
-    {".jsonl": placed_lines, ".json": placed_list, ".csv": _read_csv, ".tsv": _read_csv}
-)
+_READERS = {".jsonl": placed_lines, ".json": placed_list, ".csv": _read_csv, ".tsv": _read_csv}
 FORMATS = tuple(_READERS)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import RunError
@@ -20,20 +19,16 @@ from benchmark.storage.cache import key_of
 NEEDED = ("torch", "torchvision", "transformers", "accelerate")
 """The packages without which no checkpoint can be loaded."""
 
-BYTES = MappingProxyType(
-    {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
-)
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 """The bytes of a number, by its type in files (safetensors, "Format")."""
 
-DTYPE_BYTES = MappingProxyType({"float32": 4, "float16": 2, "bfloat16": 2})
+DTYPE_BYTES: Mapping[str, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
 """The bytes of a number, by `dtype`."""
 
-PARTS: Mapping[Modality, frozenset[str]] = MappingProxyType(
-    {
-        "video": frozenset({"vision_config", "vision_tower", "mm_vision_tower", "vision_model"}),
-        "audio": frozenset({"audio_config", "audio_processor", "audio_model"}),
-    }
-)
+PARTS: Mapping[Modality, frozenset[str]] = {
+    "video": frozenset({"vision_config", "vision_tower", "mm_vision_tower", "vision_model"}),
+    "audio": frozenset({"audio_config", "audio_processor", "audio_model"}),
+}
 """The fields of a configuration that show which modalities a network takes."""
 
 TEXT_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")

@@ -1,10 +1,9 @@
 """Converts prompts for Transformers' processors: a conversation with placeholders, pictures and sound as arrays."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from benchmark.clip import Frame, Sound, as_frames
 from benchmark.prompt import Prompt
 from benchmark.task import Turn
 
-EXACT_FRAMES = MappingProxyType({"video_llava": 8})
+EXACT_FRAMES: Mapping[str, int] = {"video_llava": 8}
 """The number of frames that a network needs, by architecture: Video-LLaVA was trained on eight (arXiv 2311.10122)."""
 
 LEAST_FRAMES = 2

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
 from importlib.util import find_spec
-from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import RunError
@@ -13,14 +12,12 @@ from benchmark.local.checkpoint import Checkpoint
 from benchmark.local.memory import first_line
 from benchmark.local.settings import LocalSettings
 
-THINKERS = MappingProxyType(
-    {
-        "qwen2_5_omni": "Qwen2_5OmniThinkerForConditionalGeneration",
-        "qwen2_5_omni_thinker": "Qwen2_5OmniThinkerForConditionalGeneration",
-        "qwen3_omni_moe": "Qwen3OmniMoeThinkerForConditionalGeneration",
-        "qwen3_omni_moe_thinker": "Qwen3OmniMoeThinkerForConditionalGeneration",
-    }
-)
+THINKERS: Mapping[str, str] = {
+    "qwen2_5_omni": "Qwen2_5OmniThinkerForConditionalGeneration",
+    "qwen2_5_omni_thinker": "Qwen2_5OmniThinkerForConditionalGeneration",
+    "qwen3_omni_moe": "Qwen3OmniMoeThinkerForConditionalGeneration",
+    "qwen3_omni_moe_thinker": "Qwen3OmniMoeThinkerForConditionalGeneration",
+}
 """The class of the part that writes answers, of networks that also speak; the other parts are not loaded."""
 
 AUTOMATIC = ("AutoModelForMultimodalLM", "AutoModelForImageTextToText", "AutoModelForCausalLM", "AutoModel")
@@ -34,25 +31,23 @@ FLASH, FLASH_PACKAGE = "flash_attention", "flash_attn"
 
 BITS_AND_BYTES = "bitsandbytes"
 
-QUANTIZERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "aqlm": ("aqlm",),
-        "auto-round": ("auto-round",),
-        "awq": ("gptqmodel",),
-        BITS_AND_BYTES: (BITS_AND_BYTES,),
-        "compressed-tensors": ("compressed-tensors",),
-        "eetq": ("kernels",),
-        "fouroversix": ("fouroversix",),
-        "gptq": ("optimum", "gptqmodel"),
-        "higgs": ("flute-kernel", "fast-hadamard-transform"),
-        "hqq": ("hqq",),
-        "quanto": ("optimum-quanto",),
-        "quark": ("amd-quark",),
-        "sinq": ("sinq",),
-        "torchao": ("torchao",),
-        "vptq": ("vptq",),
-    }
-)
+QUANTIZERS: Mapping[str, tuple[str, ...]] = {
+    "aqlm": ("aqlm",),
+    "auto-round": ("auto-round",),
+    "awq": ("gptqmodel",),
+    BITS_AND_BYTES: (BITS_AND_BYTES,),
+    "compressed-tensors": ("compressed-tensors",),
+    "eetq": ("kernels",),
+    "fouroversix": ("fouroversix",),
+    "gptq": ("optimum", "gptqmodel"),
+    "higgs": ("flute-kernel", "fast-hadamard-transform"),
+    "hqq": ("hqq",),
+    "quanto": ("optimum-quanto",),
+    "quark": ("amd-quark",),
+    "sinq": ("sinq",),
+    "torchao": ("torchao",),
+    "vptq": ("vptq",),
+}
 """The packages that a `quant_method` needs (Transformers, "Quantization"); methods that need none are not listed."""
 
 

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,10 +34,15 @@ from benchmark.prompt import Prompt
 WOVEN = "use_audio_in_video"
 """The argument of networks that can interleave sound with the frames."""
 
-PLAIN = MappingProxyType(
-    {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "num_beams": 1, "num_return_sequences": 1, "use_cache": True}
-    | {"return_dict_in_generate": False}
-)
+PLAIN: Mapping[str, Any] = {
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "top_k": 0,
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "use_cache": True,
+    "return_dict_in_generate": False,
+}
 """Generation settings that replace the checkpoint's; its penalties and end tokens are kept."""
 
 

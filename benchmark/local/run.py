@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 
 from benchmark.errors import RunError
@@ -30,7 +29,7 @@ from benchmark.storage.files import make_folder
 LOST_DEVICE = 70
 """The exit code of a worker whose device is lost; xdist starts another in its place."""
 
-QUANTIZED = MappingProxyType({"load_in_8bit": 2, "load_in_4bit": 4})
+QUANTIZED: Mapping[str, int] = {"load_in_8bit": 2, "load_in_4bit": 4}
 """How many times smaller weights become (bitsandbytes, from 16 bits a number)."""
 
 

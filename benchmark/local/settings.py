@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import RunError
@@ -18,16 +17,14 @@ MAX_NEW_TOKENS = 1024
 LOADING = frozenset(
     {"dtype", "attn_implementation", "device_map", "quantization_config", "trust_remote_code", "revision", "max_memory"}
 )
-COUNTS = MappingProxyType({"max_new_tokens": 1, "top_k": 1, "min_new_tokens": 0, "no_repeat_ngram_size": 0})
+COUNTS: Mapping[str, int] = {"max_new_tokens": 1, "top_k": 1, "min_new_tokens": 0, "no_repeat_ngram_size": 0}
 """The whole numbers of `GenerationConfig`, with the least value of each."""
 
-FRACTIONS: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
-    {
-        "temperature": ("at least 0", lambda value: value >= 0),
-        "top_p": ("greater than 0 and at most 1", lambda value: 0 < value <= 1),
-        "repetition_penalty": ("greater than 0", lambda value: value > 0),
-    }
-)
+FRACTIONS: Mapping[str, tuple[str, Callable[[float], bool]]] = {
+    "temperature": ("at least 0", lambda value: value >= 0),
+    "top_p": ("greater than 0 and at most 1", lambda value: 0 < value <= 1),
+    "repetition_penalty": ("greater than 0", lambda value: value > 0),
+}
 """Its other numbers: what each must be, in words and as a test. Transformers refuses whole numbers for them."""
 
 GENERATION = frozenset({*COUNTS, *FRACTIONS})

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.accounts.catalogue import (
@@ -213,15 +212,13 @@ def _python(path: str) -> object:
     return adapted(import_named(path, f"python:{path}", call=True), f"python:{path}")
 
 
-_SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] = MappingProxyType(
-    {
-        "openai": _openai,
-        "hf": _hf,
-        "answers": lambda rest, _, samples: read_answers(rest, samples),
-        "signal": _signal,
-        "random": lambda _, __, samples: random_of(samples),
-        "majority": lambda _, __, samples: majority_of(samples),
-        "python": lambda rest, *_: _python(rest),
-    }
-)
+_SCHEMES: Mapping[str, Callable[[str, ModelOptions, Sequence[Sample]], object]] = {
+    "openai": _openai,
+    "hf": _hf,
+    "answers": lambda rest, _, samples: read_answers(rest, samples),
+    "signal": _signal,
+    "random": lambda _, __, samples: random_of(samples),
+    "majority": lambda _, __, samples: majority_of(samples),
+    "python": lambda rest, *_: _python(rest),
+}
 """Functions that make the object of a spec, from the part after the colon, the options and the samples of the run."""

@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 from benchmark.accounts.catalogue import end_notice
@@ -19,7 +18,7 @@ from reports.tables.table import as_text
 State = Literal["ok", "missing", "problem"]
 
 MEDIA: tuple[Kind, ...] = ("one picture", "ten pictures", "picture size", "whole clip", "sound")
-NAMES: Mapping[Modality, str] = MappingProxyType({"video": "pictures", "audio": "sound"})
+NAMES: Mapping[Modality, str] = {"video": "pictures", "audio": "sound"}
 UNCOUNTED = "the server does not count tokens"
 WIDTH = 120
 """Characters of a printed line."""

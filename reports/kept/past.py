@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from benchmark.clips.limits import USUAL
@@ -22,9 +21,12 @@ COMPARED = (
 )
 """The aspects of the provenance, and of its settings, that must be the same in runs whose scores are compared."""
 
-BEFORE = MappingProxyType(
-    {"suite": DEFAULT, "thoughts": "rated", "spread": False, "sound_seconds": USUAL.sound_seconds}
-)
+BEFORE: Mapping[str, Any] = {
+    "suite": DEFAULT,
+    "thoughts": "rated",
+    "spread": False,
+    "sound_seconds": USUAL.sound_seconds,
+}
 """The settings of older versions, which do not record them because there was no choice."""
 
 

@@ -1,7 +1,6 @@
 """The types of `report.json`, whose JSON schema is `schema.json`."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -79,7 +78,7 @@ class Health(Strict):
 
 
 ASPECTS = ("sensitivity", "specificity", "labels", "resistance")
-SPELT = MappingProxyType({"labels": "agreement on labels", "resistance": "resistance to attacks"})
+SPELT: Mapping[str, str] = {"labels": "agreement on labels", "resistance": "resistance to attacks"}
 
 
 class Scores(WithScores):

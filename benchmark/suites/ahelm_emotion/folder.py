@@ -17,7 +17,6 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -31,7 +30,7 @@ from benchmark.text import NOT_REGULAR, parse_json, read_text
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 LETTERS = ("A", "B", "C")
-VOICES: Mapping[str, str] = MappingProxyType({"onyx": "male", "nova": "female"})
+VOICES: Mapping[str, str] = {"onyx": "male", "nova": "female"}
 SUFFIXES = (".flac", ".wav", ".mp3", ".mp4", ".avi", ".mkv")
 """Of clips that are named by an id; where several exist, the first counts."""
 
@@ -286,12 +285,10 @@ def _object(value: object, place: str = "") -> Mapping[str, object]:
     return value
 
 
-READERS: Mapping[str, Callable[[str], Found]] = MappingProxyType(
-    {
-        "test_sent_emo.csv": _lines,
-        "sarcasm_data.json": _remarks,
-        "audio_result_path_mapping_v2.json": _choices,
-        "annotation.json": _choices,
-        "instances.jsonl": _queries,
-    }
-)
+READERS: Mapping[str, Callable[[str], Found]] = {
+    "test_sent_emo.csv": _lines,
+    "sarcasm_data.json": _remarks,
+    "audio_result_path_mapping_v2.json": _choices,
+    "annotation.json": _choices,
+    "instances.jsonl": _queries,
+}

@@ -13,7 +13,6 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from benchmark.data.labelled import Labelled, fold_by, read_lists
 from benchmark.data.rows import Gathered
@@ -24,7 +23,7 @@ from benchmark.text import QUOTED, one_line
 
 LABELS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 """The labels, in the order of their numbers in the tables, from 1."""
-NUMBERS: Mapping[str, str] = MappingProxyType({str(number): label for number, label in enumerate(LABELS, 1)})
+NUMBERS: Mapping[str, str] = {str(number): label for number, label in enumerate(LABELS, 1)}
 
 _TABLE = re.compile(r"/(?:test\(single-labell?ed\)/set|single_testset)_([1-5])\.csv$", re.IGNORECASE)
 

@@ -21,23 +21,20 @@ dialogues of these speakers, not to other speakers.
 
 import re
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from benchmark.data.rows import inner_id, plain, source_name, stem
 from benchmark.task import Task
 
-_RECORDINGS: Mapping[str, str] = MappingProxyType(
-    {
-        "IEMOCAP": r"(Ses\d\d[FM]_(?:impro\d+|script\d+_\d+))\w*_[FM]\d+",
-        "BOLD": r"(.+)_\d{4}_\d+",
-        "CMU-MOSI": r"(.+)_\d+",
-        "CMU-MOSEI": r"(.+)_\d+",
-        "MELD": r"(\w*dia\d+)_utt\d+",
-        "MC-EIU": r"(dia_\d+)_utt_\d+_ch",
-        "E3": r"(\d+)_\d+_\d+",
-        "CH-SIMS_v2_s": r"(\w+)_\d+",
-    }
-)
+_RECORDINGS: Mapping[str, str] = {
+    "IEMOCAP": r"(Ses\d\d[FM]_(?:impro\d+|script\d+_\d+))\w*_[FM]\d+",
+    "BOLD": r"(.+)_\d{4}_\d+",
+    "CMU-MOSI": r"(.+)_\d+",
+    "CMU-MOSEI": r"(.+)_\d+",
+    "MELD": r"(\w*dia\d+)_utt\d+",
+    "MC-EIU": r"(dia_\d+)_utt_\d+_ch",
+    "E3": r"(\d+)_\d+_\d+",
+    "CH-SIMS_v2_s": r"(\w+)_\d+",
+}
 
 
 def recording_of(source: str, video_id: str) -> str:

@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 
 from benchmark.data.clip_finder import list_files
 from benchmark.data.labelled import SUFFIXES
@@ -27,9 +26,15 @@ from benchmark.text import clip_flaw
 LABELS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
 """The labels, in the order of their numbers in the names, from 1; a song has only the first six."""
 SUNG = 6
-PARTS: Mapping[str, int] = MappingProxyType(
-    {"modality": 3, "channel": 2, "emotion": 8, "intensity": 2, "statement": 2, "repetition": 2, "actor": 24}
-)
+PARTS: Mapping[str, int] = {
+    "modality": 3,
+    "channel": 2,
+    "emotion": 8,
+    "intensity": 2,
+    "statement": 2,
+    "repetition": 2,
+    "actor": 24,
+}
 """What the numbers of a name say, and the largest of each."""
 
 _NAME = re.compile("-".join(["([0-9]{2})"] * len(PARTS)))
