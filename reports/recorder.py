@@ -69,7 +69,7 @@ class Recorder:
         state.background = state.background.model_copy(update={"judge_check": judge.health})
         state.drift = health_notes(judge.health, judge.past)
         if judge.why:
-            verdict = distrusted([*judge.failed, *judge.other], gate)
+            verdict = distrusted(judge.doubts, gate)
             state.report = report_of([], state.background).model_copy(update={"gate": verdict})
             hand_over(config, self._folder, state, state.report, None)
             pytest.exit(f"the gate is UNTRUSTED: {judge.why}", EXIT_CODES["UNTRUSTED"])

@@ -89,6 +89,7 @@ class EndpointModel:
         endpoint: where and how requests are sent.
         name: its name at the endpoint.
         modalities: what it can be sent.
+        left_out: parameters that are no longer sent because the server refused them.
         failing: puts failures into words, and masks secrets.
     """
 
@@ -127,7 +128,7 @@ class EndpointModel:
             limits.account(name, endpoint.concurrency): url for name, url in zip(names, self.endpoint.urls, strict=True)
         }
         self._parameters = {**endpoint.parameters, STREAM: False}
-        self._left_out: tuple[str, ...] = ()
+        self.left_out: tuple[str, ...] = ()
         self._identity: str | None = None
         self._replies, self._dearest = 0, 0.0
         self._spare: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, list[AsyncOpenAI]]] = WeakKeyDictionary()
@@ -143,19 +144,14 @@ class EndpointModel:
             self._identity = json.dumps(asked, sort_keys=True)
         return self._identity
 
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Parameters that are no longer sent because the server refused them."""
-        return self._left_out
-
     def leave_out(self, names: Iterable[str]) -> None:
         """Stops sending these parameters; a limit of tokens is sent by its other name, unless that is refused too."""
         for name in names:
             if name not in self._parameters:
                 continue
             value, other = self._parameters.pop(name), OTHER_NAMES.get(name)
-            self._left_out, self._identity = (*self._left_out, name), None
-            if other and other not in self._left_out:
+            self.left_out, self._identity = (*self.left_out, name), None
+            if other and other not in self.left_out:
                 self._parameters.setdefault(other, value)
 
     async def check(self) -> None:
@@ -203,7 +199,7 @@ class EndpointModel:
             thoughts=reply.thoughts and self.failing.redact(reply.thoughts),
             ending=reply.ending,
             refusal=reply.refusal,
-            left_out=self._left_out,
+            left_out=self.left_out,
         )
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ tokens that the server counts are compared with those of a request that has only
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -105,14 +105,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """The results of the steps of one kind, up to the first that was not accepted."""
-
-    kind: Kind
-    steps: tuple[Outcome, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
     """What was found about one endpoint.
 
@@ -123,7 +115,7 @@ class Probed:
         fault: why nothing can be asked; otherwise empty.
         seconds: how long the request for its list of models took.
         listing: that list.
-        found: the results of the steps, in their order.
+        found: the results of the steps by kind, up to the first that was not accepted.
     """
 
     url: str
@@ -132,11 +124,11 @@ class Probed:
     fault: str = ""
     seconds: float = 0.0
     listing: Listing = field(default_factory=Listing)
-    found: tuple[Taken, ...] = ()
+    found: Mapping[Kind, tuple[Outcome, ...]] = field(default_factory=dict)
 
     def steps(self, kind: Kind) -> tuple[Outcome, ...]:
         """The results of a kind; empty if it was not tested."""
-        return next((taken.steps for taken in self.found if taken.kind == kind), ())
+        return self.found.get(kind, ())
 
     def beyond_text(self, outcome: Outcome) -> int | None:
         """Input tokens beyond those of the text request; None if either count is unknown."""
@@ -229,20 +221,20 @@ async def _listed(model: EndpointModel) -> Probed:
         return replace(probed, seconds=time.monotonic() - started, listing=listing)
 
 
-async def _found(endpoint: Endpoint, steps: Sequence[Step]) -> tuple[Taken, ...]:
+async def _found(endpoint: Endpoint, steps: Sequence[Step]) -> Mapping[Kind, tuple[Outcome, ...]]:
     """The results of the steps; those after the first, which has only text, are not sent if they would fail as it."""
     model, text = await _brief_model(endpoint, steps[0])
-    found = [Taken(kind="text", steps=(text,))]
+    found: dict[Kind, tuple[Outcome, ...]] = {"text": (text,)}
     if not text.accepted and text.status in SAME_FOR_ALL:
-        return tuple(found)
+        return found
     for kind, same in groupby(steps[1:], lambda step: step.kind):
         outcomes: list[Outcome] = []
         for step in same:
             outcomes.append(await _ask(model, step))
             if not outcomes[-1].accepted:
                 break
-        found.append(Taken(kind=kind, steps=tuple(outcomes)))
-    return tuple(found)
+        found[kind] = tuple(outcomes)
+    return found
 
 
 async def _brief_model(endpoint: Endpoint, step: Step) -> tuple[EndpointModel, Outcome]:

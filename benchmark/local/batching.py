@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from benchmark.errors import KEPT, EmotionError, ModelError, RunError
 from benchmark.fault import fault_of
 from benchmark.local.conversation import pace_of, weight_of
-from benchmark.local.sizing import Batch, Sizer
+from benchmark.local.sizing import Sizer
 from benchmark.prompt import Prompt
 
 Generation = tuple[tuple[str, Any], ...]
@@ -304,18 +304,9 @@ class Batcher:
 
     def _generated(self, batch: list[Waiting], ready: Ready, replies: list[Generated], peak: int | None) -> None:
         self._served = True
-        counts = [reply.output_tokens for reply in replies]
-        self._sizer_of(batch[0]).measured(
-            Batch(
-                count=len(batch),
-                weight=max(one.weight for one in batch),
-                length=max(ready.lengths),
-                steps=max(counts),
-                tokens=sum(counts),
-                seconds=sum(reply.seconds for reply in replies),
-                peak=peak,
-            )
-        )
+        counts, seconds = [reply.output_tokens for reply in replies], sum(reply.seconds for reply in replies)
+        weight = max(one.weight for one in batch)
+        self._sizer_of(batch[0]).measured(weight, max(ready.lengths), counts, seconds, peak)
         said = {one.order: reply for one, reply in zip(batch, replies, strict=True)}
         for one in self._taken(batch):
             if one.reply.set_running_or_notify_cancel():

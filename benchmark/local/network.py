@@ -72,7 +72,10 @@ class TransformersNetwork:
         self._torch = torch
         self.device = device_of(checkpoint, settings)
         self._processor = load_processor(checkpoint, settings)
-        self._renderer = _renderer_of(self._processor, checkpoint)
+        try:
+            self._renderer = Renderer(self._processor)
+        except ValueError as error:
+            raise RunError(f"hf:{checkpoint.name} cannot be used: {error}.") from None
         self._control = tuple(self._processor.tokenizer.get_added_vocab())
         self._model = load_model(checkpoint, settings, self.device)
         complete(self._model.generation_config, self._processor.tokenizer)
@@ -222,13 +225,6 @@ def placed(name: str, value: Any, device: Any, precision: Any) -> Any:
         return value
     is_converted = value.is_floating_point() and "second_per_grid" not in name
     return value.to(device, precision if is_converted else None)
-
-
-def _renderer_of(processor: Any, checkpoint: Checkpoint) -> Renderer:
-    try:
-        return Renderer(processor)
-    except ValueError as error:
-        raise RunError(f"hf:{checkpoint.name} cannot be used: {error}.") from None
 
 
 def _processing(processor: Any, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The size of batches, measured on the requests of the run, so that nothing is computed twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.local.settings import MAX_NEW_TOKENS
@@ -18,29 +19,6 @@ MARGIN = 1.15
 
 LESS = 0.6
 """After a batch that did not fit, this share of its load is tried."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A generated batch.
-
-    Attributes:
-        count: the number of requests.
-        weight: the weight of the longest request; see `weight_of`.
-        length: tokens in each prompt, padding included.
-        steps: tokens generated in each row, padding included.
-        tokens: tokens of all replies, without padding.
-        seconds: the time that the device spent on it.
-        peak: its peak memory in bytes; None if unknown.
-    """
-
-    count: int
-    weight: float
-    length: int
-    steps: int
-    tokens: int
-    seconds: float
-    peak: int | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,15 +59,23 @@ class Sizer:
         tokens = count * (weight * self._tokens_a_weight + self.steps)
         return tokens * self._bytes_a_token * MARGIN <= self.room
 
-    def measured(self, batch: Batch) -> None:
-        """Learns from a generated batch."""
-        self.seconds = batch.seconds
-        self._tokens_a_weight = max(batch.length / batch.weight, 0.9 * self._tokens_a_weight)
-        if batch.peak:
-            taken = batch.peak / (batch.count * (batch.length + batch.steps))
+    def measured(self, weight: float, length: int, counts: Sequence[int], seconds: float, peak: int | None) -> None:
+        """Learns from a generated batch.
+
+        Args:
+            weight: of the longest request; see `weight_of`.
+            length: tokens in each prompt, padding included.
+            counts: tokens of each reply, without padding.
+            seconds: the time that the device spent on it.
+            peak: its peak memory in bytes; None if unknown.
+        """
+        self.seconds = seconds
+        self._tokens_a_weight = max(length / weight, 0.9 * self._tokens_a_weight)
+        if peak:
+            taken = peak / (len(counts) * (length + max(counts)))
             self._bytes_a_token = max(taken, 0.9 * self._bytes_a_token)
-        if not self._settled and batch.count >= self.size:
-            self._grow(batch.tokens / max(batch.seconds, 1e-9))
+        if not self._settled and len(counts) >= self.size:
+            self._grow(sum(counts) / max(seconds, 1e-9))
 
     def too_many(self, count: int, weight: float) -> None:
         """Learns that `count` requests, the longest of that weight, did not fit into memory.

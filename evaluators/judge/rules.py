@@ -127,10 +127,7 @@ def recognised(steps: Steps, evidence: Evidence) -> Rating:
 
 def contradiction(step: str, clue: str) -> str | None:
     """How a step contradicts a clue, if their valence or arousal is opposite and `CLEAR`; else None."""
-    pairs = zip(("valence", "arousal"), _axes(step), _axes(clue), strict=True)
-    for axis, said, heard in pairs:
-        if said is None or heard is None:
-            continue
+    for axis, said, heard in zip(("valence", "arousal"), _axes(step), _axes(clue), strict=True):
         if said * heard < 0 and min(abs(said), abs(heard)) >= CLEAR:
             return f"asserts {_side(said)} {axis} ({said:+.1f}), the clue says {_side(heard)} ({heard:+.1f})"
     return None
@@ -140,8 +137,8 @@ def _side(value: float) -> str:
     return "high" if value > 0 else "low"
 
 
-def _axes(text: str) -> tuple[float | None, float | None]:
-    """The mean valence and arousal, -1 to 1, of a text's words that are not negated; None if it has no such words."""
+def _axes(text: str) -> tuple[float, float]:
+    """The mean valence and arousal, -1 to 1, of a text's words that are not negated; 0 without such words."""
     words = plain(text)
     mentions = (match for match in _WORD.finditer(words) if place(match[0]) or voice_arousal(match[0]) is not None)
     meant = [match[0] for match in asserted(words, mentions)]
@@ -150,5 +147,5 @@ def _axes(text: str) -> tuple[float | None, float | None]:
     return _mean([where.valence for where in places]), _mean([where.arousal for where in places] + voices)
 
 
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -47,7 +47,7 @@ class Examined:
         stated = {"title": self.title, "ok": self.ok, "findings": [finding.as_json() for finding in self.findings]}
         if self.probed is None:
             return stated
-        found = [asdict(taken) for taken in self.probed.found]
+        found = [{"kind": kind, "steps": list(map(asdict, steps))} for kind, steps in self.probed.found.items()]
         return stated | {"url": self.probed.url, "model": self.probed.model, "requests": found}
 
 

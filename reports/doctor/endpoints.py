@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from benchmark.accounts.catalogue import end_notice
@@ -192,7 +193,7 @@ def _remedy(probed: Probed) -> str:
 
 def _spent(probed: Probed, price: Price | None) -> Finding:
     """The requests, tokens and, if known, cost of the examination."""
-    outcomes = [outcome for taken in probed.found for outcome in taken.steps]
+    outcomes = [*chain.from_iterable(probed.found.values())]
     text = f"{len(outcomes)} request{'' if len(outcomes) == 1 else 's'}"
     tokens_in = sum(outcome.tokens_in or 0 for outcome in outcomes)
     tokens_out = sum(outcome.tokens_out or 0 for outcome in outcomes)

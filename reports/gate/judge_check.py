@@ -22,21 +22,14 @@ class CheckedJudge:
     Attributes:
         health: how often the judge rates correctly.
         past: its earlier checks.
-        failed: the limits that it does not reach, a sentence each.
-        other: a sentence if another judge has judged the baseline.
+        doubts: why the gate cannot trust the judge, a sentence each: limits that it does not reach, another baseline.
+        why: the same in a few words; empty if it can.
     """
 
     health: Health
     past: PastChecks
-    failed: tuple[str, ...]
-    other: tuple[str, ...]
-
-    @property
-    def why(self) -> str:
-        """Why the gate cannot trust the judge, in a few words; empty if it can."""
-        if self.failed:
-            return "the judge has failed its check"
-        return "another judge has judged the baseline" if self.other else ""
+    doubts: tuple[str, ...]
+    why: str
 
 
 def check_judge_of_run(
@@ -57,8 +50,9 @@ def check_judge_of_run(
     past = read_checks(folder, name)
     health = health_of(name, ask(), gate.judge, short=True)
     keep_check(folder, health)
-    other = _judged_otherwise(trial, provenance, health)
-    return CheckedJudge(health=health, past=past, failed=tuple(shortfalls(health)), other=other)
+    failed, other = shortfalls(health), _judged_otherwise(trial, provenance, health)
+    why = "the judge has failed its check" if failed else "another judge has judged the baseline" if other else ""
+    return CheckedJudge(health=health, past=past, doubts=(*failed, *other), why=why)
 
 
 def _judged_otherwise(trial: Trial | None, provenance: Mapping[str, Any], health: Health) -> tuple[str, ...]:

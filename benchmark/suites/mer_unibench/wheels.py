@@ -39,11 +39,8 @@ CORRECTED = "format_MER2026.csv"
 Words = Mapping[str, Set[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """The place of each word of a wheel at each of the `LEVELS`."""
-
-    places: Mapping[str, tuple[str, str]]
+Wheel = Mapping[str, tuple[str, str]]
+"""The place of each word of a wheel at each of the `LEVELS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ class WordMap:
         """
         known = self.forms[forms].get(word, frozenset())
         meant = sorted(frozenset[str]().union(*(self.meanings.get(name, frozenset()) for name in known)))
-        places = self.wheels[wheel].places
+        places = self.wheels[wheel]
         first = next((places[one] for one in meant if one in places), None)
         return None if first is None else first[level - 1]
 
@@ -206,13 +203,13 @@ def _wheel(table: _Table) -> Wheel:
     for word, seconds in around.items():
         places[word] = (word, min(seconds))
     places.pop("", None)
-    return Wheel(places)
+    return places
 
 
 def _whole(meanings: Words, wheels: Sequence[Wheel]) -> Words:
     """The meanings, in which each word of a wheel means itself too."""
     whole = {word: set(means) for word, means in meanings.items()}
     for wheel in wheels:
-        for word in wheel.places:
+        for word in wheel:
             whole.setdefault(word, set()).add(word)
     return whole

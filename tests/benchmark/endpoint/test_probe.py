@@ -213,7 +213,7 @@ def test_what_is_refused_as_such_is_asked_nothing_more(
     endpoint: Endpoint, steps: tuple[Step, ...], status: int
 ) -> None:
     found = probed(endpoint, steps, Character(refusals={"text": Said("no", status)}))
-    assert [taken.kind for taken in found.found] == ["text"]
+    assert list(found.found) == ["text"]
     assert found.steps("text")[0].refused
     assert len(endpoint.requests) == 1
 
@@ -258,7 +258,7 @@ def test_a_dead_endpoint_is_said_to_be(steps: tuple[Step, ...]) -> None:
         url = f"http://somebody:password-0123@127.0.0.1:{taken.getsockname()[1]}/v1?token=secret-0123"
         found = asyncio.run(probe(asked(url), steps))
     assert "cannot be reached" in found.fault
-    assert found.found == ()
+    assert found.found == {}
     assert "0123" not in repr(found)
 
 

@@ -3,13 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.local.sizing import MARGIN, MOST, Batch, Sizer
+from benchmark.local.sizing import MARGIN, MOST, Sizer
 
 
 def measure(sizer: Sizer, seconds: float, *, count: int | None = None, peak: int | None = None) -> None:
     count = count or sizer.size
-    batch = Batch(count=count, weight=100, length=200, steps=50, tokens=50 * count, seconds=seconds, peak=peak)
-    sizer.measured(batch)
+    sizer.measured(weight=100, length=200, counts=[50] * count, seconds=seconds, peak=peak)
 
 
 def test_the_size_doubles_while_that_pays() -> None:

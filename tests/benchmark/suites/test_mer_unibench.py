@@ -179,7 +179,7 @@ def test_the_authors_maps_place_fear_as_they_do() -> None:
     assert found["2025"] == ["scared", "happy", "joyful", "genius", "joyful"]
     assert found["2026"] == ["scared", "fearful", "scared", "fear", "scared"]
     assert len(words.meanings) == 1255
-    assert len(set().union(*(wheel.places for wheel in words.wheels))) == 253
+    assert len(set().union(*words.wheels)) == 253
 
 
 def sheet(path: Path, rows: str, texts: str = "", kind: zipfile.ZipInfo | None = None) -> Path:
