@@ -128,11 +128,11 @@ async def group_words(extractor: Extractor, words: Sequence[str], subject: str) 
     with boundary(ExtractorError):
         if isinstance(extractor, PromptedExtractor) and len(words) > 1:
             return await extractor.ask("groups", {"words": listed(words)}, parse_groups, subject)
-    groups: list[tuple[str, ...]] = []
+    groups: list[list[str]] = []
     for word in words:
-        like = next((at for at, group in enumerate(groups) if any(named_labels(word, (one,)) for one in group)), None)
-        if like is None:
-            groups.append((word,))
+        alike = [group for group in groups if any(named_labels(word, (one,)) for one in group)]
+        if alike:
+            alike[0].append(word)
         else:
-            groups[like] += (word,)
-    return Reply(value=tuple(groups), model=extractor.name)
+            groups.append([word])
+    return Reply(value=tuple(map(tuple, groups)), model=extractor.name)

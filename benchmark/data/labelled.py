@@ -38,16 +38,6 @@ Parse = Callable[[str, str, Task, list[str]], Iterable[Labelled]]
 """The valid lines of a list's text, by its file and task; adds what is wrong with the others to the problems."""
 
 
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """A corpus of numbered or named clips: its folder, the files below it with their sizes, its name and its labels."""
-
-    root: Path
-    files: Mapping[str, int]
-    name: str
-    labels: tuple[str, ...]
-
-
 def fold_by(table: re.Pattern[str]) -> Callable[[str], str | None]:
     """For `read_lists`: the task `set-NUMBER` of a list whose path matches, with the number of the fold as group 1."""
     return lambda path: f"set-{found[1]}" if (found := table.search(path)) else None
@@ -76,39 +66,39 @@ def read_lists(
             problems.append(f"{file}: {error}")
     if not stated and not problems:
         return None
-    return Gathered(rows=rows_of(Corpus(root, files, suite.title, labels), stated), problems=tuple(problems))
-
-
-def rows_of(corpus: Corpus, stated: Sequence[Labelled]) -> tuple[Row, ...]:
-    """A row for each line, with the clip of its name in any folder; each clip is a recording of its own.
-
-    Zeros at the start of a name do not matter, since corpora write `1` for the clip `00001.mp4`.
-    """
     clips: dict[str, list[str]] = defaultdict(list)
-    for file in sorted(corpus.files):
+    for file in sorted(files):
         if file.lower().endswith(SUFFIXES):
             clips[_plain(PurePosixPath(file).stem)].append(file)
-    return tuple(_row(corpus, line, clips.get(_plain(line.name), ())) for line in stated)
+    rows = tuple(_row(line, suite.title, labels, *_clip_of(line.name, clips, root, files)) for line in stated)
+    return Gathered(rows=rows, problems=tuple(problems))
 
 
 def _plain(name: str) -> str:
+    """The name without zeros at its start, since corpora write `1` for the clip `00001.mp4`."""
     return name.lstrip("0")
 
 
-def _row(corpus: Corpus, stated: Labelled, found: Sequence[str]) -> Row:
-    clip = found[0] if found else f"{stated.name}.mp4"
+def _clip_of(name: str, clips: Mapping[str, Sequence[str]], root: Path, files: Mapping[str, int]) -> tuple[Path, str]:
+    """The clip of that name in any folder, and why it cannot be used; "" if it can."""
+    found = clips.get(_plain(name), ())
     if len(found) == 1:
-        flaw = clip_flaw(corpus.root / clip, corpus.files[clip])
+        flaw = clip_flaw(root / found[0], files[found[0]])
     else:
         flaw = f"is not there; it could be any of {', '.join(found)}" if found else "is not there"
+    return root / (found[0] if found else f"{name}.mp4"), f"{name} {flaw}" if flaw else ""
+
+
+def _row(stated: Labelled, corpus: str, labels: tuple[str, ...], clip: Path, flaw: str) -> Row:
+    """The row of a line; each clip is a recording of its own."""
     return Row(
         place=stated.place,
         task=stated.task,
         video_id=stated.name,
-        label_set=corpus.labels,
+        label_set=labels,
         targets=(stated.label,),
-        source=corpus.name,
-        recording=f"{corpus.name}/{stated.name}",
-        clip=corpus.root / clip,
-        flaw=f"{stated.name} {flaw}" if flaw else "",
+        source=corpus,
+        recording=f"{corpus}/{stated.name}",
+        clip=clip,
+        flaw=flaw,
     )

@@ -35,8 +35,8 @@ class Gatekeeper:
         self._selected = max(selected, len(trial.order))
         self._looks = looks_of(len(trial.order)) if trial.early else (len(trial.order),)
         self._records: dict[str, Record] = {}
-        self._prefix = 0
-        self._look = 0
+        self._gapless = 0  # samples in the order asked, from the first on, that are done without a gap
+        self._looked = 0  # looks that were taken
         self._decided = False
 
     def hear(self, record: Record) -> str | None:
@@ -45,15 +45,17 @@ class Gatekeeper:
         A look waits for all samples up to it in the order asked: those that finish first are quick, not random.
         """
         self._records[record.id] = record
-        while self._prefix < len(self._trial.order) and self._trial.order[self._prefix].id in self._records:
-            self._prefix += 1
+        order = self._trial.order
+        while self._gapless < len(order) and order[self._gapless].id in self._records:
+            self._gapless += 1
         if not self._trial.early or self._decided:
             return None
-        while self._look < len(self._looks) and self._prefix >= self._looks[self._look]:
-            self._look += 1
-            if self._look < len(self._looks) and (word := self._settles(self._look - 1)):
+        while self._looked < len(self._looks) and self._gapless >= self._looks[self._looked]:
+            self._looked += 1
+            is_last = self._looked == len(self._looks)  # there is nothing left to stop
+            if not is_last and (word := self._settles(self._looked - 1)):
                 self._decided = True
-                return f"The gate is settled after {self._looks[self._look - 1]} of {len(self._trial.order)}: {word}"
+                return f"The gate is settled after {self._looks[self._looked - 1]} of {len(order)}: {word}"
         return None
 
     def _settles(self, look: int) -> str | None:
@@ -94,17 +96,17 @@ class Gatekeeper:
         """The records that count for the verdict: all or, if the run stopped early, those up to the last look."""
         if not self._decided:
             return [self._records[sample.id] for sample in self._trial.order if sample.id in self._records]
-        return self._first(self._looks[self._look - 1])
+        return self._first(self._looks[self._looked - 1])
 
     @property
     def error(self) -> float:
         """The probability that an interval at the last look misses, so that all looks together keep 5 %."""
-        return 2 * levels_of(self._looks, ERROR / 2)[max(self._look, 1) - 1] if self._trial.early else ERROR
+        return 2 * levels_of(self._looks, ERROR / 2)[max(self._looked, 1) - 1] if self._trial.early else ERROR
 
     def conclude(self, report: Report) -> Report:
         """The report with the verdict; if the run stopped early, its scores are corrected for that."""
         records = self.counted()
-        look = self._look - 1 if self._decided else len(self._looks) - 1
+        look = self._looked - 1 if self._decided else len(self._looks) - 1
         circumstances = self._circumstances(records, None if self._decided else self._selected)
         gaps = self._gaps() if circumstances.coverage >= self._trial.gate.coverage else ()
         circumstances = replace(circumstances, doubts=(*gaps, *self._doubts(list(self._records.values()))))
@@ -132,11 +134,11 @@ class Gatekeeper:
             yield from judged_otherwise(past, with_answered(provenance, records), gate.allow)
 
     def _stopping(self, *, unbiased: bool) -> Stopping:
-        samples = self._looks[self._look - 1]
+        samples = self._looks[self._looked - 1]
         return Stopping(
-            look=self._look,
+            look=self._looked,
             looks=self._looks,
-            level=self._level(self._look - 1)(1),
+            level=self._level(self._looked - 1)(1),
             samples=samples,
             beyond=len(self._records) - samples,
             unbiased=unbiased,
@@ -144,7 +146,7 @@ class Gatekeeper:
 
     def _corrected(self, records: Sequence[Record]) -> Mapping[str, Mapping[str, float]] | None:
         """The scores, overall and by task, corrected for early stopping; None if they cannot be."""
-        tallies, looks = self._tallies(records), self._looks[: self._look]
+        tallies, looks = self._tallies(records), self._looks[: self._looked]
         groups = {OVERALL: np.ones(len(records), dtype=bool)}
         groups |= {name: np.array([record.task == name for record in records]) for name in {r.task for r in records}}
         measures = self._trial.measures
