@@ -6,7 +6,9 @@ The usual layouts of a row's `video_id`:
     ER_Wild/test_Disgust_0072.avi           the hub's copy: task, name
 """
 
+import csv
 import hashlib
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -120,6 +122,19 @@ def placed_lines(path: Path) -> Iterator[Placed]:
                 yield f"line {number}", parse_json(line)
             except DataError as error:
                 yield f"line {number}", error
+
+
+def table_of(text: str) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
+    """The columns of a table in CSV, and its rows with their lines; missing cells are empty, surplus ones under None.
+
+    Raises:
+        DataError: it is not CSV; the message does not name the file.
+    """
+    reader: csv.DictReader[str] = csv.DictReader(io.StringIO(text), strict=True, restval="")
+    try:
+        return reader.fieldnames or (), [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise DataError(f"is not valid CSV (line {reader.line_num + 1}: {error})") from error
 
 
 # a leading slash, a drive, `..`, or a zero byte, which ends a name in C; with either kind of slash

@@ -12,8 +12,6 @@ Clips lie anywhere below. Zip files are unpacked, `.tgz` files must be. A table 
 have not been tried on the data.)
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,7 +20,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.data.clip_finder import Wanted, find_clips, list_files
-from benchmark.data.rows import Gathered, Row, Word, leaves_folder, mistakes, plain, slashed, source_name
+from benchmark.data.rows import Gathered, Row, Word, leaves_folder, mistakes, plain, slashed, source_name, table_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Turn
@@ -168,35 +166,27 @@ def _wanted(file: str, stated: Stated, suite: Suite, names: Set[str]) -> Wanted:
 
 def _lines(text: str) -> Found:
     """The rows of MELD's table."""
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    try:
-        if lacking := [
-            name
-            for name, field in Line.model_fields.items()
-            if field.is_required() and name not in (reader.fieldnames or ())
-        ]:
-            yield f"lacks the columns {', '.join(lacking)}"
-            return
-        for cells in reader:
-            place = f"line {reader.line_num}"
-            try:
-                line = Line.model_validate({name: cell for name, cell in cells.items() if name and cell})
-            except ValidationError as error:
-                yield f"{place}: {mistakes(error)}"
-                continue
-            name = f"dia{line.Dialogue_ID}_utt{line.Utterance_ID}"
-            yield Stated(
-                task="MELD",
-                video_id=name,
-                clip=line.Clip or f"{name}.flac",
-                any_suffix=line.Clip is None,
-                label_set=EMOTIONS,
-                target=line.Emotion,
-                source="MELD",
-                recording=f"MELD/dia{line.Dialogue_ID}",
-            )
-    except csv.Error as error:
-        yield f"is not valid CSV (line {reader.line_num + 1}: {error})"
+    columns, rows = table_of(text)
+    required = (name for name, field in Line.model_fields.items() if field.is_required())
+    if lacking := [name for name in required if name not in columns]:
+        raise DataError(f"lacks the columns {', '.join(lacking)}")
+    for number, cells in rows:
+        try:
+            line = Line.model_validate({name: cell for name, cell in cells.items() if name and cell})
+        except ValidationError as error:
+            yield f"line {number}: {mistakes(error)}"
+            continue
+        name = f"dia{line.Dialogue_ID}_utt{line.Utterance_ID}"
+        yield Stated(
+            task="MELD",
+            video_id=name,
+            clip=line.Clip or f"{name}.flac",
+            any_suffix=line.Clip is None,
+            label_set=EMOTIONS,
+            target=line.Emotion,
+            source="MELD",
+            recording=f"MELD/dia{line.Dialogue_ID}",
+        )
 
 
 def _remarks(text: str) -> Found:

@@ -98,9 +98,9 @@ def _label(stated: object) -> str:
 
 def _read_csv(path: Path) -> Iterator[Placed]:
     reader = csv.DictReader(io.StringIO(read_text(path)), strict=True)
-    if not {"text", "label"} <= set(reader.fieldnames or ()):
-        raise DataError("must have the columns text and label")
     try:
+        if not {"text", "label"} <= set(reader.fieldnames or ()):
+            raise DataError("must have the columns text and label")
         for row in reader:
             yield f"line {reader.line_num}", dict(row)
     except csv.Error as error:

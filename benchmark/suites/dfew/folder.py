@@ -8,14 +8,12 @@ The layout is that of DFEW's own loader (github.com/jiangxingxun/DFEW) and of ot
 the data, for which a password is needed.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmark.data.labelled import Labelled, fold_by, read_lists
-from benchmark.data.rows import Gathered
+from benchmark.data.rows import Gathered, table_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task
@@ -43,18 +41,15 @@ def parse_table(text: str, file: str, task: Task, problems: list[str]) -> Iterat
     Raises:
         DataError: it is not CSV, or lacks a column; the message does not name the file.
     """
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    try:
-        if not {"video_name", "label"} <= set(reader.fieldnames or ()):
-            raise DataError("must have the columns video_name and label")
-        for row in reader:
-            place = f"{file} line {reader.line_num}"
-            name, label = ((row[column] or "").strip() for column in ("video_name", "label"))
-            if not re.fullmatch("[0-9]{1,9}", name):
-                problems.append(f"{place}: video_name must be a number, got `{one_line(name, QUOTED)}`")
-            elif label not in NUMBERS:
-                problems.append(f"{place}: label must be a number from 1 to 7, got `{one_line(label, QUOTED)}`")
-            else:
-                yield Labelled(place, task, name, NUMBERS[label])
-    except csv.Error as error:
-        raise DataError(f"is not valid CSV (line {reader.line_num + 1}: {error})") from error
+    columns, rows = table_of(text)
+    if not {"video_name", "label"} <= set(columns):
+        raise DataError("must have the columns video_name and label")
+    for line, row in rows:
+        place = f"{file} line {line}"
+        name, label = row["video_name"].strip(), row["label"].strip()
+        if not re.fullmatch("[0-9]{1,9}", name):
+            problems.append(f"{place}: video_name must be a number, got `{one_line(name, QUOTED)}`")
+        elif label not in NUMBERS:
+            problems.append(f"{place}: label must be a number from 1 to 7, got `{one_line(label, QUOTED)}`")
+        else:
+            yield Labelled(place, task, name, NUMBERS[label])

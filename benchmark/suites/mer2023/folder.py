@@ -9,13 +9,11 @@ refused, and the message says how to convert them. (The layout follows the toolk
 not been tested on the data, which has a restrictive licence.)
 """
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from benchmark.data.labelled import Labelled, read_lists
-from benchmark.data.rows import Gathered
+from benchmark.data.rows import Gathered, table_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task
@@ -56,18 +54,15 @@ def _task_of(path: str) -> str | None:
     return task
 
 
-def _parse_table(text: str, file: str, task: Task, _: list[str]) -> Iterator[Labelled]:
+def _parse_table(text: str, file: str, task: Task, __: list[str]) -> Iterator[Labelled]:
     """The rows of a table.
 
     Raises:
         DataError: it is not CSV, or lacks a column; the message does not name the file.
     """
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    column = next((name for name in COLUMNS if name in (reader.fieldnames or ())), None)
-    if column is None or "name" not in (reader.fieldnames or ()):
+    columns, rows = table_of(text)
+    column = next((name for name in COLUMNS if name in columns), None)
+    if column is None or "name" not in columns:
         raise DataError(f"must have the column name and one of {', '.join(COLUMNS)}")
-    try:
-        for row in reader:
-            yield Labelled(file, task, (row["name"] or "").strip(), (row[column] or "").strip().lower())
-    except csv.Error as error:
-        raise DataError(f"is not valid CSV (line {reader.line_num}: {error})") from error
+    for _, row in rows:
+        yield Labelled(file, task, row["name"].strip(), row[column].strip().lower())

@@ -15,8 +15,6 @@ The authors' labels are NumPy archives of pickled objects, which can run code wh
 layout of folders is ours, and only the columns are the authors' (zeroQiaoba/MERTools, MERBench/dataset).
 """
 
-import csv
-import io
 import math
 import re
 from collections import defaultdict
@@ -26,7 +24,7 @@ from pathlib import Path, PurePosixPath
 
 from benchmark.data.clip_finder import list_files
 from benchmark.data.labelled import SUFFIXES
-from benchmark.data.rows import Gathered, Row, leaves_folder, plain, slashed, stem
+from benchmark.data.rows import Gathered, Row, leaves_folder, plain, slashed, stem, table_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.suites.mer_unibench.wheels import FOLDER, read_wheels
@@ -138,16 +136,6 @@ def _spelt(name: str) -> str:
     return _LETTERS.sub("", name.lower()).replace("+", "plus")
 
 
-def _table(path: Path) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]]:
-    """The columns of a CSV file, and its rows with their lines; the key of surplus cells is None."""
-    reader: csv.DictReader[str] = csv.DictReader(io.StringIO(read_text(path)), strict=True, restval="")
-    try:
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise DataError(f"is not valid CSV (line {reader.line_num}: {error})") from error
-    return reader.fieldnames or (), rows
-
-
 def _rows(found: _Folder, file: str, task: Task) -> Iterator[Row]:
     """The rows of a table that can be used; what is wrong with the others is added to the problems."""
     if file.lower().endswith(".npz"):
@@ -155,13 +143,13 @@ def _rows(found: _Folder, file: str, task: Task) -> Iterator[Row]:
             "contains Python objects, which can run code when they are read; convert it to a CSV file with the columns"
             f" name and {_columns(task)[0]}"
         )
-    columns, rows = _table(found.root / file)
+    columns, rows = table_of(read_text(found.root / file))
     truth = next((name for name in _columns(task) if name in columns), None)
     if truth is None or "name" not in columns:
         raise DataError(f"must have the column name and one of {', '.join(_columns(task))}")
     said = _spoken(found, file)
     for line, row in rows:
-        name, where = (row.get("name") or "").strip(), f"{file}: line {line}"
+        name, where = row["name"].strip(), f"{file}: line {line}"
         try:
             if len(row) > len(columns):
                 raise DataError("has more cells than there are columns")
@@ -172,7 +160,7 @@ def _rows(found: _Folder, file: str, task: Task) -> Iterator[Row]:
         except DataError as error:
             found.problems.append(f"{where}: {error}")
             continue
-        spoken = next((row[column].strip() for column in SPOKEN if (row.get(column) or "").strip()), said.get(name, ""))
+        spoken = next((row[column].strip() for column in SPOKEN if row.get(column, "").strip()), said.get(name, ""))
         if clip is None and not spoken:
             found.problems.append(f"{where}: has neither a clip nor a subtitle")
             continue
@@ -223,7 +211,7 @@ def _clip(found: _Folder, file: str, row: Mapping[str, str], name: str) -> tuple
     """
     folder = PurePosixPath(file).parent
     if "clip" in row:
-        stated = slashed((row["clip"] or "").strip())
+        stated = slashed(row["clip"].strip())
         if not stated:
             return None, ""
         if leaves_folder(stated):
@@ -263,11 +251,11 @@ def _spoken(found: _Folder, file: str) -> Mapping[str, str]:
     if not near:
         return {}
     other = max(sorted(near), key=lambda path: path.count("/"))
-    columns, rows = _table(found.root / other)
+    columns, rows = table_of(read_text(found.root / other))
     if "name" not in columns or "english" not in columns:
         found.problems.append(f"{other}: must have the columns name and english")
         return {}
-    return {(row.get("name") or "").strip(): (row.get("english") or "").strip() for _, row in rows}
+    return {row["name"].strip(): row["english"].strip() for _, row in rows}
 
 
 _RECORDINGS = {

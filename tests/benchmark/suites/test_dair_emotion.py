@@ -84,6 +84,7 @@ def test_all_that_is_wrong_is_said_at_once_by_file_and_line(tmp_path: Path) -> N
     [
         ("test.csv", "text\nx\n", "test.csv: must have the columns text and label"),
         ("test.csv", 'text,label\n"x,joy', "test.csv line 2: is not valid CSV|test.csv line 3: is not valid CSV"),
+        ("test.csv", 'text,"label"x\n', "test.csv line 1: is not valid CSV"),
         ("test.txt", "no label\n", "test.txt line 1: must be text;label"),
         ("test.jsonl", "version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
         ("test-1.parquet", "version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
