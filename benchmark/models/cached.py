@@ -73,6 +73,7 @@ class CachedModel:
         left_out = self.model.left_out if isinstance(self.model, Yielding) else ()
         answer = await as_answer(self._ask(request), self.name)
         if self._terms and isinstance(self.model, Yielding) and self.model.left_out != left_out:
+            # its server has refused a parameter: later runs omit it from the start
             await self._cache.keep(self._terms, json.dumps(self.model.left_out).encode())
         if usable(answer):
             await self._cache.keep(self._key(prompt), _packed(answer, prompt, self.model.identity, self._role))

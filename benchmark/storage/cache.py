@@ -89,7 +89,7 @@ class Cache:
         batch = self._batch
         batch.rows.append((key, value))
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            if batch is self._batch:
+            if batch is self._batch:  # else another caller has written it meanwhile
                 self._batch = _Batch()
                 # shielded: a cancelled caller must not cancel the write, which others share
                 await asyncio.shield(asyncio.wrap_future(self._pool.submit(self._write, batch)))

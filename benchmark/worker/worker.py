@@ -121,21 +121,23 @@ def _function_of(path: Path) -> tuple[Any, bool]:
     shim = importlib.util.module_from_spec(spec)
     sys.modules["mme_shim"] = shim
     spec.loader.exec_module(shim)
-    for name, count in (("answer_batch", 1), ("answer", 4)):
-        function = getattr(shim, name, None)
-        if function is None:
-            continue
-        if not callable(function):
-            raise Unloaded(f"its {name} is not a function")
-        try:
-            inspect.signature(function).bind(*range(count))
-        except TypeError:
-            takes = "video, audio, subtitle and question, in this order" if count == 4 else "a list of questions"
-            raise Unloaded(f"its {name} must take {takes}") from None
-        if count == 1:
-            return function, True
-        return (lambda asked: [_awaited(function(*one)) for one in asked]), False  # noqa: B023  it returns at once
+    if (batch := getattr(shim, "answer_batch", None)) is not None:
+        _check_takes(batch, "answer_batch", 1, "a list of questions")
+        return batch, True
+    if (single := getattr(shim, "answer", None)) is not None:
+        _check_takes(single, "answer", 4, "video, audio, subtitle and question, in this order")
+        return (lambda asked: [_awaited(single(*one)) for one in asked]), False
     raise Unloaded("it has no function answer(video, audio, subtitle, question)")
+
+
+def _check_takes(function: Any, name: str, count: int, takes: str) -> None:
+    """Refuses what is no function that can be called with `count` arguments; `takes` says which ones."""
+    if not callable(function):
+        raise Unloaded(f"its {name} is not a function")
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        raise Unloaded(f"its {name} must take {takes}") from None
 
 
 def _awaited(given: Any) -> Any:

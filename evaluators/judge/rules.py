@@ -63,7 +63,7 @@ def split_steps(text: str, question: Question, thoughts: str = "") -> Steps:
     steps = _concluded(answer, question)
     reasoning = [sentence for part in (thoughts, before, after) for sentence in split_sentences(part)]
     reasoning += steps.reasoning
-    if len(reasoning) > MOST_STEPS:
+    if len(reasoning) > MOST_STEPS:  # the last step then takes all the rest
         reasoning[MOST_STEPS - 1 :] = [" ".join(reasoning[MOST_STEPS - 1 :])]
     return Steps(reasoning=tuple(reasoning), prediction=steps.prediction)
 
