@@ -42,7 +42,9 @@ def test_an_agent_is_asked_for_words_their_sign_and_their_groups_but_no_judge(
     done = run(tmp_path / "sign", "--suite=mer-unibench", "--data=demo", "--tasks=CMU-MOSI", *agents)
     assert done.code == 1, done.output
     assert done.report["tasks"]["CMU-MOSI"]["sign_accuracy"] == 2 / 4
-    assert {record["usage"]["extractor"]["requests"] for record in done.records} == {2}
+    # the second of a sample is cached if another sample has asked it just before
+    assert max(record["usage"]["extractor"]["requests"] for record in done.records) == 2
+    assert {"positive; negative; neutral" in request.text for request in endpoint.asked("extractor")} == {True, False}
     grouped = run(tmp_path / "groups", "--suite=mer2024-ov", "--data=demo", *agents)
     assert grouped.code == 1, grouped.output
     assert {record["outcome"] for record in grouped.records} == {"passed", "failed"}
