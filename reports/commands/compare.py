@@ -1,21 +1,25 @@
 """`mme-emotion compare` and `power`: the differences between two runs, and how many samples are needed to show one."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
-from benchmark.suite import suite_of
+from benchmark.suite import OVERALL, suite_of
 from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.commands.interrupt import uninterrupted
+from reports.commands.labels import add_labels, labels_in
 from reports.commands.parser import Commands
+from reports.figures.labels import LEAST, corrected_difference
 from reports.gate.compare import compare
 from reports.gate.power import CHANGED, POWER, pilot_of
 from reports.kept.past import COMPARED, PastRun, read_past, refuse_unlike
 from reports.page.compare_page import write_compare_page
 from reports.say import say
 from reports.tables.compare import difference_rows
+from reports.tables.labels import label_difference_rows, label_notes
 from reports.tables.power import power_rows
 from reports.tables.table import as_text
 
@@ -27,6 +31,7 @@ def add_comparisons(commands: Commands) -> None:
     compared.add_argument("second", type=Path, metavar="OTHER", help="the later run")
     compared.add_argument("--allow", default="", metavar="LIST", help=f"what may differ: {', '.join(COMPARED)}")
     compared.add_argument("--html", type=Path, metavar="OUT.html", help="write a page with the samples side by side")
+    add_labels(compared)
     compared.set_defaults(run=_compare)
     power = commands.add_parser("power", help="compute how many samples a verdict needs")
     power.add_argument(
@@ -64,11 +69,34 @@ def _compare(asked: argparse.Namespace) -> None:
         raise RunError(f"{asked.first} and {asked.second} have no scored sample in common; compare other runs.")
     say(f"First {first.report.model} ({asked.first}), second {second.report.model} ({asked.second}); in percent")
     say(*as_text(difference_rows(differences)))
+    if asked.labels:
+        say("", *_by_people(parts_of(asked.labels), first, second))
     if asked.html:
         with uninterrupted(str(asked.html)):
             left_out = write_compare_page(asked.html, first, second, differences)
         say("", *left_out, f"The page is {asked.html}")
     say("", "p: two-sided test of no difference; for tasks, adjusted over all tasks of the score (Holm)")
+
+
+def _by_people(files: Sequence[str], first: PastRun, second: PastRun) -> list[str]:
+    """The differences as people would see them, as a table and sentences."""
+    sheet, before = labels_in(files, first)
+    _, after = labels_in(files, second)
+    measures = measures_of(suite_of(second.report.provenance))
+    pairs = [(one, second.records[name]) for name, one in sorted(first.records.items()) if name in second.records]
+    found = [
+        (measure, place, estimate)
+        for measure in measures.by_name.values()
+        for place in (OVERALL, *measures.metrics)
+        if measures.has(place, measure.name)
+        and (estimate := corrected_difference(measure, place, pairs, before, after)) is not None
+    ]
+    if not found:
+        raise RunError(
+            f"{sheet.path} rates both answers of too few samples to estimate a difference; rate those of {LEAST} or"
+            " more recordings in both runs."
+        )
+    return [*as_text(label_difference_rows(found)), *label_notes(sheet, (before, after), found)]
 
 
 def _power(asked: argparse.Namespace) -> None:

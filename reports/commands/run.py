@@ -12,6 +12,7 @@ from benchmark.errors import RunError
 from benchmark.options import declare, read_arguments
 from benchmark.suite import suite_of
 from reports.commands.interrupt import uninterrupted
+from reports.commands.labels import add_labels, lines_by_people
 from reports.commands.parser import Commands
 from reports.ending import UNKEPT
 from reports.figures.report import recomputed
@@ -37,6 +38,7 @@ def add_runs(commands: Commands) -> None:
     view.set_defaults(run=_view)
     show = commands.add_parser("show", help="print a run's tables")
     show.add_argument("run_dir", type=Path, metavar="RUN")
+    add_labels(show)
     show.set_defaults(run=_show)
     merged = commands.add_parser("merge", help="merge the shards of a run into one run, and apply the gate to it")
     merged.add_argument("runs", nargs="+", type=Path, metavar="RUN")
@@ -78,6 +80,8 @@ def _show(asked: argparse.Namespace) -> None:
     say(f"{suite_of(report.provenance).title}: {report.model} (scores in percent)")
     if records:
         say(*score_lines(report, records))
+    if asked.labels:
+        say(*lines_by_people(asked.labels, read_past(asked.run_dir)))
     if report.gate is not None:
         say("", f"Gate: {report.gate.word}", *gate_lines(report))
 

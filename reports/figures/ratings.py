@@ -4,8 +4,10 @@
     ER-Wild/MELD/dia279_utt2,1,She raises her voice.,anger,1,0
     ER-Wild/MELD/dia279_utt2,2,The emotion is anger.,anger,1,
 
-Steps are numbered from 1 and the last is the prediction. An empty cell means "not rated". Every further column is a
-rater, except `judge`: it holds the judge's ratings, so that no run is needed for them.
+Steps are numbered from 1 and the last is the prediction. An empty cell means "not rated", and "?" that the person
+cannot tell. Every further column is a rater, except these: `judge` holds the judge's ratings, so that no run is needed
+for them; `run` the id of the run whose answer was rated, so that one sheet can have two runs; `inclusion` the
+probability with which the sample was chosen to be rated.
 """
 
 import csv
@@ -14,7 +16,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import mean
@@ -33,6 +35,9 @@ Rated: TypeAlias = Mapping[Place, Fraction]
 """One rater's ratings, 0 to 1."""
 
 PLACE, CONTEXT, JUDGE = ("id", "step"), ("text", "targets"), "judge"
+RUN, INCLUSION, UNSURE = "run", "inclusion", "?"
+OURS = (*PLACE, *CONTEXT, JUDGE, RUN, INCLUSION)
+"""The columns that are no rater's."""
 RATERS = ("rater1", "rater2")
 _LABELS = 9
 """The largest denominator: a rating is a quotient by the number of true labels, and no sample has more."""
@@ -48,11 +53,15 @@ class Sheet:
         path: its file, for messages.
         humans: each person's ratings, by the name of the column.
         judge: the ratings in the column `judge`; None without that column.
+        inclusion: the probability with which each sample was chosen, by its id; empty without that column.
+        unsure: how many ratings are "?".
     """
 
     path: Path
     humans: Mapping[str, Rated]
     judge: Rated | None
+    inclusion: Mapping[str, float] = field(default_factory=dict)
+    unsure: int = 0
 
     def places(self) -> tuple[Place, ...]:
         """The steps that at least one person rated, sorted."""
@@ -99,34 +108,92 @@ class Agreement:
     missing: int
 
 
-def read_ratings(path: Path) -> Sheet:
+def read_ratings(path: Path, run: str | None = None) -> Sheet:
     """The sheet in a CSV file, UTF-8 with or without a byte-order mark.
 
-    A cell holds 1, 0, a quotient such as 2/3, a decimal from 0 to 1, or nothing. A decimal of two digits or more that
-    is a rounded quotient by up to nine labels counts as the quotient: 0.67 is 2/3.
+    A cell holds 1, 0, a quotient such as 2/3, a decimal from 0 to 1, "?", or nothing. A decimal of two digits or more
+    that is a rounded quotient by up to nine labels counts as the quotient: 0.67 is 2/3.
+
+    Args:
+        path: the file.
+        run: the id of the run whose rows are read; without it, or without a column `run`, all are.
 
     Raises:
-        RunError: the file cannot be read, lacks a column, has a malformed cell or a step twice, or no person's rating.
+        RunError: the file cannot be read, lacks a column, has a malformed cell or a step twice, or no person's rating;
+            or it has rows of several runs and `run` names none of them.
     """
     rows = _rows(path)
     _, head = next(rows, (None, {}))
     if not head:
         raise RunError(f"{path} has no column names; its first line must be: {', '.join((*PLACE, *RATERS))}.")
-    raters = [name for name in head if name not in (*PLACE, *CONTEXT)]
+    raters = [name for name in head if name not in OURS or name == JUDGE]
     rated: dict[str, dict[Place, Fraction]] = {name: {} for name in raters}
-    seen: set[Place] = set()
+    inclusion: dict[str, float] = {}
+    seen: set[tuple[str, Place]] = set()
+    runs: set[str] = set()
+    unsure = 0
     for where, cells in rows:
-        place = _place(where, cells)
-        if place in seen:
+        place, of = _place(where, cells), cells.get(RUN, "")
+        if (of, place) in seen:
             raise RunError(f"{where}: step {place[1]} of {one_line(place[0], QUOTED)} appears twice; keep one row.")
-        seen.add(place)
-        for name in raters:
-            if cells[name]:
-                rated[name][place] = _rating(where, name, cells[name])
+        seen.add((of, place))
+        runs.add(of)
+        ratings = {name: _rating(where, name, cells[name]) for name in raters if cells[name] not in ("", UNSURE)}
+        if run is not None and RUN in head and of != run:
+            continue
+        unsure += sum(cells[name] == UNSURE for name in raters)
+        for name, rating in ratings.items():
+            rated[name][place] = rating
+        if INCLUSION in head:
+            inclusion[place[0]] = _inclusion(where, cells[INCLUSION])
+    if run is None and len(runs) > 1:
+        raise RunError(f"{path} has rows of {len(runs)} runs; name the one that is meant with --run-dir=RUN.")
     judge = rated.pop(JUDGE, None)
     if not any(rated.values()):
-        raise RunError(f"{path} has no rating by a person; write 1, 0 or a quotient like 2/3 into a rater's column.")
-    return Sheet(path=path, humans=rated, judge=judge)
+        of_run = " of this run" if run is not None and RUN in head else ""
+        raise RunError(
+            f"{path} has no rating{of_run} by a person; write 1, 0 or a quotient like 2/3 into a rater's column."
+        )
+    return Sheet(path=path, humans=rated, judge=judge, inclusion=inclusion, unsure=unsure)
+
+
+def read_sheets(paths: Sequence[Path], run: str | None = None) -> Sheet:
+    """The sheets of several people, or one that all of them filled, as one.
+
+    Raises:
+        RunError: as for `read_ratings`; or a person has rated a step twice, or a sample was chosen with two
+            probabilities.
+    """
+    first, *others = (read_ratings(path, run) for path in paths)
+    for other in others:
+        for name, rated in other.humans.items():
+            if both := rated.keys() & first.humans.get(name, {}).keys():
+                name_of = one_line(min(both)[0], QUOTED)
+                raise RunError(f"{other.path} and {first.path} both have a rating of {name_of} by {name}; keep one.")
+        for sample in other.inclusion.keys() & first.inclusion.keys():
+            if other.inclusion[sample] != first.inclusion[sample]:
+                raise RunError(f"{other.path} gives {one_line(sample, QUOTED)} another inclusion than {first.path}.")
+        names = first.humans.keys() | other.humans.keys()
+        first = replace(
+            first,
+            humans={name: {**first.humans.get(name, {}), **other.humans.get(name, {})} for name in sorted(names)},
+            inclusion={**first.inclusion, **other.inclusion},
+            unsure=first.unsure + other.unsure,
+        )
+    return first
+
+
+def _inclusion(where: str, written: str) -> float:
+    try:
+        value = float(written)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise RunError(
+            f"{where}: column {INCLUSION} holds `{one_line(written, QUOTED)}`; write the probability with which the"
+            " sample was chosen, above 0 and at most 1, as `mme-emotion rate` does."
+        )
+    return value
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -157,8 +224,7 @@ def _columns(where: str, names: Sequence[str]) -> list[str]:
     Raises:
         RunError: a name is missing, empty or used twice, or there is no rater.
     """
-    own = (*PLACE, *CONTEXT, JUDGE)
-    columns = [name.casefold() if name.casefold() in own else name for name in names]
+    columns = [name.casefold() if name.casefold() in OURS else name for name in names]
     if lacking := [name for name in PLACE if name not in columns]:
         raise RunError(f"{where}: column {lacking[0]} is missing; this line must name the columns, between commas.")
     if "" in columns:
@@ -166,13 +232,13 @@ def _columns(where: str, names: Sequence[str]) -> list[str]:
     name, times = Counter(name.casefold() for name in columns).most_common(1)[0]
     if times > 1:
         raise RunError(f"{where}: {times} columns are called {one_line(name, QUOTED)}; give each a different name.")
-    if set(columns) <= set(own):
+    if set(columns) <= set(OURS):
         raise RunError(f"{where}: there is no column of a person's ratings; add one, for example {RATERS[0]}.")
     return columns
 
 
 def _place(where: str, cells: Mapping[str, str]) -> Place:
-    sample_id, step = _on_one_line(cells["id"].removeprefix("'")), cells["step"]
+    sample_id, step = on_one_line(cells["id"].removeprefix("'")), cells["step"]
     if not sample_id:
         raise RunError(f"{where}: column id is empty; write the id of the sample, as in the run's samples.jsonl.")
     if not re.fullmatch("[1-9][0-9]{0,5}", step):
@@ -186,8 +252,8 @@ def _rating(where: str, column: str, written: str) -> Fraction:
     if value is None or value > 1:
         raise RunError(
             f"{where}: column {column} holds `{one_line(written, QUOTED)}`; write 1, 0, a quotient like 2/3 or"
-            " a decimal from 0 to 1, or leave the cell empty; if a spreadsheet makes dates of quotients, format the"
-            " column as text."
+            " a decimal from 0 to 1, or ?, or leave the cell empty; if a spreadsheet makes dates of quotients, format"
+            " the column as text."
         )
     return value
 
@@ -206,13 +272,14 @@ def _parse_rating(written: str) -> Fraction | None:
 def judge_ratings(records: Iterable[Record]) -> Rated:
     """The ratings of a run's judge, with ids spelt as in a sheet; samples without a score have none."""
     return {
-        (_on_one_line(record.id), number): Fraction(step.rating)
+        (on_one_line(record.id), number): Fraction(step.rating)
         for record in records
-        for number, step in enumerate(_rated_steps(record), 1)
+        for number, step in enumerate(rated_steps(record), 1)
     }
 
 
-def _rated_steps(record: Record) -> tuple[RatedStep, ...]:
+def rated_steps(record: Record) -> tuple[RatedStep, ...]:
+    """The steps of a sample, the last one included; none without a score."""
     return () if record.prediction is None else (*record.steps, record.prediction)
 
 
@@ -290,7 +357,7 @@ def write_sheet(records: Iterable[Record], count: int, stream: IO[str]) -> int:
     writer.writerow((*PLACE, *CONTEXT, *RATERS))
     for record in scored[:count]:
         targets = _inert(", ".join(record.targets))
-        for number, step in enumerate(_rated_steps(record), 1):
+        for number, step in enumerate(rated_steps(record), 1):
             writer.writerow((_inert(record.id), number, _inert(step.text), targets, *[""] * len(RATERS)))
     return min(count, len(scored))
 
@@ -299,11 +366,12 @@ def _draw(sample_id: str) -> bytes:
     return hashlib.sha256(f"{SEED}\nsheet\n{sample_id}".encode()).digest()
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
+    """The text as a sheet has it: on one line, without control characters."""
     return " ".join(printable(text).split())
 
 
 def _inert(text: str) -> str:
     """The text as a cell that no spreadsheet, terminal or log interprets as a command."""
-    text = _on_one_line(text)
+    text = on_one_line(text)
     return f"'{text}" if text.startswith((*_FORMULA, "'")) else text

@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import RunError
-from reports.figures.ratings import Rated, Sheet, agreement_of, judge_ratings, majority, read_ratings, write_sheet
+from reports.figures.ratings import (
+    Rated,
+    Sheet,
+    agreement_of,
+    judge_ratings,
+    majority,
+    read_ratings,
+    read_sheets,
+    write_sheet,
+)
 from reports.kept.record import RatedStep, Record, record_of
 from reports.tables.ratings import PUBLISHED, lines_of, notes_of
 from reports.tables.table import as_text
@@ -65,6 +74,37 @@ def test_a_sheet_is_read(tmp_path: Path) -> None:
 def test_without_a_column_of_the_judge_there_are_none_of_its_ratings(tmp_path: Path) -> None:
     assert read_ratings(sheet_at(tmp_path, "id,step,anna\na,1,1\n")).judge is None
     assert read_ratings(sheet_at(tmp_path, "id,step,judge,anna\na,1,,1\n")).judge == {}
+
+
+SEVERAL = "run,id,step,inclusion,anna\nold,a,1,.5,1\nnew,a,1,.5,0\nnew,b,1,1,?\n"
+
+
+def test_a_sheet_may_have_several_runs_and_how_samples_were_chosen(tmp_path: Path) -> None:
+    path = sheet_at(tmp_path, SEVERAL)
+    sheet = read_ratings(path, "new")
+    assert (sheet.humans, sheet.inclusion, sheet.unsure) == ({"anna": {("a", 1): ZERO}}, {"a": 0.5, "b": 1.0}, 1)
+    assert read_ratings(path, "old").humans == {"anna": {("a", 1): ONE}}
+    with pytest.raises(RunError, match=r"has rows of 2 runs; name the one that is meant with --run-dir=RUN\."):
+        read_ratings(path)
+    with pytest.raises(RunError, match="has no rating of this run by a person"):
+        read_ratings(path, "another")
+
+
+def test_sheets_of_several_people_are_one(tmp_path: Path) -> None:
+    paths = [tmp_path / "anna.csv", tmp_path / "ben.csv", tmp_path / "more.csv"]
+    for path, text in zip(
+        paths,
+        ("id,step,inclusion,anna\na,1,.5,1\n", "id,step,inclusion,ben\na,1,.5,0\n", "id,step,anna\nb,1,1/2\n"),
+        strict=True,
+    ):
+        path.write_text(text)
+    sheet = read_sheets(paths)
+    assert sheet.humans == {"anna": {("a", 1): ONE, ("b", 1): HALF}, "ben": {("a", 1): ZERO}}
+    assert sheet.inclusion == {"a": 0.5}
+    with pytest.raises(RunError, match="both have a rating of a by anna; keep one"):
+        read_sheets([paths[0], sheet_at(tmp_path, "id,step,anna\na,1,1\n")])
+    with pytest.raises(RunError, match=r"ratings\.csv gives a another inclusion than .*anna\.csv\."):
+        read_sheets([paths[0], sheet_at(tmp_path, "id,step,inclusion,eve\na,1,1,1\n")])
 
 
 @pytest.mark.parametrize(
@@ -122,6 +162,10 @@ def test_a_rating_is_what_its_writer_means(written: str, value: Fraction, tmp_pa
         ("id,step,anna\n", "has no rating by a person"),
         ("id,step,judge,anna\na,1,1,\n", "has no rating by a person"),
         ('id,step,anna\na,1,"1\n', "line 2: not valid CSV"),
+        ("id,step,inclusion,anna\na,1,0,1\n", "line 2: column inclusion holds `0`; write the probability"),
+        ("id,step,inclusion,anna\na,1,nan,1\n", "line 2: column inclusion holds `nan`"),
+        ("id,step,run,inclusion,judge\na,1,r,1,1\n", "line 1: there is no column of a person's ratings"),
+        ("id,step,anna\na,1,??\n", "column anna holds `??`"),
     ],
 )
 def test_a_malformed_sheet_is_refused_in_a_sentence(text: str, said: str, tmp_path: Path) -> None:
