@@ -20,6 +20,7 @@ from reports.commands.doctor import add_doctor
 from reports.commands.judge import add_judge
 from reports.commands.parser import Parser
 from reports.commands.questions import add_questions
+from reports.commands.rate import add_rate
 from reports.commands.rejudge import add_rejudge
 from reports.commands.run import add_runs
 from reports.commands.worker import add_worker
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     add_comparisons(commands)
     add_runs(commands)
     add_rejudge(commands)
+    add_rate(commands)
     add_questions(commands)
     add_worker(commands)
     cache = commands.add_parser("cache", help="show or delete cached replies and decoded clips")

@@ -86,7 +86,8 @@ def corrected_difference(
 ) -> Corrected | None:
     """The second run's score less the first's, as people would give them, over samples that are in both runs.
 
-    Only samples of which people rated both answers count as labelled. None with fewer than `LEAST` such recordings.
+    Equal answers do not differ, whatever a judge makes of them, and need no label. Of the others, only samples of which
+    people rated both answers count as labelled. None with fewer than `LEAST` such recordings.
     """
     chosen = [(after, before) for before, after in pairs if place in (OVERALL, after.task)]
     return _corrected(measure, chosen, second, first)
@@ -99,18 +100,23 @@ def _corrected(
         return None
     judged = measure.column([one for one, _ in chosen])
     rated = _by_people(measure, [one for one, _ in chosen], ours)
+    certain = np.zeros(len(chosen), dtype=bool)
     if theirs is not None:
         others = [other for _, other in chosen if other is not None]
         judged = judged - measure.column(others)
-        rated = rated - _by_people(measure, others, theirs)
+        certain = np.array([are_equal(one, other) for (one, _), other in zip(chosen, others, strict=True)], dtype=bool)
+        rated = np.where(certain, 0.0, rated - _by_people(measure, others, theirs))
     scored = ~np.isnan(judged)
-    if not scored.any():
-        return None
     inclusion = np.array([ours.inclusion.get(on_one_line(one.id), 1.0) for one, _ in chosen])
     clusters = cluster_codes(one.recording for one, _ in chosen)
     lowest = 0.0 if theirs is None else -1.0
-    found = corrected(judged[scored], rated[scored], inclusion[scored], clusters[scored], lowest)
+    found = corrected(judged[scored], rated[scored], inclusion[scored], clusters[scored], lowest, certain[scored])
     return found if found is not None and found.clusters >= LEAST else None
+
+
+def are_equal(one: Record, other: Record) -> bool:
+    """Whether two runs gave the same answer, so that people would rate both alike."""
+    return one.answer is not None and (one.answer, one.thoughts) == (other.answer, other.thoughts)
 
 
 def _by_people(measure: Measure, records: Sequence[Record], labels: Labels) -> Values:

@@ -45,7 +45,9 @@ $scripts
 """)
 
 
-def page(brand: str, title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any]) -> str:
+def page(
+    brand: str, title: str, body: str, scripts: Sequence[str], data: Mapping[str, Any], *, framed: bool = True
+) -> str:
     """The HTML of a page.
 
     Args:
@@ -54,13 +56,14 @@ def page(brand: str, title: str, body: str, scripts: Sequence[str], data: Mappin
         body: the name of the HTML file with the part above the samples.
         scripts: the names of its scripts, in the order in which they run.
         data: the data for the scripts, as JSON types; packed into the element `page-data`.
+        framed: whether the body stands above the list of samples that pages of runs have; else it is the whole page.
     """
     sources = [*(_asset(f"vendor/{name}") for name in _LIBRARIES), *map(_flush, scripts)]
     return _PAGE.substitute(
         policy=_policy(sources),
         title=escape(f"{title} · {brand}"),
         style=_flush("page.css"),
-        body=Template(_asset("frame.html")).substitute(brand=escape(brand), own=_asset(body)),
+        body=Template(_asset("frame.html" if framed else body)).substitute(brand=escape(brand), own=_asset(body)),
         data=packed(data),
         scripts="\n".join(f"<script>{source}</script>" for source in sources),
     )

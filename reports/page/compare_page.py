@@ -16,7 +16,7 @@ from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import answering_of, coded, linked_to
 from reports.tables.compare import difference_rows
 
-SCRIPTS = ("kit.js", "measures.js", "browse.js", "sample.js", "charts.js", "compare.js")
+SCRIPTS = ("kit.js", "measures.js", "browse.js", "clip.js", "sample.js", "charts.js", "compare.js")
 Pair = tuple[Record, Record]
 
 

@@ -183,3 +183,5 @@ function wordsOf(text) {
 
 const OUTCOMES = { passed: "✓ right", failed: "✗ wrong", error: "! unscored" };
 const OutcomeMark = ({ outcome }) => html`<span class="outcome ${outcome}">${OUTCOMES[outcome]}</span>`;
+
+const Section = ({ title, children }) => html`<section><h3>${title}</h3>${children}</section>`;

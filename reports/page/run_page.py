@@ -27,7 +27,7 @@ from reports.tables.verdict import verdict_notes, verdict_rows
 
 T = TypeVar("T")
 
-SCRIPTS = ("kit.js", "measures.js", "browse.js", "sample.js", "charts.js", "tasks.js", "run.js")
+SCRIPTS = ("kit.js", "measures.js", "browse.js", "clip.js", "sample.js", "charts.js", "tasks.js", "run.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reports.stats.inference import Clusters, Interval, Tails, Values, estimate
 
@@ -53,7 +54,12 @@ class Corrected:
 
 
 def corrected(
-    judged: Values, rated: Values, inclusion: Values, clusters: Clusters, lowest: float = 0.0
+    judged: Values,
+    rated: Values,
+    inclusion: Values,
+    clusters: Clusters,
+    lowest: float = 0.0,
+    certain: NDArray[np.bool_] | None = None,
 ) -> Corrected | None:
     """The mean of people's ratings, or of their differences between two runs; None below three labelled clusters.
 
@@ -74,15 +80,18 @@ def corrected(
         inclusion: the probability with which a sample was chosen to be rated, above 0, shape (samples,).
         clusters: the cluster of each sample, shape (samples,).
         lowest: the lowest value that there can be: 0 for scores, -1 for differences; the highest is 1.
+        certain: which values of `rated` are known without asking people, shape (samples,): those of equal answers do
+            not differ. They are parts as they are, and no labels.
     """
-    known = ~np.isnan(rated)
+    asked = np.ones(len(rated), dtype=bool) if certain is None else ~certain
+    known = asked & ~np.isnan(rated)
     labelled, groups = int(known.sum()), len(np.unique(clusters[known]))
     if groups < 3:
         return None
     weights = np.where(known, 1 / inclusion, 0.0)
-    weights /= weights.mean()
-    people = _parts(np.where(known, rated, 0.0), weights)
-    judge = judged - _parts(judged, weights)
+    weights /= weights[asked].mean()
+    people = np.where(asked, _parts(np.where(known, rated, 0.0), weights, asked), rated)
+    judge = np.where(asked, judged - _parts(judged, weights, asked), 0.0)
     sums, slopes = (np.bincount(clusters, part - part.mean()) for part in (people, judge))
     spread = float(slopes @ slopes)
     weight = min(1.0, max(0.0, -float(sums @ slopes) / spread)) if spread > 0 else 0.0
@@ -101,7 +110,7 @@ def corrected(
     )
 
 
-def _parts(values: Values, weights: Values) -> Values:
-    """Each sample's part in the weighted mean of the labelled samples; `weights` have the mean 1."""
-    mean = float((weights * values).mean())
+def _parts(values: Values, weights: Values, asked: NDArray[np.bool_]) -> Values:
+    """Each sample's part in the weighted mean of the labelled samples; `weights` have the mean 1 over those `asked`."""
+    mean = float((weights * values)[asked].mean())
     return mean + weights * (values - mean)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from evaluators.metrics.metric import Measure
+from reports.figures.choosing import Worth
 from reports.figures.labels import FEW, LEAST, Labels
 from reports.figures.ratings import Sheet
 from reports.stats.inference import ERROR
@@ -11,6 +12,12 @@ from reports.wording import percent
 
 Found = Sequence[tuple[Measure, str, Corrected]]
 """The estimates, each with its measure and place."""
+
+
+def worth_rows(worth: Sequence[Worth]) -> list[tuple[str, ...]]:
+    """Headings, then a row for each number of labels; in points."""
+    head = ("Samples rated", "Standard error", "Clear of a limit by")
+    return [head, *((str(one.labels), f"{100 * one.error:.1f}", f"{100 * one.margin:.1f}") for one in worth)]
 
 
 def label_rows(found: Found) -> list[tuple[str, ...]]:

@@ -24,7 +24,8 @@ from benchmark.task import Sample
 from reports.gate.gate import Criterion
 from reports.gate.verdict import Level, Tally, statuses
 from reports.kept.report import Kind
-from reports.stats.inference import cluster_codes, difference_interval, score_interval
+from reports.stats.inference import cluster_codes, difference_interval, difference_test, score_interval
+from reports.stats.labels import corrected
 from reports.stats.sequential import levels_of, looks_of, unbiased
 from tests.reports.figures.test_scores import ANNOTATIONS
 from tests.tasks import MEASURE
@@ -255,8 +256,53 @@ def _mean_of(values: Floats, order: NDArray[np.intp]) -> Floats:
     return np.array([values[order].mean()])
 
 
+JUDGES = (
+    ((0.9, 0.9), (0.9, 0.9)),
+    ((0.9, 0.9), (0.85, 0.95)),
+    ((0.9, 0.9), (0.95, 0.85)),
+    ((0.98, 0.98), (0.96, 0.98)),
+)
+"""Sensitivity and specificity on the baseline's answers and on the new model's; the third judge is lenient with it."""
+
+
+def people(bench: Bench, runs: int = 2000) -> Iterator[Row]:
+    """A true drop at the gate's margin of 2 points, corrected by people's ratings of a random part of the pairs.
+
+    21 % of answers change. `By the judge`: wrong PASSes of the same gate without people's ratings.
+    """
+    yield ("judge", "pairs rated", "standard error", "true spread", "95 % interval holds", "wrong PASS", "by the judge")
+    size, margin, draw = len(bench.samples), 0.02, np.random.default_rng(7)
+    alone = np.arange(size)
+    for before, after in JUDGES:
+        for labelled in (100, 400, 1000, 2000):
+            means, errors, held, passed, believed = [], [], 0, 0, 0
+            for _ in range(runs):
+                first = draw.random(size) < 0.5
+                chance = draw.random(size)
+                second = np.where(first, chance >= 0.23, chance < 0.19)
+                judged = _judged(second, after, draw) - _judged(first, before, draw)
+                rated = np.full(size, np.nan)
+                at = draw.choice(size, labelled, replace=False)
+                rated[at] = second[at].astype(float) - first[at]
+                found = corrected(judged, rated, np.full(size, labelled / size), alone, -1.0)
+                assert found is not None
+                low, high = found.interval(ERROR)
+                held, passed = held + (low <= -margin <= high), passed + (found.tails(-margin).above <= ERROR)
+                believed += difference_test(judged, alone, -margin).above <= ERROR
+                means.append(found.mean)
+                errors.append(found.error)
+            shown = [f"{100 * value:.2f}" for value in (np.mean(errors), np.std(means))]
+            shown += [f"{100 * value / runs:.1f} %" for value in (held, passed, believed)]
+            yield (f"{before[0]}/{before[1]} – {after[0]}/{after[1]}", str(labelled), *shown)
+
+
+def _judged(right: NDArray[np.bool_], rates: tuple[float, float], draw: np.random.Generator) -> Floats:
+    chance = draw.random(len(right))
+    return np.where(right, chance < rates[0], chance >= rates[1]).astype(float)
+
+
 TABLES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
-    function.__name__: function for function in (intervals, differences, stopping, optimism)
+    function.__name__: function for function in (intervals, differences, stopping, optimism, people)
 }
 
 

@@ -19,9 +19,9 @@ ZERO, HALF, ONE = Fraction(0), Fraction(1, 2), Fraction(1)
 RECOGNITION, REASONING, COT = METRIC.measures
 
 
-def run_of(judged: Sequence[Fraction], task: str = "ER-Wild") -> list[Record]:
+def run_of(judged: Sequence[Fraction], answer: str = "It is joy.") -> list[Record]:
     """Answers of one step before the last, which the judge rates 1; the last it rates so."""
-    return [record_of(scored(sample(task, name=f"s{number}"), one, ONE)) for number, one in enumerate(judged)]
+    return [record_of(scored(sample(name=f"s{number}"), one, ONE, text=answer)) for number, one in enumerate(judged)]
 
 
 def sheet_of(*people: Rated, inclusion: float = 1.0) -> Sheet:
@@ -66,7 +66,7 @@ def test_the_judges_leniency_is_taken_off() -> None:
     people = {**rated(seen[::2], ONE, ZERO), **rated(seen[1::2], ONE, ONE)}
     found = corrected_score(RECOGNITION, "overall", records, labels(records, people))
     assert found is not None
-    assert (found.mean, found.shift, found.labelled) == (pytest.approx(0.5), pytest.approx(0.5), 30)
+    assert [found.mean, found.shift, found.labelled] == pytest.approx([0.5, 0.5, 30])
     assert corrected_score(RECOGNITION, "SA", records, labels(records, people)) is None
     rows = label_rows([(RECOGNITION, "overall", found)])
     assert rows[1][:5] == ("Recognition", "overall", "30", "100.0", "50.0")
@@ -77,15 +77,27 @@ def test_the_judges_leniency_is_taken_off() -> None:
 
 def test_a_bias_for_one_run_is_the_judges_and_not_the_runs() -> None:
     """Both runs are half right by people; the judge sees the second as all right."""
-    first, second = run_of([ONE, ZERO] * 40), run_of([ONE] * 80)
+    first, second = run_of([ONE, ZERO] * 40), run_of([ONE] * 80, "Joy, surely.")
     seen = range(40)
     truth = {**rated([first[n] for n in seen if n % 2], ONE, ZERO), **rated([first[n] for n in seen[::2]], ONE, ONE)}
     pairs = list(zip(first, second, strict=True))
     before, after = labels(first, truth), labels(second, truth)
     found = corrected_difference(RECOGNITION, "overall", pairs, before, after)
     assert found is not None
-    assert (found.mean, found.shift) == (pytest.approx(0.0), pytest.approx(0.5))
+    assert [found.mean, found.shift] == pytest.approx([0.0, 0.5])
     assert label_difference_rows([(RECOGNITION, "overall", found)])[1][3:5] == ("+50.0", "+0.0")
+
+
+def test_equal_answers_need_no_label() -> None:
+    """Of 40 answers 20 are equal, though the judge rated them otherwise; of the others people find the second worse."""
+    first, equal, other = run_of([ONE] * 40), run_of([ZERO] * 40), run_of([ONE] * 40, "Anger.")
+    second = [*equal[:20], *other[20:]]
+    pairs, seen = list(zip(first, second, strict=True)), range(20, 35)
+    before = labels(first, rated([first[n] for n in seen], ONE, ONE))
+    after = labels(second, rated([second[n] for n in seen], ONE, ZERO))
+    found = corrected_difference(RECOGNITION, "overall", pairs, before, after)
+    assert found is not None
+    assert [found.mean, found.shift, found.labelled] == pytest.approx([-0.5, 0.0, 15])
 
 
 def test_too_few_rated_recordings_give_no_figure() -> None:
