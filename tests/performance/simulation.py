@@ -265,11 +265,8 @@ JUDGES = (
 """Sensitivity and specificity on the baseline's answers and on the new model's; the third judge is lenient with it."""
 
 
-def people(bench: Bench, runs: int = 2000) -> Iterator[Row]:
-    """A true drop at the gate's margin of 2 points, corrected by people's ratings of a random part of the pairs.
-
-    21 % of answers change. `By the judge`: wrong PASSes of the same gate without people's ratings.
-    """
+def people(bench: Bench, runs: int = 1000) -> Iterator[Row]:
+    """A true drop at the margin of 2 points, 21 % of answers changing, corrected by ratings of a random part of pairs."""
     yield ("judge", "pairs rated", "standard error", "true spread", "95 % interval holds", "wrong PASS", "by the judge")
     size, margin, draw = len(bench.samples), 0.02, np.random.default_rng(7)
     alone = np.arange(size)
