@@ -266,7 +266,7 @@ JUDGES = (
 
 
 def people(bench: Bench, runs: int = 1000) -> Iterator[Row]:
-    """A true drop at the margin of 2 points, 21 % of answers changing, corrected by ratings of a random part of pairs."""
+    """A true drop at the margin of 2 points, 21 % of answers changing, corrected by ratings of some pairs."""
     yield ("judge", "pairs rated", "standard error", "true spread", "95 % interval holds", "wrong PASS", "by the judge")
     size, margin, draw = len(bench.samples), 0.02, np.random.default_rng(7)
     alone = np.arange(size)
