@@ -4,6 +4,7 @@ In its place stands a compiled one that takes no arguments, so that the error ar
 """
 
 import os
+import sys
 import time
 from importlib import import_module
 from operator import attrgetter
@@ -11,4 +12,9 @@ from operator import attrgetter
 module, _, attribute = os.environ["FAULT"].partition(":")
 path, _, name = attribute.rpartition(".")
 home = import_module(module)
-setattr(attrgetter(path)(home) if path else home, name, time.time)
+owner = attrgetter(path)(home) if path else home
+whole = vars(owner)[name]
+setattr(owner, name, time.time)
+if getattr(whole, "__module__", "") == module:
+    for other in [one for one in sys.modules.values() if vars(one).get(name) is whole]:  # who has imported it already
+        setattr(other, name, time.time)

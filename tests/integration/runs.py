@@ -14,10 +14,15 @@ from typing import Any
 
 import pytest
 
+from tests.checkpoints import BUILDS
+from tests.integration.forks import HAS_FORKS, READ_BEFORE, Program, forking
+
 ROOT = Path(__file__).parents[2]
 
 CHANGES = ("OPENAI", "MME_", "PYTEST", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 """What of the environment changes a run; names that begin so."""
+
+TIMEOUT_SECONDS = 300
 
 UNCERTAIN = {"usage"}
 """What of a record depends on who was asked when."""
@@ -79,16 +84,49 @@ def environment(**more: str) -> dict[str, str]:
 
 def command(folder: Path, *arguments: str) -> list[str]:
     """`pytest` with these arguments; cache and run folder lie in `folder` unless they say otherwise."""
-    program = [sys.executable, "-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-    return [*program, f"--cache={folder / 'cache'}", f"--run-dir={folder / 'run'}", *arguments]
+    return [sys.executable, "-m", "pytest", *_arguments(folder, *arguments)]
+
+
+def _arguments(folder: Path, *more: str) -> list[str]:
+    usual = ["--color=no", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    return [*usual, f"--cache={folder / 'cache'}", f"--run-dir={folder / 'run'}", *more]
+
+
+def called(module: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """`python -m module`, from the project's root, to its end."""
+    if not HAS_FORKS or READ_BEFORE & more.keys():
+        return called_alone(module, *arguments, **more)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    program = Program(module=module, arguments=arguments, environment=environment(**more), umask=umask)
+    forks = forking(BUILDS) if more.get("PYTHONPATH") == BUILDS else forking()
+    return forks.run(program, TIMEOUT_SECONDS)
+
+
+def called_alone(module: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """The same in a new process of Python's, whose hashes differ from those of all others."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
+    )  # fmt: skip
+
+
+def mme_emotion(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """The command of that name, to its end."""
+    return called("reports.cli", *arguments, **more)
 
 
 def run(folder: Path, *arguments: str, **more: str) -> Finished:
     """Runs it to its end, from the project's root."""
-    done = subprocess.run(
-        command(folder, *arguments),
-        cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    return _finished(folder, arguments, called("pytest", *_arguments(folder, *arguments), **more))
+
+
+def run_alone(folder: Path, *arguments: str, **more: str) -> Finished:
+    """The same, as `called_alone`."""
+    return _finished(folder, arguments, called_alone("pytest", *_arguments(folder, *arguments), **more))
+
+
+def _finished(folder: Path, arguments: Sequence[str], done: subprocess.CompletedProcess[str]) -> Finished:
     places = [argument.partition("=")[2] for argument in arguments if argument.startswith("--run-dir=")]
     return Finished(done.returncode, done.stdout + done.stderr, Path(places[-1]) if places else folder / "run")
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.data.dataset import read_samples
 from tests.endpoint import Endpoint, Received, Said, plausible
-from tests.integration.runs import Finished, run
+from tests.integration.runs import Finished, run, run_alone
 from tests.tasks import clip_of
 
 KEY = "sk-very-secret-0123456789"
@@ -18,8 +18,11 @@ AGENTS = ("--extractor=openai:extractor", "--judge=openai:judge")
 
 
 def real_run(folder: Path, endpoint: Endpoint, *arguments: str) -> Finished:
-    asked = ("--model=openai:model", f"--base-url={endpoint.url}", "--api-key-env=TEST_KEY", *AGENTS, "--data=demo")
-    return run(folder, *asked, *arguments, TEST_KEY=KEY)
+    return run(folder, *asking(endpoint), *arguments, TEST_KEY=KEY)
+
+
+def asking(endpoint: Endpoint) -> tuple[str, ...]:
+    return ("--model=openai:model", f"--base-url={endpoint.url}", "--api-key-env=TEST_KEY", *AGENTS, "--data=demo")
 
 
 def test_every_sample_is_scored_and_nothing_leaks(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def _proves_no_name(received: Received) -> None:
 def test_the_same_command_again_asks_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
     first = real_run(tmp_path, endpoint, "--tasks=SA")
     asked = len(endpoint.requests)
-    second = real_run(tmp_path, endpoint, "--tasks=SA")
+    second = run_alone(tmp_path, *asking(endpoint), "--tasks=SA", TEST_KEY=KEY)
     assert (asked, len(endpoint.requests)) == (18, 18)
     assert first.report["overall"] == second.report["overall"]
     assert second.report["usage"]["model"]["requests"] == 0

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.endpoint import Endpoint, Received, Said
-from tests.integration.runs import ROOT, agents, command, environment, start, until
+from tests.integration.runs import ROOT, agents, called, command, environment, start, until
 
 PASSED, FAILED = "Gate: PASS", "Gate: FAIL"
 GATE = """
@@ -38,10 +38,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ended(kept: Path, folder: Path, *arguments: str, gate: str = "low", **more: str) -> tuple[int, str]:
     """The exit code of a gated run over the demo, and what it printed."""
-    done = subprocess.run(
-        words(kept, folder, *arguments, gate=gate),
-        cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = called(*words(kept, folder, *arguments, gate=gate)[2:], **more)
     assert 'Traceback (most recent call last):\n  File "<frozen' not in done.stderr
     return done.returncode, done.stdout + done.stderr
 

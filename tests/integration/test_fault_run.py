@@ -1,14 +1,12 @@
 """Errors that nobody foresaw, at every boundary: none is silent, and none costs what was found."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.endpoint import Endpoint
-from tests.integration.runs import ROOT, Finished, agents, environment, run
+from tests.integration.runs import ROOT, Finished, agents, called, run
 
 BROKEN = ("-p", "tests.integration.faulty")
 SENTENCE = re.compile(
@@ -234,10 +232,7 @@ def test_a_fault_of_an_endpoint_s_client_shows_no_key(tmp_path: Path, endpoint: 
 )
 def test_the_demo_ends_well_only_where_it_works(tmp_path: Path, fault: str | None, said: str) -> None:
     more = {"PYTEST_ADDOPTS": " ".join(BROKEN), "FAULT": fault} if fault else {}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark.demo", str(tmp_path / "run")],
-        cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    done = called("benchmark.demo", str(tmp_path / "run"), **more)
     assert done.returncode == bool(fault), done.stdout + done.stderr
     assert said in done.stderr
     assert bool(said) == bool(done.stderr)

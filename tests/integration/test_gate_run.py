@@ -15,7 +15,7 @@ from evaluators.judge.check import read_anchors
 from reports.kept.checks import CHECKS
 from tests.endpoint import Endpoint, Received, Said, plausible
 from tests.integration.oracle import knowing
-from tests.integration.runs import ROOT, Finished, environment, run
+from tests.integration.runs import ROOT, Finished, environment, mme_emotion, run
 from tests.tasks import clip_of
 
 CLIP = clip_of(read_samples("demo").samples[0]).path
@@ -251,26 +251,19 @@ def test_a_judge_that_gives_in_to_orders_is_untrusted(endpoint: Endpoint, tmp_pa
     assert "The judge's resistance to attacks on anchors is" in finished.output
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "reports.cli", *arguments],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-
-
 def test_judge_check_tells_good_from_bad_and_shows_drift(endpoint: Endpoint, tmp_path: Path) -> None:
     asked = ("judge", "check", "--judge=openai:judge", f"--judge-base-url={endpoint.url}", f"--cache={tmp_path}")
     endpoint.reply = knowing()
-    good = command(*asked)
+    good = mme_emotion(*asked)
     assert (good.returncode, "good enough" in good.stdout) == (0, True), good.stdout + good.stderr
 
     endpoint.reply = knowing(fooled_by="flood")
-    fooled = command(*asked)
+    fooled = mme_emotion(*asked)
     floods = sum(anchor.kind == "flood" for anchor in read_anchors())
     assert f"{floods} of {len(read_anchors())} anchors are rated differently than on" in fooled.stdout
 
     endpoint.reply = plausible
-    bad = command(*asked)
+    bad = mme_emotion(*asked)
     assert (bad.returncode, "not to be trusted" in bad.stdout) == (1, True), bad.stdout + bad.stderr
     assert len((tmp_path / CHECKS).read_text().splitlines()) == 3
 
@@ -287,7 +280,7 @@ def test_who_reads_the_beginning_alone_sees_no_traceback(tmp_path: Path) -> None
 
 
 def test_a_judge_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    found = command("judge", "check", "--judge=nobody", f"--cache={tmp_path}")
+    found = mme_emotion("judge", "check", "--judge=nobody", f"--cache={tmp_path}")
     assert (found.returncode, "Unknown model nobody" in found.stderr) == (2, True)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tests.endpoint import Endpoint, Received, Said
-from tests.integration.runs import ROOT, environment, run
+from tests.integration.runs import ROOT, mme_emotion, run
 
 HARM = "harm"
 ATTACK = (
@@ -29,13 +29,6 @@ def harmless(printed: str) -> None:
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", printed), printed
     assert not [line for line in printed.splitlines() if line.lstrip().startswith("::")], printed
     assert not re.search(r"##[\w.]*\[", printed), printed
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "reports.cli", *arguments],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
 
 
 def inert_markdown(text: str) -> None:
@@ -65,11 +58,11 @@ def test_what_a_server_says(endpoint: Endpoint, tmp_path: Path) -> None:
     assert any(ATTACK[-40:-20] in str(record["answer"]) for record in finished.records), "records have it as it came"
 
     for arguments in (["show"], ["merge", f"--run-dir={tmp_path / 'whole'}"], ["compare", str(finished.folder)]):
-        told = command(*arguments, str(finished.folder))
+        told = mme_emotion(*arguments, str(finished.folder))
         assert told.returncode == 0, told.stderr
         if arguments[0] != "compare":
             harmless(told.stdout + told.stderr)
-    sheet = command("judge", "sheet", str(finished.folder)).stdout
+    sheet = mme_emotion("judge", "sheet", str(finished.folder)).stdout
     harmless(sheet)
     cells = [cell for row in csv.reader(io.StringIO(sheet)) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
@@ -97,14 +90,14 @@ def test_what_a_file_of_answers_and_a_run_directory_say(tmp_path: Path) -> None:
             }
         )
     )
-    shown = command("show", str(own.folder))
+    shown = mme_emotion("show", str(own.folder))
     assert (shown.returncode, shown.stderr) == (0, "")
     harmless(shown.stdout)
 
     line, *others = (own.folder / "samples.jsonl").read_text().splitlines()
     record = {**json.loads(line), "task": ATTACK, "recognition": 9.0}
     (own.folder / "samples.jsonl").write_text("\n".join([json.dumps(record), *others]))
-    refused = command("show", str(own.folder))
+    refused = mme_emotion("show", str(own.folder))
     assert (refused.returncode, refused.stdout) == (2, "")
     harmless(refused.stderr)
     gated = run(tmp_path, *asked, f"--baseline={own.folder}", f"--run-dir={tmp_path / 'gated'}")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.checkpoints import BUILDS
 from tests.endpoint import Endpoint
-from tests.integration.runs import Finished, essence, run
+from tests.integration.runs import Finished, essence, run, run_alone
 
 RULES = ("--judge=rules", "--extractor=rules", "--tb=no", "-q")
 ON_CPU = "--model-option=device_map=cpu,max_new_tokens=16"
@@ -20,8 +20,9 @@ def go(folder: Path, checkpoint: Path, *arguments: str, option: str = ON_CPU) ->
 
 @pytest.fixture(scope="module")
 def calm(checkpoint: Find, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """All of the demo, in one process."""
-    return go(tmp_path_factory.mktemp("calm"), checkpoint("qwen2.5-omni"), *RULES, "--limit=24")
+    """Half of the demo, in one process."""
+    model = f"--model=hf:{checkpoint('qwen2.5-omni')}"
+    return run_alone(tmp_path_factory.mktemp("calm"), model, ON_CPU, *RULES, "--limit=24", PYTHONPATH=BUILDS)
 
 
 def test_a_whole_run(calm: Finished, checkpoint: Find) -> None:

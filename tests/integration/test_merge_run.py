@@ -3,25 +3,16 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.endpoint import Endpoint
 from tests.integration.oracle import knowing
-from tests.integration.runs import ROOT, Finished, environment, run
-from tests.integration.runs import command as called
+from tests.integration.runs import ROOT, Finished, command, environment, mme_emotion, run
 
 GATE = "[min.overall]\nrecognition = 0.05\n"
 JUDGED = ("-q", "--tb=no", "--extractor=rules", "--judge=openai:judge")
-
-
-def command(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "reports.cli", *arguments],
-        cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
 
 
 def part(folder: Path, shard: str, endpoint: Endpoint, *more: str, **variables: str) -> Finished:
@@ -40,7 +31,7 @@ def test_shards_check_their_judge_and_the_merge_decides(tmp_path: Path, endpoint
     assert summary.read_text().count("## MME-Emotion: signal") == 2
 
     folders = [str(one.folder) for one in parts]
-    merged = command("merge", *folders, f"--run-dir={tmp_path / 'whole'}", gate, GITHUB_STEP_SUMMARY=str(summary))
+    merged = mme_emotion("merge", *folders, f"--run-dir={tmp_path / 'whole'}", gate, GITHUB_STEP_SUMMARY=str(summary))
     assert merged.returncode == 0, merged.stdout + merged.stderr
     assert "Gate: PASS" in merged.stdout
     assert "### Gate: PASS" in summary.read_text()
@@ -72,7 +63,7 @@ def test_a_shard_does_not_stop_when_decided(tmp_path: Path, endpoint: Endpoint) 
 @pytest.mark.parametrize("folder", ["nowhere", "."])
 def test_what_is_no_run_is_refused_in_a_sentence(tmp_path: Path, folder: str) -> None:
     for name in ("view", "show", "merge"):
-        done = command(name, str(tmp_path / folder))
+        done = mme_emotion(name, str(tmp_path / folder))
         assert done.returncode == 2
         assert re.fullmatch(r"mme-emotion: .* holds no finished run: report\.json cannot be read .*\n", done.stderr)
 
@@ -83,7 +74,7 @@ def test_view_names_the_page_and_opens_it(tmp_path: Path) -> None:
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     browser.chmod(0o755)
-    done = command("view", str(finished.folder), BROWSER=f"{browser} %s")
+    done = mme_emotion("view", str(finished.folder), BROWSER=f"{browser} %s")
     address = (finished.folder / "report.html").as_uri()
     assert (done.returncode, done.stdout.strip(), opened.read_text().strip()) == (0, address, address)
 
@@ -98,7 +89,7 @@ def test_a_summary_that_cannot_be_written_is_told_and_loses_nothing(tmp_path: Pa
 
 
 def test_a_page_that_cannot_be_written_costs_no_figure(tmp_path: Path) -> None:
-    limited = ["prlimit", "--fsize=500000", *called(tmp_path, "-q", "--tb=no", "--limit=8")]
+    limited = ["prlimit", "--fsize=500000", *command(tmp_path, "-q", "--tb=no", "--limit=8")]
     done = subprocess.run(limited, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stdout
     assert re.search(r"report\.html cannot be written \(File too large\)", done.stdout)
@@ -109,6 +100,6 @@ def test_a_page_that_cannot_be_written_costs_no_figure(tmp_path: Path) -> None:
 
 def test_a_run_is_not_merged_into_itself(tmp_path: Path) -> None:
     finished = run(tmp_path, "-q", "--tb=no", "--limit=8")
-    done = command("merge", str(finished.folder), f"--run-dir={finished.folder}")
+    done = mme_emotion("merge", str(finished.folder), f"--run-dir={finished.folder}")
     assert (done.returncode, "choose another" in done.stderr) == (2, True)
     assert (finished.folder / "report.json").exists()
