@@ -25,8 +25,8 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 demo: $(VENV)/light  ## run the embedded clips offline; wrong answers are the point, a sample without a score is an error
 	$(BIN)/python -m benchmark.demo
 
-test: $(VENV)/full  ## the suite's own tests, in two processes; what takes longest comes first
-	$(BIN)/pytest $(PARALLEL) tests/integration tests
+test: $(VENV)/full  ## the suite's own tests, in two processes
+	$(BIN)/pytest $(PARALLEL) tests
 
 unit: $(VENV)/unit  ## those that start no runs, without what needs torch, Ray or a browser
 	$(BIN)/pytest $(PARALLEL) --ignore=tests/integration tests

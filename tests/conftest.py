@@ -24,6 +24,9 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
 
+SLOW = ("tests/integration/", "tests/reports/page/")
+"""Folders whose tests start whole runs, or a browser."""
+
 _NUMBER = count()
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -51,11 +54,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(scope="module")
-def few_objects() -> Iterator[None]:
-    """Leaves all that there is out of garbage collections: each call of statsmodels' multipletests starts one."""
+def few_objects() -> None:
+    """Leaves out what came since, too: each call of statsmodels' multipletests starts a garbage collection."""
+    gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +65,17 @@ def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     """Has each test begin with an empty cache, which the runs that it starts find too."""
     home = tmp_path_factory.getbasetemp() / "caches"
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / str(next(_NUMBER))))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts what takes longest first, so that no process is left with it in the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what has been imported and collected out of garbage collections; each pytest within a test starts some."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
