@@ -35,6 +35,8 @@ from tests.server import Served, served
 
 CLIPS = ROOT / "benchmark" / "demo" / "clips"
 
+SAMPLES = 120
+
 WORKER = re.compile(r"readline|pytest-xdist")
 """How execnet starts a worker of xdist's, and what that calls itself where the package setproctitle is there."""
 
@@ -43,6 +45,17 @@ def data_of(folder: Path, samples: int) -> str:
     """Samples of which no two ask the same, on the demo's clips."""
     clips = sorted(path for path in CLIPS.rglob("*") if path.suffix in (".mp4", ".mkv", ".avi"))
     return make_samples(folder / "samples.jsonl", clips, samples)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A run of SAMPLES in one process that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("calm")
+    with served() as server:
+        finished = run(folder, *at(server, data_of(folder, SAMPLES)))
+        assert server.asked() == 3 * SAMPLES
+    assert finished.report["overall"]["scored"] == SAMPLES, finished.output
+    return finished
 
 
 def at(server: Served, *more: str) -> list[str]:
@@ -61,10 +74,8 @@ def test_a_fifth_of_all_replies_fails_and_every_sample_is_scored(tmp_path: Path)
     assert finished.report["usage"]["model"]["requests"] >= 200
 
 
-def test_a_server_that_dies_and_comes_back_costs_nothing(tmp_path: Path) -> None:
-    data = data_of(tmp_path, 120)
-    with served() as server:
-        calm = run(tmp_path / "calm", *at(server, data))
+def test_a_server_that_dies_and_comes_back_costs_nothing(calm: Finished, tmp_path: Path) -> None:
+    data = data_of(tmp_path, SAMPLES)
     with served(latency=0.1) as stays, served(latency=0.1) as dies:
         both = [*agents(f"{dies.url},{stays.url}"), "-q", "--tb=no", "-rN", data, "--concurrency=6"]
         process = start(tmp_path, *both, "-n2")
@@ -95,42 +106,36 @@ def test_one_endpoint_that_is_dead_at_the_start_is_told_once_and_not_asked(tmp_p
         assert stays.asked() == 2 * 3 * 48
 
 
-def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
-    data = data_of(tmp_path, 100)
+def test_two_processes_find_what_one_finds(calm: Finished, tmp_path: Path) -> None:
     with served() as server:
-        alone = run(tmp_path, *at(server, data, "--no-cache"))
-        together = run(tmp_path, *at(server, data, "--no-cache", "-n2", f"--run-dir={tmp_path / 'two'}"))
-        assert server.asked() == 2 * 3 * 100, "no sample is worked on twice"
-    assert essence(together) == essence(alone)
-    assert together.report["overall"] == alone.report["overall"]
+        together = run(tmp_path, *at(server, data_of(tmp_path, SAMPLES), "--no-cache", "-n2"))
+        assert server.asked() == 3 * SAMPLES, "no sample is worked on twice"
+    assert essence(together) == essence(calm)
+    assert together.report["overall"] == calm.report["overall"]
 
 
-def test_killed_five_times_it_asks_only_what_is_missing(tmp_path: Path) -> None:
-    data, chance, in_flight = data_of(tmp_path, 150), random.Random(11), 0
-    with served() as server:
-        calm = run(tmp_path / "calm", *at(server, data, "--concurrency=16"))
+def test_killed_five_times_it_asks_only_what_is_missing(calm: Finished, tmp_path: Path) -> None:
+    data, chance, in_flight = data_of(tmp_path, SAMPLES), random.Random(11), 0
     with served(latency=0.02) as server:
         for _ in range(5):
             before = server.asked()
             process = start(tmp_path, *at(server, data, "--concurrency=16"))
-            goal = before + chance.randrange(1, 75)
+            goal = before + chance.randrange(1, 45)
             until(lambda goal=goal: server.asked() >= goal, process)  # type: ignore[misc]
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             in_flight += 16
         finished = run(tmp_path, *at(server, data, "--concurrency=16"))
         asked = server.asked()
-    assert asked <= 150 * 3 + in_flight
+    assert asked <= SAMPLES * 3 + in_flight
     assert essence(finished) == essence(calm)
     assert finished.report["overall"] == calm.report["overall"]
     whole = [json.loads(line) for file in tmp_path.rglob("earlier-*/samples.jsonl") for line in file.open()]
     assert len(whole) == sum(1 for file in tmp_path.rglob("earlier-*/samples.jsonl") for _ in file.open())
 
 
-def test_a_killed_worker_costs_nothing(tmp_path: Path) -> None:
-    data = data_of(tmp_path, 120)
-    with served() as server:
-        calm = run(tmp_path / "calm", *at(server, data))
+def test_a_killed_worker_costs_nothing(calm: Finished, tmp_path: Path) -> None:
+    data = data_of(tmp_path, SAMPLES)
     with served(latency=0.05) as server:
         process = start(tmp_path, *at(server, data, "--concurrency=16", "-n2"))
         until(lambda: lines(tmp_path) > 20, process)
@@ -164,7 +169,7 @@ def test_ctrl_c_keeps_what_was_finished_and_waits_for_no_reply(tmp_path: Path, e
         return plausible(received)
 
     endpoint.reply = hang_in_the_end
-    process = start(tmp_path, *agents(endpoint.url), "-q", "--tb=no", data_of(tmp_path, 400), "--concurrency=8")
+    process = start(tmp_path, *agents(endpoint.url), "-q", "--tb=no", data_of(tmp_path, 100), "--concurrency=8")
     until(lambda: lines(tmp_path) > 10 and len(endpoint.requests) == 3 * 40 + 8, process)
     os.killpg(process.pid, signal.SIGINT)
     output = process.communicate(timeout=60)[0]
@@ -180,7 +185,7 @@ def test_ctrl_c_keeps_what_was_finished_and_waits_for_no_reply(tmp_path: Path, e
 def test_ctrl_c_in_a_gated_run_is_no_verdict(tmp_path: Path) -> None:
     limits = "[min.overall]\nrecognition = 0.5\n[judge]\nsensitivity = 0\nspecificity = 0\nlabels = 0\nresistance = 0\n"
     (tmp_path / "gate.toml").write_text(limits)
-    gated = (f"--gate={tmp_path / 'gate.toml'}", "--until-decided", "--concurrency=8", data_of(tmp_path, 2000))
+    gated = (f"--gate={tmp_path / 'gate.toml'}", "--until-decided", "--concurrency=8", data_of(tmp_path, 500))
     with served(latency=0.05) as server:
         process = start(tmp_path, *agents(server.url), *gated)
         until(lambda: lines(tmp_path) > 10, process)
@@ -202,7 +207,7 @@ def test_a_job_that_is_called_off_ends_as_by_ctrl_c(
     passing = tmp_path / "passing"
     passing.mkdir()
     with served(latency=0.1) as server:
-        asked = [*agents(server.url), "-q", "--tb=no", data_of(tmp_path, 2000), "--concurrency=8", *processes]
+        asked = [*agents(server.url), "-q", "--tb=no", data_of(tmp_path, 500), "--concurrency=8", *processes]
         process = start(tmp_path, *asked, TMPDIR=str(passing))
         until(lambda: lines(tmp_path) > 10, process)
         workers = [int(file.read_text()) for file in passing.glob("mme-emotion-*/*.pid")]
@@ -224,7 +229,7 @@ def test_a_wrong_name_stops_the_run_and_is_said_once(tmp_path: Path, endpoint: E
     asked = ("--model=openai:model", "--extractor=rules", "--judge=rules", f"--base-url={endpoint.url}", "--tb=no")
     for processes in ((), ("-n2",)):
         endpoint.requests.clear()
-        finished = run(tmp_path, *asked, "-q", "-rN", "--concurrency=4", data_of(tmp_path, 300), *processes)
+        finished = run(tmp_path, *asked, "-q", "-rN", "--concurrency=4", data_of(tmp_path, 150), *processes)
         assert finished.code == 2, finished.output
         assert len(endpoint.requests) < 100
         assert finished.output.count("all failed in the same way") == 1
@@ -233,7 +238,7 @@ def test_a_wrong_name_stops_the_run_and_is_said_once(tmp_path: Path, endpoint: E
 
 
 def test_a_run_stops_before_it_costs_too_much(tmp_path: Path) -> None:
-    data = data_of(tmp_path, 100)
+    data = data_of(tmp_path, 50)
     prices = "--price=model=10/0,extractor=10/0,judge=10/0"  # 1,000 tokens a request, so a cent each
     for processes in ((), ("-n2",)):
         folder = tmp_path / f"n{len(processes)}"
@@ -243,10 +248,10 @@ def test_a_run_stops_before_it_costs_too_much(tmp_path: Path) -> None:
             assert finished.code == 2, finished.output
             assert 60 < asked <= 80
             assert "--max-cost=0.8 would be exceeded" in finished.output
-            assert 0 < len(finished.records) < 100
+            assert 0 < len(finished.records) < 50
             more = run(folder, *at(server, data, prices, "--max-cost=9", *processes))
-            assert server.asked() == 300, "nothing is paid for twice"
-        assert more.report["overall"]["scored"] == 100
+            assert server.asked() == 150, "nothing is paid for twice"
+        assert more.report["overall"]["scored"] == 50
 
 
 def calls_and_kept(finished: Finished) -> list[list[str]]:
