@@ -109,9 +109,14 @@ class RulesJudge:
         return Reply(value=Ratings(reasoning=reasoning, recognition=recognised(steps, evidence)), model=self.name)
 
     async def grade(self, grading: Grading) -> Reply[Grades]:
-        """The same points in each dimension: by the share of the reference's longer words that the answer has."""
-        answer, reference = (set(_LONG.findall(plain(grading.texts[name]))) for name in ("answer", "reference"))
-        points = Fraction(round(grading.most * len(answer & reference) / max(1, len(reference))))
+        """The same points in each dimension: by the share of the reference's longer words that the answer has.
+
+        Without a reference, the question takes its place.
+        """
+        reference = grading.texts.get("reference") or grading.texts["question"]
+        answer, wanted = (set(_LONG.findall(plain(text))) for text in (grading.texts["answer"], reference))
+        share = Fraction(len(answer & wanted), max(1, len(wanted)))
+        points = Fraction(grading.least + round((grading.most - grading.least) * share))
         return Reply(value=dict.fromkeys(grading.dimensions, points), model=self.name)
 
 
