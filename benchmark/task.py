@@ -19,6 +19,7 @@ class Task:
         question: the wording of the question.
         metric: how answers are scored: a module of `evaluators.metrics`, or `python:MODULE:ATTR`.
         separator: what separates several labels in the data; None if each sample has one label.
+        ranked: whether a sample's true labels are a ranking, the truest first, of which an answer names one.
         outside: what an answer that names none of the labels counts as, in the words of the metric; None for the
             metric's default.
         place: its position in the suite, from 0.
@@ -30,6 +31,7 @@ class Task:
     question: str
     metric: str
     separator: str | None = None
+    ranked: bool = False
     outside: str | None = None
     place: int = 0
 
@@ -37,6 +39,10 @@ class Task:
     def several(self) -> bool:
         """Whether a sample may have several labels."""
         return self.separator is not None
+
+    def kind_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The true labels by which samples are counted: the truest if they are a ranking, else all."""
+        return targets[:1] if self.ranked else targets
 
     def targets(self, label: str) -> tuple[str, ...]:
         """The labels in the data's `label`, in order: `"anger,disgust"` is two labels if the separator is a comma."""

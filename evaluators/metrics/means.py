@@ -24,17 +24,19 @@ class MeanOfMeans:
         name: its name in files and gates.
         title: its name in tables.
         groups: the groups.
+        mark: the name of the score, which all samples of these tasks have.
     """
 
     name: str
     title: str
     groups: tuple[Group, ...]
+    mark: str = "score"
     bounded: bool = False
 
     def value(self, records: Sequence[Marked]) -> float | None:
         """The mean over the records that have a score; None if none belongs to a group."""
         scored = [record for record in records if is_scored(record)]
-        return self._value([(record.task, record.scores["score"]) for record in scored])
+        return self._value([(record.task, self._mark(record)) for record in scored])
 
     def column(self, records: Sequence[Marked]) -> Column:
         """Jackknife pseudo-values, shape (records,); their mean is the measure, nan marks records without a score.
@@ -42,14 +44,17 @@ class MeanOfMeans:
         n times the measure minus n - 1 times the measure without the sample; without its only sample a task would be
         left out, so that this sample counts as one that changes nothing.
         """
-        marks = [(record.task, record.scores["score"] if is_scored(record) else None) for record in records]
+        marks = [(record.task, self._mark(record) if is_scored(record) else None) for record in records]
         return self._pseudo(marks)
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
         """The same if all samples without a score had 1, or all 0; only these numbers if no task is in a group."""
-        full = [(record.task, record.scores["score"] if is_scored(record) else float(right)) for record in records]
+        full = [(record.task, self._mark(record) if is_scored(record) else float(right)) for record in records]
         column = self._pseudo(full)
         return np.where(np.isnan(column), float(right), column)
+
+    def _mark(self, record: Marked) -> float:
+        return record.scores.get(self.mark) or 0.0  # of tasks that do not count there may be none
 
     def _value(self, marks: Sequence[tuple[str, float | None]]) -> float | None:
         weights, scores = self._weights(marks), _by_task(marks)

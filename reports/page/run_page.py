@@ -105,7 +105,8 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         },
         "published": suite.read_published(),
         "tasks": {
-            name: {"title": t.title, "question": t.question, "several": t.several} for name, t in suite.tasks.items()
+            name: {"title": t.title, "question": t.question, "several": t.several or t.ranked}
+            for name, t in suite.tasks.items()
         },
         "index": index_of(records, {record.id for record in contents.counted}, measures),
         "clips": {"base": linked.base, "urls": linked.urls},

@@ -85,7 +85,16 @@ def test_yes_and_no_are_a_dimension_of_one_point() -> None:
 
 
 def test_word_lists_grade_by_the_reference_or_else_by_the_question() -> None:
-    for targets, shared in ((("He weeps.",), Fraction(1)), (("A storm.",), Fraction(1, 10)), (("",), Fraction(1, 10))):
+    # "He weeps, since he is sad." has one long word of the first; of the second all, since none is long
+    cases = (
+        ("He weeps.", 1),
+        ("sad", 1),
+        ("mad", Fraction(1, 10)),
+        ("A storm.", Fraction(1, 10)),
+        ("", Fraction(1, 10)),
+    )
+    for target, shared in cases:
+        targets = (target,)
         scored = graded(EMER, RulesJudge(), targets)
         assert scored.score.marks(scored.sample)["score"] == shared
 
