@@ -22,6 +22,7 @@ class Task:
         ranked: whether a sample's true labels are a ranking, the truest first, of which an answer names one.
         outside: what an answer that names none of the labels counts as, in the words of the metric; None for the
             metric's default.
+        reference: whether what is true is a text to compare with, and no label by which samples could be grouped.
         place: its position in the suite, from 0.
     """
 
@@ -33,6 +34,7 @@ class Task:
     separator: str | None = None
     ranked: bool = False
     outside: str | None = None
+    reference: bool = False
     place: int = 0
 
     @property
