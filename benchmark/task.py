@@ -19,8 +19,10 @@ class Task:
         question: the wording of the question.
         metric: how answers are scored: a module of `evaluators.metrics`, or `python:MODULE:ATTR`.
         separator: what separates several labels in the data; None if each sample has one label.
+        ranked: whether a sample's true labels are a ranking, the truest first, of which an answer names one.
         outside: what an answer that names none of the labels counts as, in the words of the metric; None for the
             metric's default.
+        reference: whether what is true is a text to compare with, and no label by which samples could be grouped.
         place: its position in the suite, from 0.
     """
 
@@ -30,13 +32,19 @@ class Task:
     question: str
     metric: str
     separator: str | None = None
+    ranked: bool = False
     outside: str | None = None
+    reference: bool = False
     place: int = 0
 
     @property
     def several(self) -> bool:
         """Whether a sample may have several labels."""
         return self.separator is not None
+
+    def kind_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The true labels by which samples are counted: the truest if they are a ranking, else all."""
+        return targets[:1] if self.ranked else targets
 
     def targets(self, label: str) -> tuple[str, ...]:
         """The labels in the data's `label`, in order: `"anger,disgust"` is two labels if the separator is a comma."""

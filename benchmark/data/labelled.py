@@ -38,6 +38,16 @@ Parse = Callable[[str, str, Task, list[str]], Iterable[Labelled]]
 """The valid lines of a list's text, by its file and task; adds what is wrong with the others to the problems."""
 
 
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A corpus of named clips: its name, its labels, its folder, and the files below that with their sizes."""
+
+    name: str
+    labels: tuple[str, ...]
+    root: Path
+    files: Mapping[str, int]
+
+
 def fold_by(table: re.Pattern[str]) -> Callable[[str], str | None]:
     """For `read_lists`: the task `set-NUMBER` of a list whose path matches, with the number of the fold as group 1."""
     return lambda path: f"set-{found[1]}" if (found := table.search(path)) else None
@@ -66,12 +76,17 @@ def read_lists(
             problems.append(f"{file}: {error}")
     if not stated and not problems:
         return None
+    rows = rows_of(stated, Corpus(suite.title, labels, root, files))
+    return Gathered(rows=rows, problems=tuple(problems))
+
+
+def rows_of(stated: Iterable[Labelled], corpus: Corpus) -> tuple[Row, ...]:
+    """A row for each line of a list, with the clip of its name in any folder; each clip is a recording of its own."""
     clips: dict[str, list[str]] = defaultdict(list)
-    for file in sorted(files):
+    for file in sorted(corpus.files):
         if file.lower().endswith(SUFFIXES):
             clips[_plain(PurePosixPath(file).stem)].append(file)
-    rows = tuple(_row(line, suite.title, labels, *_clip_of(line.name, clips, root, files)) for line in stated)
-    return Gathered(rows=rows, problems=tuple(problems))
+    return tuple(_row(line, corpus, clips.get(_plain(line.name), ())) for line in stated)
 
 
 def _plain(name: str) -> str:
@@ -79,26 +94,20 @@ def _plain(name: str) -> str:
     return name.lstrip("0")
 
 
-def _clip_of(name: str, clips: Mapping[str, Sequence[str]], root: Path, files: Mapping[str, int]) -> tuple[Path, str]:
-    """The clip of that name in any folder, and why it cannot be used; "" if it can."""
-    found = clips.get(_plain(name), ())
+def _row(stated: Labelled, corpus: Corpus, found: Sequence[str]) -> Row:
+    clip = found[0] if found else f"{stated.name}.mp4"
     if len(found) == 1:
-        flaw = clip_flaw(root / found[0], files[found[0]])
+        flaw = clip_flaw(corpus.root / clip, corpus.files[clip])
     else:
         flaw = f"is not there; it could be any of {', '.join(found)}" if found else "is not there"
-    return root / (found[0] if found else f"{name}.mp4"), f"{name} {flaw}" if flaw else ""
-
-
-def _row(stated: Labelled, corpus: str, labels: tuple[str, ...], clip: Path, flaw: str) -> Row:
-    """The row of a line; each clip is a recording of its own."""
     return Row(
         place=stated.place,
         task=stated.task,
         video_id=stated.name,
-        label_set=labels,
+        label_set=corpus.labels,
         targets=(stated.label,),
-        source=corpus,
-        recording=f"{corpus}/{stated.name}",
-        clip=clip,
-        flaw=flaw,
+        source=corpus.name,
+        recording=f"{corpus.name}/{stated.name}",
+        clip=corpus.root / clip,
+        flaw=f"{stated.name} {flaw}" if flaw else "",
     )

@@ -146,6 +146,20 @@ def leaves_folder(name: str) -> bool:
     return _LEAVING.search(name) is not None
 
 
+def inner_place(path: str) -> str:
+    """The path inside the folder, with slashes; only the file's name if it starts at a root, as of another machine.
+
+    Raises:
+        ValueError: it leads out of the folder, or names no file.
+    """
+    path = slashed(path)
+    if leaves_folder(path) and ".." not in path.split("/"):
+        path = path.rpartition("/")[2]
+    if leaves_folder(path) or not path.rpartition("/")[2]:
+        raise ValueError("must be the path of a file in the folder")
+    return path
+
+
 def slashed(path: str) -> str:
     """The path with slashes instead of the backslashes of Windows."""
     return path.replace("\\", "/")
@@ -161,7 +175,7 @@ def flaws(row: Row) -> Iterator[str]:
     """What is wrong with one row's labels, one line each."""
     if len(set(row.label_set)) < len(row.label_set):
         yield f"{row.place}: {row.video_id}: its label set names a label twice"
-    if len(row.targets) > 1 and not row.task.several:
+    if len(row.targets) > 1 and not (row.task.several or row.task.ranked):
         yield f"{row.place}: {row.video_id}: has {len(row.targets)} labels, {row.task.name} takes one"
     if len(set(row.targets)) < len(row.targets):
         yield f"{row.place}: {row.video_id}: names a label twice"

@@ -92,7 +92,7 @@ def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:
     """
     by_label: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
     for sample in samples:
-        by_label[sample.targets].append(sample)
+        by_label[sample.task.kind_of(sample.targets)].append(sample)
     placed: list[tuple[float, str, Sample]] = []
     for targets, members in by_label.items():
         start = _fraction("\n".join((members[0].task.name, *targets)), seed)

@@ -66,8 +66,11 @@ def majority_of(samples: Sequence[Sample]) -> MajorityGuess:
 
 
 def label_counts(samples: Sequence[Sample]) -> Mapping[tuple[str, str], Counter[tuple[str, ...]]]:
-    """How often each label, or set of labels in alphabetical order, is true, by task and source."""
+    """How often each label, or set of labels in alphabetical order, is true, by task and source.
+
+    A ranking counts as its first label.
+    """
     counts: dict[tuple[str, str], Counter[tuple[str, ...]]] = defaultdict(Counter)
     for sample in samples:
-        counts[sample.task.name, sample.source][tuple(sorted(sample.targets))] += 1
+        counts[sample.task.name, sample.source][tuple(sorted(sample.task.kind_of(sample.targets)))] += 1
     return counts

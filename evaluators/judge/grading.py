@@ -20,9 +20,10 @@ class Grading:
 
     Attributes:
         prompt: the name of its template, a file `NAME.txt` in the suite's folder.
-        texts: the texts of others by placeholder: `answer`, `reference`, and whatever else the template has.
+        texts: the texts of others by placeholder; the template shows those that it names.
         dimensions: what is graded; single words, in the order in which the reply names them.
-        most: the most points in a dimension; the least is 0.
+        most: the most points in a dimension.
+        least: the least points.
         repeat: how often the judge has graded the same answer before.
     """
 
@@ -30,6 +31,7 @@ class Grading:
     texts: Mapping[str, str]
     dimensions: tuple[str, ...]
     most: int
+    least: int = 0
     repeat: int = 0
 
 
@@ -38,7 +40,7 @@ class Grader(Protocol):
     """A judge that can also grade."""
 
     async def grade(self, grading: Grading) -> Reply[Grades]:
-        """The points in each dimension, 0 to `grading.most`.
+        """The points in each dimension, from `grading.least` to `grading.most`.
 
         Raises:
             JudgeError: no reply could be parsed.
@@ -51,16 +53,19 @@ def parse_grades(text: str, grading: Grading) -> Grades:
     The `/5` may be missing.
 
     Raises:
-        RejectedReply: there is no such block, or not exactly one whole number from 0 to `most` for each dimension.
+        RejectedReply: there is no such block, or not one whole number from `least` to `most` for each dimension.
     """
     block = last_block(text, "score")[1]
-    return {name: Fraction(_points(block, name, grading.most)) for name in grading.dimensions}
+    return {name: Fraction(_points(block, name, grading)) for name in grading.dimensions}
 
 
-def _points(block: str, name: str, most: int) -> int:
+def _points(block: str, name: str, grading: Grading) -> int:
+    least, most = grading.least, grading.most
     points = rf"\b{re.escape(name)}\b[\s*_]*[:=][\s*_]*(\d{{1,4}})(?!\d|\.\d)([ \t]*/[ \t]*\d{{1,4}})?"
     written = re.findall(points, block, re.IGNORECASE)
     scales = {"", f"/{most}"}
-    if len(written) != 1 or int(written[0][0]) > most or re.sub(r"\s", "", written[0][1]) not in scales:
-        raise RejectedReply(f"Its block must name {name} once, with a whole number from 0 to {most}: {name}: N/{most}.")
+    if len(written) != 1 or not least <= int(written[0][0]) <= most or re.sub(r"\s", "", written[0][1]) not in scales:
+        raise RejectedReply(
+            f"Its block must name {name} once, with a whole number from {least} to {most}: {name}: N/{most}."
+        )
     return int(written[0][0])

@@ -89,9 +89,11 @@ class PromptedJudge:
             JudgeError: no reply could be parsed.
             KeyError: there is no template of that name.
         """
-        most, names = grading.most, grading.dimensions
-        example = ", ".join(f"{name}: N/{most}" for name in names)
-        text = request(self.templates[grading.prompt], grading.texts, most=most, example=example)
+        template, most = self.templates[grading.prompt], grading.most
+        named = template.get_identifiers()
+        texts = {name: text for name, text in grading.texts.items() if name in named}
+        example = ", ".join(f"{name}: N/{most}" for name in grading.dimensions)
+        text = request(template, texts, least=grading.least, most=most, example=example)
         prompt = Prompt(text=text, repeat=grading.repeat)
         return await ask(self.model, prompt, partial(parse_grades, grading=grading), JudgeError)
 

@@ -34,7 +34,7 @@ _CONCLUSION = re.compile(
     r"\b(?:answer|final|therefore|conclusion|overall|hence|thus|in sum|prediction)\b", re.IGNORECASE
 )
 _WORD = re.compile(r"[a-z][a-z-]+")
-_LONG = re.compile(r"\w{4,}")
+_LONG, _ANY = re.compile(r"\w{4,}"), re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def split_steps(text: str, question: Question, thoughts: str = "") -> Steps:
     The conclusion is the last sentence that names a label, preferably one with a word such as "therefore". If there is
     a block `<answer>…</answer>` or `<RESPONSE>…</RESPONSE>`, it is searched for in the last such block.
     """
-    before, answer, after = _marked_out(text)
+    before, answer, after = marked_out(text)
     steps = _concluded(answer, question)
     reasoning = [sentence for part in (thoughts, before, after) for sentence in split_sentences(part)]
     reasoning += steps.reasoning
@@ -68,7 +68,7 @@ def split_steps(text: str, question: Question, thoughts: str = "") -> Steps:
     return Steps(reasoning=tuple(reasoning), prediction=steps.prediction)
 
 
-def _marked_out(text: str) -> tuple[str, str, str]:
+def marked_out(text: str) -> tuple[str, str, str]:
     """The text before the marked answer, the answer, and the text after it; without a mark, all is the answer."""
     *_, marked = None, *_ANSWER.finditer(text)
     return ("", text, "") if marked is None else (text[: marked.start()], marked[2], text[marked.end() :])
@@ -109,9 +109,15 @@ class RulesJudge:
         return Reply(value=Ratings(reasoning=reasoning, recognition=recognised(steps, evidence)), model=self.name)
 
     async def grade(self, grading: Grading) -> Reply[Grades]:
-        """The same points in each dimension: by the share of the reference's longer words that the answer has."""
-        answer, reference = (set(_LONG.findall(plain(grading.texts[name]))) for name in ("answer", "reference"))
-        points = Fraction(round(grading.most * len(answer & reference) / max(1, len(reference))))
+        """The same points in each dimension: by the share of the reference's longer words that the answer has.
+
+        Of a reference without longer words, all words count. Without a reference, the question takes its place.
+        """
+        reference = plain(grading.texts.get("reference") or grading.texts["question"])
+        words = _LONG if _LONG.search(reference) else _ANY
+        answer, wanted = (set(words.findall(text)) for text in (plain(grading.texts["answer"]), reference))
+        share = Fraction(len(answer & wanted), max(1, len(wanted)))
+        points = Fraction(grading.least + round((grading.most - grading.least) * share))
         return Reply(value=dict.fromkeys(grading.dimensions, points), model=self.name)
 
 

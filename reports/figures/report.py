@@ -33,7 +33,10 @@ def report_of(records: Sequence[Record], background: Background, error: float = 
         macro_intervals=macro_intervals(records, measures, error),
         tasks=tasks,
         sources={name: grouped(found, lambda one: [one.source], measures, error) for name, found in present.items()},
-        labels={name: grouped(found, lambda one: one.targets, measures, error) for name, found in present.items()},
+        labels={
+            name: {} if suite.tasks[name].reference else grouped(found, lambda one: one.targets, measures, error)
+            for name, found in present.items()
+        },
         agreement=agreed_of(records) if "judge" in measures.roles and judge != RULES else None,
         variance=variance_of(records, measures.names),
         unrepeated=sum(record.repeats is not None and record.repeats.error is not None for record in records),

@@ -30,11 +30,17 @@ function startPage(parts) {
   );
 }
 
+/* The true labels by which a row is grouped; none where what is true is a text to compare with. */
+const labelsOf = (row) => (app.tasks[row.task].reference ? [] : row.targets);
+
+const groupName = ({ task, label, source }) => [task, label, source].filter(Boolean).join(" · ");
+
 /* Groups of rows by task, true label and source. A row with several labels is in several groups; `add` counts it. */
 function groupsOf(rows, empty, add) {
   const groups = new Map();
   for (const row of rows) {
-    for (const label of row.targets) {
+    const labels = labelsOf(row);
+    for (const label of labels.length ? labels : [""]) {
       const key = `${row.task}\n${label}\n${row.source}`;
       if (!groups.has(key)) groups.set(key, { task: row.task, label, source: row.source, of: 0, ...empty() });
       groups.get(key).of += 1;
@@ -97,7 +103,7 @@ function whichFilters(rows, tasks) {
     {
       name: "label",
       label: "True label",
-      choices: () => kindsOf(rows, (row) => row.targets),
+      choices: () => kindsOf(rows, labelsOf),
       fits: (row, value) => row.targets.includes(value),
     },
   ];

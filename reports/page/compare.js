@@ -97,7 +97,7 @@ function Places() {
     `;
     const sign = net(group) < 0 ? "−" : "+";
     return [
-      `${task} · ${label} · ${source}`,
+      groupName(group),
       link("better"),
       link("worse"),
       sign + Math.abs(net(group)),

@@ -62,6 +62,9 @@ def _data(first: PastRun, second: PastRun, found: Sequence[Difference]) -> Mappi
         ],
         "difference_rows": difference_rows(found),
         "places": [name for name in suite_of(first.report.provenance).tasks if name in asked],
+        "tasks": {
+            name: {"reference": task.reference} for name, task in suite_of(first.report.provenance).tasks.items()
+        },
     }
 
 

@@ -168,7 +168,7 @@ function columns() {
 }
 
 function filters() {
-  const names = (row) => row.predicted;
+  const names = (row) => (app.tasks[row.task].reference ? [] : row.predicted);
   const said = (row, value) =>
     value === "(none)" ? row.outcome !== "error" && row.predicted.length === 0 : row.predicted.includes(value);
   const yes = { choices: () => ["1"], titles: { 1: "yes" } };

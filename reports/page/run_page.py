@@ -105,7 +105,8 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         },
         "published": suite.read_published(),
         "tasks": {
-            name: {"title": t.title, "question": t.question, "several": t.several} for name, t in suite.tasks.items()
+            name: {"title": t.title, "question": t.question, "several": t.several or t.ranked, "reference": t.reference}
+            for name, t in suite.tasks.items()
         },
         "index": index_of(records, {record.id for record in contents.counted}, measures),
         "clips": {"base": linked.base, "urls": linked.urls},
@@ -123,6 +124,8 @@ def _about(report: Report) -> Iterator[tuple[str, str]]:
     yield "Extractor", str(named["extractor"].get("name"))
     if provenance.get("listener"):
         yield "Listener", str(provenance["listener"])
+    if provenance.get("bertscore"):
+        yield "BERTScore", str(provenance["bertscore"])
     yield "Suite", " ".join(filter(None, (named["versions"].get("mme-emotion"), provenance.get("commit"))))
 
 

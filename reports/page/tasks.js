@@ -152,7 +152,7 @@ function drawDetail() {
 }
 
 function Detail({ task }) {
-  const { title, question, several } = app.tasks[task];
+  const { title, question, several, reference } = app.tasks[task];
   const part = (kind, asked) =>
     Object.entries(app.report[kind][task]).map(([name, scores]) => ({
       name,
@@ -160,6 +160,11 @@ function Detail({ task }) {
       path: [kind, task, name],
       link: { task, [asked]: name },
     }));
+  const bySource = html`
+    <h4>By source</h4>
+    <${ScoreTable} first="Source" rows=${part("sources", "source")} />
+  `;
+  if (reference) return html`<p>${title}: ${question}</p>${bySource}`;
   return html`
     <p>${title}: ${question}</p>
     <h4>Confusion</h4>
@@ -168,8 +173,7 @@ function Detail({ task }) {
       several &&
       html`<p class="note">Clips and answers may have several labels here: each true label counts once for each label that is named.</p>`
     }
-    <h4>By source</h4>
-    <${ScoreTable} first="Source" rows=${part("sources", "source")} />
+    ${bySource}
     <h4>By true label</h4>
     <${ScoreTable} first="Label" rows=${part("labels", "label")} />
   `;
@@ -242,7 +246,7 @@ function drawFailures() {
     const [said, times] = [...group.named].sort((one, other) => other[1] - one[1])[0];
     const like = { task, label, source, outcome: "notright" };
     return [
-      html`<${SamplesLink} like=${like}>${task} · ${label} · ${source}<//>`,
+      html`<${SamplesLink} like=${like}>${groupName(group)}<//>`,
       count(group.failed),
       count(group.error),
       count(group.of),

@@ -62,15 +62,7 @@ def doubts_of(report: Report) -> list[str]:
 def remarks_on(report: Report) -> list[str]:
     """Further remarks, a sentence each: what clips were cut, details, refused parameters, costs."""
     notes = list(lengths_in_words(report.longer, report.sound_cut, report.provenance))
-    details = measures_of(suite_of(report.provenance)).details
-    several = [
-        f"{task} {' / '.join(percent(scores.scores[name]) for name in details)}"
-        for task, scores in report.tasks.items()
-        if details and all(scores.scores.get(name) is not None for name in details)
-    ]
-    if several:
-        titles = " / ".join(measure.title for measure in details.values())
-        notes.append(f"{titles} where several labels may be named: {', '.join(several)}.")
+    notes += _details_in(report)
     notes += _policies_in(report)
     if report.unrepeated:
         notes.append(f"{report.unrepeated} samples have a score but could not be repeated; their records say why.")
@@ -78,6 +70,18 @@ def remarks_on(report: Report) -> list[str]:
         if spent.left_out and role != TOTAL:
             notes.append(f"{role}: its server refuses {', '.join(spent.left_out)}, which is no longer sent.")
     return [*notes, *_cost(report)]
+
+
+def _details_in(report: Report) -> Iterator[str]:
+    """The details of each task that has any, a sentence for tasks with the same ones; a dash where one is unknown."""
+    found: dict[str, list[str]] = {}
+    metrics = measures_of(suite_of(report.provenance)).metrics
+    for task, scores in report.tasks.items():
+        shown = {measure.title: scores.scores.get(measure.name) for measure in metrics[task].details}
+        if any(value is not None for value in shown.values()):
+            values = " / ".join(map(percent, shown.values()))
+            found.setdefault(" / ".join(shown), []).append(f"{task} {values}")
+    return (f"{titles}: {', '.join(tasks)}." for titles, tasks in found.items())
 
 
 def _policies_in(report: Report) -> Iterator[str]:

@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.data.clip_finder import Found, Wanted, find_clips, list_files
-from benchmark.data.rows import Gathered, Row, Word, leaves_folder, mistakes, plain, read_list, slashed, stem
+from benchmark.data.rows import Gathered, Row, Word, inner_place, mistakes, plain, read_list, stem
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task, Turn
@@ -62,18 +62,15 @@ their sizes.
 
 # a dialogue of MELD or MC-EIU, a video of MOSI or MOSEI, an actor of RAVDESS
 _RECORDING = re.compile(r"(?:(\w*dia_?\d+)_utt_?\d+\w*|([\w-]{11})_\d+|(?:\d\d-){6}(\d\d))")
-_MEDIUM = re.compile(r"<(?:video|image|audio)>\s*")
+MEDIUM = re.compile(r"<(?:video|image|audio)>\s*")
+"""The mark of a clip in a message."""
 _VALUE = re.compile(r""":\s*(["'])(.*?)\1\s*(?=[,}])""")
 
 
-def _place(path: str) -> str:
-    """The path inside the folder; only the file's name if it starts at a root."""
-    path = slashed(path)
-    if leaves_folder(path) and ".." not in path.split("/"):
-        path = path.rpartition("/")[2]
-    if leaves_folder(path) or not path.rpartition("/")[2]:
-        raise ValueError("must be the path of a file in the folder")
-    return path
+def recording_of(name: str) -> str:
+    """What the clip of that name was cut from, as far as the names of its corpus tell; else the name itself."""
+    cut = _RECORDING.fullmatch(name)
+    return cut[cut.lastindex or 0] if cut else name
 
 
 class Message(BaseModel):
@@ -91,7 +88,7 @@ class Stated(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     id: Word | None = None
-    video: Annotated[str, Field(min_length=1), AfterValidator(_place)] | None = None
+    video: Annotated[str, Field(min_length=1), AfterValidator(inner_place)] | None = None
     conversations: Annotated[tuple[Message, ...], Field(min_length=2)]
 
 
@@ -183,7 +180,6 @@ def _row(asked: Asked, clip: Found | None) -> Row:
     said = _said(asked.row.conversations[:-1])
     source = stem(asked.file)
     name = stem(asked.row.video or asked.video_id)
-    cut = _RECORDING.fullmatch(name)
     return Row(
         place=asked.file,
         task=asked.task,
@@ -191,7 +187,7 @@ def _row(asked: Asked, clip: Found | None) -> Row:
         label_set=asked.labels,
         targets=(asked.target,),
         source=plain(source),
-        recording=plain(f"{source}/{cut[cut.lastindex or 0] if cut else name}"),
+        recording=plain(f"{source}/{recording_of(name)}"),
         clip=clip.path if clip else None,
         flaw=clip.flaw if clip else "",
         turns=said,
@@ -200,5 +196,5 @@ def _row(asked: Asked, clip: Found | None) -> Row:
 
 def _said(messages: Sequence[Message]) -> tuple[Turn, ...]:
     """The messages before the answer, without the marks of media."""
-    texts = [(message.speaker, _MEDIUM.sub("", message.value).strip()) for message in messages]
+    texts = [(message.speaker, MEDIUM.sub("", message.value).strip()) for message in messages]
     return tuple(Turn("user" if speaker == "human" else "assistant", text) for speaker, text in texts if text)

@@ -22,7 +22,8 @@ from benchmark.task import Sample
 from evaluators.judge.judge import PromptedJudge
 from evaluators.judge.rules import RulesJudge
 from evaluators.measures import measures_of
-from evaluators.metrics.emobench_m import CEU, FER, LAUGHTER, RECOGNITION, SCEA, MeanOfMeans, stated_labels
+from evaluators.metrics.emobench_m import CEU, FER, LAUGHTER, RECOGNITION, SCEA, stated_labels
+from evaluators.metrics.means import MeanOfMeans
 from evaluators.metrics.metric import bounds_of, passes
 from evaluators.outcome import Scored
 from reports.kept.record import Record

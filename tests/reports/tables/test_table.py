@@ -78,7 +78,7 @@ def test_the_notes_say_what_must_be_known_beside_the_table() -> None:
         "Not comparable with published scores: the judge is rules.",
         "The run ended early: 2 of 6 samples were not evaluated.",
         "1 samples have no score; depending on them, Recognition is between 37.5 and 62.5.",
-        "Precision / F1 where several labels may be named: ML-ER 50.0 / 50.0.",
+        "Precision / F1: ML-ER 50.0 / 50.0.",
         "model: 4 requests, 40 tokens in, 16 out, 1.00 USD.",
         "judge: 3 requests, 30 tokens in, 12 out, 0.75 USD.",
         "unscored: 1 requests, 10 tokens in, 4 out, 0.25 USD.",

@@ -1,0 +1,1 @@
+"""Metrics by which a judge gives points."""
