@@ -75,7 +75,7 @@ def _arguments(run: Path, provenance: Mapping[str, Any], given: Sequence[str]) -
     yield from (f"--model=answers:{run}", "--answered-only", f"--suite={suite_of(provenance).name}")
     if "--data" not in flags:
         yield _data(run, provenance)
-    if "--extractor" not in flags and "judge" in needed:
+    if "--extractor" not in flags and "extractor" in needed:
         yield f"--extractor=steps:{run}"
     settings = settings_in(provenance)
     yield from (f"--{name}={settings[name]}" for name in SETTINGS if settings.get(name) is not None)

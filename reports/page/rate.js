@@ -142,7 +142,7 @@ function Item({ item, at, ratings, rate, step, take }) {
       }
       <div>
         <${Section} title="Question"><p class="said">${item.question}</p><//>
-        <${Section} title="Reasoning">
+        <${Section} title="Steps before the last">
           <p class="note">A step is wrong if the clip clearly contradicts it. One that can neither be confirmed nor refuted is right.</p>
           <ol class="steps">
             ${item.steps.slice(0, last).map((_, number) => row(number, null, CHOICES))}

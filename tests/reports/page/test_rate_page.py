@@ -50,7 +50,7 @@ def page_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BROWSER", "true")
     first, second = (
         [one.model_copy(update={"answer": answer, "steps": (hostile(one),)}) for one in records]
-        for answer, records in (("before", run_of(10, 10)), ("after", [record(at, 1.0) for at in range(20)]))
+        for answer, records in (("quince", run_of(10, 10)), ("medlar", [record(at, 1.0) for at in range(20)]))
     )
     runs = [kept_as(tmp_path / "a", FIRST, first), kept_as(tmp_path / "b", SECOND, second)]
     assert main(["rate", *map(str, runs), "--samples=12", f"--html={tmp_path / 'out' / 'rate.html'}"]) == 0
@@ -82,7 +82,7 @@ def test_ratings_by_the_keyboard_correct_the_judge(
         page.keyboard.press("1")
     expect(page.locator("#overview")).to_contain_text("All answers are rated.")
     shown = page.locator("body").inner_text()
-    assert not any(word in shown for word in ("before", "after", "Seen by judge", FIRST, SECOND))
+    assert not any(word in shown for word in ("quince", "medlar", "Seen by judge", FIRST, SECOND))
 
     file = save(page, tmp_path / "anna.csv")
     sheet = read_ratings(file, FIRST)
