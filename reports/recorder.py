@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.engine.signals import held
 from benchmark.errors import RunError
 from benchmark.plugin import bench_of, cache_of, usage_errors
 from benchmark.storage.files import keep
@@ -120,8 +121,9 @@ class Recorder:
             record = Record.model_validate_json(line)
             if record.id in self.state.records:  # its worker died after reporting it, and another one repeated it
                 return None
-            self._folder.append(line)
-            self.state.records[record.id] = record
+            with held():  # the report counts what the file has
+                self._folder.append(line)
+                self.state.records[record.id] = record
             self._shown.add(record, self.state.background.provenance)
             return self._keeper.hear(record) if self._keeper is not None else None
         return None

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -36,6 +36,30 @@ def end_on_signals(folder: Path) -> Callable[[], None]:
             signal.signal(number, signal.SIG_DFL)
 
     return restore
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Delays Ctrl-C, SIGTERM and SIGHUP until the block is done: what belongs together is done whole or not at all."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append((number, frame))
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *SIGNALS)}
+    usual = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in usual:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+    for number, frame in came[:1]:
+        usual[signal.Signals(number)](number, frame)
 
 
 def sign_up(folder: Path, name: str) -> None:
