@@ -44,10 +44,10 @@ def aggregate(records: Sequence[Record], measures: Measures, error: float = ERRO
 def _intervals(scored: Sequence[Record], measures: Mapping[str, Measure], error: float) -> Mapping[str, Interval]:
     if not scored:
         return {}
-    clusters = cluster_codes(record.recording for record in scored)
+    clusters, tasks = (cluster_codes(getattr(record, of) for record in scored) for of in ("recording", "task"))
     columns = {name: measure.column(scored) for name, measure in measures.items()}
     return {
-        name: (score_interval if measures[name].bounded else mean_interval)(column, clusters, error)
+        name: (score_interval if measures[name].bounded else mean_interval)(column, clusters, error, tasks)
         for name, column in columns.items()
         if not np.isnan(column).any()
     }

@@ -61,15 +61,15 @@ def _between(
     at = ours.scored
     if not len(at):
         return None
-    values, clusters = ours.value[at], ours.clusters[at]
-    tails = difference_test(values, clusters, 0.0)
+    values, clusters, strata = ours.value[at], ours.clusters[at], ours.strata[at]
+    tails = difference_test(values, clusters, 0.0, strata)
     either = {name for run in (first, second) for name, one in run.items() if place in (OVERALL, one.task)}
     return Difference(
         place=place,
         measure=measure,
         first=float(ours.other[at].mean()),
         second=float((ours.other[at] + values).mean()),
-        interval=difference_interval(values, clusters, ERROR),
+        interval=difference_interval(values, clusters, ERROR, strata),
         p=min(1.0, 2 * min(tails.above, tails.below)),
         samples=len(at),
         left_out=len(either) - len(at),

@@ -63,7 +63,7 @@ def pilot_of(first: PastRun, second: PastRun, measure: Measure) -> Pilot:
     criterion = Criterion(kind="gain", place=OVERALL, measure=measure, limit=0.0)
     ours = tally(criterion, list(second.records.values()), first.records)
     at = ours.scored
-    known = estimate(ours.value[at], ours.clusters[at]) if len(at) else None
+    known = estimate(ours.value[at], ours.clusters[at], ours.strata[at]) if len(at) else None
     if known is None or not known.df:
         raise RunError(
             f"{first.path} and {second.path} have too few samples in common; use two runs on the same samples."

@@ -39,6 +39,7 @@ class Tally:
         worst: the same, with samples without a score counted as wrong in this run and as right in the baseline.
         best: the same, counted the other way round.
         clusters: the number of the sample's recording.
+        strata: the number of its task: what tasks differ by is no chance.
         other: the baseline's score; nan if there is none.
         unpaired: the number of samples of the place that the baseline did not ask.
     """
@@ -49,6 +50,7 @@ class Tally:
     worst: Values
     best: Values
     clusters: Clusters
+    strata: Clusters
     other: Values
     unpaired: int
 
@@ -66,10 +68,10 @@ class Tally:
         at = self.chosen(samples)
         if not len(at):
             return Tails(above=1.0, below=1.0)
-        test, clusters, limit = _test_of(self.criterion), self.clusters[at], self.criterion.limit
-        worst, best = self.worst[at], self.best[at]
-        lowest = test(worst, clusters, limit)
-        highest = lowest if np.array_equal(worst, best) else test(best, clusters, limit)
+        clusters, strata, limit = self.clusters[at], self.strata[at], self.criterion.limit
+        test, worst, best = _test_of(self.criterion), self.worst[at], self.best[at]
+        lowest = test(worst, clusters, limit, strata)
+        highest = lowest if np.array_equal(worst, best) else test(best, clusters, limit, strata)
         return Tails(above=lowest.above, below=highest.below)
 
     def tested(self, samples: Chosen, status: Status, level: float) -> Tested:
@@ -97,19 +99,17 @@ class Tally:
     def _bounds(self, at: Chosen, level: float) -> tuple[float, float]:
         if not len(at):
             return (-1.0 if self.criterion.compares else 0.0, 1.0)
-        clusters = self.clusters[at]
-        worst, best = (self._interval(values[at], clusters, level) for values in (self.worst, self.best))
+        worst, best = (self._interval(values, at, level) for values in (self.worst, self.best))
         return worst[0], best[1]
 
-    def _interval(self, values: Values, clusters: Clusters, level: float) -> Interval:
-        if self.criterion.compares:
-            return difference_interval(values, clusters, 2 * level)
-        if self.criterion.measure.bounded:
-            return score_bounds(values, clusters, level)
-        return mean_interval(values, clusters, 2 * level)
+    def _interval(self, values: Values, at: Chosen, level: float) -> Interval:
+        if not self.criterion.compares and self.criterion.measure.bounded:
+            return score_bounds(values[at], self.clusters[at], level, self.strata[at])
+        interval = difference_interval if self.criterion.compares else mean_interval
+        return interval(values[at], self.clusters[at], 2 * level, self.strata[at])
 
 
-def _test_of(criterion: Criterion) -> Callable[[Values, Clusters, float], Tails]:
+def _test_of(criterion: Criterion) -> Callable[[Values, Clusters, float, Clusters], Tails]:
     if criterion.compares:
         return difference_test
     return score_test if criterion.measure.bounded else mean_test
@@ -143,6 +143,7 @@ def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str
         worst=worst,
         best=best,
         clusters=cluster_codes(record.recording for record in records),
+        strata=cluster_codes(record.task for record in records),
         other=other,
         unpaired=int((inside & ~paired).sum()) if criterion.compares else 0,
     )

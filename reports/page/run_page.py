@@ -19,7 +19,7 @@ from reports.kept.rerun import CASE
 from reports.page.bundle import page, write_shards
 from reports.page.measures import ALPHAS, Mix, measures_data, measures_of, mix_of, own, refusal, scores_of
 from reports.stats.agreement import spearman
-from reports.stats.inference import Clusters, Interval, cluster_codes, macro_interval, score_interval
+from reports.stats.inference import Interval, cluster_codes, macro_interval, score_interval
 from reports.tables.health import health_rows
 from reports.tables.scores import doubts_of, faults_of, remarks_on
 from reports.tables.second_opinion import notes_on
@@ -216,7 +216,7 @@ def mixed_intervals(records: Iterable[Record], mix: Mix, error: float) -> Mappin
                 groups[place].append(record)
     found = {"\n".join(place): _intervals(members, mix, error) for place, members in groups.items()}
     if everyone := groups.get(("overall",)):
-        found["macro"] = _intervals(everyone, mix, error, cluster_codes(record.task for record in everyone))
+        found["macro"] = _intervals(everyone, mix, error, of_tasks=True)
     return found
 
 
@@ -227,13 +227,13 @@ def _places_of(record: Record) -> Iterator[tuple[str, ...]]:
     yield from (("labels", record.task, label) for label in record.targets)
 
 
-def _intervals(members: Sequence[Record], mix: Mix, error: float, tasks: Clusters | None = None) -> Sequence[Interval]:
-    """An interval of the mean for each of `ALPHAS`; with `tasks`, of the mean of their means."""
-    clusters = cluster_codes(record.recording for record in members)
+def _intervals(members: Sequence[Record], mix: Mix, error: float, *, of_tasks: bool = False) -> Sequence[Interval]:
+    """An interval of the mean for each of `ALPHAS`; with `of_tasks`, of the mean of the tasks' means."""
+    clusters, tasks = (cluster_codes(getattr(record, of) for record in members) for of in ("recording", "task"))
     one, other = (np.array([record.scores.get(name) for record in members], dtype=float) for name in mix)
     mixed = (alpha * one + (1 - alpha) * other for alpha in ALPHAS)
-    if tasks is None:
-        return [_rounded(score_interval(scores, clusters, error)) for scores in mixed]
+    if not of_tasks:
+        return [_rounded(score_interval(scores, clusters, error, tasks)) for scores in mixed]
     return [_rounded(macro_interval(scores, clusters, tasks, error)) for scores in mixed]
 
 

@@ -24,7 +24,15 @@ from benchmark.task import Sample
 from reports.gate.gate import Criterion
 from reports.gate.verdict import Level, Tally, statuses
 from reports.kept.report import Kind
-from reports.stats.inference import cluster_codes, difference_interval, difference_test, score_interval
+from reports.stats.inference import (
+    cluster_codes,
+    difference_interval,
+    difference_test,
+    estimate,
+    mean_test,
+    score_interval,
+    score_test,
+)
 from reports.stats.labels import corrected
 from reports.stats.sequential import levels_of, looks_of, unbiased
 from tests.reports.figures.test_scores import ANNOTATIONS
@@ -39,11 +47,12 @@ WITHIN = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The samples that made-up runs are about, as arrays: task, recording and stratum of each."""
+    """The samples that made-up runs are about, as arrays: each one's task, recording, and task as a number."""
 
     samples: tuple[Sample, ...]
     tasks: NDArray[np.str_]
     recordings: NDArray[np.intp]
+    strata: NDArray[np.intp]
 
 
 def bench_of(samples: Sequence[Sample]) -> Bench:
@@ -51,6 +60,7 @@ def bench_of(samples: Sequence[Sample]) -> Bench:
         samples=tuple(samples),
         tasks=np.array([sample.task.name for sample in samples]),
         recordings=cluster_codes(sample.recording for sample in samples),
+        strata=cluster_codes(sample.task.name for sample in samples),
     )
 
 
@@ -116,6 +126,51 @@ def differences(bench: Bench) -> Iterator[Row]:
             yield (f"{name}, {kept}", f"{change:.0%}", f"{100 * truth:+.0f}", f"{held / 20:.1f}")
 
 
+def strata(bench: Bench, runs: int = 1000) -> Iterator[Row]:
+    """Overall intervals by the variance within tasks, beside the one that takes the tasks' differences for chance."""
+    head = ("model", "score", "coverage", "variance, estimated over true", "PASS at a point above the limit")
+    yield (*head, "within tasks: coverage", "variance", "PASS")
+    models = find_suite().read_published()["models"]
+    for name, score in (("Gemini-2.5-Pro", "recognition"), ("GPT-4o", "recognition"), ("GPT-4o", "reasoning")):
+        levels = np.array([models[name]["tasks"][task][score] for task in bench.tasks])
+        draw, truth, means, found = np.random.default_rng(6), float(levels.mean()), [], []
+        for _ in range(runs):
+            values = right(chances(levels, bench.recordings, WITHIN, draw), draw, 1 if score == "recognition" else 4)
+            means.append(values.mean())
+            for parts in (None, bench.strata):
+                low, high = score_interval(values, bench.recordings, ERROR, parts)
+                shown = score_test(values, bench.recordings, truth - 0.01, parts).above <= ERROR
+                found.append((low <= truth <= high, estimate(values, bench.recordings, parts).variance, shown))
+        table = np.array(found, dtype=float).reshape(runs, 2, 3).mean(axis=0) / (1, np.var(means), 1)
+        cells = [f"{100 * held:.1f} | {ratio:.2f} | {100 * passed:.0f} %" for held, ratio, passed in table]
+        yield (name, score.title(), *" | ".join(cells).split(" | "))
+
+
+def worsening(bench: Bench, runs: int = 4000) -> Iterator[Row]:
+    """Wrong verdicts where the truth is at the limit and nearly all changes are for the worse."""
+    head = ("samples", "limit", "answers that change", "Student's test alone: PASS", "both tests: PASS", "FAIL")
+    yield (*head, "stopping: PASS", "FAIL")
+    for count, limit in ((200, 0.02), (2000, 0.01), (6500, 0.005)):
+        part = bench_of(bench.samples[:: len(bench.samples) // count][:count])
+        for change in (limit, 1.5 * limit, 3 * limit, 0.2):
+            draw, words = np.random.default_rng(5), []
+            for _ in range(runs):
+                values = _changed(count, change, -limit, draw)
+                both = difference_test(values, part.recordings, -limit)
+                alone = mean_test(*_with_two_pairs(values, part.recordings), -limit)
+                words.append((alone.above <= ERROR, both.above <= ERROR, both.below <= ERROR))
+            truth = Truth(model="GPT-4o", kind="drop", places=("overall",), margin=0.0, limit=limit, change=change)
+            early = [_settle(_tallies(part, truth, draw)[0], looks_of(count))[0] for _ in range(runs // 4)]
+            stopped = [early.count(word) / len(early) for word in ("PASS", "FAIL")]
+            shares = [f"{100 * share:.1f} %" for share in (*np.mean(words, axis=0), *stopped)]
+            yield (f"{count:,}", f"-{100 * limit:g}", f"{change:.2%}", *shares)
+
+
+def _with_two_pairs(values: Floats, recordings: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:
+    """Bonett and Price's two pairs added: with them `mean_test` is what `difference_test` was."""
+    return np.append(values, [1.0, -1.0]), np.append(recordings, recordings.max() + np.array([1, 2]))
+
+
 def _changed(count: int, change: float, truth: float, draw: np.random.Generator) -> Floats:
     better, worse = (change + truth) / 2, (change - truth) / 2
     place = draw.random(count)
@@ -124,12 +179,17 @@ def _changed(count: int, change: float, truth: float, draw: np.random.Generator)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """A made-up run to gate: how far its true scores lie above the gate's limits, for a gate of that kind."""
+    """A made-up run to gate: how far its true scores lie above the gate's limits, for a gate of that kind.
+
+    For a gate on drops, `limit` is the drop allowed, and `change` the share of answers that change.
+    """
 
     model: str
     kind: Kind
     places: tuple[str, ...]
     margin: float
+    limit: float = 0.01
+    change: float = 0.2
 
 
 def _tallies(bench: Bench, truth: Truth, draw: np.random.Generator) -> tuple[list[Tally], Floats]:
@@ -139,11 +199,11 @@ def _tallies(bench: Bench, truth: Truth, draw: np.random.Generator) -> tuple[lis
     if truth.kind == "min":
         values = right(chances(levels, bench.recordings, WITHIN, draw), draw)
     else:
-        values = _changed(len(levels), 0.2, truth.margin - 0.01, draw)
+        values = _changed(len(levels), truth.change, truth.margin - truth.limit, draw)
     tallies = []
     for place in truth.places:
         member = np.full(len(levels), fill_value=True) if place == "overall" else bench.tasks == place
-        limit = float(levels[member].mean()) - truth.margin if truth.kind == "min" else -0.01
+        limit = float(levels[member].mean()) - truth.margin if truth.kind == "min" else -truth.limit
         criterion = Criterion(kind=truth.kind, place=place, measure=MEASURE["recognition"], limit=limit)
         tallies.append(
             Tally(
@@ -153,6 +213,7 @@ def _tallies(bench: Bench, truth: Truth, draw: np.random.Generator) -> tuple[lis
                 worst=values,
                 best=values,
                 clusters=bench.recordings,
+                strata=bench.strata,
                 other=values,
                 unpaired=0,
             )
@@ -299,7 +360,7 @@ def _judged(right: NDArray[np.bool_], rates: tuple[float, float], draw: np.rando
 
 
 TABLES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
-    function.__name__: function for function in (intervals, differences, stopping, optimism, people)
+    function.__name__: function for function in (intervals, differences, strata, worsening, stopping, optimism, people)
 }
 
 

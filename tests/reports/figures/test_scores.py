@@ -179,7 +179,7 @@ def test_intervals_are_those_of_95_percent_unless_others_are_asked_for() -> None
     tasks = np.array([place % 3 > 0 for place in range(40)], dtype=int)
 
     for given_error, error in (((), 0.05), ((0.2,), 0.2)):
-        alone = pytest.approx(score_interval(values, np.arange(40), error))
+        alone = pytest.approx(score_interval(values, np.arange(40), error, tasks))
         assert aggregate(records, MEASURES, *given_error).intervals["recognition"] == alone
         assert grouped(records, lambda _: ["all"], MEASURES, *given_error)["all"].intervals["recognition"] == alone
         each = macro_interval(values, np.arange(40), tasks, error)

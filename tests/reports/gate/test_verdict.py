@@ -24,7 +24,7 @@ from reports.gate.verdict import EXIT_CODES, distrusted, settled, statuses, tall
 from reports.kept.past import differences, read_past
 from reports.kept.record import Record, Spent
 from reports.kept.report import Background, Report, Verdict
-from reports.stats.inference import Tails, score_bounds
+from reports.stats.inference import Tails, difference_interval, score_bounds
 from reports.tables.power import forecasts
 from reports.tables.verdict import properties_of, signed, verdict_notes, verdict_rows
 from tests.reports.made_runs import PROVENANCE, kept, record, run_of, samples_of
@@ -111,9 +111,8 @@ def test_a_drop_below_the_baseline(tmp_path: Path, changed: int, word: str) -> N
     assert found.word == word
     assert (one.value, one.baseline) == pytest.approx((changed / 2000, 0.5))
     assert found.baseline == "last"
-    pairs = np.array([np.sign(changed)] * abs(changed) + [0] * (2000 - abs(changed)) + [1, -1])
-    half = stats.t.ppf(0.95, 2001) * stats.sem(pairs)
-    assert (one.low, one.high) == pytest.approx((pairs.mean() - half, pairs.mean() + half)), "one-sided 5 % each"
+    pairs = np.repeat([float(np.sign(changed)), 0.0], [abs(changed), 2000 - abs(changed)])
+    assert (one.low, one.high) == pytest.approx(difference_interval(pairs, np.arange(2000), 0.1)), "5 % on each side"
 
 
 def test_a_gain_must_be_shown(tmp_path: Path) -> None:

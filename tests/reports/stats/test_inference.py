@@ -8,6 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import minimize_scalar
+from statsmodels.stats.contingency_tables import mcnemar  # type: ignore[import-untyped]
 from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]
 
 from reports.stats.inference import (
@@ -237,14 +239,106 @@ def test_parts_of_a_measure_that_differ_are_known_by_student_s_t() -> None:
     )
 
 
-def test_a_difference_of_pairs_by_bonett_and_price() -> None:
-    """Their adjusted Wald interval: (f12+1)/(n+2) - (f21+1)/(n+2), here with Student's quantile."""
-    values = np.array([1.0] * 9 + [-1.0] * 4 + [0.0] * 27)
+def pairs_of(better: int, worse: int, same: int) -> NDArray[np.float64]:
+    return np.repeat([1.0, -1.0, 0.0], [better, worse, same])
+
+
+def tango(better: int, worse: int, count: int, limit: float) -> float:
+    """Tango's statistic, with the most likely share of pairs that got worse found by search."""
+
+    def unlikely(share: float) -> float:
+        shares = [share + limit, share, 1 - 2 * share - limit]
+        return -float(stats.multinomial.logpmf([better, worse, count - better - worse], count, shares))
+
+    bounds = max(0.0, -limit) + 1e-12, (1 - limit) / 2 - 1e-12
+    share = minimize_scalar(unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
+    return float((better - worse - count * limit) / np.sqrt(count * (2 * share + limit - limit**2)))
+
+
+def test_a_difference_of_pairs_is_tested_by_bonett_and_price_and_by_tango() -> None:
+    """The former's adjusted Wald interval: (f12+1)/(n+2) - (f21+1)/(n+2), here with Student's quantile."""
+    values = pairs_of(9, 4, 27)
     better, worse, n = 10 / 42, 5 / 42, 42
     scale = ((better + worse - (better - worse) ** 2) / (n - 1)) ** 0.5
-    half = stats.t.isf(0.025, n - 1) * scale
+    wald = (better - worse - scale * stats.t.isf(0.025, 41), better - worse + scale * stats.t.isf(0.025, 41))
+    low, high = difference_interval(values, ALONE)
 
-    assert difference_interval(values, ALONE) == pytest.approx((better - worse - half, better - worse + half))
+    assert low == pytest.approx(wald[0])
+    assert high > wald[1], "above, Tango's bound is wider"
+    assert stats.t.cdf(tango(9, 4, 40, high), 39) == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize(("better", "worse", "limit"), [(0, 1, -0.02), (5, 9, -0.05), (12, 3, 0.1), (0, 0, -0.03)])
+def test_tango_s_test_is_that_of_the_likelihood(better: int, worse: int, limit: float) -> None:
+    values, alone = pairs_of(better, worse, 200 - better - worse), np.arange(200)
+    score = tango(better, worse, 200, limit)
+    wald = stats.ttest_1samp(np.append(values, [1.0, -1.0]), limit)
+    tails = difference_test(values, alone, limit)
+
+    assert tails.above == pytest.approx(max(stats.t.sf(score, 199), stats.t.sf(wald.statistic, 201)), rel=1e-5)
+    assert tails.below == pytest.approx(max(stats.t.cdf(score, 199), stats.t.cdf(wald.statistic, 201)), rel=1e-5)
+
+
+def test_of_no_difference_tango_s_test_is_mcnemar_s() -> None:
+    found = mcnemar([[0, 400], [340, 0]], exact=False, correction=False)
+    tails = difference_test(pairs_of(340, 400, 10**5), np.arange(10**5 + 740), 0.0)
+    assert 2 * tails.below == pytest.approx(found.pvalue, rel=0.02), "of many pairs the other test says nearly the same"
+    assert 2 * tails.below >= found.pvalue
+
+
+@pytest.mark.parametrize(("count", "limit"), [(200, 0.02), (500, 0.02), (1000, 0.01), (100, 0.05)])
+def test_a_run_that_only_got_worse_is_passed_no_more_often_than_allowed(count: int, limit: float) -> None:
+    """By the exact binomial distribution; Student's test by itself passes 8.9 % of 200 samples that lost two points."""
+    chances = stats.binom.pmf(np.arange(40), count, limit)
+    passed = [difference_test(pairs_of(0, worse, count - worse), np.arange(count), -limit).above <= 0.05
+              for worse in range(40)]  # fmt: skip
+    assert 0 < chances[passed].sum() <= 0.052
+
+
+def test_smaller_changes_count_as_fewer_not_as_surer() -> None:
+    """Quarters of a point that a few answers lose are tested as if whole points were at stake in fewer samples."""
+    quarter = difference_test(pairs_of(0, 8, 400) / 4, np.arange(408), -0.01)
+    whole = difference_test(pairs_of(0, 2, 406), np.arange(408), -0.01)
+    assert quarter.above < whole.above < 0.5
+
+
+@given(SCORES.filter(several))
+def test_one_stratum_is_none_and_many_do_not_change_the_mean(pairs: list[tuple[float, int]]) -> None:
+    values, clusters = columns(pairs)
+    parts = np.arange(len(values)) % 3
+    one, none, many = (estimate(values, clusters, strata) for strata in (np.zeros_like(clusters), None, parts))
+    assert one == none
+    assert many.mean == none.mean
+    assert many.df >= 0
+    assert many.variance >= 0
+
+
+def test_strata_by_the_matrices_of_the_source() -> None:
+    """Bell & McCaffrey's formulas as they are printed, for a regression on strata over which clusters extend."""
+    draw = np.random.default_rng(7)
+    clusters, strata = np.repeat(np.arange(6), [3, 1, 7, 2, 4, 5]), np.arange(22) % 3 // 2
+    values, n = draw.random(22) + strata, 22
+    dummies = np.eye(2)[strata]
+    residual = np.eye(n) - dummies @ np.linalg.inv(dummies.T @ dummies) @ dummies.T
+    rows = []
+    for cluster in range(6):
+        inside = np.flatnonzero(clusters == cluster)
+        eigen, vectors = np.linalg.eigh(residual[np.ix_(inside, inside)])
+        rows.append((vectors @ np.diag(eigen**-0.5) @ vectors.T).sum(axis=0) @ residual[inside] / n)
+    spread = np.array(rows) @ np.array(rows).T
+    known = estimate(values, clusters, strata)
+
+    assert known.variance == pytest.approx(((np.array(rows) @ values) ** 2).sum())
+    assert known.df == pytest.approx(np.trace(spread) ** 2 / (spread**2).sum())
+    assert known.variance < estimate(values, clusters).variance, "that the strata differ is no chance"
+
+
+def test_a_stratum_of_one_recording_joins_the_largest() -> None:
+    values = np.random.default_rng(8).random(30)
+    clusters, strata = np.array([*range(20), *[20] * 10]), np.repeat([0, 1, 2], [5, 15, 10])
+    joined = estimate(values, clusters, np.minimum(strata, 1))
+    assert estimate(values, clusters, strata) == joined
+    assert estimate(values[20:], clusters[20:], strata[20:]).df == 0
 
 
 def test_equal_answers_prove_no_equality() -> None:
