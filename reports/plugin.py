@@ -197,7 +197,8 @@ def _prepare_gate(gate: Gate, background: Background, config: pytest.Config) -> 
         past_of(gate, background)
     else:
         early = config.stash[REPORT_OPTIONS].until_decided
-        config.stash[TRIAL] = trial_of(gate, bench_of(config).samples, background, early=early)
+        bench = bench_of(config)
+        config.stash[TRIAL] = trial_of(gate, bench.samples, background, early=early, data=bench.dataset.samples)
 
 
 def _gate(config: pytest.Config) -> Gate | None:

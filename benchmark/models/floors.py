@@ -65,6 +65,14 @@ def majority_of(samples: Sequence[Sample]) -> MajorityGuess:
     return MajorityGuess({group: counts.most_common(1)[0][0] for group, counts in label_counts(samples).items()})
 
 
+def guessed_right(samples: Sequence[Sample]) -> Mapping[str, bool]:
+    """Whether the most common labels of its task and source are exactly those of the sample, by its id."""
+    commonest = majority_of(samples).commonest
+    return {
+        sample.id: commonest[sample.task.name, sample.source] == tuple(sorted(sample.targets)) for sample in samples
+    }
+
+
 def label_counts(samples: Sequence[Sample]) -> Mapping[tuple[str, str], Counter[tuple[str, ...]]]:
     """How often each label, or set of labels in alphabetical order, is true, by task and source.
 

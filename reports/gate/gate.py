@@ -115,6 +115,7 @@ class Criterion:
         place: `overall` or a task.
         measure: the score.
         limit: the true score, or its difference from the baseline's, must exceed it; -0.01 for a drop of a point.
+            For a floor, the score of the constant guess on all the data.
     """
 
     kind: Kind
@@ -126,6 +127,11 @@ class Criterion:
     def compares(self) -> bool:
         """Whether it needs a baseline."""
         return self.kind in ("drop", "gain")
+
+    @property
+    def least(self) -> float | None:
+        """The limit on the differences, sample by sample, from the baseline or from the guess; None for a score."""
+        return {"min": None, "floor": 0.0}.get(self.kind, self.limit)
 
     def __str__(self) -> str:
         """The criterion as reports show it, with its limit in percent."""

@@ -87,7 +87,7 @@ class Gatekeeper:
 
     def _tallies(self, records: Sequence[Record]) -> list[Tally]:
         baseline = self._trial.past.records if self._trial.past else {}
-        return [tally(criterion, records, baseline) for criterion in self._trial.criteria]
+        return [tally(criterion, records, baseline, self._trial.guesses) for criterion in self._trial.criteria]
 
     def _judged(self, records: Sequence[Record], circumstances: Circumstances, level: Level) -> Verdict:
         return decide(self._trial.gate, self._tallies(records), np.arange(len(records)), level, circumstances)

@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmark.data.selection import SEED, spread_out
 from benchmark.errors import RunError
+from benchmark.models.floors import guessed_right
 from benchmark.suite import OVERALL, suite_of
 from benchmark.task import Sample
 from evaluators.measures import Measures, measures_of
@@ -31,6 +32,7 @@ class Trial:
         past: the baseline; None without one.
         differs: the aspects in which the baseline differs, as allowed.
         floors: the score of a constant guess by task.
+        guesses: whether that guess is right, by the sample's id; empty if the gate has no floor.
         order: the samples in the order asked.
         early: whether to stop as soon as the verdict is settled.
         provenance: the provenance of the run.
@@ -41,6 +43,7 @@ class Trial:
     past: PastRun | None
     differs: tuple[str, ...]
     floors: Mapping[str, float]
+    guesses: Mapping[str, bool]
     order: tuple[Sample, ...]
     early: bool
     provenance: Mapping[str, Any]
@@ -60,8 +63,12 @@ class Trial:
         ]
 
 
-def trial_of(gate: Gate, samples: Sequence[Sample], background: Background, *, early: bool) -> Trial:
+def trial_of(
+    gate: Gate, samples: Sequence[Sample], background: Background, *, early: bool, data: Sequence[Sample] = ()
+) -> Trial:
     """The trial of a run on these samples; with `early` it may stop as soon as the verdict is settled.
+
+    `data` are all samples of the data, from which the constant guess follows; without them, it follows from `samples`.
 
     Raises:
         RunError: the baseline cannot be read or compared, a limited task is not asked, or no run could pass.
@@ -73,6 +80,7 @@ def trial_of(gate: Gate, samples: Sequence[Sample], background: Background, *, e
         past=past,
         differs=tuple(differences(past.report.provenance, background.provenance)) if past else (),
         floors=background.floors,
+        guesses=guessed_right(data or samples) if gate.above else {},
         order=tuple(in_order(samples, gate) if early else samples),
         early=early,
         provenance=background.provenance,
@@ -160,7 +168,7 @@ def _refuse_hopeless(criterion: Criterion, trial: Trial) -> None:
             f"No run could pass the gate: in {criterion.place} a constant guess is always right; remove `above`."
         )
     level = levels_of(looks_of(len(trial.order)), error)[-1] if trial.early else error
-    if _best(criterion, members) > level:
+    if _best(criterion, members, trial.guesses) > level:
         run = "a run that gives the baseline's own answers" if criterion.kind == "drop" else "a run without a mistake"
         raise RunError(
             f'Not even {run} could pass the gate: {len(members)} samples are too few to show "{criterion}".'
@@ -168,12 +176,14 @@ def _refuse_hopeless(criterion: Criterion, trial: Trial) -> None:
         )
 
 
-def _best(criterion: Criterion, members: Sequence[Sample]) -> float:
+def _best(criterion: Criterion, members: Sequence[Sample], guesses: Mapping[str, bool]) -> float:
     """The p-value of the best possible run: all samples right, or better or, for a drop, like the baseline's."""
     if not members:
         return 1.0
     clusters = cluster_codes(sample.recording for sample in members)
     if criterion.kind == "drop":
         return difference_test(np.zeros(len(members)), clusters, criterion.limit).above
-    test = difference_test if criterion.compares else score_test
-    return test(np.ones(len(members)), clusters, criterion.limit).above
+    if criterion.least is None:
+        return score_test(np.ones(len(members)), clusters, criterion.limit).above
+    others = [criterion.kind == "floor" and guesses[sample.id] for sample in members]
+    return difference_test(1.0 - np.array(others), clusters, criterion.least).above

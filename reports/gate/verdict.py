@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,12 @@ class Tally:
 
     Attributes:
         member: whether the sample counts for the criterion.
-        value: the score, or its difference from the baseline's; nan if a score is missing.
+        value: the score, or its difference from the baseline's or the constant guess's; nan if a score is missing.
         worst: the same, with samples without a score counted as wrong in this run and as right in the baseline.
         best: the same, counted the other way round.
         clusters: the number of the sample's recording.
         strata: the number of its task: what tasks differ by is no chance.
-        other: the baseline's score; nan if there is none.
+        other: the score of the baseline or of the constant guess; nan if there is none.
         unpaired: the number of samples of the place that the baseline did not ask.
     """
 
@@ -68,8 +69,8 @@ class Tally:
         at = self.chosen(samples)
         if not len(at):
             return Tails(above=1.0, below=1.0)
-        clusters, strata, limit = self.clusters[at], self.strata[at], self.criterion.limit
-        test, worst, best = _test_of(self.criterion), self.worst[at], self.best[at]
+        test, limit = _test_of(self.criterion)
+        clusters, strata, worst, best = self.clusters[at], self.strata[at], self.worst[at], self.best[at]
         lowest = test(worst, clusters, limit, strata)
         highest = lowest if np.array_equal(worst, best) else test(best, clusters, limit, strata)
         return Tails(above=lowest.above, below=highest.below)
@@ -78,6 +79,10 @@ class Tally:
         """The criterion's numbers for these samples; each bound holds at that one-sided level."""
         at, tails = self.chosen(samples), self.tails(samples)
         bounds, scored = self._bounds(at, level), ~np.isnan(self.value[at])
+        value, baseline = _mean(self.value[at][scored]), _mean(self.other[at][scored])
+        if self.criterion.kind == "floor":  # shown as a score: the guess's, and the difference from it
+            value = None if value is None or baseline is None else baseline + value
+            bounds = _shifted(bounds, _mean(self.other[at]) or 0.0)
         return Tested(
             text=str(self.criterion),
             kind=self.criterion.kind,
@@ -85,8 +90,8 @@ class Tally:
             score=self.criterion.measure.name,
             limit=self.criterion.limit,
             status=status,
-            value=_mean(self.value[at][scored]),
-            baseline=_mean(self.other[at][scored]) if self.criterion.compares else None,
+            value=value,
+            baseline=None if self.criterion.least is None else baseline,
             low=bounds[0],
             high=bounds[1],
             p_met=tails.above,
@@ -98,29 +103,44 @@ class Tally:
 
     def _bounds(self, at: Chosen, level: float) -> tuple[float, float]:
         if not len(at):
-            return (-1.0 if self.criterion.compares else 0.0, 1.0)
+            return (0.0 if self.criterion.least is None else -1.0, 1.0)
         worst, best = (self._interval(values, at, level) for values in (self.worst, self.best))
         return worst[0], best[1]
 
     def _interval(self, values: Values, at: Chosen, level: float) -> Interval:
-        if not self.criterion.compares and self.criterion.measure.bounded:
+        if self.criterion.least is None and self.criterion.measure.bounded:
             return score_bounds(values[at], self.clusters[at], level, self.strata[at])
-        interval = difference_interval if self.criterion.compares else mean_interval
+        interval = mean_interval if self.criterion.least is None else difference_interval
         return interval(values[at], self.clusters[at], 2 * level, self.strata[at])
 
 
-def _test_of(criterion: Criterion) -> Callable[[Values, Clusters, float, Clusters], Tails]:
-    if criterion.compares:
-        return difference_test
-    return score_test if criterion.measure.bounded else mean_test
+def _test_of(criterion: Criterion) -> tuple[Callable[[Values, Clusters, float, Clusters], Tails], float]:
+    """The test of a criterion, and the limit to give it."""
+    if (least := criterion.least) is not None:
+        return difference_test, least
+    return (score_test if criterion.measure.bounded else mean_test), criterion.limit
+
+
+def _shifted(bounds: Interval, by: float) -> Interval:
+    """The bounds of a score that differs by these bounds from another one."""
+    return max(0.0, bounds[0] + by), min(1.0, bounds[1] + by)
 
 
 def _mean(values: Values) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str, Record]) -> Tally:
-    """The criterion's numbers; `records` are in the order asked, `baseline` has records by the sample's id."""
+def tally(
+    criterion: Criterion,
+    records: Sequence[Record],
+    baseline: Mapping[str, Record],
+    guesses: Mapping[str, bool] = MappingProxyType({}),
+) -> Tally:
+    """The criterion's numbers; `records` are in the order asked, `baseline` has records by the sample's id.
+
+    `guesses` says, by the sample's id, whether the constant guess is right: a floor is tested sample by sample, since
+    the guess's score is known from the same samples only, with the same chance.
+    """
     measure = criterion.measure
     inside = np.array([criterion.place in (OVERALL, record.task) for record in records], dtype=bool)
     paired = np.array([record.id in baseline for record in records], dtype=bool)
@@ -136,6 +156,10 @@ def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str
         value -= other
         worst[at] -= measure.filled(theirs, right=True)
         best[at] -= measure.filled(theirs, right=False)
+    elif criterion.kind == "floor":
+        other[at] = [guesses[record.id] for record in ours]
+        for column in (value, worst, best):
+            column -= other
     return Tally(
         criterion=criterion,
         member=member,

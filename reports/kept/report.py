@@ -137,7 +137,7 @@ class Tested(Strict):
         limit: the value that the true value must exceed.
         status: `met` or `missed` if the run shows it, else `open`.
         value: the score, or its difference from the baseline's, over the samples scored (in both); None without any.
-        baseline: the baseline's score over the same samples.
+        baseline: the score of the baseline, or for a floor of the constant guess, over the same samples.
         low: lower bound of the true value, wrong with probability `error_rate`; unscored samples count as wrong.
         high: upper bound, likewise; unscored samples count as right.
         p_met: p-value of "the criterion is not met"; the status is `met` if it is at most the level.

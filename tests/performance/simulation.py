@@ -146,6 +146,35 @@ def strata(bench: Bench, runs: int = 1000) -> Iterator[Row]:
         yield (name, score.title(), *" | ".join(cells).split(" | "))
 
 
+def floors(bench: Bench, runs: int = 1000) -> Iterator[Row]:
+    """Wrong verdicts of `above = "majority"` for a model at the true floor, with recordings redrawn."""
+    yield ("task", "samples", "recordings", "floor taken for known: PASS", "FAIL", "sample by sample: PASS", "FAIL")
+    for task in find_suite().tasks:
+        part = bench_of([sample for sample in bench.samples if sample.task.name == task])
+        groups = cluster_codes(f"{sample.source}\n{sorted(sample.targets)}" for sample in part.samples)
+        sources = cluster_codes(sample.source for sample in part.samples)
+        places = [np.flatnonzero(part.recordings == one) for one in range(part.recordings.max() + 1)]
+        truth, draw, words = float(_guess(groups, sources).mean()), np.random.default_rng(8), []
+        for _ in range(runs):
+            drawn = draw.integers(len(places), size=len(places))
+            at = np.concatenate([places[one] for one in drawn])
+            recordings = np.repeat(np.arange(len(drawn)), [len(places[one]) for one in drawn])
+            guess = _guess(groups[at], sources[at])
+            values = right(chances(np.full(len(at), truth), recordings, WITHIN, draw), draw)
+            known = score_test(values, recordings, float(guess.mean()))
+            paired = difference_test(values - guess, recordings, 0.0)
+            words.append([tail <= ERROR for tail in (known.above, known.below, paired.above, paired.below)])
+        shares = [f"{100 * share:.1f} %" for share in np.mean(words, axis=0)]
+        yield (task, str(len(part.samples)), str(len(places)), *shares)
+
+
+def _guess(groups: NDArray[np.intp], sources: NDArray[np.intp]) -> Floats:
+    """Whether the most common labels of its source are the sample's; `groups` has a number for source and labels."""
+    counts = np.bincount(groups)
+    best = {source: np.bincount(groups[sources == source], minlength=len(counts)).argmax() for source in set(sources)}
+    return np.array([group == best[source] for group, source in zip(groups, sources, strict=True)], dtype=float)
+
+
 def worsening(bench: Bench, runs: int = 4000) -> Iterator[Row]:
     """Wrong verdicts where the truth is at the limit and nearly all changes are for the worse."""
     head = ("samples", "limit", "answers that change", "Student's test alone: PASS", "both tests: PASS", "FAIL")
@@ -360,7 +389,7 @@ def _judged(right: NDArray[np.bool_], rates: tuple[float, float], draw: np.rando
 
 
 TABLES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
-    function.__name__: function for function in (intervals, differences, strata, worsening, stopping, optimism, people)
+    function.__name__: function for function in (intervals, differences, strata, floors, worsening, stopping, optimism, people)
 }
 
 

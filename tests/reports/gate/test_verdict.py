@@ -24,7 +24,7 @@ from reports.gate.verdict import EXIT_CODES, distrusted, settled, statuses, tall
 from reports.kept.past import differences, read_past
 from reports.kept.record import Record, Spent
 from reports.kept.report import Background, Report, Verdict
-from reports.stats.inference import Tails, difference_interval, score_bounds
+from reports.stats.inference import Tails, difference_interval, difference_test, score_bounds, score_test
 from reports.tables.power import forecasts
 from reports.tables.verdict import properties_of, signed, verdict_notes, verdict_rows
 from tests.reports.made_runs import PROVENANCE, kept, record, run_of, samples_of
@@ -125,16 +125,45 @@ def test_a_gain_must_be_shown(tmp_path: Path) -> None:
     assert verdict(before, baseline=baseline, min_gain={"overall": {"cot": 0.1}}).word == "FAIL"
 
 
+def guessed(marks: Sequence[float], task: str = "SA", **more: object) -> list[Record]:
+    """Records with these scores, of which a constant guess gets 81 of 200 right."""
+    labels = [
+        ("joy",) if place % 5 in (0, 2) or place == 1 else (f"label {place % 30}",) for place in range(len(marks))
+    ]
+    return [record(number, mark, task, targets=labels[number], **more) for number, mark in enumerate(marks)]
+
+
 def test_a_run_that_is_wholly_wrong_is_not_above_the_constant_guess() -> None:
-    assert verdict(run_of(0, 200), above="majority").word == "FAIL"
-    assert verdict(run_of(200, 0), above="majority").word == "PASS"
+    assert verdict(guessed([0.0] * 200), above="majority").word == "FAIL"
+    found = verdict(guessed([1.0] * 200), above="majority")
+    (one,) = found.criteria
+
+    assert found.word == "PASS"
+    assert (one.value, one.baseline, one.limit, one.high) == (1.0, 81 / 200, 0.4, 1.0)
+    assert 81 / 200 < one.low < 1
+
+
+def test_a_floor_is_tested_sample_by_sample() -> None:
+    """Where a run is right whenever the guess is, and sometimes else, a few samples show that it is above it."""
+    joy = [float("joy" in one.targets) for one in guessed([1.0] * 200)]
+    same = verdict(guessed(joy), above="majority").criteria[0]
+    above = [max(mark, float(place % 25 == 3)) for place, mark in enumerate(joy)]
+    found = verdict(guessed(above), above="majority").criteria[0]
+    differences = np.array(above) - np.array(joy)
+
+    assert (same.status, same.value) == ("open", same.baseline)
+    assert found.status == "met"
+    assert found.p_met == difference_test(differences, np.arange(200), 0.0).above
+    low, high = difference_interval(differences, np.arange(200), 0.1)
+    assert (found.low, found.high) == pytest.approx((81 / 200 + low, 81 / 200 + high))
+    assert score_test(np.array(above), np.arange(200), 81 / 200).above > 0.05, "with the floor taken for known"
 
 
 def test_a_floor_for_several_labels_counts_what_is_wholly_right() -> None:
     """Naming every label recalls all: recognition 1, and yet no better than a guess."""
-    everything = [record(number, 1.0, "ML-ER", precision=1 / 3, f1=0.5) for number in range(200)]
-    exactly = [record(number, 1.0, "ML-ER", precision=1.0, f1=1.0) for number in range(200)]
-    half = [record(number, 0.5, "ML-ER", precision=1.0, f1=2 / 3) for number in range(200)]
+    everything = guessed([1.0] * 200, "ML-ER", precision=1 / 3, f1=0.5)
+    exactly = guessed([1.0] * 200, "ML-ER", precision=1.0, f1=1.0)
+    half = guessed([0.5] * 200, "ML-ER", precision=1.0, f1=2 / 3)
 
     assert verdict(everything, above="majority").word == "FAIL"
     assert verdict(half, above="majority").word == "FAIL"
