@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.errors import DataError
 from benchmark.suite import OVERALL
 from reports.gate.gate import Criterion, Gate
 from reports.kept.record import Record
@@ -26,6 +27,8 @@ from reports.stats.inference import (
 )
 
 Chosen = NDArray[np.intp]
+FEW = 20
+"""With samples from fewer recordings, verdicts may be wrong more often than the error rate says."""
 Level = Callable[[int], float]
 """The significance level if that many criteria share the error rate."""
 
@@ -43,6 +46,7 @@ class Tally:
         strata: the number of its task: what tasks differ by is no chance.
         other: the score of the baseline or of the constant guess; nan if there is none.
         unpaired: the number of samples of the place that the baseline did not ask.
+        unreadable: the number of those whose clip could not be used in either run.
     """
 
     criterion: Criterion
@@ -54,6 +58,7 @@ class Tally:
     strata: Clusters
     other: Values
     unpaired: int
+    unreadable: int = 0
 
     @property
     def scored(self) -> Chosen:
@@ -99,6 +104,8 @@ class Tally:
             samples=int(scored.sum()),
             unscored=int((~scored).sum()),
             unpaired=self.unpaired,
+            recordings=len(np.unique(self.clusters[at])),
+            unreadable=self.unreadable,
         )
 
     def _bounds(self, at: Chosen, level: float) -> tuple[float, float]:
@@ -144,7 +151,8 @@ def tally(
     measure = criterion.measure
     inside = np.array([criterion.place in (OVERALL, record.task) for record in records], dtype=bool)
     paired = np.array([record.id in baseline for record in records], dtype=bool)
-    member = inside & paired if criterion.compares else inside
+    lost = np.array([_is_unreadable(one) and _is_unreadable(baseline.get(one.id)) for one in records], dtype=bool)
+    member = inside & paired & ~lost if criterion.compares else inside
     at = np.flatnonzero(member)
     ours = [records[place] for place in at.tolist()]
     value, worst, best, other = (np.full(len(records), np.nan) for _ in range(4))
@@ -170,7 +178,13 @@ def tally(
         strata=cluster_codes(record.task for record in records),
         other=other,
         unpaired=int((inside & ~paired).sum()) if criterion.compares else 0,
+        unreadable=int((inside & lost).sum()) if criterion.compares else 0,
     )
+
+
+def _is_unreadable(record: Record | None) -> bool:
+    """Whether the sample has no score because its clip could not be used, whatever the model answers."""
+    return record is not None and record.outcome == "error" and record.stage == DataError.stage
 
 
 def statuses(tails: Sequence[Tails], level: Level) -> list[Status]:

@@ -145,6 +145,8 @@ class Tested(Strict):
         samples: the number of samples that count.
         unscored: samples that were asked and have no score in this run or the baseline; the bounds include them.
         unpaired: samples of this run that the baseline did not ask; nothing includes them.
+        recordings: the number of recordings that the samples come from; None if an older version kept the verdict.
+        unreadable: samples whose clip could not be used in either run; nothing includes them.
     """
 
     text: str
@@ -162,6 +164,8 @@ class Tested(Strict):
     samples: int
     unscored: int
     unpaired: int
+    recordings: int | None = None
+    unreadable: int = 0
 
 
 class Stopping(Strict):

@@ -4,6 +4,8 @@ from functools import partial
 
 from reports.gate.power import CHANGED, POWER, SHARES, Pilot, margin_shown, samples_needed
 from reports.gate.trial import Trial
+from reports.gate.verdict import FEW
+from reports.tables.verdict import few_recordings
 
 
 def power_rows(margin: float, pilot: Pilot | None, *, error: float, power: float) -> list[tuple[str, ...]]:
@@ -21,14 +23,21 @@ def power_rows(margin: float, pilot: Pilot | None, *, error: float, power: float
 
 
 def forecasts(trial: Trial) -> list[str]:
-    """Warnings that the gate is likely not to decide, a sentence for each such criterion."""
+    """Warnings that the gate is likely not to decide, or has few recordings to decide by, a sentence each."""
     error, lines = trial.gate.error_rate, []
+    places: dict[str, int] = {}
     for criterion in trial.criteria:
-        count = len(trial.members(criterion))
+        members = trial.members(criterion)
+        count, places[criterion.place] = len(members), len({sample.recording for sample in members})
         if criterion.kind == "drop" and margin_shown(count, CHANGED, error=error) > -criterion.limit:
             needed = samples_needed(-criterion.limit, CHANGED, error=error)
             lines.append(
                 f'likely INCONCLUSIVE: {count} samples are probably too few to show "{criterion}"; if nothing has '
                 f"changed and one answer in five differs, {needed} samples show it with a probability of {POWER:.0%}"
             )
-    return lines
+        if criterion.kind == "drop" and (lacking := 1 - trial.gate.coverage) >= -criterion.limit:
+            lines.append(
+                f"the coverage of {trial.gate.coverage:.1%} lets {lacking:.1%} of the samples have no score, and these"
+                f' may use up the margin of "{criterion}"; set a higher coverage or allow a larger difference'
+            )
+    return lines + [few_recordings(place, found) for place, found in places.items() if found < FEW]

@@ -1,12 +1,13 @@
 """A verdict as a table and sentences."""
 
+from reports.gate.verdict import FEW
 from reports.kept.report import Kind, Tested, Verdict
 from reports.wording import percent
 
 
 def verdict_rows(verdict: Verdict) -> list[tuple[str, ...]]:
     """Headings, then a row for each criterion, in percent; empty without criteria."""
-    head = ("Criterion", "Samples", "Unscored", "Baseline", "Value", "Between", "Shown")
+    head = ("Criterion", "Samples", "Recordings", "Unscored", "Baseline", "Value", "Between", "Shown")
     return [head, *(_row(one) for one in verdict.criteria)] if verdict.criteria else []
 
 
@@ -14,14 +15,23 @@ def _row(one: Tested) -> tuple[str, ...]:
     between = f"{signed(one.low, one.kind)} – {signed(one.high, one.kind)}"
     value, shown = signed(one.value, one.kind), {"met": "holds", "missed": "does not hold", "open": "open"}
     baseline = "" if one.baseline is None else percent(one.baseline)
-    return (one.text, str(one.samples), str(one.unscored), baseline, value, between, shown[one.status])
+    recordings = "" if one.recordings is None else str(one.recordings)
+    return (one.text, str(one.samples), recordings, str(one.unscored), baseline, value, between, shown[one.status])
 
 
 def properties_of(verdict: Verdict) -> list[tuple[str, str]]:
     """The names and values of properties for `junit.xml`: one for the verdict's word, and one for each criterion."""
     rows = map(_row, verdict.criteria)
-    criteria = [(text, f"{shown}: {value} ({between})") for text, _, _, _, value, between, shown in rows]
+    criteria = [(text, f"{shown}: {value} ({between})") for text, *_, value, between, shown in rows]
     return [("gate", verdict.word), *criteria]
+
+
+def few_recordings(place: str, count: int) -> str:
+    """A warning that a place has samples from so few recordings that its verdict is wrong too often."""
+    return (
+        f"The samples of {place} come from only {count} recordings; with fewer than {FEW}, and scores near 0 or 100,"
+        " verdicts are wrong more often than the error rate says."
+    )
 
 
 def signed(fraction: float | None, kind: Kind) -> str:
@@ -37,6 +47,11 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     unpaired = max((one.unpaired for one in verdict.criteria), default=0)
     if unpaired:
         notes.append(f"{unpaired} samples are not in the baseline and were not compared.")
+    unreadable = max((one.unreadable for one in verdict.criteria), default=0)
+    if unreadable:
+        notes.append(f"{unreadable} samples whose clip could be used in neither run were not compared.")
+    few = {one.place: one.recordings for one in verdict.criteria if one.recordings is not None and one.samples}
+    notes += [few_recordings(place, count) for place, count in few.items() if count < FEW]
     if verdict.differs:
         notes.append(f"The runs differ in {', '.join(verdict.differs)}, as allowed.")
     if (stopping := verdict.stopping) is not None:

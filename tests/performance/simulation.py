@@ -175,6 +175,54 @@ def _guess(groups: NDArray[np.intp], sources: NDArray[np.intp]) -> Floats:
     return np.array([group == best[source] for group, source in zip(groups, sources, strict=True)], dtype=float)
 
 
+def few(bench: Bench, runs: int = 2000) -> Iterator[Row]:
+    """Wrong verdicts of a least score with few recordings of 30 samples each, of a correlation of 0.3."""
+    del bench
+    yield ("recordings", "level 0.5: PASS", "FAIL", "level 0.9: PASS", "FAIL")
+    for count in (3, 5, 10, 15, 20, 30, 50):
+        draw, shares = np.random.default_rng(9), []
+        recordings = np.repeat(np.arange(count), 30)
+        for level in (0.5, 0.9):
+            made = (right(chances(np.full(30 * count, level), recordings, 0.3, draw), draw) for _ in range(runs))
+            tails = [score_test(values, recordings, level) for values in made]
+            words = [(tail.above <= ERROR, tail.below <= ERROR) for tail in tails]
+            shares += [f"{100 * share:.1f} %" for share in np.mean(words, axis=0)]
+        yield (str(count), *shares)
+
+
+def unchanged(bench: Bench, runs: int = 300) -> Iterator[Row]:
+    """How often the gate of a baseline alone passes a model of which nothing but chance changes, with all 6,500."""
+    yield (
+        "answers that change",
+        "unscored in each run",
+        "1 point: PASS",
+        "1.5 points",
+        "2 points",
+        "Recognition alone",
+    )
+    names = ("recognition", "reasoning", "cot")
+    for change, lost in ((0.05, 0.0), (0.1, 0.0), (0.2, 0.0), (0.3, 0.0), (0.2, 0.003), (0.2, 0.009)):
+        draw, passed = np.random.default_rng(10), []
+        for _ in range(runs):
+            columns = [np.full((2, len(bench.samples)), np.nan) for _ in names]
+            spread = 1 - np.sqrt(1 - 2 * change)  # chances of 1 - s/2 and s/2 make a share s(2-s)/2 of answers change
+            likely = (1 - spread / 2, spread / 2)
+            at = draw.choice(likely, size=len(bench.samples))
+            steps = draw.choice(likely, size=(5, len(bench.samples)), p=(0.8, 0.2))
+            there = draw.random((2, len(bench.samples))) >= lost
+            for run in (0, 1):
+                columns[0][run] = draw.binomial(1, at)
+                columns[1][run] = draw.binomial(1, steps).mean(axis=0)
+            columns[2] = (columns[0] + columns[1]) / 2
+            word = []
+            for margin in (0.01, 0.015, 0.02):
+                worst = [np.where(there[1], new, 0) - np.where(there[0], old, 1) for old, new in columns]
+                tails = [difference_test(one, bench.recordings, -margin, bench.strata).above for one in worst]
+                word.append(all(tail <= ERROR for tail in tails))
+            passed.append((*word, tails[0] <= ERROR))
+        yield (f"{change:.0%}", f"{lost:.1%}", *(f"{100 * share:.0f} %" for share in np.mean(passed, axis=0)))
+
+
 def worsening(bench: Bench, runs: int = 4000) -> Iterator[Row]:
     """Wrong verdicts where the truth is at the limit and nearly all changes are for the worse."""
     head = ("samples", "limit", "answers that change", "Student's test alone: PASS", "both tests: PASS", "FAIL")
@@ -389,7 +437,8 @@ def _judged(right: NDArray[np.bool_], rates: tuple[float, float], draw: np.rando
 
 
 TABLES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
-    function.__name__: function for function in (intervals, differences, strata, floors, worsening, stopping, optimism, people)
+    function.__name__: function
+    for function in (intervals, differences, strata, floors, few, unchanged, worsening, stopping, optimism, people)
 }
 
 

@@ -204,6 +204,23 @@ def test_pairs_without_a_score_on_either_side_widen_the_bounds(tmp_path: Path, s
     assert whole.criteria[0].high + 0.015 > found.criteria[0].high > whole.criteria[0].high + 0.01
 
 
+def test_samples_whose_clip_neither_run_could_use_are_left_out_and_counted(tmp_path: Path) -> None:
+    """Where it failed on one side only, or at the judge, it counts against the run as before."""
+    before, drop = run_of(1000, 1000), {"overall": {"recognition": 0.01}}
+    lost = [record(number, None, stage="data") for number in range(40)]
+    last = kept(tmp_path / "last", [*lost, *before[40:]])
+    found = verdict([*lost, *before[40:]], baseline=last, max_drop=drop, coverage=0.9)
+    judge = [record(number, None) for number in range(40)]
+    other = verdict([*judge, *before[40:]], baseline=last, max_drop=drop, coverage=0.9)
+    (one,) = found.criteria
+
+    assert (found.word, other.word) == ("PASS", "INCONCLUSIVE")
+    assert (one.samples, one.unscored, one.unreadable, one.unpaired) == (1960, 0, 40, 0)
+    assert (other.criteria[0].unscored, other.criteria[0].unreadable) == (40, 0)
+    assert "40 samples whose clip could be used in neither run were not compared." in verdict_notes(found)
+    assert verdict([*lost, *before[40:]], min=MIN, coverage=0.9).criteria[0].unscored == 40
+
+
 def test_of_a_task_that_a_broken_off_run_has_not_reached_nothing_is_shown(tmp_path: Path) -> None:
     asked = [*run_of(100, 100), *run_of(100, 100, task="IR")]
     limits = {"IR": {"recognition": 0.2}}
@@ -301,6 +318,18 @@ def test_it_is_settled_once_all_is_met_or_one_is_missed(limits: tuple[float, ...
     criteria = (Criterion(kind="min", place="overall", measure=MEASURE["cot"], limit=limit) for limit in limits)
     tallies = [tally(criterion, records, {}) for criterion in criteria]
     assert settled(tallies, np.arange(200), lambda among: 0.05 / among) == whether
+
+
+@pytest.mark.parametrize(("recordings", "warned"), [(19, True), (20, False)])
+def test_few_recordings_are_counted_and_warned_of(recordings: int, warned: bool) -> None:  # noqa: FBT001
+    records = [one.model_copy(update={"recording": f"film {number % recordings}"})
+               for number, one in enumerate(run_of(450, 50))]  # fmt: skip
+    found, said = verdict(records, min=MIN), f"The samples of overall come from only {recordings} recordings;"
+    before = forecasts(trial(records, min=MIN))
+
+    assert found.criteria[0].recordings == recordings
+    assert any(note.startswith(said) for note in verdict_notes(found)) == warned
+    assert any(line.startswith(said) for line in before) == warned
 
 
 def test_samples_of_one_recording_tell_less() -> None:
@@ -527,6 +556,13 @@ def test_a_drop_too_small_for_the_samples_is_refused_and_a_bold_one_foretold(tmp
     assert forecasts(trial(run_of(250, 250), baseline=baseline, max_drop={"overall": {"recognition": 0.06}})) == []
 
 
+def test_a_coverage_that_lets_the_margin_be_used_up_is_foretold(tmp_path: Path) -> None:
+    baseline, drop = kept(tmp_path / "last", run_of(2500, 2500)), {"overall": {"recognition": 0.03}}
+    (line,) = forecasts(trial(run_of(2500, 2500), baseline=baseline, max_drop=drop, coverage=0.96))
+    assert line.startswith("the coverage of 96.0% lets 4.0% of the samples have no score")
+    assert forecasts(trial(run_of(2500, 2500), baseline=baseline, max_drop=drop, coverage=0.98)) == []
+
+
 @pytest.mark.parametrize(
     "changed", [{"judge": {"name": "k", "identity": "k"}}, {"prompts": {"judge": "q"}}, {"data": {"fingerprint": "g"}},
                 {"settings": {**PROVENANCE["settings"], "fps": 2.0}}],
@@ -575,9 +611,9 @@ def test_the_table_has_a_row_for_each_criterion(tmp_path: Path) -> None:
     found = verdict(records, baseline=kept(tmp_path / "last", records), min=MIN, max_drop=drop)
     head, first, second = verdict_rows(found)
 
-    assert head == ("Criterion", "Samples", "Unscored", "Baseline", "Value", "Between", "Shown")
-    assert first == ("overall Recognition at least 40.0", "500", "0", "", "52.0", "48.2 – 55.8", "holds")
-    assert second[1:] == ("500", "0", "52.0", "+0.0", "-0.5 – +0.5", "holds")
+    assert head == ("Criterion", "Samples", "Recordings", "Unscored", "Baseline", "Value", "Between", "Shown")
+    assert first == ("overall Recognition at least 40.0", "500", "500", "0", "", "52.0", "48.2 – 55.8", "holds")
+    assert second[1:] == ("500", "500", "0", "52.0", "+0.0", "-0.5 – +0.5", "holds")
     assert properties_of(found)[:2] == [("gate", "PASS"), (first[0], "holds: 52.0 (48.2 – 55.8)")]
 
 
