@@ -221,7 +221,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if runs_cases(config) and config.stash[REPORT_OPTIONS].until_decided:
         with usage_errors():
             gate = _gate(config)
-        order = in_order(bench_of(config).samples, gate) if gate else ()
+        bench = bench_of(config)
+        order = in_order(bench.samples, gate, bench.respondent.name) if gate else ()
         places = {sample.id: place for place, sample in enumerate(order)}
         items.sort(key=lambda item: places[sample.id] if (sample := sample_of(item)) else -1)
 

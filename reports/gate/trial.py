@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data.selection import SEED, spread_out
+from benchmark.data.selection import spread_out
 from benchmark.errors import RunError
 from benchmark.models.floors import guessed_right
 from benchmark.suite import OVERALL, suite_of
@@ -18,6 +18,8 @@ from reports.kept.report import Background
 from reports.stats.inference import cluster_codes, difference_test, score_test
 from reports.stats.sequential import levels_of, looks_of
 
+ORDER = "until decided"
+"""Part of the seed of the order in which `--until-decided` asks; `--limit` has another one."""
 ASKED = ("targets", "label_set", "source", "recording")
 """The fields of a sample and of its record that scores and intervals depend on."""
 
@@ -81,7 +83,7 @@ def trial_of(
         differs=tuple(differences(past.report.provenance, background.provenance)) if past else (),
         floors=background.floors,
         guesses=guessed_right(data or samples) if gate.above else {},
-        order=tuple(in_order(samples, gate) if early else samples),
+        order=tuple(in_order(samples, gate, background.model) if early else samples),
         early=early,
         provenance=background.provenance,
     )
@@ -155,9 +157,13 @@ def _refuse_changed(past: PastRun, trial: Trial) -> None:
             )
 
 
-def in_order(samples: Sequence[Sample], gate: Gate) -> list[Sample]:
-    """The samples in the random order in which a run that may stop early asks them."""
-    return spread_out(samples, gate.seed or SEED)
+def in_order(samples: Sequence[Sample], gate: Gate, model: str) -> list[Sample]:
+    """The samples in the random order in which a run that may stop early asks that model.
+
+    Without a seed in the gate the order changes with the model's name, so that releases are not all decided by the same
+    samples, and it never begins with those that `--limit` selects.
+    """
+    return spread_out(samples, f"{ORDER}\n{gate.seed or model}")
 
 
 def _refuse_hopeless(criterion: Criterion, trial: Trial) -> None:

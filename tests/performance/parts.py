@@ -314,8 +314,9 @@ def gate(samples: int, folder: Path) -> Taken:
     past = read_past(folder / "whole")
     right = sum(record.scores["recognition"] == 1 for record in past.records.values()) / samples
     asked = Gate(min={"overall": {"recognition": right - 1.5 / samples**0.5}}, coverage=0.9)
-    order = in_order(samples_of(list(past.records.values())), asked)
-    keeper = Gatekeeper(trial_of(asked, order, _background(past.report.model_dump()), early=True))
+    background = _background(past.report.model_dump())
+    order = in_order(samples_of(list(past.records.values())), asked, background.model)
+    keeper = Gatekeeper(trial_of(asked, order, background, early=True))
     started, heard = time.process_time(), 0
     for heard, sample in enumerate(order, 1):  # noqa: B007  how many were heard
         if keeper.hear(past.records[sample.id]):

@@ -13,13 +13,13 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
 from benchmark.accounts.prices import StatedPrice
-from benchmark.data.selection import spread_out
+from benchmark.data.selection import select
 from benchmark.errors import RunError
 from reports.figures.report import report_of
 from reports.gate.gate import Criterion, Gate
 from reports.gate.gatekeeper import Gatekeeper
 from reports.gate.power import margin_shown, samples_needed
-from reports.gate.trial import Trial, narrowed, refuse_unpriced, trial_of
+from reports.gate.trial import Trial, in_order, narrowed, refuse_unpriced, trial_of
 from reports.gate.verdict import EXIT_CODES, distrusted, settled, statuses, tally
 from reports.kept.past import differences, read_past
 from reports.kept.record import Record, Spent
@@ -350,7 +350,7 @@ def shuffled(right: int, wrong: int) -> list[Record]:
 
 
 def test_a_clear_run_stops_early_and_an_unclear_one_does_not() -> None:
-    clear = judged(shuffled(1200, 800), early=True, min=MIN)
+    clear = judged(shuffled(1150, 850), early=True, min=MIN, seed="a")
     assert clear.gate is not None
     assert clear.gate.stopping is not None
     assert (clear.gate.word, clear.gate.stopping.samples, clear.gate.stopping.looks[-1]) == ("PASS", 200, 2000)
@@ -495,14 +495,20 @@ def test_what_all_right_would_show_is_tested_as_the_run_will_be(tmp_path: Path) 
         trial(run_of(5, 0), baseline=worse, min_gain={"overall": {"recognition": 0.5}})
 
 
-def test_the_order_in_which_is_asked_is_the_seed_s() -> None:
-    records = run_of(60, 40)
+def test_the_order_in_which_is_asked_is_the_seed_s_or_the_model_s() -> None:
+    records, samples = run_of(600, 400), samples_of(run_of(600, 400))
     asked = [
-        [one.id for one in trial(records, early=True, min=MIN, **seed).order] for seed in ({}, {"seed": "october"})
+        [one.id for one in trial(records, early=True, min=MIN, **seed).order]
+        for seed in ({}, {"seed": "m"}, {"seed": "october"})
     ]
-    samples = samples_of(records)
-    assert asked == [[one.id for one in spread_out(samples)], [one.id for one in spread_out(samples, "october")]]
-    assert asked[0] != asked[1]
+    other = [one.id for one in in_order(samples, Gate(min=MIN), "another model")]
+    limited = {one.id for one in select(samples, limit=100)}
+
+    assert asked[0] == asked[1], "the model is called m"
+    assert len({*map(tuple, asked), tuple(other)}) == 3
+    for order in (*asked, other):
+        assert sorted(order) == sorted(one.id for one in samples)
+        assert len(limited.intersection(order[:100])) < 30, "a first look is not at what --limit selects"
     assert [one.id for one in trial(records, min=MIN).order] == [one.id for one in records], "as they lie otherwise"
 
 
