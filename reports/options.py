@@ -16,7 +16,7 @@ class ReportOptions:
     run_dir: Path | None = option(None, "DIR", "folder of the run's results (default: reports/runs/<model>-<time>)")
     gate: Path | None = option(None, "FILE.toml", "release gate: exit code 0 PASS, 1 FAIL, 6 INCONCLUSIVE, 7 UNTRUSTED")
     baseline: Path | None = option(
-        None, "RUN", "run folder to compare with; without --gate, no score may be worse by more than a point"
+        None, "RUN", "run folder to compare with; without --gate, no score may be worse by more than two points"
     )
     baseline_allow: Aspects = option((), "LIST", f"what may differ between the runs: {', '.join((*COMPARED, SAMPLES))}")
     allow_substitute: bool = switch("apply the gate although another model than the requested one answered")

@@ -28,11 +28,13 @@ from evaluators.measures import Measures, measures_of
 from evaluators.metrics.metric import Measure
 from reports.kept.past import COMPARED
 from reports.kept.record import Strict
-from reports.kept.report import POINT, JudgeHealth, Kind, Share
+from reports.kept.report import JudgeHealth, Kind, Share
 
 LARGEST_FILE = 10**6
 """Most bytes of a gate file."""
 EACH = "each"
+DROP = 0.02
+"""How far below the baseline a true score may be if no gate says it: `docs/statistics.md` shows why two points."""
 
 SAMPLES = "samples"
 """The aspect, besides `COMPARED`, that must be almost the same: the samples that the runs ask."""
@@ -156,7 +158,7 @@ def read_gate(
     """The gate in a file; None if there is neither a file nor a baseline.
 
     `baseline` and `allow_substitute` override the file, `allow` adds to it. The file names its baseline relative to its
-    own folder. With a baseline and no limit on drops or gains, no overall score may drop by more than a point.
+    own folder. With a baseline and no limit on drops or gains, no overall score may drop by more than `DROP`.
 
     Raises:
         RunError: the file cannot be read, is not TOML, has unknown keys or invalid values, or sets no limit on a score.
@@ -171,7 +173,7 @@ def read_gate(
         "allow_substitute": gate.allow_substitute or allow_substitute,
     }
     if changes["baseline"] and not (gate.max_drop or gate.min_gain):
-        changes["max_drop"] = {OVERALL: dict.fromkeys(measures_of(suite).names, POINT)}
+        changes["max_drop"] = {OVERALL: dict.fromkeys(measures_of(suite).names, DROP)}
     gate = gate.model_copy(update=changes)
     if gate.baseline is None and (gate.max_drop or gate.min_gain):
         raise RunError(f"--gate: {path} limits drops or gains, but there is no baseline; add --baseline=RUN.")

@@ -9,8 +9,6 @@ from reports.kept.record import Spent, Strict, WithScores
 from reports.stats.agreement import Variances
 from reports.stats.inference import Interval
 
-POINT = 0.01
-"""A percentage point."""
 Kind = Literal["min", "floor", "drop", "gain"]
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -31,15 +31,15 @@ def test_without_file_and_baseline_there_is_no_gate() -> None:
     assert read_gate(None, None) is None
 
 
-def test_a_baseline_alone_allows_a_point() -> None:
+def test_a_baseline_alone_allows_two_points() -> None:
     gate = read_gate(None, Path("last"), ["prompts"])
     assert gate is not None
-    assert gate.max_drop == {"overall": {"recognition": 0.01, "reasoning": 0.01, "cot": 0.01}}
+    assert gate.max_drop == {"overall": {"recognition": 0.02, "reasoning": 0.02, "cot": 0.02}}
     assert (gate.baseline, gate.allow, gate.error_rate, gate.coverage) == (Path("last"), ("prompts",), 0.05, 0.99)
     assert [str(criterion) for criterion in criteria_of(gate, TASKS, {}, MEASURES)] == [
-        "overall Recognition not below the baseline by more than 1.0",
-        "overall Reasoning not below the baseline by more than 1.0",
-        "overall CoT not below the baseline by more than 1.0",
+        "overall Recognition not below the baseline by more than 2.0",
+        "overall Reasoning not below the baseline by more than 2.0",
+        "overall CoT not below the baseline by more than 2.0",
     ]
 
 
@@ -121,14 +121,14 @@ def test_drops_are_below_and_gains_above(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[min_gain.SA]\nrecognition = 0.0", "[max_drop.SA]\nrecognition = 0.02"])
-def test_a_limit_against_the_baseline_stands_alone_and_in_place_of_the_point(tmp_path: Path, text: str) -> None:
+def test_a_limit_against_the_baseline_stands_alone_and_in_place_of_two_points(tmp_path: Path, text: str) -> None:
     found = criteria_of(read(tmp_path, text, Path("last")), TASKS, {}, MEASURES)
     assert [(one.place, one.measure.name) for one in found] == [("SA", "recognition")]
 
 
-def test_other_limits_do_not_take_the_place_of_the_point(tmp_path: Path) -> None:
+def test_other_limits_do_not_take_the_place_of_two_points(tmp_path: Path) -> None:
     found = criteria_of(read(tmp_path, "[min.SA]\nrecognition = 0.4", Path("last")), TASKS, {}, MEASURES)
-    assert [(one.kind, one.limit) for one in found] == [("min", 0.4), *[("drop", -0.01)] * 3]
+    assert [(one.kind, one.limit) for one in found] == [("min", 0.4), *[("drop", -0.02)] * 3]
 
 
 @pytest.mark.parametrize(
