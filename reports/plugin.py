@@ -29,7 +29,7 @@ from evaluators.measures import measures_of
 from evaluators.plugin import EVALUATOR_OPTIONS, OUTCOME, agents_of, connected, rehearse, sample_of
 from reports.ending import UNKEPT
 from reports.gate.gate import Gate
-from reports.gate.trial import in_order, past_of, refuse_unpriced, trial_of
+from reports.gate.trial import in_order, past_of, refuse_own_folder, refuse_unpriced, trial_of
 from reports.handover import RECORD, REPORT_OPTIONS, record_line
 from reports.kept.folder import JUNIT, PAGE, RunFolder, usual_place
 from reports.kept.provenance import background_of, introduction
@@ -192,6 +192,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def _prepare_gate(gate: Gate, background: Background, config: pytest.Config) -> None:
     refuse_unpriced(gate, connected(config))
+    refuse_own_folder(gate, config.stash[RUN_PATH])
     config.stash[GATE] = gate
     if bench_of(config).options.shard:
         past_of(gate, background)

@@ -17,6 +17,7 @@ from reports.commands.parser import Commands
 from reports.ending import UNKEPT
 from reports.figures.report import recomputed
 from reports.gate.merge import merge
+from reports.gate.trial import refuse_own_folder
 from reports.gate.verdict import EXIT_CODES
 from reports.kept.folder import PAGE, PAGE_FOLDER, RunFolder, usual_place
 from reports.kept.past import read_past
@@ -92,6 +93,8 @@ def _merge(asked: argparse.Namespace) -> int:
         raise RunError(f"--run-dir={options.run_dir} is one of the runs to merge; choose another folder.")
     runs = [read_past(path) for path in asked.runs]
     gate = options.read_gate(suite_of(runs[0].report.provenance))
+    if gate is not None and options.run_dir:
+        refuse_own_folder(gate, options.run_dir)
     report, records = merge(runs, gate, partial=asked.partial)
     place = options.run_dir or usual_place(report.model)
     with uninterrupted(str(place)), closing(RunFolder(place)) as folder:

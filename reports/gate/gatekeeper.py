@@ -83,6 +83,7 @@ class Gatekeeper:
             cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
             baseline=past.path.name if past else None,
             differs=self._trial.differs,
+            identical=_identical(records, past.records) if past else None,
         )
 
     def _tallies(self, records: Sequence[Record]) -> list[Tally]:
@@ -164,6 +165,13 @@ class Gatekeeper:
             group: dict(zip(measures.names, map(float, row), strict=True))
             for group, row in zip(groups, table, strict=True)
         }
+
+
+def _identical(records: Sequence[Record], baseline: Mapping[str, Record]) -> float | None:
+    """The share of the answers that are the baseline's word for word; None if the runs have none in common."""
+    pairs = [(record.answer, baseline[record.id].answer) for record in records if record.id in baseline]
+    given = [ours == theirs for ours, theirs in pairs if ours is not None and theirs is not None]
+    return sum(given) / len(given) if given else None
 
 
 def _means(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,16 @@ def past_of(gate: Gate, background: Background) -> PastRun | None:
     if past is not None:
         refuse_unlike(past, background.provenance, gate.allow)
     return past
+
+
+def refuse_own_folder(gate: Gate, folder: Path) -> None:
+    """Refuses a run that would replace its own baseline.
+
+    Raises:
+        RunError: `folder`, the run directory, is the baseline's or the reference's.
+    """
+    if gate.baseline is not None and folder.resolve() == gate.baseline.resolve():
+        raise RunError(f"--run-dir={folder} is the baseline's own folder, which is kept; choose another folder.")
 
 
 def refuse_unpriced(gate: Gate, asked: Iterable[object]) -> None:

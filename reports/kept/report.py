@@ -200,6 +200,7 @@ class Verdict(Strict):
         baseline: the folder name of the baseline.
         differs: the aspects in which the runs differ, as allowed.
         stopping: only with `--until-decided`.
+        identical: share of the answers that are the baseline's word for word; None without a baseline.
     """
 
     word: Word
@@ -211,6 +212,7 @@ class Verdict(Strict):
     baseline: str | None
     differs: tuple[str, ...]
     stopping: Stopping | None = None
+    identical: float | None = None
 
 
 TOTAL = "total"

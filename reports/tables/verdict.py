@@ -44,6 +44,10 @@ def signed(fraction: float | None, kind: Kind) -> str:
 def verdict_notes(verdict: Verdict) -> list[str]:
     """The reasons of the verdict, then further sentences to print below the table."""
     notes = list(verdict.reasons)
+    if verdict.identical == 1:
+        notes.append("All answers are the baseline's, word for word: nothing new has been tested.")
+    elif verdict.identical:
+        notes.append(f"{verdict.identical:.1%} of the answers are the baseline's, word for word.")
     unpaired = max((one.unpaired for one in verdict.criteria), default=0)
     if unpaired:
         notes.append(f"{unpaired} samples are not in the baseline and were not compared.")

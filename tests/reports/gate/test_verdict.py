@@ -19,7 +19,7 @@ from reports.figures.report import report_of
 from reports.gate.gate import Criterion, Gate
 from reports.gate.gatekeeper import Gatekeeper
 from reports.gate.power import margin_shown, samples_needed
-from reports.gate.trial import Trial, in_order, narrowed, refuse_unpriced, trial_of
+from reports.gate.trial import Trial, in_order, narrowed, refuse_own_folder, refuse_unpriced, trial_of
 from reports.gate.verdict import EXIT_CODES, distrusted, settled, statuses, tally
 from reports.kept.past import differences, read_past
 from reports.kept.record import Record, Spent
@@ -113,6 +113,35 @@ def test_a_drop_below_the_baseline(tmp_path: Path, changed: int, word: str) -> N
     assert found.baseline == "last"
     pairs = np.repeat([float(np.sign(changed)), 0.0], [abs(changed), 2000 - abs(changed)])
     assert (one.low, one.high) == pytest.approx(difference_interval(pairs, np.arange(2000), 0.1)), "5 % on each side"
+
+
+@pytest.mark.parametrize(
+    ("repeated", "said"),
+    [
+        (500, "All answers are the baseline's, word for word: nothing new has been tested."),
+        (20, "4.0% of the answers are the baseline's, word for word."),
+        (0, None),
+    ],
+)
+def test_answers_that_are_the_baseline_s_are_said(tmp_path: Path, repeated: int, said: str | None) -> None:
+    before = [one.model_copy(update={"answer": f"joy {place}"}) for place, one in enumerate(run_of(250, 250))]
+    now = [one.model_copy(update={"answer": "joy"}) if place >= repeated else one for place, one in enumerate(before)]
+    drop = {"overall": {"recognition": 0.05}}
+    found = verdict(now, baseline=kept(tmp_path / "last", before), max_drop=drop)
+
+    assert found.identical == repeated / 500
+    assert [note for note in verdict_notes(found) if "word for word" in note] == ([said] if said else [])
+    assert verdict(now, min=MIN).identical is None
+
+
+def test_a_run_may_not_replace_its_baseline(tmp_path: Path) -> None:
+    last, link = kept(tmp_path / "last", run_of(2, 2)), tmp_path / "link"
+    link.symlink_to(last)
+    for folder in (last, link, tmp_path / "x" / ".." / "last"):
+        with pytest.raises(RunError, match="is the baseline's own folder, which is kept; choose another"):
+            refuse_own_folder(Gate(baseline=last), folder)
+    refuse_own_folder(Gate(baseline=last), tmp_path / "next")
+    refuse_own_folder(Gate(above="majority"), last)
 
 
 def test_a_gain_must_be_shown(tmp_path: Path) -> None:
