@@ -18,6 +18,9 @@ class ReportOptions:
     baseline: Path | None = option(
         None, "RUN", "run folder to compare with; without --gate, no score may be worse by more than two points"
     )
+    reference: Path | None = option(
+        None, "RUN", "run folder of a fixed release, from which scores must not drift away over many releases"
+    )
     baseline_allow: Aspects = option((), "LIST", f"what may differ between the runs: {', '.join((*COMPARED, SAMPLES))}")
     allow_substitute: bool = switch("apply the gate although another model than the requested one answered")
     report_media: bool = switch("copy the clips into the run folder, and decode frames again that are no longer cached")
@@ -30,5 +33,11 @@ class ReportOptions:
         Raises:
             RunError: the gate file cannot be read or is malformed.
         """
-        allowed, substitute = self.baseline_allow, self.allow_substitute
-        return read_gate(self.gate, self.baseline, allowed, allow_substitute=substitute, suite=suite)
+        return read_gate(
+            self.gate,
+            self.baseline,
+            self.baseline_allow,
+            allow_substitute=self.allow_substitute,
+            reference=self.reference,
+            suite=suite,
+        )

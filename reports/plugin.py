@@ -29,7 +29,7 @@ from evaluators.measures import measures_of
 from evaluators.plugin import EVALUATOR_OPTIONS, OUTCOME, agents_of, connected, rehearse, sample_of
 from reports.ending import UNKEPT
 from reports.gate.gate import Gate
-from reports.gate.trial import in_order, past_of, refuse_own_folder, refuse_unpriced, trial_of
+from reports.gate.trial import in_order, pasts_of, refuse_own_folder, refuse_unpriced, trial_of
 from reports.handover import RECORD, REPORT_OPTIONS, record_line
 from reports.kept.folder import JUNIT, PAGE, RunFolder, usual_place
 from reports.kept.provenance import background_of, introduction
@@ -49,7 +49,7 @@ pytest_plugins = ["benchmark.plugin"]
 RUN_PATH = pytest.StashKey[Path]()
 RECORDER = pytest.StashKey[Recorder]()
 
-GATED = ("gate", "baseline", "until_decided")
+GATED = ("gate", "baseline", "reference", "until_decided")
 """Options that ask for a verdict, on the command line, in a file or in the ini section."""
 OF_CASES = ("run_dir", "report_media", "max_cost")
 """Further options that need cases; they are refused without cases only on the command line."""
@@ -195,7 +195,7 @@ def _prepare_gate(gate: Gate, background: Background, config: pytest.Config) -> 
     refuse_own_folder(gate, config.stash[RUN_PATH])
     config.stash[GATE] = gate
     if bench_of(config).options.shard:
-        past_of(gate, background)
+        pasts_of(gate, background)
     else:
         early = config.stash[REPORT_OPTIONS].until_decided
         bench = bench_of(config)

@@ -22,6 +22,7 @@ from reports.gate.judge_check import check_judge_of_run
 from reports.gate.trial import Trial, narrowed
 from reports.gate.verdict import EXIT_CODES, distrusted, with_left_out
 from reports.handover import RECORD, hand_over, record_line
+from reports.kept.attempts import attempt_of, earlier_attempts, keep_attempt
 from reports.kept.folder import JUNIT, RunFolder
 from reports.kept.provenance import facts_of
 from reports.kept.record import Record
@@ -176,9 +177,22 @@ class Recorder:
             return report_of(self.state.sorted_records(), background)
         counted = sorted(self._keeper.counted(), key=lambda record: record.id)
         report = self._keeper.conclude(report_of(counted, background, self._keeper.error))
+        with self.state.failures.noted():
+            report = self._with_attempts(report, counted)
         whole, (unanswered, of) = len(self._bench.samples), self._bench.unanswered
         report = with_left_out(report, unanswered, f"{of} samples", "--answered-only")
         return with_left_out(report, whole - background.selected, f"{whole} samples", "-k, -m")
+
+    def _with_attempts(self, report: Report, counted: list[Record]) -> Report:
+        """The report with the verdicts of earlier runs at its gate, to which this one is added."""
+        folder, trial = cache_of(self._session.config).path.parent, self._trial
+        if report.gate is None or trial is None:
+            return report
+        data = report.provenance["data"].get("fingerprint")
+        attempt = attempt_of(report.gate, report.model, data, trial.pasts.values(), counted)
+        earlier = earlier_attempts(folder, attempt)
+        keep_attempt(folder, attempt)
+        return report.model_copy(update={"gate": report.gate.model_copy(update={"earlier": earlier})})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:

@@ -44,7 +44,7 @@ def add_runs(commands: Commands) -> None:
     merged = commands.add_parser("merge", help="merge the shards of a run into one run, and apply the gate to it")
     merged.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     merged.add_argument("--partial", action="store_true", help="merge although shards are missing")
-    gated = ("run_dir", "gate", "baseline", "baseline_allow", "allow_substitute")
+    gated = ("run_dir", "gate", "baseline", "reference", "baseline_allow", "allow_substitute")
     declare(ReportOptions, merged.add_argument, gated)
     merged.set_defaults(run=_merge)
 

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
@@ -28,11 +29,13 @@ from evaluators.measures import Measures, measures_of
 from evaluators.metrics.metric import Measure
 from reports.kept.past import COMPARED
 from reports.kept.record import Strict
-from reports.kept.report import JudgeHealth, Kind, Share
+from reports.kept.report import COMPARING, JudgeHealth, Kind, Share
 
 LARGEST_FILE = 10**6
 """Most bytes of a gate file."""
 EACH = "each"
+OTHERS: Mapping[Kind, str] = MappingProxyType({"drop": "baseline", "gain": "baseline", "drift": "reference"})
+"""What each kind of criterion compares with: the last release, or a fixed one."""
 DROP = 0.02
 """How far below the baseline a true score may be if no gate says it: `docs/statistics.md` shows why two points."""
 
@@ -79,6 +82,7 @@ class Gate(Strict):
 
     Attributes:
         baseline: the run directory of the release to compare with.
+        reference: the run directory of a fixed release, below which no score may be by more than `max_drop` either.
         min: the lowest true scores allowed, by place: `overall`, `each` task or one task.
         max_drop: how far true scores may be below the baseline's.
         min_gain: how far true scores must be above the baseline's.
@@ -93,6 +97,7 @@ class Gate(Strict):
     """
 
     baseline: Path | None = None
+    reference: Path | None = None
     min: Limits = Field(default_factory=dict)
     max_drop: Limits = Field(default_factory=dict)
     min_gain: Mapping[
@@ -113,7 +118,8 @@ class Criterion:
     """One condition on the true scores.
 
     Attributes:
-        kind: a least score, a floor, the largest drop below the baseline, or the smallest gain above it.
+        kind: a least score, a floor, the largest drop below the baseline, the smallest gain above it, or the largest
+            drift, which is a drop below the reference.
         place: `overall` or a task.
         measure: the score.
         limit: the true score, or its difference from the baseline's, must exceed it; -0.01 for a drop of a point.
@@ -127,8 +133,8 @@ class Criterion:
 
     @property
     def compares(self) -> bool:
-        """Whether it needs a baseline."""
-        return self.kind in ("drop", "gain")
+        """Whether it needs a baseline or a reference."""
+        return self.kind in COMPARING
 
     @property
     def least(self) -> float | None:
@@ -142,8 +148,8 @@ class Criterion:
             return f"{what} at least {limit:.1f}"
         if self.kind == "floor":
             return f"{self.place} above the constant guess, {limit:.1f}"
-        if self.kind == "drop":
-            return f"{what} not below the baseline by more than {-limit:.1f}"
+        if self.kind in ("drop", "drift"):
+            return f"{what} not below the {OTHERS[self.kind]} by more than {-limit:.1f}"
         return f"{what} above the baseline" + (f" by {limit:.1f}" if limit else "")
 
 
@@ -153,30 +159,36 @@ def read_gate(
     allow: Sequence[str] = (),
     *,
     allow_substitute: bool = False,
+    reference: Path | None = None,
     suite: Suite | None = None,
 ) -> Gate | None:
     """The gate in a file; None if there is neither a file nor a baseline.
 
-    `baseline` and `allow_substitute` override the file, `allow` adds to it. The file names its baseline relative to its
-    own folder. With a baseline and no limit on drops or gains, no overall score may drop by more than `DROP`.
+    `baseline`, `reference` and `allow_substitute` override the file, `allow` adds to it. The file names runs relative
+    to its own folder. With a baseline and no limit on drops or gains, no overall score may drop by more than `DROP`.
 
     Raises:
         RunError: the file cannot be read, is not TOML, has unknown keys or invalid values, or sets no limit on a score.
     """
     if path is None and baseline is None:
+        if reference is not None:
+            raise RunError("--reference stands beside a baseline, the last release; add --baseline=RUN.")
         return None
     suite = suite or find_suite()
     gate = _read(path, suite) if path else Gate()
     changes: dict[str, object] = {
         "baseline": baseline or (path.parent / gate.baseline if path and gate.baseline else None),
+        "reference": reference or (path.parent / gate.reference if path and gate.reference else None),
         "allow": (*gate.allow, *allow),
         "allow_substitute": gate.allow_substitute or allow_substitute,
     }
     if changes["baseline"] and not (gate.max_drop or gate.min_gain):
         changes["max_drop"] = {OVERALL: dict.fromkeys(measures_of(suite).names, DROP)}
     gate = gate.model_copy(update=changes)
-    if gate.baseline is None and (gate.max_drop or gate.min_gain):
+    if gate.baseline is None and (gate.max_drop or gate.min_gain or gate.reference):
         raise RunError(f"--gate: {path} limits drops or gains, but there is no baseline; add --baseline=RUN.")
+    if gate.reference is not None and not gate.max_drop:
+        raise RunError(f"--gate: {path} has a reference, but no max_drop to hold it to; add max_drop, or omit it.")
     if not (gate.min or gate.max_drop or gate.min_gain or gate.above):
         raise RunError(f"--gate: {path} sets no limit on a score; add min, max_drop, min_gain or above.")
     return gate
@@ -218,6 +230,7 @@ def criteria_of(
         ("min", gate.min, 1),
         ("drop", gate.max_drop, -1),
         ("gain", gate.min_gain, 1),
+        ("drift", gate.max_drop if gate.reference else {}, -1),
     )
     found = [criterion for kind, table, sign in limits for criterion in _spelt_out(kind, table, sign, tasks, measures)]
     if gate.above:

@@ -75,20 +75,22 @@ class Gatekeeper:
         return lambda among: levels_of(self._looks, error / among)[look]
 
     def _circumstances(self, records: Sequence[Record], asked: int | None = None) -> Circumstances:
-        past, scored = self._trial.past, sum(record.outcome != "error" for record in records)
+        past, reference = self._trial.past, self._trial.pasts.get("reference")
+        scored = sum(record.outcome != "error" for record in records)
         spent = [spent for record in self._records.values() for spent in record.usage.values() if spent.requests]
         costs = [self._check_usd, *(part.cost_usd for part in spent)]
         return Circumstances(
             coverage=scored / (asked or len(records)),
             cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
             baseline=past.path.name if past else None,
+            reference=reference.path.name if reference else None,
             differs=self._trial.differs,
             identical=_identical(records, past.records) if past else None,
         )
 
     def _tallies(self, records: Sequence[Record]) -> list[Tally]:
-        baseline = self._trial.past.records if self._trial.past else {}
-        return [tally(criterion, records, baseline, self._trial.guesses) for criterion in self._trial.criteria]
+        trial = self._trial
+        return [tally(one, records, trial.compared(one) or {}, trial.guesses) for one in trial.criteria]
 
     def _judged(self, records: Sequence[Record], circumstances: Circumstances, level: Level) -> Verdict:
         return decide(self._trial.gate, self._tallies(records), np.arange(len(records)), level, circumstances)
@@ -127,12 +129,12 @@ class Gatekeeper:
 
     def _doubts(self, records: Sequence[Record]) -> Iterator[str]:
         """Reasons to distrust the scores: another model has answered, or another judge has judged the baseline."""
-        gate, past, provenance = self._trial.gate, self._trial.past, self._trial.provenance
+        gate, provenance = self._trial.gate, self._trial.provenance
         if not gate.allow_substitute:
             for reason in substitutes_of(provenance, records, "model"):
                 yield f"{reason}; --allow-substitute accepts this."
-        if past is not None:
-            yield from judged_otherwise(past, with_answered(provenance, records), gate.allow)
+        for role, past in self._trial.pasts.items():
+            yield from judged_otherwise(past, with_answered(provenance, records), gate.allow, role)
 
     def _stopping(self, *, unbiased: bool) -> Stopping:
         samples = self._looks[self._looked - 1]

@@ -56,8 +56,13 @@ def check_judge_of_run(
 
 
 def _judged_otherwise(trial: Trial | None, provenance: Mapping[str, Any], health: Health) -> tuple[str, ...]:
-    """A sentence if the judge that was checked is not the one that judged the baseline."""
-    if trial is None or trial.past is None or not (model := health.usage.model):
+    """A sentence if the judge that was checked is not the one that judged the baseline or the reference."""
+    if trial is None or not (model := health.usage.model):
         return ()
     judge = {**provenance["judge"], "answered": [[name] for name in model.split(SEATS)]}
-    return tuple(judged_otherwise(trial.past, {**provenance, "judge": judge}, (*trial.gate.allow, "extractor")))
+    allowed = (*trial.gate.allow, "extractor")
+    return tuple(
+        sentence
+        for role, past in trial.pasts.items()
+        for sentence in judged_otherwise(past, {**provenance, "judge": judge}, allowed, role)
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from benchmark.models.floors import guessed_right
 from benchmark.suite import OVERALL, suite_of
 from benchmark.task import Sample
 from evaluators.measures import Measures, measures_of
-from reports.gate.gate import SAMPLES, Criterion, Gate, criteria_of
+from reports.gate.gate import OTHERS, SAMPLES, Criterion, Gate, criteria_of
 from reports.kept.past import PastRun, differences, read_past, refuse_unlike
+from reports.kept.record import Record
 from reports.kept.report import Background
 from reports.stats.inference import cluster_codes, difference_test, score_test
 from reports.stats.sequential import levels_of, looks_of
@@ -32,8 +34,8 @@ class Trial:
     Attributes:
         gate: the limits.
         criteria: the criteria that follow from them for this run.
-        past: the baseline; None without one.
-        differs: the aspects in which the baseline differs, as allowed.
+        pasts: the runs to compare with: `baseline`, and `reference` if there is one.
+        differs: the aspects in which they differ, as allowed.
         floors: the score of a constant guess by task.
         guesses: whether that guess is right, by the sample's id; empty if the gate has no floor.
         order: the samples in the order asked.
@@ -43,7 +45,7 @@ class Trial:
 
     gate: Gate
     criteria: tuple[Criterion, ...]
-    past: PastRun | None
+    pasts: Mapping[str, PastRun]
     differs: tuple[str, ...]
     floors: Mapping[str, float]
     guesses: Mapping[str, bool]
@@ -56,9 +58,18 @@ class Trial:
         """The measures of the suite."""
         return measures_of(suite_of(self.provenance))
 
+    @property
+    def past(self) -> PastRun | None:
+        """The baseline; None without one."""
+        return self.pasts.get("baseline")
+
+    def compared(self, criterion: Criterion) -> Mapping[str, Record] | None:
+        """The records, by the sample's id, of the run that a criterion compares with; None if it compares with none."""
+        return self.pasts[OTHERS[criterion.kind]].records if criterion.compares else None
+
     def members(self, criterion: Criterion) -> list[Sample]:
         """The samples that count for a criterion."""
-        kept = self.past.records if self.past and criterion.compares else None
+        kept = self.compared(criterion)
         return [
             sample
             for sample in self.order
@@ -76,12 +87,13 @@ def trial_of(
     Raises:
         RunError: the baseline cannot be read or compared, a limited task is not asked, or no run could pass.
     """
-    past = past_of(gate, background)
+    pasts = pasts_of(gate, background)
+    found = [differences(past.report.provenance, background.provenance) for past in pasts.values()]
     trial = Trial(
         gate=gate,
         criteria=(),
-        past=past,
-        differs=tuple(differences(past.report.provenance, background.provenance)) if past else (),
+        pasts=pasts,
+        differs=tuple(dict.fromkeys(chain.from_iterable(found))),
         floors=background.floors,
         guesses=guessed_right(data or samples) if gate.above else {},
         order=tuple(in_order(samples, gate, background.model) if early else samples),
@@ -91,16 +103,17 @@ def trial_of(
     return narrowed(trial, {sample.id for sample in samples})
 
 
-def past_of(gate: Gate, background: Background) -> PastRun | None:
-    """The gate's baseline; None if it has none.
+def pasts_of(gate: Gate, background: Background) -> Mapping[str, PastRun]:
+    """The gate's `baseline` and `reference`, as far as it has them.
 
     Raises:
-        RunError: the baseline cannot be read or compared.
+        RunError: one of them cannot be read or compared.
     """
-    past = read_past(gate.baseline) if gate.baseline else None
-    if past is not None:
+    paths = {"baseline": gate.baseline, "reference": gate.reference}
+    pasts = {role: read_past(path) for role, path in paths.items() if path is not None}
+    for past in pasts.values():
         refuse_unlike(past, background.provenance, gate.allow)
-    return past
+    return pasts
 
 
 def refuse_own_folder(gate: Gate, folder: Path) -> None:
@@ -109,8 +122,9 @@ def refuse_own_folder(gate: Gate, folder: Path) -> None:
     Raises:
         RunError: `folder`, the run directory, is the baseline's or the reference's.
     """
-    if gate.baseline is not None and folder.resolve() == gate.baseline.resolve():
-        raise RunError(f"--run-dir={folder} is the baseline's own folder, which is kept; choose another folder.")
+    for role, path in (("baseline", gate.baseline), ("reference", gate.reference)):
+        if path is not None and folder.resolve() == path.resolve():
+            raise RunError(f"--run-dir={folder} is the {role}'s own folder, which is kept; choose another folder.")
 
 
 def refuse_unpriced(gate: Gate, asked: Iterable[object]) -> None:
@@ -137,25 +151,25 @@ def narrowed(trial: Trial, ids: Set[str]) -> Trial:
     order = tuple(sample for sample in trial.order if sample.id in ids)
     tasks = [name for name in trial.measures.metrics if any(sample.task.name == name for sample in order)]
     trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors, trial.measures))
-    if trial.past is not None:
-        _refuse_thin(trial.past, trial)
-        _refuse_changed(trial.past, trial)
+    for role, past in trial.pasts.items():
+        _refuse_thin(role, past, trial)
+        _refuse_changed(role, past, trial)
     for criterion in trial.criteria:
         _refuse_hopeless(criterion, trial)
     return trial
 
 
-def _refuse_thin(past: PastRun, trial: Trial) -> None:
+def _refuse_thin(role: str, past: PastRun, trial: Trial) -> None:
     common = sum(sample.id in past.records for sample in trial.order)
     if common < trial.gate.coverage * len(trial.order) and SAMPLES not in trial.gate.allow:
         raise RunError(
-            f"The baseline {past.path} has only {common} of these {len(trial.order)} samples; select the same samples,"
+            f"The {role} {past.path} has only {common} of these {len(trial.order)} samples; select the same samples,"
             f" or compare only the common ones with --baseline-allow={SAMPLES}."
         )
 
 
-def _refuse_changed(past: PastRun, trial: Trial) -> None:
-    """Refuses a baseline whose samples differ under the same ids; the fingerprint in its provenance may be false."""
+def _refuse_changed(role: str, past: PastRun, trial: Trial) -> None:
+    """Refuses a run to compare with whose samples differ under the same ids; its fingerprint may be false."""
     for sample in trial.order if "data" not in trial.gate.allow else ():
         if (record := past.records.get(sample.id)) is None:
             continue
@@ -163,8 +177,8 @@ def _refuse_changed(past: PastRun, trial: Trial) -> None:
         found += ["task"] if record.task != sample.task.name else []
         if found:
             raise RunError(
-                f"The baseline {past.path} cannot be compared: the sample {sample.id} differs there in its {found[0]}."
-                " Run the baseline again, or allow this with --baseline-allow=data."
+                f"The {role} {past.path} cannot be compared: the sample {sample.id} differs there in its {found[0]}."
+                f" Run the {role} again, or allow this with --baseline-allow=data."
             )
 
 
@@ -186,7 +200,8 @@ def _refuse_hopeless(criterion: Criterion, trial: Trial) -> None:
         )
     level = levels_of(looks_of(len(trial.order)), error)[-1] if trial.early else error
     if _best(criterion, members, trial.guesses) > level:
-        run = "a run that gives the baseline's own answers" if criterion.kind == "drop" else "a run without a mistake"
+        same = f"a run that gives the {OTHERS.get(criterion.kind)}'s own answers"
+        run = same if criterion.kind in ("drop", "drift") else "a run without a mistake"
         raise RunError(
             f'Not even {run} could pass the gate: {len(members)} samples are too few to show "{criterion}".'
             " Ask more samples, or set another limit; `mme-emotion power` says how many samples a limit needs."
@@ -198,7 +213,7 @@ def _best(criterion: Criterion, members: Sequence[Sample], guesses: Mapping[str,
     if not members:
         return 1.0
     clusters = cluster_codes(sample.recording for sample in members)
-    if criterion.kind == "drop":
+    if criterion.kind in ("drop", "drift"):
         return difference_test(np.zeros(len(members)), clusters, criterion.limit).above
     if criterion.least is None:
         return score_test(np.ones(len(members)), clusters, criterion.limit).above

@@ -221,6 +221,7 @@ class Circumstances:
         cost_usd: the cost of the run in USD; None if unknown.
         baseline: the folder name of the baseline; None without one.
         differs: the aspects in which the runs differ, as allowed.
+        reference: the folder name of the reference; None without one.
         identical: share of the answers that are the baseline's word for word; None without a baseline.
         stopping: when the run stopped; None unless it stopped early.
         doubts: reasons to distrust the scores, a sentence each.
@@ -230,6 +231,7 @@ class Circumstances:
     cost_usd: float | None
     baseline: str | None = None
     differs: tuple[str, ...] = ()
+    reference: str | None = None
     identical: float | None = None
     stopping: Stopping | None = None
     doubts: tuple[str, ...] = ()
@@ -251,6 +253,7 @@ def decide(gate: Gate, tallies: Sequence[Tally], samples: Chosen, level: Level, 
         differs=seen.differs,
         stopping=seen.stopping,
         identical=seen.identical,
+        reference=seen.reference,
     )
 
 

@@ -103,14 +103,16 @@ def _in_words(name: str, provenance: Mapping[str, Any]) -> str:
     return SEATS.join(answered) or str(found.get("name"))
 
 
-def judged_otherwise(past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str]) -> Iterator[str]:
-    """A sentence for each agent, judge or extractor, that differs between the baseline and this run."""
+def judged_otherwise(
+    past: PastRun, provenance: Mapping[str, Any], allowed: Collection[str], role_of_past: str = "baseline"
+) -> Iterator[str]:
+    """A sentence for each agent, judge or extractor, that differs between the baseline, or reference, and this run."""
     for role, verb in (("judge", "judged"), ("extractor", "split into steps")):
         if role not in allowed and not is_alike(past.report.provenance, provenance, role):
             there, here = (_in_words(role, one) for one in (past.report.provenance, provenance))
             yield (
-                f"The baseline was {verb} by {there}, this run by {here}; run the baseline again, or allow this with"
-                f" --baseline-allow={role}."
+                f"The {role_of_past} was {verb} by {there}, this run by {here}; run the {role_of_past} again, or allow"
+                f" this with --baseline-allow={role}."
             )
 
 

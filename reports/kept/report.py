@@ -9,7 +9,9 @@ from reports.kept.record import Spent, Strict, WithScores
 from reports.stats.agreement import Variances
 from reports.stats.inference import Interval
 
-Kind = Literal["min", "floor", "drop", "gain"]
+Kind = Literal["min", "floor", "drop", "gain", "drift"]
+COMPARING: frozenset[Kind] = frozenset({"drop", "gain", "drift"})
+"""The kinds of criteria that compare with another run: with the baseline or, for a drift, with the reference."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -198,9 +200,11 @@ class Verdict(Strict):
         coverage: share of the selected samples that have a score.
         cost_usd: the cost of the run in USD; None if unknown.
         baseline: the folder name of the baseline.
+        reference: the folder name of the reference; None without one.
         differs: the aspects in which the runs differ, as allowed.
         stopping: only with `--until-decided`.
         identical: share of the answers that are the baseline's word for word; None without a baseline.
+        earlier: the verdicts of earlier runs of the same model at the same gate, oldest first; None if unknown.
     """
 
     word: Word
@@ -213,6 +217,8 @@ class Verdict(Strict):
     differs: tuple[str, ...]
     stopping: Stopping | None = None
     identical: float | None = None
+    reference: str | None = None
+    earlier: tuple[Word, ...] | None = None
 
 
 TOTAL = "total"

@@ -29,7 +29,7 @@ def forecasts(trial: Trial) -> list[str]:
     for criterion in trial.criteria:
         members = trial.members(criterion)
         count, places[criterion.place] = len(members), len({sample.recording for sample in members})
-        if criterion.kind == "drop" and margin_shown(count, CHANGED, error=error) > -criterion.limit:
+        if criterion.kind in ("drop", "drift") and margin_shown(count, CHANGED, error=error) > -criterion.limit:
             needed = samples_needed(-criterion.limit, CHANGED, error=error)
             lines.append(
                 f'likely INCONCLUSIVE: {count} samples are probably too few to show "{criterion}"; if nothing has '

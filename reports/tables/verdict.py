@@ -1,7 +1,7 @@
 """A verdict as a table and sentences."""
 
 from reports.gate.verdict import FEW
-from reports.kept.report import Kind, Tested, Verdict
+from reports.kept.report import COMPARING, Kind, Tested, Verdict
 from reports.wording import percent
 
 
@@ -36,7 +36,7 @@ def few_recordings(place: str, count: int) -> str:
 
 def signed(fraction: float | None, kind: Kind) -> str:
     """A score in percent, or a difference in points with its sign; a dash if there is none."""
-    if fraction is None or kind not in ("drop", "gain"):
+    if fraction is None or kind not in COMPARING:
         return percent(fraction)
     return f"{100 * fraction:+.1f}"
 
@@ -44,6 +44,11 @@ def signed(fraction: float | None, kind: Kind) -> str:
 def verdict_notes(verdict: Verdict) -> list[str]:
     """The reasons of the verdict, then further sentences to print below the table."""
     notes = list(verdict.reasons)
+    if verdict.earlier:
+        notes.append(
+            f"This is attempt {len(verdict.earlier) + 1} of this model at this gate, after"
+            f" {', '.join(verdict.earlier)}; each further attempt adds to the risk of a wrong PASS."
+        )
     if verdict.identical == 1:
         notes.append("All answers are the baseline's, word for word: nothing new has been tested.")
     elif verdict.identical:

@@ -107,12 +107,21 @@ def test_a_baseline_made_by_an_earlier_run(tmp_path: Path) -> None:
 
     worse = run(tmp_path, *make(tmp_path, share(40)), gate(tmp_path, drop), f"--baseline={last}", "-n2")
     assert worse.code == 1, worse.output
+    assert "This is attempt 2 of this model at this gate, after PASS" in worse.output
+    again = run(tmp_path, *make(tmp_path, share(40)), gate(tmp_path, drop), f"--baseline={last}")
+    assert again.report["gate"]["earlier"] == ["PASS"], "the same answers are no further attempt"
 
     other = [*make(tmp_path, share(60)), gate(tmp_path, drop), f"--baseline={last}", "--fps=2"]
     refused = run(tmp_path, *other)
     assert refused.code == 4, refused.output
     assert "the runs differ in fps (1.0 there, 2.0 here)" in refused.output
-    assert run(tmp_path, *other, "--baseline-allow=fps").code == 0
+    allowed = run(tmp_path, *other, "--baseline-allow=fps", f"--reference={last}")
+    assert allowed.code == 0, allowed.output
+    assert "overall Recognition not below the reference by more than 2.0" in allowed.output
+    assert (allowed.report["gate"]["reference"], allowed.report["gate"]["earlier"]) == ("last", [])
+    own = run(tmp_path, *make(tmp_path, share(60)), gate(tmp_path, drop), f"--baseline={last}", f"--run-dir={last}")
+    assert own.code == 4, own.output
+    assert "is the baseline's own folder" in own.output
 
 
 def test_a_baseline_alone_is_refused_where_the_samples_cannot_tell(tmp_path: Path) -> None:

@@ -54,6 +54,23 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert Gate.model_validate(told), "the whole of it is a gate"
 
 
+def test_a_reference_is_held_to_the_drop_that_the_baseline_is(tmp_path: Path) -> None:
+    gate = read_gate(None, Path("last"), reference=Path("first"))
+    named = read_gate(gate_in(tmp_path, 'baseline = "a"\nreference = "b"\n[max_drop.SA]\ncot = 0.1'), None)
+    assert gate is not None
+    assert named is not None
+
+    texts = [str(criterion) for criterion in criteria_of(gate, TASKS, {}, MEASURES)]
+    assert texts[3:] == [text.replace("baseline", "reference") for text in texts[:3]]
+    assert (named.baseline, named.reference) == (tmp_path / "a", tmp_path / "b")
+    with pytest.raises(RunError, match="--reference stands beside a baseline"):
+        read_gate(None, None, reference=Path("first"))
+    with pytest.raises(RunError, match="has a reference, but no max_drop"):
+        read_gate(gate_in(tmp_path, "[min_gain.SA]\ncot = 0.0"), Path("last"), reference=Path("first"))
+    with pytest.raises(RunError, match="there is no baseline"):
+        read_gate(gate_in(tmp_path, 'reference = "b"\n[min.SA]\ncot = 0.1'), None)
+
+
 def test_another_model_may_answer_where_the_file_or_the_command_line_says_so(tmp_path: Path) -> None:
     limit = "[min.SA]\ncot = 0.4"
     gates = [

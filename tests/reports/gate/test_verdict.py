@@ -144,6 +144,32 @@ def test_a_run_may_not_replace_its_baseline(tmp_path: Path) -> None:
     refuse_own_folder(Gate(above="majority"), last)
 
 
+def test_slow_drift_is_seen_beside_the_reference(tmp_path: Path) -> None:
+    """Each release loses a point and a half, which the last release by itself allows."""
+    first, second, third = ([record(place, float(place >= lost)) for place in range(5000)] for lost in (0, 75, 150))
+    drop = {"overall": {"recognition": 0.02}}
+    gate = {"baseline": kept(tmp_path / "second", second), "reference": kept(tmp_path / "first", first)}
+    beside, alone = verdict(third, **gate, max_drop=drop), verdict(third, baseline=gate["baseline"], max_drop=drop)
+
+    assert (alone.word, alone.criteria[0].baseline, alone.reference) == ("PASS", 0.985, None)
+    assert (beside.word, beside.reference, beside.baseline) == ("FAIL", "first", "second")
+    assert [(one.kind, one.baseline, one.status) for one in beside.criteria] == [
+        ("drop", 0.985, "met"),
+        ("drift", 1.0, "missed"),
+    ]
+    assert verdict_rows(beside)[2][4:6] == ("100.0", "-3.0")
+
+
+def test_a_reference_that_differs_is_refused_by_its_name(tmp_path: Path) -> None:
+    now, drop = run_of(500, 500), {"overall": {"recognition": 0.05}}
+    baseline, few = kept(tmp_path / "last", now), kept(tmp_path / "few", now[:900])
+    other = kept(tmp_path / "first", now, judge={"name": "k", "identity": "k"})
+    with pytest.raises(RunError, match=r"The reference .* has only 900 of these 1000 samples"):
+        trial(now, baseline=baseline, reference=few, max_drop=drop)
+    with pytest.raises(RunError, match="first cannot be compared: the runs differ in judge"):
+        trial(now, baseline=baseline, reference=other, max_drop=drop)
+
+
 def test_a_gain_must_be_shown(tmp_path: Path) -> None:
     before = run_of(500, 500)
     better = [record(number, 1.0) if number % 10 < 2 else one for number, one in enumerate(before)]
