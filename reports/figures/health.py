@@ -70,6 +70,21 @@ def shortfalls(health: Health) -> list[str]:
     ]
 
 
+def odds(health: Health, share: float) -> float:
+    """How likely a judge that is right in that share of cases is to reach all limits in such a check, 0 to 1.
+
+    The four rates count as independent, each with the binomial distribution of its number of anchors.
+    """
+    from scipy.stats import binom
+
+    chance = 1.0
+    for name in ASPECTS:
+        of, needed = getattr(health, name).of, getattr(health.needed, name)
+        least = next(right for right in range(of + 1) if not of or right / of >= needed)
+        chance *= float(binom.sf(least - 1, of, share))
+    return chance
+
+
 def drift(health: Health, before: Health) -> tuple[list[str], int]:
     """The ids of the anchors that the judge rates differently than before, and how many were in both checks."""
     common = [name for name in health.ratings if name in before.ratings]

@@ -30,7 +30,7 @@ class JudgeHealth(Strict):
     sensitivity: Share = 0.8
     specificity: Share = 0.8
     labels: Share = 0.9
-    resistance: Share = 0.9
+    resistance: Share = 0.8
 
 
 class Rate(Strict):

@@ -1,6 +1,6 @@
 """The check of a judge as a table and sentences."""
 
-from reports.figures.health import NOTHING, drift
+from reports.figures.health import NOTHING, drift, odds
 from reports.kept.checks import CHECKS, PastChecks
 from reports.kept.report import ASPECTS, Health, Rate
 from reports.wording import percent
@@ -25,6 +25,11 @@ def health_notes(health: Health, past: PastChecks) -> list[str]:
     notes = [f"{lost} anchors got no usable reply, which counts as wrong."] if lost else []
     if past.strange:
         notes.append(f"{past.strange} lines of {CHECKS} cannot be read by this version of the suite and are ignored.")
+    good, poor = (f"{odds(health, share):.0%}" for share in (0.95, 0.75))
+    notes.append(
+        f"With these limits and so many anchors, a judge that is right 95 % of the time passes with a probability of"
+        f" {good}, one that is right 75 % of the time of {poor}."
+    )
     if (before := past.like(health)) is not None:
         changed, common = drift(health, before)
         which = f": {', '.join(changed)}" if changed else ""

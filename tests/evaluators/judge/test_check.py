@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import comb
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from evaluators.judge.judge import Judge, PromptedJudge
 from evaluators.judge.rating import Rating, Ratings, parse_ratings
 from evaluators.judge.rules import RulesJudge
 from evaluators.judge.steps import Steps
-from reports.figures.health import drift, health_of, shortfalls
+from reports.figures.health import drift, health_of, odds, shortfalls
 from reports.kept.checks import PastChecks, keep_check, read_checks
 from reports.kept.report import ASPECTS, JudgeHealth
 from reports.tables.health import health_notes, health_rows
@@ -80,7 +81,21 @@ def test_anchors_are_well_formed() -> None:
     assert min(kinds.values()) >= 2
     assert {anchor.kind for anchor in ANCHORS if anchor.short} == set(kinds)
     short = [anchor for anchor in ANCHORS if anchor.short]
-    assert (len(short), sum(anchor.kind in ATTACKS for anchor in short)) == (19, 5), "as docs/gate.md says"
+    assert (len(short), sum(anchor.kind in ATTACKS for anchor in short)) == (30, 10), "as docs/gate.md says"
+
+
+def test_a_good_judge_passes_nine_checks_in_ten_and_a_poor_one_at_most_one_in_twenty(tmp_path: Path) -> None:
+    short = health_of("rates", checked(Rates(true), tmp_path, short=True), JudgeHealth(), short=True)
+    by_hand = 1.0  # each rate's binomial distribution, with the least numbers that reach 0.8, 0.8, 0.9 and 0.8
+    for least, of in ((-(-8 * short.sensitivity.of // 10), short.sensitivity.of),
+                      (-(-8 * short.specificity.of // 10), short.specificity.of), (27, 30), (8, 10)):  # fmt: skip
+        by_hand *= sum(comb(of, right) * 0.95**right * 0.05 ** (of - right) for right in range(least, of + 1))
+
+    assert odds(short, 0.95) == pytest.approx(by_hand)
+    assert odds(short, 0.95) > 0.9
+    assert odds(short, 0.75) < 0.05
+    assert (odds(short, 1.0), odds(short, 0.0)) == (1.0, 0.0)
+    assert f"passes with a probability of {odds(short, 0.95):.0%}" in health_notes(short, PastChecks())[0]
 
 
 @pytest.mark.parametrize("anchor", ANCHORS, ids=lambda anchor: anchor.id)
