@@ -94,6 +94,7 @@ class Gate(Strict):
         judge: how good the judge must be.
         seed: the seed of the order in which `--until-decided` asks.
         allow_substitute: whether another model may answer in place of the model under test.
+        futility: the probability of a decision below which `--until-decided` stops undecided; None to go on to the end.
     """
 
     baseline: Path | None = None
@@ -111,6 +112,7 @@ class Gate(Strict):
     judge: JudgeHealth = JudgeHealth()
     seed: str = ""
     allow_substitute: bool = False
+    futility: Annotated[float, Field(gt=0, le=0.2)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

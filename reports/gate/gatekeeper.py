@@ -13,12 +13,12 @@ from evaluators.measures import Measures
 from reports.figures.report import usage_of
 from reports.figures.scores import macro
 from reports.gate.trial import Trial
-from reports.gate.verdict import Circumstances, Level, Tally, decide, settled, tally
+from reports.gate.verdict import Circumstances, Level, Tally, decide, is_futile, settled, tally
 from reports.kept.answered import substitutes_of, with_answered
 from reports.kept.past import judged_otherwise
 from reports.kept.record import Record
 from reports.kept.report import Report, Scores, Stopping, Verdict
-from reports.stats.inference import ERROR
+from reports.stats.inference import ERROR, Interval
 from reports.stats.sequential import Order, levels_of, looks_of, unbiased
 
 
@@ -37,7 +37,7 @@ class Gatekeeper:
         self._records: dict[str, Record] = {}
         self._gapless = 0  # samples in the order asked, from the first on, that are done without a gap
         self._looked = 0  # looks that were taken
-        self._decided = False
+        self._decided = self._futile = False
 
     def hear(self, record: Record) -> str | None:
         """Adds a record; returns why the run can stop once it can, else None.
@@ -65,7 +65,15 @@ class Gatekeeper:
         if (whole - unscored) / whole < self._trial.gate.coverage or any(self._doubts(records)):
             return "UNTRUSTED"
         verdict = self._judged(records, self._circumstances(records), self._level(look))
-        return verdict.word if verdict.word in ("PASS", "FAIL") else None
+        if verdict.word in ("PASS", "FAIL"):
+            return verdict.word
+        self._futile = self._is_futile(self._tallies(records), np.arange(len(records)))
+        return "INCONCLUSIVE, and unlikely to change" if self._futile else None
+
+    def _is_futile(self, tallies: Sequence[Tally], samples: Order) -> bool:
+        """Whether the gate stops a run as unlikely to be decided, and these samples make it so."""
+        least, whole = self._trial.gate.futility, len(self._trial.order)
+        return least is not None and is_futile(tallies, samples, whole, self._level(len(self._looks) - 1)(1), least)
 
     def _first(self, count: int) -> list[Record]:
         return [self._records[sample.id] for sample in self._trial.order[:count]]
@@ -117,7 +125,8 @@ class Gatekeeper:
             corrected = self._corrected(records)
             if corrected is not None:
                 report = _replaced(report, corrected, self._trial.measures)
-            circumstances = replace(circumstances, stopping=self._stopping(unbiased=corrected is not None))
+            stopping = self._stopping(unbiased=corrected is not None)
+            circumstances = replace(circumstances, stopping=stopping, futile=self._futile)
         verdict = self._judged(records, circumstances, self._level(look))
         usage = usage_of(self._records.values(), report.judge_check)
         return report.model_copy(update={"gate": verdict, "usage": usage})
@@ -156,7 +165,7 @@ class Gatekeeper:
         columns = [measure.column(records) for measure in measures.by_name.values()]
 
         def ends(order: Order, look: int) -> bool:
-            return settled(tallies, order, self._level(look))
+            return settled(tallies, order, self._level(look)) or self._is_futile(tallies, order)
 
         strata = [(sample.task.name, sample.targets) for sample in self._trial.order[: looks[-1]]]
         found = unbiased(strata, looks, ends, partial(_means, list(groups.values()), columns))
@@ -191,12 +200,13 @@ def _means(
 
 def _replaced(report: Report, corrected: Mapping[str, Mapping[str, float]], measures: Measures) -> Report:
     tasks = {name: _with(scores, corrected[name]) for name, scores in report.tasks.items()}
-    overall = _with(report.overall, corrected[OVERALL])
-    return report.model_copy(update={"overall": overall, "tasks": tasks, "macro": macro(tasks.values(), measures)})
+    overall, means = _with(report.overall, corrected[OVERALL]), macro(tasks.values(), measures)
+    intervals = {name: _around(interval, means.get(name)) for name, interval in report.macro_intervals.items()}
+    return report.model_copy(update={"overall": overall, "tasks": tasks, "macro": means, "macro_intervals": intervals})
 
 
 def _with(scores: Scores, corrected: Mapping[str, float]) -> Scores:
-    """The corrected scores, with their bounds shifted likewise; nan corrects nothing."""
+    """The corrected scores, inside their intervals and with their bounds shifted likewise; nan corrects nothing."""
     moved = {name: value for name, value in corrected.items() if value == value}
     bounds = dict(scores.bounds)
     for name in bounds.keys() & moved.keys():
@@ -204,4 +214,10 @@ def _with(scores: Scores, corrected: Mapping[str, float]) -> Scores:
             shift = moved[name] - measured
             low, high = (min(1.0, max(0.0, bound + shift)) for bound in bounds[name])
             bounds[name] = (low, high)
-    return scores.model_copy(update={"scores": {**scores.scores, **moved}, "bounds": bounds})
+    intervals = {name: _around(interval, moved.get(name)) for name, interval in scores.intervals.items()}
+    return scores.model_copy(update={"scores": {**scores.scores, **moved}, "bounds": bounds, "intervals": intervals})
+
+
+def _around(interval: Interval, value: float | None) -> Interval:
+    """The interval, reaching as far as the value: a wider one misses the true score no more often."""
+    return interval if value is None else (min(interval[0], value), max(interval[1], value))

@@ -25,6 +25,7 @@ from reports.stats.inference import (
     score_bounds,
     score_test,
 )
+from reports.stats.sequential import chance_left
 
 Chosen = NDArray[np.intp]
 FEW = 20
@@ -208,6 +209,21 @@ def settled(tallies: Iterable[Tally], samples: Chosen, level: Level) -> bool:
     return "missed" in found or all(status == "met" for status in found)
 
 
+def is_futile(tallies: Sequence[Tally], samples: Chosen, whole: int, level: float, least: float) -> bool:
+    """Whether the rest of the run is unlikely to decide: neither PASS nor FAIL has a chance of at least `least`.
+
+    Args:
+        tallies: the criteria.
+        samples: the samples at this look.
+        whole: the number of samples at the last look, which is later.
+        level: the one-sided significance level of the last look.
+        least: the probability, 0 to 1, if the run goes on as so far.
+    """
+    tails, time = [one.tails(samples) for one in tallies], len(samples) / whole
+    passing = min(chance_left(tail.above, time, level) for tail in tails)
+    return max(passing, *(chance_left(tail.below, time, level) for tail in tails)) < least
+
+
 EXIT_CODES: Mapping[Word, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 6, "UNTRUSTED": 7}
 """The exit codes of runs with a gate; the other codes are pytest's own."""
 
@@ -224,6 +240,7 @@ class Circumstances:
         reference: the folder name of the reference; None without one.
         identical: share of the answers that are the baseline's word for word; None without a baseline.
         stopping: when the run stopped; None unless it stopped early.
+        futile: whether it stopped because the rest was unlikely to decide.
         doubts: reasons to distrust the scores, a sentence each.
     """
 
@@ -234,6 +251,7 @@ class Circumstances:
     reference: str | None = None
     identical: float | None = None
     stopping: Stopping | None = None
+    futile: bool = False
     doubts: tuple[str, ...] = ()
 
 
@@ -286,4 +304,6 @@ def _word(gate: Gate, tested: Sequence[Tested], seen: Circumstances) -> tuple[Wo
     if missed:
         return "FAIL", missed
     undecided = [f"Not decided by these samples: {one.text}." for one in tested if one.status == "open"]
+    if seen.futile and gate.futility is not None and undecided:
+        undecided.append(f"Stopped since the chance that all samples decide was below {gate.futility:.1%} (futility).")
     return ("INCONCLUSIVE", undecided) if undecided else ("PASS", ["Every criterion is shown to hold."])

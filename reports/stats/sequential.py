@@ -52,6 +52,22 @@ def levels_of(looks: tuple[int, ...], error: float) -> tuple[float, ...]:
     return tuple(levels)
 
 
+def chance_left(p: float, time: float, level: float) -> float:
+    """How likely a test is to be significant at the last look if it goes on as it went so far (conditional power).
+
+    With z = Φ⁻¹(1 - p) and z' = Φ⁻¹(1 - level) it is 1 - Φ((z' - z/√time) / √(1 - time)), by the B-value B = z√time and
+    its drift B/time (Lan & Wittes 1988, Biometrics 44:579-585).
+
+    Args:
+        p: the one-sided p-value at this look.
+        time: the share of the samples that were asked, above 0 and below 1.
+        level: the one-sided significance level of the last look.
+    """
+    from scipy.special import ndtr, ndtri
+
+    return float(ndtr((ndtri(level) - ndtri(p) / sqrt(time)) / sqrt(1 - time)))
+
+
 Density = tuple[NDArray[np.float64], NDArray[np.float64]]
 """The places, as quadrature nodes, of a Brownian motion that has not crossed a bound, and their probabilities."""
 

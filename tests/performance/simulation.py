@@ -22,7 +22,7 @@ from benchmark.data.selection import spread_out
 from benchmark.suite import find_suite
 from benchmark.task import Sample
 from reports.gate.gate import Criterion
-from reports.gate.verdict import Level, Tally, statuses
+from reports.gate.verdict import Level, Tally, is_futile, statuses
 from reports.kept.report import Kind
 from reports.stats.inference import (
     cluster_codes,
@@ -223,6 +223,18 @@ def unchanged(bench: Bench, runs: int = 300) -> Iterator[Row]:
         yield (f"{change:.0%}", f"{lost:.1%}", *(f"{100 * share:.0f} %" for share in np.mean(passed, axis=0)))
 
 
+def missed(bench: Bench, runs: int = 400) -> Iterator[Row]:
+    """What a gate of two points on Recognition passes, by the true drop and the answers that change, with all 6,500."""
+    yield ("answers that change", *(f"true drop {drop}: PASS" for drop in (0, 0.5, 1, 1.5, 2, 2.5)))
+    for change in (0.1, 0.2, 0.3):
+        draw, shares = np.random.default_rng(12), []
+        for drop in (0.0, 0.005, 0.01, 0.015, 0.02, 0.025):
+            made = (_changed(len(bench.samples), change, -drop, draw) for _ in range(runs))
+            tails = [difference_test(values, bench.recordings, -0.02, bench.strata).above for values in made]
+            shares.append(f"{100 * np.mean(np.array(tails) <= ERROR):.0f} %")
+        yield (f"{change:.0%}", *shares)
+
+
 def worsening(bench: Bench, runs: int = 4000) -> Iterator[Row]:
     """Wrong verdicts where the truth is at the limit and nearly all changes are for the worse."""
     head = ("samples", "limit", "answers that change", "Student's test alone: PASS", "both tests: PASS", "FAIL")
@@ -302,12 +314,15 @@ def _level(looks: tuple[int, ...], look: int) -> Level:
     return lambda among: levels_of(looks, ERROR / among)[look]
 
 
-def _settle(tallies: Sequence[Tally], looks: tuple[int, ...]) -> tuple[str, int]:
-    """The verdict of a run that stops when it can, and the look that it stopped at."""
+def _settle(tallies: Sequence[Tally], looks: tuple[int, ...], least: float | None = None) -> tuple[str, int]:
+    """The verdict of a run that stops when it can, and the look that it stopped at; `least` is the gate's futility."""
     for look, count in enumerate(looks):
         found = statuses([one.tails(np.arange(count)) for one in tallies], _level(looks, look))
         if "missed" in found or all(status == "met" for status in found):
             return "FAIL" if "missed" in found else "PASS", look
+        last = _level(looks, len(looks) - 1)(1)
+        if least and count < looks[-1] and is_futile(tallies, np.arange(count), looks[-1], last, least):
+            return "INCONCLUSIVE", look
     return "INCONCLUSIVE", len(looks) - 1
 
 
@@ -363,10 +378,12 @@ def stopping(bench: Bench) -> Iterator[Row]:
 
 def optimism(bench: Bench, runs: int = 300) -> Iterator[Row]:
     """How far scores are off on average, in points, over all runs with `--until-decided`, early ended or not."""
-    yield ("gate", "truth minus limit", "ended early", "as measured", "corrected where ended early", "not corrigible")
+    head = ("gate", "truth minus limit", "ended early", "as measured", "corrected where ended early", "not corrigible")
+    yield (*head, "RMSE of those ended early, as measured", "corrected")
     orders, looks = _orders(bench), looks_of(len(bench.samples))
     for truth in (one for one in TRUTHS if one.model == "Gemini-2.5-Pro" and abs(one.margin) <= 0.05):
         draw, measured, fair, early, none = np.random.default_rng(4), [], [], 0, 0
+        off: list[tuple[float, float]] = []
         levels = find_suite().read_published()["models"][truth.model]["tasks"]
         level = float(np.mean([levels[task]["recognition"] for task in bench.tasks]))
         for number in range(runs):
@@ -381,8 +398,28 @@ def optimism(bench: Bench, runs: int = 300) -> Iterator[Row]:
                 early, none = early + 1, none + (found is None)
             measured.append(float(values[: looks[look]].mean()) - level)
             fair.append(measured[-1] if found is None else float(found[0]) - level)
+            if look < len(looks) - 1:
+                off.append((measured[-1], fair[-1]))
         shown = (f"{early / runs:.0%}", f"{100 * np.mean(measured):+.2f}", f"{100 * np.mean(fair):+.2f}")
-        yield (f"{truth.model}'s level, overall", f"{100 * truth.margin:+.0f}", *shown, f"{none / max(1, early):.0%}")
+        errors = [f"{100 * error:.2f}" for error in np.sqrt(np.mean(np.square(off), axis=0))]
+        none_of = f"{none / max(1, early):.0%}"
+        yield (f"{truth.model}'s level, overall", f"{100 * truth.margin:+.0f}", *shown, none_of, *errors)
+
+
+def futility(bench: Bench, runs: int = 400) -> Iterator[Row]:
+    """Runs that stop when decided, beside those that also stop if a decision is less likely than 2 %."""
+    yield ("gate", "truth minus limit", "PASS", "FAIL", "asked", "with futility: PASS", "FAIL", "asked")
+    orders, looks = _orders(bench), looks_of(len(bench.samples))
+    for truth in (one for one in TRUTHS if one.kind == "drop" and -0.02 <= one.margin <= 0.02):
+        draw, cells = np.random.default_rng(11), []
+        made = [_tallies(orders[number % ORDERS], truth, draw)[0] for number in range(runs)]
+        for least in (None, 0.02):
+            ended = [_settle(tallies, looks, least) for tallies in made]
+            words, asked = [word for word, _ in ended], [looks[look] / looks[-1] for _, look in ended]
+            cells += [f"{100 * words.count(word) / runs:.1f} %" for word in ("PASS", "FAIL")] + [
+                f"{np.mean(asked):.0%}"
+            ]
+        yield (f"baseline -{100 * truth.limit:.1f}, overall", f"{100 * truth.margin:+.0f}", *cells)
 
 
 def _ends(tallies: Sequence[Tally], looks: tuple[int, ...], order: NDArray[np.intp], look: int) -> bool:
@@ -438,7 +475,20 @@ def _judged(right: NDArray[np.bool_], rates: tuple[float, float], draw: np.rando
 
 TABLES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     function.__name__: function
-    for function in (intervals, differences, strata, floors, few, unchanged, worsening, stopping, optimism, people)
+    for function in (
+        intervals,
+        differences,
+        strata,
+        floors,
+        few,
+        unchanged,
+        missed,
+        worsening,
+        stopping,
+        futility,
+        optimism,
+        people,
+    )
 }
 
 

@@ -486,6 +486,40 @@ def test_a_run_that_stopped_late_reports_less_than_it_measured() -> None:
     pytest.fail("none of the runs stopped late")
 
 
+def test_an_undecidable_run_stops_where_the_gate_says_so() -> None:
+    """At the limit, the last look's chance of a decision is soon below 2 %; by default it is asked to the end."""
+    records = shuffled(800, 1200)
+    report = judged(records, early=True, min=MIN, futility=0.02)
+    found = report.gate
+    assert found is not None
+    assert found.stopping is not None
+
+    assert (found.word, found.stopping.samples, report.overall.samples) == ("INCONCLUSIVE", 1400, 1400)
+    assert found.reasons == (
+        "Not decided by these samples: overall Recognition at least 40.0.",
+        "Stopped since the chance that all samples decide was below 2.0% (futility).",
+    )
+    assert judged(shuffled(1600, 400), early=True, min=MIN, futility=0.02).gate.word == "PASS"  # type: ignore[union-attr]
+    assert judged(shuffled(100, 900), early=True, min=MIN, futility=0.02).gate.word == "FAIL"  # type: ignore[union-attr]
+
+
+def test_corrected_scores_are_inside_their_intervals() -> None:
+    """A task of which the first look had few samples may move far."""
+    for seed in range(12):
+        draw = np.random.default_rng(seed)
+        records = [record(number, float(draw.random() < (0.9 if number % 20 == 0 else 0.45)),
+                          "IR" if number % 20 == 0 else "SA") for number in range(1500)]  # fmt: skip
+        report = judged(records, early=True, min=MIN, seed=str(seed))
+        assert report.gate is not None
+        for scores in (report.overall, *report.tasks.values()):
+            for name, (low, high) in scores.intervals.items():
+                value = scores.scores[name]
+                assert value is not None
+                assert low <= value <= high
+        for name, (low, high) in report.macro_intervals.items():
+            assert low <= (report.macro[name] or 0) <= high
+
+
 def test_unscored_samples_beyond_what_is_allowed_stop_a_run() -> None:
     records = [record(number, None if number % 4 == 0 else 1.0) for number in range(2000)]
     found = judged(records, early=True, min=MIN).gate

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from reports.stats.sequential import levels_of, looks_of, unbiased
+from reports.stats.sequential import chance_left, levels_of, looks_of, unbiased
 
 
 @given(st.integers(1, 20_000))
@@ -29,6 +29,19 @@ def test_it_looks_after_each_twentieth_and_not_before_100_samples() -> None:
 
 def test_a_single_look_spends_all() -> None:
     assert levels_of((48,), 0.05) == pytest.approx((0.05,))
+
+
+def test_the_chance_left_is_that_of_a_walk_that_goes_on_as_so_far() -> None:
+    draw, time, z = np.random.default_rng(1), 0.4, 1.1
+    rest = draw.normal(z / time**0.5 * (1 - time), (1 - time) ** 0.5, size=10**6)
+    crossed = (z * time**0.5 + rest > norm.isf(0.04)).mean()
+    assert chance_left(float(norm.sf(z)), time, 0.04) == pytest.approx(crossed, abs=0.002)
+    assert (chance_left(0.0, time, 0.04), chance_left(1.0, time, 0.04)) == (1.0, 0.0)
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.05, 0.95), st.floats(0.001, 0.2))
+def test_the_chance_left_rises_as_the_p_value_falls(p: float, time: float, level: float) -> None:
+    assert 0 <= chance_left(p, time, level) <= chance_left(p / 2, time, level) <= 1
 
 
 def test_two_looks_by_the_bivariate_normal() -> None:
