@@ -75,7 +75,7 @@ def test_every_option_that_is_named_exists(document: Path, known: set[str], caps
         ("docs/scaling.md", "384 samples wait for each"),
         ("docs/statistics.md", "looks after each twentieth of the samples, not before 100"),
         ("docs/statistics.md", "error · t³"),
-        ("docs/gate.md", "The short check has 19, five of them attacks"),
+        ("docs/gate.md", "The short check has 30, ten of them attacks"),
         ("docs/statistics.md", "draws up to a thousand of them"),
     ],
 )

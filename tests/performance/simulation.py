@@ -235,6 +235,24 @@ def missed(bench: Bench, runs: int = 400) -> Iterator[Row]:
         yield (f"{change:.0%}", *shares)
 
 
+def attempts(bench: Bench, runs: int = 800) -> Iterator[Row]:
+    """How often a model whose true drop is the two points allowed has passed, once it was run again until PASS."""
+    yield ("answers that change by chance", *(f"within {count} runs" for count in (1, 2, 3, 4)))
+    for change in (0.1, 0.2):
+        draw, passed = np.random.default_rng(13), []
+        low = (1 - np.sqrt(1 - 2 * change)) / 2
+        for _ in range(runs):
+            now = draw.choice((low, 1 - low), size=len(bench.samples))
+            before = np.where(draw.random(len(now)) < 0.02 / (1 - 2 * low) / (now == low).mean(), 1 - low, now)
+            before = np.where(now == low, before, now)
+            baseline = draw.binomial(1, before)
+            made = [draw.binomial(1, now) - baseline.astype(float) for _ in range(4)]
+            limit = float((now - before).mean())
+            tails = [difference_test(values, bench.recordings, limit, bench.strata).above for values in made]
+            passed.append(np.logical_or.accumulate(np.array(tails) <= ERROR))
+        yield (f"{change:.0%}", *(f"{100 * share:.1f} %" for share in np.mean(passed, axis=0)))
+
+
 def worsening(bench: Bench, runs: int = 4000) -> Iterator[Row]:
     """Wrong verdicts where the truth is at the limit and nearly all changes are for the worse."""
     head = ("samples", "limit", "answers that change", "Student's test alone: PASS", "both tests: PASS", "FAIL")
@@ -406,7 +424,7 @@ def optimism(bench: Bench, runs: int = 300) -> Iterator[Row]:
         yield (f"{truth.model}'s level, overall", f"{100 * truth.margin:+.0f}", *shown, none_of, *errors)
 
 
-def futility(bench: Bench, runs: int = 400) -> Iterator[Row]:
+def futility(bench: Bench, runs: int = 200) -> Iterator[Row]:
     """Runs that stop when decided, beside those that also stop if a decision is less likely than 2 %."""
     yield ("gate", "truth minus limit", "PASS", "FAIL", "asked", "with futility: PASS", "FAIL", "asked")
     orders, looks = _orders(bench), looks_of(len(bench.samples))
@@ -483,6 +501,7 @@ TABLES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
         few,
         unchanged,
         missed,
+        attempts,
         worsening,
         stopping,
         futility,
