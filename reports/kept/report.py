@@ -216,7 +216,7 @@ class Verdict(Strict):
     baseline: str | None
     differs: tuple[str, ...]
     stopping: Stopping | None = None
-    identical: float | None = None
+    identical: Share | None = None
     reference: str | None = None
     earlier: tuple[Word, ...] | None = None
 

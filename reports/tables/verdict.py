@@ -4,6 +4,9 @@ from reports.gate.verdict import FEW
 from reports.kept.report import COMPARING, Kind, Tested, Verdict
 from reports.wording import percent
 
+SHOWN = 8
+"""Most verdicts of earlier attempts that a note lists."""
+
 
 def verdict_rows(verdict: Verdict) -> list[tuple[str, ...]]:
     """Headings, then a row for each criterion, in percent; empty without criteria."""
@@ -45,9 +48,10 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     """The reasons of the verdict, then further sentences to print below the table."""
     notes = list(verdict.reasons)
     if verdict.earlier:
+        before = ", ".join([*(["…"] if len(verdict.earlier) > SHOWN else []), *verdict.earlier[-SHOWN:]])
         notes.append(
-            f"This is attempt {len(verdict.earlier) + 1} of this model at this gate, after"
-            f" {', '.join(verdict.earlier)}; each further attempt adds to the risk of a wrong PASS."
+            f"This is attempt {len(verdict.earlier) + 1} of this model at this gate, after {before}; each further"
+            " attempt adds to the risk of a wrong PASS."
         )
     if verdict.identical == 1:
         notes.append("All answers are the baseline's, word for word: nothing new has been tested.")

@@ -8,6 +8,7 @@ from benchmark.errors import NotKept
 from reports.kept.attempts import ATTEMPTS, attempt_of, earlier_attempts, keep_attempt
 from reports.kept.record import Record
 from reports.kept.report import Word
+from reports.tables.verdict import verdict_notes
 from tests.reports.gate.test_verdict import MIN, verdict
 from tests.reports.made_runs import run_of
 
@@ -29,6 +30,18 @@ def test_attempts_at_a_gate_are_counted(tmp_path: Path) -> None:
     assert attempt(folder, run_of(260, 240)) == ("FAIL", "INCONCLUSIVE"), "the same answers are the same attempt"
     assert attempt(folder, run_of(260, 240), model="n") == ()
     assert attempt(folder, run_of(260, 240), least=0.41) == ()
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "attempt 2 of this model at this gate, after FAIL;"),
+        (9, f"attempt 10 of this model at this gate, after …, {', '.join(['FAIL'] * 8)};"),
+    ],
+)
+def test_earlier_attempts_are_said(count: int, said: str) -> None:
+    found = verdict(run_of(260, 240), min=MIN).model_copy(update={"earlier": ("FAIL",) * count})
+    assert said in verdict_notes(found)[1]
 
 
 def test_what_showed_nothing_is_no_attempt_and_strange_lines_are_left_alone(tmp_path: Path) -> None:
