@@ -424,7 +424,7 @@ def optimism(bench: Bench, runs: int = 300) -> Iterator[Row]:
         yield (f"{truth.model}'s level, overall", f"{100 * truth.margin:+.0f}", *shown, none_of, *errors)
 
 
-def futility(bench: Bench, runs: int = 200) -> Iterator[Row]:
+def futility(bench: Bench, runs: int = 100) -> Iterator[Row]:
     """Runs that stop when decided, beside those that also stop if a decision is less likely than 2 %."""
     yield ("gate", "truth minus limit", "PASS", "FAIL", "asked", "with futility: PASS", "FAIL", "asked")
     orders, looks = _orders(bench), looks_of(len(bench.samples))
