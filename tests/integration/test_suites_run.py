@@ -43,8 +43,13 @@ def test_answers_to_the_demo_pass_a_gate(tmp_path: Path, name: str, score: str) 
 def test_a_floor_does_not_pass_the_gate_that_it_sets(tmp_path: Path) -> None:
     gate = tmp_path / "gate.toml"
     gate.write_text('above = "majority"\n')
-    done = run(tmp_path, "--suite=ravdess", "--data=demo", "--model=majority", f"--gate={gate}")
+    asked = ("--suite=ravdess", "--data=demo", "--model=majority", f"--gate={gate}")
+    done, four = run(tmp_path, *asked, "--tasks=speech"), run(tmp_path, *asked)
+    (criterion,) = done.report["gate"]["criteria"]
+
     assert done.code == 6, done.output
-    assert done.report["floors"] == pytest.approx({"speech": 1 / 8, "song": 1 / 4, "overall": 2 / 12})
-    assert done.report["overall"]["war"] == pytest.approx(2 / 12)
+    assert done.report["floors"] == pytest.approx({"speech": 1 / 8, "overall": 1 / 8})
+    assert criterion["value"] == criterion["baseline"] == criterion["limit"] == 1 / 8
     assert done.report["overall"]["uar"] == pytest.approx(1 / 8)
+    assert four.code == 4
+    assert '4 samples are too few to show "song above the constant guess, 25.0"' in four.output
