@@ -51,7 +51,8 @@ class Prompter:
     async def shown(self, sample: Sample, takes: frozenset[Modality]) -> Prompt:
         """As much of the clip as the model takes and the run allows, without a question.
 
-        A whole clip contains its sound if the model takes sound; a model that takes a track gets that too.
+        A whole clip contains its sound if the model takes sound; a model that takes a track gets that too. A picture is
+        sent as a frame to models that take whole clips, too.
 
         Raises:
             DataError: as for `prompt`.
@@ -60,7 +61,7 @@ class Prompter:
         if clip is None:
             return Prompt(text="")
         hears = "audio" in wanted
-        whole = "clip" in takes and "video" in wanted
+        whole = "clip" in takes and "video" in wanted and not await reader.is_still(clip)
         apart = hears and (not whole or "track" in takes)
         sound = await reader.soon(partial(reader.sound, clip)) if apart else None
         if whole:
@@ -75,6 +76,8 @@ class Prompter:
 def _described(frames: Sequence[Frame], *, hears: bool, whole: bool) -> str:
     if whole:
         return "You are given a video clip."
+    if as_frames(frames).is_still:
+        return "You are given a picture."
     times = ", ".join(f"{at:.1f}" for at in as_frames(frames).seconds)
     pictures = f"{len(frames)} frames of a video clip, taken at these seconds: {times}" if frames else ""
     if not hears:
