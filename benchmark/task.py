@@ -96,6 +96,7 @@ class Sample:
         video_id: the clip's id in the data file, by which answers produced elsewhere are matched.
         audio_clue: a description of the sound, for the judge only; None if there is none.
         resources: the folder with what the task's metric needs to score, such as word maps; None if it needs nothing.
+        group: the samples of one name are scored together, such as the two questions of a pair; None if it is alone.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Sample:
     turns: tuple[Turn, ...] = ()
     text: str = ""
     resources: Path | None = None
+    group: str | None = None
 
     @property
     def question(self) -> str:

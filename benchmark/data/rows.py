@@ -11,12 +11,12 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from benchmark.errors import DataError
@@ -42,6 +42,8 @@ Labels = Annotated[tuple[Word, ...], Field(min_length=1), BeforeValidator(_split
 """The candidate labels: a list, or one string with `;` or `|` between them."""
 Label = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)]
 """The true label or labels: a list, or one string, with the task's separator between several."""
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Row:
     turns: tuple[Turn, ...] = ()
     text: str = ""
     resources: Path | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,17 @@ def table_of(text: str) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]
         raise DataError(f"is not valid CSV (line {reader.line_num + 1}: {error})") from error
 
 
+def valid_rows(placed: Iterable[Placed], file: str, kind: type[M], problems: list[str]) -> Iterator[tuple[str, M]]:
+    """The rows that are valid, each with its file and place; what is wrong with the others is added to the problems."""
+    for place, row in placed:
+        try:
+            if isinstance(row, DataError):
+                raise row
+            yield f"{file} {place}", kind.model_validate(row)
+        except (DataError, ValidationError) as error:
+            problems.append(f"{file} {place}: {mistakes(error)}")
+
+
 # a leading slash, a drive, `..`, or a zero byte, which ends a name in C; with either kind of slash
 _LEAVING = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 
@@ -163,6 +177,16 @@ def inner_place(path: str) -> str:
 def slashed(path: str) -> str:
     """The path with slashes instead of the backslashes of Windows."""
     return path.replace("\\", "/")
+
+
+def _inside(path: str) -> str:
+    if leaves_folder(path):
+        raise ValueError("leaves the folder")
+    return slashed(path)
+
+
+Place = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
+"""A path within the folder, with slashes."""
 
 
 def inner_id(task: Task, video_id: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmark.errors import RunError
 from benchmark.suite import Suite, find_suite
@@ -36,7 +36,9 @@ def select(
     """The samples of the tasks, at most `limit` of them, and for shard (K, N) every N-th of these; in the data's order.
 
     The limit takes from each task in proportion to its size, and within a task from each label. It always takes the
-    same samples, whatever their order, and a larger limit adds samples to those of a smaller one.
+    same samples, whatever their order, and a larger limit adds samples to those of a smaller one. Samples of one group
+    stay together: the limit leaves out a group that it would cut, unless that is the first one, and a shard takes every
+    N-th group.
 
     Raises:
         RunError: a task is unknown or has no sample, the limit is below 1, or no sample is left.
@@ -45,16 +47,38 @@ def select(
     if limit is not None:
         if limit < 1:
             raise RunError(f"--limit must be at least 1, got {limit}.")
-        kept = {sample.id for sample in spread_out(chosen)[:limit]}
+        kept = {sample.id for sample in _cut(spread_out(chosen), limit)}
         chosen = tuple(sample for sample in chosen if sample.id in kept)
     if shard is not None:
         part, parts = shard
-        if len(chosen) < part:
+        units = _units(chosen)
+        if len(units) < part:
             raise RunError(
                 f"--shard={part}/{parts} selects no sample: only {len(chosen)} are selected; use fewer shards."
             )
-        chosen = chosen[part - 1 :: parts]
+        kept = {sample.id for unit in units[part - 1 :: parts] for sample in unit}
+        chosen = tuple(sample for sample in chosen if sample.id in kept)
     return chosen
+
+
+def _units(samples: Iterable[Sample]) -> list[list[Sample]]:
+    """The samples by group, in the order of each group's first; a sample without a group is one of its own."""
+    found: dict[tuple[str, str], list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(("", sample.id) if sample.group is None else ("group", sample.group), []).append(sample)
+    return list(found.values())
+
+
+def _cut(samples: Sequence[Sample], limit: int) -> Iterator[Sample]:
+    """At most `limit` of the samples, which are in order of their groups, without a part of a group."""
+    taken = 0
+    for unit in _units(samples):
+        if taken and taken + len(unit) > limit:
+            return
+        yield from unit[: limit - taken]
+        taken += len(unit)
+        if taken >= limit:
+            return
 
 
 def _of_tasks(samples: Sequence[Sample], names: Sequence[str], suite: Suite) -> tuple[Sample, ...]:
@@ -72,7 +96,8 @@ def _of_tasks(samples: Sequence[Sample], names: Sequence[str], suite: Suite) -> 
 def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
     """The samples in a random order that depends only on the seed, such that its first N represent all for any N.
 
-    They contain the tasks, and within each task the labels, in about their proportions.
+    They contain the tasks, and within each task the labels, in about their proportions. Samples of a group follow the
+    first of them.
     """
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -82,7 +107,8 @@ def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
         for name, members in by_task.items()
         for rank, sample in enumerate(_spread(members, seed))
     ]
-    return [sample for *_, sample in sorted(keyed, key=lambda place: place[:3])]
+    placed = sorted(keyed, key=lambda place: place[:3])
+    return [sample for unit in _units(sample for *_, sample in placed) for sample in unit]
 
 
 def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:

@@ -52,6 +52,10 @@ class Marked(Protocol):
         """The name of its task."""
 
     @property
+    def group(self) -> str | None:
+        """The name that it shares with the samples that are scored together with it; None if it is alone."""
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The true labels."""
 

@@ -84,6 +84,7 @@ def _sample(record: Record, tasks: Mapping[str, Task]) -> Sample:
         source=record.source,
         recording=record.recording,
         video_id=record.id,
+        group=record.group,
     )
 
 

@@ -17,7 +17,7 @@ from reports.kept.report import Background
 from reports.stats.inference import cluster_codes, difference_test, score_test
 from reports.stats.sequential import levels_of, looks_of
 
-ASKED = ("targets", "label_set", "source", "recording")
+ASKED = ("targets", "label_set", "source", "recording", "group")
 """The fields of a sample and of its record that scores and intervals depend on."""
 
 

@@ -134,6 +134,7 @@ class Record(WithScores):
         has_clip: whether the question is about a clip, and not about a text alone.
         clip: the path of the clip from the data folder; None if the clip is not in it.
         length: the clip's length in seconds, as its file states it; None if unknown.
+        group: as in the `Sample`.
         waveform: the waveform of the clip's sound; None if it has none.
         frames: the frames that the judge saw; None if it saw none.
         decoder: the decoder of these frames.
@@ -166,6 +167,7 @@ class Record(WithScores):
     has_clip: bool = True
     clip: str | None = None
     length: float | None = None
+    group: str | None = None
     waveform: Waveform | None = None
     frames: Shown | None = None
     decoder: str | None = None
@@ -276,6 +278,7 @@ def _asked(sample: Sample) -> dict[str, Any]:
         "label_set": sample.label_set,
         "targets": sample.targets,
         "has_clip": sample.clip is not None,
+        "group": sample.group,
     }
 
 

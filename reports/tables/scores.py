@@ -73,11 +73,15 @@ def remarks_on(report: Report) -> list[str]:
 
 
 def _details_in(report: Report) -> Iterator[str]:
-    """The details of each task that has any, a sentence for tasks with the same ones; a dash where one is unknown."""
+    """The details of each task that has any, and of all if they have the same, a sentence for tasks with the same ones; a dash where one is unknown."""
     found: dict[str, list[str]] = {}
     metrics = measures_of(suite_of(report.provenance)).metrics
-    for task, scores in report.tasks.items():
-        shown = {measure.title: scores.scores.get(measure.name) for measure in metrics[task].details}
+    places = dict(report.tasks)
+    if len(places) > 1 and len({metrics[task].details for task in places}) == 1:
+        places[OVERALL] = report.overall
+    for task, scores in places.items():
+        of = metrics[next(iter(report.tasks)) if task == OVERALL else task]
+        shown = {measure.title: scores.scores.get(measure.name) for measure in of.details}
         if any(value is not None for value in shown.values()):
             values = " / ".join(map(percent, shown.values()))
             found.setdefault(" / ".join(shown), []).append(f"{task} {values}")
