@@ -16,7 +16,7 @@ from benchmark.model import Answer
 from benchmark.printed import printable
 from benchmark.task import Sample
 from evaluators.judge.labels import named_labels
-from evaluators.metrics.emobench_m import MeanOfMeans
+from evaluators.metrics.means import MeanOfMeans
 from evaluators.metrics.labels import SHOWN, Labels, Shown, accuracy
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles
 from evaluators.metrics.verdicts.stated import stated
@@ -24,7 +24,7 @@ from evaluators.outcome import Scored
 from evaluators.words import found_words
 
 TASKS = ("Emo-C", "Emo-O", "intent", "hate", "humour", "sarcasm")
-SCORE = MeanOfMeans("score", "Score", tuple((task,) for task in TASKS), mark="accuracy")
+SCORE = MeanOfMeans("score", "Score", TASKS, mark="accuracy")
 ACCURACY = Mean("accuracy", "Accuracy")
 
 _WORD = re.compile(r"[^\W\d_]+")

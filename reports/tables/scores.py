@@ -73,7 +73,10 @@ def remarks_on(report: Report) -> list[str]:
 
 
 def _details_in(report: Report) -> Iterator[str]:
-    """The details of each task that has any, and of all if they have the same, a sentence for tasks with the same ones; a dash where one is unknown."""
+    """The details of each task that has any, a sentence for tasks with the same ones; a dash where one is unknown.
+
+    Those of all tasks together too, if all have the same.
+    """
     found: dict[str, list[str]] = {}
     metrics = measures_of(suite_of(report.provenance)).metrics
     places = dict(report.tasks)
