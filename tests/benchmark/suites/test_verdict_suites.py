@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from benchmark.clips.still import is_still
 from benchmark.data.dataset import read_samples
 from benchmark.errors import DataError
 from benchmark.suite import find_suite
-from benchmark.suites.emoprefer.folder import SWAPPED
 from benchmark.task import Sample
 
 DEMOS = {"emotionhallucer": 14, "mvei": 10, "emoprefer": 12, "emobench": 13}
@@ -185,11 +182,6 @@ def test_all_that_is_wrong_with_preferences_is_told_at_once(tmp_path: Path) -> N
         "other/preference_emoprefer.csv: lacks the columns a2, preference",
     ):
         assert part in said
-
-
-@given(st.sampled_from(sorted(SWAPPED)))
-def test_swapping_twice_changes_nothing(label: str) -> None:
-    assert SWAPPED[SWAPPED[label]] == label
 
 
 # ---- EmoBench
