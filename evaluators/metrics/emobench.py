@@ -13,14 +13,13 @@ from fractions import Fraction
 
 from benchmark.errors import ExtractorError, boundary
 from benchmark.model import Answer
-from benchmark.printed import printable
 from benchmark.task import Sample
 from evaluators.judge.labels import named_labels
+from evaluators.metrics.labels import Labels, Shown, accuracy
 from evaluators.metrics.means import MeanOfMeans
-from evaluators.metrics.labels import SHOWN, Labels, Shown, accuracy
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles
 from evaluators.metrics.verdicts.stated import stated
-from evaluators.outcome import Scored
+from evaluators.outcome import AnswerScore, Scored
 from evaluators.words import found_words
 
 TASKS = ("Emo-C", "Emo-O", "intent", "hate", "humour", "sarcasm")
@@ -37,32 +36,6 @@ YES_NO = Labels(name="emobench_yes_no", shown=_SHOWN, reads=stated)
 def _marks(targets: Sequence[str], predicted: Sequence[str]) -> Mapping[str, Fraction | None]:
     right = len(predicted) == 1 and bool(named_labels(predicted[0], targets))
     return {"accuracy": Fraction(right)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenScore:
-    """The score of an open answer.
-
-    Attributes:
-        answer: the model's answer.
-        predicted: the words for emotions in its last line.
-    """
-
-    answer: Answer
-    predicted: tuple[str, ...]
-
-    def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:
-        """Accuracy: 1 if the only word means the true emotion, else 0."""
-        return _marks(sample.targets, self.predicted)
-
-    def explain(self, sample: Sample) -> str:
-        """Why the case fails."""
-        text = " ".join(self.answer.text.split())
-        return printable(
-            f'{sample.id}: the emotion is "{sample.targets[0]}", the answer names'
-            f" {', '.join(self.predicted) or 'none'}\n\n"
-            f"Answer of {self.answer.model}: {text[:SHOWN]}{'…' if len(text) > SHOWN else ''}"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +62,9 @@ class OpenLabel:
             last = text.strip().rpartition("\n")[2]
             # the list of words lacks rare ones
             predicted = found_words(last) or tuple(word.casefold() for word in _WORD.findall(last)[-1:])
-        return Scored(sample=sample, score=OpenScore(answer=answer, predicted=predicted))
+        why = f'the emotion is "{sample.targets[0]}", the answer names {", ".join(predicted) or "none"}'
+        found = _marks(sample.targets, predicted)
+        return Scored(sample=sample, score=AnswerScore(answer=answer, predicted=predicted, found=found, why=why))
 
     def remade(self, record: Marked, *, several: bool) -> Mapping[str, Fraction | None]:  # noqa: ARG002
         """The mark computed again from the words."""

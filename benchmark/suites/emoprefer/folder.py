@@ -8,8 +8,6 @@ own file with swapped rows is not needed. (The columns are those of zeroQiaoba/A
 are MER2025's. It has not been tried on the data.)
 """
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -19,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from benchmark.data.clip_finder import list_files
 from benchmark.data.labelled import named_clips
-from benchmark.data.rows import Gathered, Place, Placed, Row, Word, plain, valid_rows
+from benchmark.data.rows import Gathered, Place, Placed, Row, Word, plain, table_of, valid_rows
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.text import NOT_REGULAR, read_text
@@ -89,13 +87,10 @@ def _lines(path: Path) -> Iterator[Placed]:
     """The lines of the table.
 
     Raises:
-        DataError: it cannot be read, or lacks a column.
+        DataError: it cannot be read, is not CSV, or lacks a column.
     """
-    reader = csv.DictReader(io.StringIO(read_text(path)), strict=True)
-    try:
-        if lacking := [name for name in Preference.model_fields if name not in (reader.fieldnames or ())]:
-            raise DataError(f"lacks the columns {', '.join(lacking)}")
-        for cells in reader:
-            yield f"line {reader.line_num}", {name: cell for name, cell in cells.items() if name and cell}
-    except csv.Error as error:
-        raise DataError(f"is not valid CSV (line {reader.line_num + 1}: {error})") from error
+    columns, lines = table_of(read_text(path))
+    if lacking := [name for name in Preference.model_fields if name not in columns]:
+        raise DataError(f"lacks the columns {', '.join(lacking)}")
+    for line, cells in lines:
+        yield f"line {line}", {name: cell for name, cell in cells.items() if name and cell}
