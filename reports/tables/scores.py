@@ -80,11 +80,12 @@ def _details_in(report: Report) -> Iterator[str]:
     found: dict[str, list[str]] = {}
     metrics = measures_of(suite_of(report.provenance)).metrics
     places = dict(report.tasks)
-    if len(places) > 1 and len({metrics[task].details for task in places}) == 1:
+    kinds = [metrics[task].details for task in report.tasks]
+    if len(kinds) > 1 and all(kind == kinds[0] for kind in kinds):
         places[OVERALL] = report.overall
-    for task, scores in places.items():
-        of = metrics[next(iter(report.tasks)) if task == OVERALL else task]
-        shown = {measure.title: scores.scores.get(measure.name) for measure in of.details}
+        kinds.append(kinds[0])
+    for (task, scores), kind in zip(places.items(), kinds, strict=True):
+        shown = {measure.title: scores.scores.get(measure.name) for measure in kind}
         if any(value is not None for value in shown.values()):
             values = " / ".join(map(percent, shown.values()))
             found.setdefault(" / ".join(shown), []).append(f"{task} {values}")
