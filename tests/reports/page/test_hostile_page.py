@@ -162,6 +162,6 @@ def test_scripts_make_nothing_of_markup() -> None:
     """What turns text into markup or code is not used; Preact and Plot make nodes."""
     forbidden = r"[iI]nnerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function"
     scripts = [script for script in files("reports.page").iterdir() if script.name.endswith(".js")]
-    assert len(scripts) == 8
+    assert len(scripts) == 10
     for script in scripts:
         assert not re.search(forbidden, script.read_text("utf-8")), script
