@@ -1,7 +1,7 @@
 """The agents that judge in a run, and their options."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
@@ -18,6 +18,7 @@ from benchmark.options import AtLeastOne, Listed, Parameters, option, option_gro
 from benchmark.prompt import Modality
 from benchmark.run_setup import Bench, model_options
 from benchmark.text import SEATS
+from evaluators.bertscore import BertScore, BertScoreOptions, find_bertscore
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.fence import fenced
 from evaluators.judge.judge import Judge, PromptedJudge
@@ -82,6 +83,11 @@ class EvaluatorOptions:
     clue_model: AgentOptions[str | None] = option_group(
         AgentOptions(spec=None), "model that describes the sound of clips without an audio clue"
     )
+    bertscore: BertScoreOptions = option_group(
+        BertScoreOptions(),
+        "encoder that compares answers with reference texts, for BERTScore: hf:FOLDER_OR_ID, e.g."
+        " hf:FacebookAI/roberta-large; computed on the CPU (default: none)",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ class Agents:
     judges: tuple[Model | Judge, ...]
     listener: Model | None
     templates: Mapping[str, Template]
+    bertscore: BertScore | None = None
 
     @property
     def judge_name(self) -> str:
@@ -106,10 +113,11 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     """The agents that the options name.
 
     Raises:
-        RunError: an agent cannot be used, no judge is configured, one model would judge twice, or the fences of a
-            user's prompt are not in pairs.
+        RunError: an agent cannot be used, no judge is configured, one model would judge twice, the fences of a user's
+            prompt are not in pairs, or a metric needs a package that is not installed.
     """
     demo = bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME
+    measures_of(bench.suite).check()
     needed = measures_of(bench.suite).roles
     key_is_set = not bench.asks or bool(os.environ.get("OPENAI_API_KEY"))
 
@@ -138,7 +146,18 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
         judges=found,
         listener=find_listener(clue_model, settings(options.clue_model, clue_model, "audio")) if clue_model else None,
         templates=templates,
+        bertscore=_bertscore_of(options.bertscore, needed, bench.suite.name),
     )
+
+
+def _bertscore_of(options: BertScoreOptions, needed: Set[str], suite: str) -> BertScore | None:
+    if options.model is None:
+        if options.layer is not None:
+            raise RunError("--bertscore-layer is a layer of the model of --bertscore; name that, or omit it.")
+        return None
+    if "bertscore" not in needed:
+        raise RunError(f"--bertscore compares answers with reference texts, which {suite} does not have; omit it.")
+    return find_bertscore(options)
 
 
 def _refuse_twins(judges: Sequence[Model | Judge]) -> None:

@@ -6,7 +6,7 @@ from functools import cache, cached_property
 
 from benchmark.errors import RunError
 from benchmark.suite import OVERALL, Suite
-from evaluators.metrics.metric import Measure, Metric, Remarked, metric_of
+from evaluators.metrics.metric import Equipped, Measure, Metric, Remarked, metric_of
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,24 @@ class Measures:
         """What a reader of the scores must know of the metrics, and the tasks to which it applies."""
         found: dict[str, list[str]] = {}
         for name, metric in self.metrics.items():
-            if isinstance(metric, Remarked):
+            if isinstance(metric, Remarked) and metric.remark:
                 found.setdefault(metric.remark, []).append(name)
         return found
 
     @property
     def roles(self) -> frozenset[str]:
-        """The agents that the tasks need: of `extractor`, `judge` and `listener`."""
+        """The agents that the tasks need: of `extractor`, `judge` and `listener`; `bertscore` if one can use that."""
         return frozenset[str]().union(*(metric.roles for metric in self.metrics.values()))
+
+    def check(self) -> None:
+        """Checks that what the metrics need is installed.
+
+        Raises:
+            RunError: a package is missing.
+        """
+        for metric in self.metrics.values():
+            if isinstance(metric, Equipped):
+                metric.check()
 
 
 @cache

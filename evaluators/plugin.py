@@ -95,6 +95,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         with usage_errors():
             bench_of(config).check_engine()
             bench_of(config).local.check()
+            if bertscore := agents_of(config).bertscore:
+                bertscore.fetch()
             asyncio.run(_check(connected(config)))
 
 
@@ -127,6 +129,7 @@ def roles_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Ro
         reader=reader_of(config),
         listener=Listener(behind(listener, "listener"), templates["listen"]) if listener else None,
         thoughts=config.stash[EVALUATOR_OPTIONS].thoughts,
+        bertscore=agents.bertscore,
     )
 
 
@@ -170,7 +173,8 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
         models[role] = model
         return CachedModel(model, CountingCache(role, rehearsal), StandIn(model, role, rehearsal).generate)
 
-    respondent, roles = respondent_of(config, behind), roles_of(config, behind)
+    respondent = respondent_of(config, behind)
+    roles = replace(roles_of(config, behind), bertscore=None)  # it costs nothing, and takes long to load
     groups = rehearsal_groups(samples, reader, fps=options.fps, most=options.frames)
 
     async def go_through() -> None:

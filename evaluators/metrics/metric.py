@@ -19,6 +19,7 @@ from benchmark.errors import ModelError, RunError
 from benchmark.model import Answer
 from benchmark.storage.importing import import_named
 from benchmark.task import Sample, Task
+from evaluators.bertscore import BertScore
 from evaluators.clue import Listener
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
@@ -171,6 +172,7 @@ class Roles:
         reader: reads the clip's frames and sound.
         listener: describes the sound of clips without an audio clue; None to leave these without.
         thoughts: what is done with the model's thoughts.
+        bertscore: compares texts; None to leave BERTScore out.
         room: limits how many long answers are scored at a time; taken before a metric is asked.
     """
 
@@ -179,6 +181,7 @@ class Roles:
     reader: ClipReader
     listener: Listener | None = None
     thoughts: Thoughts = "rated"
+    bertscore: BertScore | None = None
     room: ScoringRoom = field(default_factory=ScoringRoom)
 
     def rated(self, answer: Answer) -> Answer:
@@ -205,7 +208,7 @@ class Metric(Protocol):
 
     @property
     def roles(self) -> frozenset[str]:
-        """The agents that it asks: of `extractor`, `judge` and `listener`."""
+        """The agents that it asks: of `extractor`, `judge` and `listener`; `bertscore` if it can use that."""
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -260,6 +263,18 @@ class Remarked(Protocol):
     @property
     def remark(self) -> str:
         """A sentence for the notes next to the scores."""
+
+
+@runtime_checkable
+class Equipped(Protocol):
+    """A metric that needs packages besides those of the suite."""
+
+    def check(self) -> None:
+        """Checks that they are installed.
+
+        Raises:
+            RunError: one is missing; says how to install it.
+        """
 
 
 @cache

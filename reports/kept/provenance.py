@@ -36,6 +36,8 @@ PACKAGES = (
     "decord",
     "torch",
     "transformers",
+    "sacrebleu",
+    "nltk",
 )
 """The packages that scores may depend on."""
 
@@ -98,6 +100,7 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
         "extractor": {"name": agents.extractor.name, "identity": agents.extractor.identity},
         "judge": {"name": agents.judge_name, "identity": "\n\n".join(judge.identity for judge in agents.judges)},
         "listener": agents.listener.name if agents.listener else None,
+        **({"bertscore": agents.bertscore.name} if agents.bertscore else {}),
         "data": {
             "name": bench.dataset.name,
             "fingerprint": bench.dataset.fingerprint,
@@ -182,7 +185,7 @@ def published_of(suite: Suite, model: str) -> Mapping[str, float]:
 
 def introduction(bench: Bench, agents: Agents) -> list[str]:
     """The first lines of a run: its model, data and judge, and what is missing."""
-    judges = measures_of(bench.suite).roles
+    judges = measures_of(bench.suite).roles & {"extractor", "judge"}
     judged = f"; extractor {agents.extractor.name}, judge {agents.judge_name}" if judges else ""
     lines = [
         f"{bench.suite.title}: {bench.respondent.name} answers {len(bench.samples)} of {len(bench.dataset.samples)}"

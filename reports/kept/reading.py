@@ -84,6 +84,7 @@ class _Provenance(_Stated):
     extractor: _Agent
     judge: _Agent
     listener: str | None = None
+    bertscore: str | None = None
     data: _Data
     prompts: Mapping[str, str] | None = None
     settings: _Settings | None = None
