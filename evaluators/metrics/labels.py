@@ -191,6 +191,8 @@ class Labels:
 
     Attributes:
         shown: its measures, the headline first; one of them is of the function `accuracy`, under any name.
+        instead: the measures in place of these, for a suite whose other tasks are scored in other ways: measures of
+            counts are computed over the samples of all tasks.
         policy: what an answer outside the labels counts as.
         reads: finds the labels that a text names; None to find them by word lists in the text's conclusion.
     """
@@ -201,6 +203,7 @@ class Labels:
         ("uar", "UAR", unweighted_recall),
         ("accuracy", "Accuracy", accuracy),
     )
+    instead: tuple[Measure, ...] = ()
     policy: Policy = Policy()
     roles: frozenset[str] = frozenset()
     details: tuple[Measure, ...] = ()
@@ -228,8 +231,8 @@ class Labels:
     def measures(self) -> tuple[Measure, ...]:
         """Those that are shown; accuracy is a mean over samples unless some samples may be left out."""
         means = self.policy.kind != "drop"
-        found: list[Measure] = []
-        for one in self.shown:
+        found = list(self.instead)
+        for one in () if self.instead else self.shown:
             if not isinstance(one, tuple):
                 found.append(one)
                 continue
