@@ -135,6 +135,21 @@ def test_a_headline_that_no_single_sample_has_hides_no_other_measure(browser: Br
 
 
 @needs_chromium
+def test_reference_texts_are_no_labels_by_which_samples_are_grouped(browser: Browser, page_file: Path) -> None:
+    data = page_data(page_file)
+    data["tasks"] = {name: {**task, "reference": True} for name, task in data["tasks"].items()}
+    data["report"]["labels"] = {name: {} for name in data["tasks"]}
+    page_data(page_file, data)
+    with watched(browser) as seen:
+        page = seen.open(page_file)
+        expect(page.locator("#detail h4")).to_have_text(["By source"])
+        assert page.locator("select[name=label] option").count() == 1, "all of them"
+        expect(page.locator("#failures tbody tr").first).to_contain_text(" · ")
+        expect(page.locator("#failures tbody")).not_to_contain_text("·  ·")
+        assert seen.troubles == []
+
+
+@needs_chromium
 def test_a_question_about_a_text_is_shown_with_its_lines_and_without_a_clip(browser: Browser, page_file: Path) -> None:
     with watched(browser) as seen:
         page = seen.open(page_file)
