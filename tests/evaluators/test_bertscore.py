@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import RunError
+from evaluators import bertscore
 from evaluators.bertscore import BertScoreOptions, Embedded, find_bertscore, greedy_f1
 
 SAID = ("i am so sorry to hear that", "the cat sat on the mat .", "gladly", "i am sorry " * 9)
@@ -55,6 +56,16 @@ def test_a_model_compares_texts(checkpoint: Callable[[str], Path]) -> None:
     assert asyncio.run(found.score("", SAID[0])) == 0
     other = find_bertscore(BertScoreOptions(model=f"hf:{folder}", layer=3))
     assert asyncio.run(other.score(SAID[0], TRUE[0])) != pytest.approx(scores[0])
+
+
+def test_roberta_s_first_word_begins_with_a_blank_as_all_others_do(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = find_bertscore(BertScoreOptions(model=f"hf:{checkpoint('roberta')}", layer=2))
+    blank = asyncio.run(found.score("sorry cat", "cat sorry"))
+    monkeypatch.setattr(bertscore, "PREFIXED", frozenset())
+    assert asyncio.run(found.score("sorry cat", "cat sorry")) != pytest.approx(blank)
+    assert asyncio.run(found.score(" sorry cat", "cat sorry")) != pytest.approx(blank), "texts are stripped"
 
 
 @pytest.mark.parametrize("layer", [0, 2, 3])

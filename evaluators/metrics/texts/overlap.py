@@ -1,11 +1,12 @@
 """How much of a reference text an answer has in common: BLEU, ROUGE-L, BERTScore, and how varied answers are.
 
 BLEU is sacrebleu's; ROUGE-L takes the stems of NLTK. Both packages are of the extra `text` and are imported where they
-are used. `rouge-score` and `bert-score`, which papers use, have had no release since 2022 and 2023, the first is there
-without a wheel, and the second fails with tokenizers of Transformers 5; so their two formulas are here and in
-`evaluators/bertscore.py`.
+are used. `rouge-score` and `bert-score`, which papers use, have had no release since 2022 and 2023; the first has no
+wheel, and the second fails with some tokenizers of Transformers 5 and reads a text's first word otherwise with
+RoBERTa's. So their two formulas are here and in `evaluators/bertscore.py`.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ _NO_WORD = re.compile(r"[^a-z0-9]+")
 _STEMMED = 4
 """The length from which ROUGE stems a word."""
 _KEPT = 2**14
-"""Of how many pairs of texts the counts are kept."""
+"""Of how many texts, or pairs of them, the words or the counts are kept."""
+_SHORT = 4000
+"""The most characters of a text whose words are kept."""
 
 Counts = tuple[int, ...]
 """Of BLEU: the n-grams of each length in common, those of the answer, the answer's words and the reference's words."""
@@ -98,9 +101,13 @@ def unsmoothed_bleu(answer: str, reference: str) -> float:
     return min(1.0, float(found.score) / 100)
 
 
-@lru_cache(_KEPT)
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text in small letters, by sacrebleu's tokens `13a`."""
+    """The words of a text in small letters, by sacrebleu's tokens `13a`; kept, unless the text is long."""
+    return _words(text) if len(text) <= _SHORT else _words.__wrapped__(text)
+
+
+@lru_cache(_KEPT)
+def _words(text: str) -> tuple[str, ...]:
     return tuple(_bleu().tokenizer(text.lower()).split())
 
 
@@ -141,6 +148,10 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     return row[-1]
 
 
+def _overlap(answer: str, reference: str) -> tuple[float, float]:
+    return unsmoothed_bleu(answer, reference), rouge_l(answer, reference)
+
+
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """BLEU-4, ROUGE-L and BERTScore of an answer, as details beside another score.
@@ -176,7 +187,7 @@ class Overlap:
     async def marks(self, answer: str, reference: str, bertscore: BertScore | None) -> Mapping[str, Fraction | None]:
         """The marks, 0 to 1; None for those whose package is missing, and for BERTScore without a model."""
         texts = (answer, reference)
-        found = (None, None) if lacking() else (unsmoothed_bleu(*texts), rouge_l(*texts))
+        found = (None, None) if lacking() else await asyncio.to_thread(_overlap, *texts)
         alike = await bertscore.score(*texts) if bertscore else None
         return {
             name: None if mark is None else Fraction(mark)
