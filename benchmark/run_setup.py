@@ -17,7 +17,7 @@ from benchmark.local.run import LocalRun
 from benchmark.model import Model, Respondent, Watcher
 from benchmark.models.answers import AnswersFile
 from benchmark.models.find import ModelOptions, find_respondent
-from benchmark.models.questions import QuestionSettings, check_questions
+from benchmark.models.questions import QuestionSettings, check_questions, refuse_dialogues
 from benchmark.models.templates import read_templates
 from benchmark.options import AtLeastOne, Listed, NotNegative, Parameters, Positive, Prices, option, split, switch
 from benchmark.suite import DEFAULT, Suite, find_suite
@@ -152,6 +152,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
         unanswered = (len(of_tasks) - len(answered), len(of_tasks))
     template = read_templates(suite.home, options.prompts)["question"]
     if isinstance(respondent, AnswersFile):
+        refuse_dialogues(samples, "answers:FILE")
         check_questions(respondent, samples, question_settings(options, template))
     return Bench(
         options=options,

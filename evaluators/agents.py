@@ -114,7 +114,8 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
 
     Raises:
         RunError: an agent cannot be used, no judge is configured, one model would judge twice, the fences of a user's
-            prompt are not in pairs, or a metric needs a package that is not installed.
+            prompt are not in pairs, a metric needs a package that is not installed, or an option cannot be used for
+            dialogues.
     """
     demo = bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME
     measures_of(bench.suite).check()
@@ -135,6 +136,8 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     judges = options.judge.spec or (chosen("judge", None, PAPER_JUDGE),)
     check_replacements(bench.options.prompts, [*bench.suite.home.glob("*.txt"), *PROMPTS.glob("*.txt")])
     extractor, clue_model = chosen("extractor", options.extractor.spec, PAPER_EXTRACTOR), options.clue_model.spec
+    if any(sample.task.turns for sample in bench.samples):
+        _refuse_for_dialogues(options)
     found = tuple(find_judge(judge, settings(options.judge, judge, "video")) for judge in judges)
     _refuse_twins(found)
     homes = (PROMPTS, bench.suite.home)
@@ -158,6 +161,16 @@ def _bertscore_of(options: BertScoreOptions, needed: Set[str], suite: str) -> Be
     if "bertscore" not in needed:
         raise RunError(f"--bertscore compares answers with reference texts, which {suite} does not have; omit it.")
     return find_bertscore(options)
+
+
+def _refuse_for_dialogues(options: EvaluatorOptions) -> None:
+    """Raises a RunError for options that make no sense where the judge plays the user of a dialogue."""
+    if options.repeats > 1:
+        raise RunError(
+            "--repeats judges an answer again, but in a dialogue the judge's part decides what is asked; omit it."
+        )
+    if len(options.judge.spec) > 1:
+        raise RunError("--judge names several judges, but one judge plays the user of a dialogue; name one.")
 
 
 def _refuse_twins(judges: Sequence[Model | Judge]) -> None:

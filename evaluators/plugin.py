@@ -37,7 +37,7 @@ from evaluators.clue import Listener
 from evaluators.estimate import CountingCache, Expected, Rehearsal, StandIn, rehearsal_groups
 from evaluators.judge.check import Checked, check_judge
 from evaluators.judge.extractor import PromptedExtractor
-from evaluators.metrics.metric import Roles, known_marks
+from evaluators.metrics.metric import Partner, Roles, known_marks, metric_of
 from evaluators.outcome import Score, Scored, Unscored
 from evaluators.scorer import answer_and_score, unforeseen, with_waveform
 
@@ -181,11 +181,13 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
         for weight, members in groups:
             rehearsal.weight = weight
             for sample in members:
+                metric = metric_of(sample.task)
+                rehearsal.said = metric.rehearsed if isinstance(metric, Partner) else None
                 outcome = await answer_and_score(sample, respondent, roles)
                 if outcome.fault is not None:
                     raise RunError(f"Cannot estimate the run: {outcome.fault.sentence}.")
         if gated:
-            rehearsal.weight, agents = 1.0, agents_of(config)
+            rehearsal.weight, rehearsal.said, agents = 1.0, None, agents_of(config)
             judge = judge_of(agents.judges, agents.templates, lambda model, role: behind(model, f"{role} check"))
             await check_judge(judge, reader, short=True)
 

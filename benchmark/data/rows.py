@@ -70,6 +70,7 @@ class Row:
     case: str | None = None
     turns: tuple[Turn, ...] = ()
     text: str = ""
+    part: str = ""
     resources: Path | None = None
     group: str | None = None
 
@@ -203,6 +204,8 @@ def flaws(row: Row) -> Iterator[str]:
         yield f"{row.place}: {row.video_id}: has {len(row.targets)} labels, {row.task.name} takes one"
     if len(set(row.targets)) < len(row.targets):
         yield f"{row.place}: {row.video_id}: names a label twice"
+    if row.task.turns and [turn.speaker for turn in row.turns] != ["user"]:
+        yield f"{row.place}: {row.video_id}: its dialogue must begin with one message of the user"
     for target in row.targets:
         if row.label_set and target not in row.label_set:
             hint = f" ({row.task.name} separates labels by `{row.task.separator}`)" if row.task.several else ""

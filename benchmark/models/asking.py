@@ -10,7 +10,7 @@ from benchmark.clips.reader import ClipReader
 from benchmark.errors import DataError
 from benchmark.model import Answer, Model, Watcher
 from benchmark.prompt import Modality, Prompt
-from benchmark.task import Sample
+from benchmark.task import Sample, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class Prompter:
     async def prompt(self, sample: Sample, takes: frozenset[Modality]) -> Prompt:
         """The question with as much of the clip as the model takes and the run allows.
 
+        In a dialogue, the last message of the user takes the place of the question, which becomes the system's message.
+
         Raises:
             DataError: the clip cannot be read, or no part of it can be sent.
         """
@@ -46,7 +48,10 @@ class Prompter:
             labels="; ".join(sample.label_set),
             how_many="Name one label or several." if sample.task.several else "Name one label.",
         )
-        return replace(shown, text=text, turns=sample.turns)
+        if sample.task.turns is None:
+            return replace(shown, text=text, turns=sample.turns)
+        *earlier, last = sample.turns
+        return replace(shown, text=last.text, turns=(Turn("system", text), *earlier))
 
     async def shown(self, sample: Sample, takes: frozenset[Modality]) -> Prompt:
         """As much of the clip as the model takes and the run allows, without a question.

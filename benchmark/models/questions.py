@@ -78,6 +78,19 @@ async def question_row(sample: Sample, prompter: Prompter, settings: QuestionSet
     }
 
 
+def refuse_dialogues(samples: Sequence[Sample], what: str) -> None:
+    """Refuses `what`, which needs all answers beforehand, if one of the samples is a dialogue.
+
+    Raises:
+        RunError: one is; names the task.
+    """
+    if task := next((sample.task.name for sample in samples if sample.task.turns), None):
+        raise RunError(
+            f"{what} cannot be used for {task}: in a dialogue, what the user says next depends on each answer. Serve"
+            " the model at an endpoint, and name it with --model=openai:NAME --base-url=URL."
+        )
+
+
 def check_questions(answers: AnswersFile, samples: Sequence[Sample], settings: QuestionSettings) -> None:
     """Refuses answers that were given to other questions than those of these samples, as far as they say to which.
 

@@ -16,11 +16,12 @@ from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import ModelError, RunError
-from benchmark.model import Answer
+from benchmark.model import Answer, Message
 from benchmark.storage.importing import import_named
 from benchmark.task import Sample, Task
 from evaluators.bertscore import BertScore
 from evaluators.clue import Listener
+from evaluators.judge.agent import Reply
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
 from evaluators.outcome import Score, Scored
@@ -71,6 +72,10 @@ class Marked(Protocol):
     @property
     def scores(self) -> Mapping[str, float | None]:
         """The marks by name, 0 to 1; None if a mark does not apply, or if the sample has no score."""
+
+    @property
+    def talk(self) -> tuple[Message, ...]:
+        """The dialogue; empty if the answer is none."""
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -245,6 +250,31 @@ class Metric(Protocol):
 
 
 @runtime_checkable
+class Partner(Protocol):
+    """A metric of dialogues: the judge plays the user, whom the model under test answers.
+
+    The answer that the metric scores has the dialogue as its `talk`.
+    """
+
+    @property
+    def rehearsed(self) -> str:
+        """A reply of usual length that each request to the judge accepts, and that ends no dialogue; for estimates."""
+
+    def opening(self, sample: Sample) -> Message:
+        """The user's first message, the sample's only turn, with the points at the beginning."""
+
+    async def reply(self, sample: Sample, talk: Sequence[Message], roles: Roles) -> Reply[Message]:
+        """What the user says next, to the model's message at the end of the dialogue so far.
+
+        Raises:
+            JudgeError: the judge gave no usable reply, or cannot play a user.
+        """
+
+    def is_over(self, talk: Sequence[Message]) -> bool:
+        """Whether the user's message at its end ends the dialogue."""
+
+
+@runtime_checkable
 class Policies(Protocol):
     """A metric that has several policies for answers that name none of the labels."""
 
@@ -282,9 +312,13 @@ def metric_of(task: Task) -> Metric:
     """The metric of a task, with the task's policy for answers that name none of the labels.
 
     Raises:
-        RunError: the metric cannot be found, or it has no such policy.
+        RunError: the metric cannot be found, it has no such policy, or it needs a dialogue and the task is none.
     """
     metric = find_metric(task.metric)
+    if isinstance(metric, Partner) and task.turns is None:
+        raise RunError(f"The metric {task.metric} of the task {task.name} is about dialogues; set `turns` of the task.")
+    if task.turns is not None and not isinstance(metric, Partner):
+        raise RunError(f"The task {task.name} sets `turns`, but its metric {task.metric} plays no user; remove it.")
     if task.outside is None:
         return metric
     if not isinstance(metric, Policies):

@@ -16,7 +16,7 @@ from benchmark.clips.reader import ClipReader
 from benchmark.data.dataset import read_samples
 from benchmark.errors import DataError, NotKept
 from benchmark.models.asking import Prompter
-from benchmark.models.questions import QuestionSettings, question_row
+from benchmark.models.questions import QuestionSettings, question_row, refuse_dialogues
 from benchmark.models.templates import check_replacements, read_templates
 from benchmark.options import declare, read_arguments
 from benchmark.run_setup import BenchmarkOptions, question_settings, selected
@@ -95,6 +95,7 @@ def _questions(asked: argparse.Namespace) -> int:
     template = read_templates(suite.home, options.prompts)["question"]
     dataset = read_samples(options.data or os.environ.get("MME_EMOTION_DATA") or "demo", suite)
     samples = selected(options, suite, dataset.samples)
+    refuse_dialogues(samples, "mme-emotion questions")
     settings = question_settings(options, template)
     with _folder(options) as folder, closing(Cache(folder, int(options.cache_limit * 1e9))) as cache:
         reader = ClipReader(cache, options.decoder, spread=options.spread, limits=options.clip_limits)

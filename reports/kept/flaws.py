@@ -15,7 +15,7 @@ from benchmark.task import Task
 from benchmark.text import one_line
 from benchmark.usage import TOKENS
 from evaluators.measures import Measures, measures_of
-from evaluators.metrics.metric import metric_of
+from evaluators.metrics.metric import Partner, metric_of
 from evaluators.metrics.steps import rating_of
 from reports.kept.record import Record, Spent
 from reports.kept.report import ASPECTS, Health, Report, Scores
@@ -52,6 +52,7 @@ def record_flaws(record: Record, suite: Suite) -> Iterator[str]:
         yield from _score_flaws(record, task)
     elif record.prediction or record.steps or any(score is not None for score in record.scores.values()):
         yield "its outcome is error, but it has ratings or scores"
+    yield from _talk_flaws(record, task)
     yield from _repeat_flaws(record)
     yield from _media_flaws(record)
     yield from _usage_flaws(record.usage)
@@ -78,7 +79,32 @@ def _score_flaws(record: Record, task: Task) -> Iterator[str]:
         if not _is_close(stated, exact):
             yield f"{name} is {stated}, but its ratings give {exact}"
     if (record.outcome == "passed") != metric.is_right(made):
-        yield f"its outcome is {record.outcome}, which its {'ratings' if record.prediction else 'labels'} contradict"
+        what = "ratings" if record.prediction else "messages" if record.talk else "labels"
+        yield f"its outcome is {record.outcome}, which its {what} contradict"
+
+
+def _talk_flaws(record: Record, task: Task) -> Iterator[str]:
+    """Why the dialogue cannot be one of the task."""
+    metric, talk = metric_of(task), record.talk
+    if task.turns is None or not isinstance(metric, Partner):
+        if talk:
+            yield f"it has a dialogue, but {task.name} has none"
+        return
+    speakers = [message.speaker for message in talk]
+    turns, scored = speakers.count("assistant"), record.outcome != "error"
+    if turns > task.turns or speakers != [("user", "assistant")[at % 2] for at in range(len(talk))]:
+        yield f"in its dialogue, user and model must take turns, the model at most {task.turns} times"
+    else:
+        last = 2 * task.turns - 1
+        ends = (at for at in range(1, len(talk)) if at == last or (at % 2 == 0 and metric.is_over(talk[: at + 1])))
+        end = next(ends, None)
+        if end != len(talk) - 1 and (scored or end is not None):
+            yield "its dialogue goes on after its end, or is not over"
+    for message in talk:
+        if message.points is not None and not -MOST <= message.points <= MOST:
+            yield f"the points of a message are not from -{MOST:.0e} to {MOST:.0e}"
+        if len(message.notes) > MOST_PARTS:
+            yield f"a message has more than {MOST_PARTS:,} notes"
 
 
 def _is_close(one: float | None, other: float | None) -> bool:

@@ -212,7 +212,13 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
 
 
 def majority_floor(samples: Iterable[Sample]) -> Fraction | None:
-    """The exact-match score, 0 to 1, of always giving each source's most common label(s); None without samples."""
-    counts = label_counts(list(samples)).values()
+    """The exact-match score, 0 to 1, of always giving each source's most common label(s).
+
+    None without samples, or with dialogues, whose score a judge decides.
+    """
+    samples = list(samples)
+    if any(sample.task.turns for sample in samples):
+        return None
+    counts = label_counts(samples).values()
     total = sum(counter.total() for counter in counts)
     return Fraction(sum(max(counter.values()) for counter in counts), total) if total else None

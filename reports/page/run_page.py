@@ -105,7 +105,13 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         },
         "published": suite.read_published(),
         "tasks": {
-            name: {"title": t.title, "question": t.question, "several": t.several or t.ranked, "reference": t.reference}
+            name: {
+                "title": t.title,
+                "question": t.question,
+                "several": t.several or t.ranked,
+                "reference": t.reference,
+                "talks": t.turns is not None,
+            }
             for name, t in suite.tasks.items()
         },
         "index": index_of(records, {record.id for record in contents.counted}, measures),
