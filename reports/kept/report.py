@@ -341,7 +341,9 @@ def _part(report: Report, place: str, figures: SuiteFigures) -> Report:
         shown = {task: of for task, of in getattr(report, name).items() if is_within(place, task)}
         own[name] = {OVERALL if task == place else task: of for task, of in shown.items()}
     own["incomparable"] = (*figures.incomparable, *report.incomparable)
-    provenance = {**report.provenance, "part": place}
+    data = report.provenance.get("data") or {}
+    name = (data.get("names") or {}).get(place, data.get("name"))
+    provenance = {**report.provenance, "part": place, "data": {**data, "name": name}}
     return report.model_copy(update={**own, "provenance": provenance, "suites": {}, "schema_version": ONE})
 
 

@@ -68,10 +68,9 @@ def write_run_page(folder: Path, contents: Contents) -> None:
     Raises:
         RunError: the folder cannot be written.
     """
-    parts = dict(_parts(contents))
     data: dict[str, Any] = {}
-    for number, (place, part) in enumerate(parts.items()):
-        name = "records" if len(parts) == 1 else f"records-{number}"
+    for number, (place, part) in enumerate(_parts(contents)):
+        name = f"records-{number}" if contents.report.suites else "records"
         shards = write_shards(folder / PAGE_FOLDER, name, part.records, Record.model_dump_json)
         data[place] = {**_data(part), "shards": shards}
     whole = {"suites": data} if contents.report.suites else data[OVERALL]
