@@ -342,8 +342,8 @@ def _part(report: Report, place: str, figures: SuiteFigures) -> Report:
         own[name] = {OVERALL if task == place else task: of for task, of in shown.items()}
     own["incomparable"] = (*figures.incomparable, *report.incomparable)
     data = report.provenance.get("data") or {}
-    name = (data.get("names") or {}).get(place, data.get("name"))
-    provenance = {**report.provenance, "part": place, "data": {**data, "name": name}}
+    own_data = {**data, "name": (data.get("names") or {}).get(place, data.get("name"))}
+    provenance = {**report.provenance, "part": place, "data": own_data}
     return report.model_copy(update={**own, "provenance": provenance, "suites": {}, "schema_version": ONE})
 
 
