@@ -108,11 +108,18 @@ class Suite(BaseModel):
         return (self.home / self.demo).resolve() if self.demo else None
 
     def read_published(self) -> Mapping[str, Any]:
-        """The published scores; without models if the suite has none."""
+        """The published scores, with the names that its tasks have; without models if the suite has none."""
         if self.published is None:
             return {"models": {}, "samples": {}, "doubtful": []}
         published: Mapping[str, Any] = json.loads((self.home / self.published).read_text("utf-8"))
-        return published
+        names = {task.own_name: task.name for task in self.task}
+
+        def called(by_task: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {names.get(name, name): of for name, of in by_task.items()}
+
+        models = {name: {**row, "tasks": called(row["tasks"])} for name, row in published["models"].items()}
+        doubtful = [{**cell, "task": names.get(cell["task"], cell["task"])} for cell in published.get("doubtful", ())]
+        return {**published, "models": models, "samples": called(published["samples"]), "doubtful": doubtful}
 
 
 def is_within(place: str, task: str) -> bool:

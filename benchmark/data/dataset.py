@@ -16,7 +16,7 @@ from benchmark.storage.cache import key_of
 from benchmark.storage.importing import import_named
 from benchmark.suite import Suite, find_suite, suite_names
 from benchmark.task import Sample
-from benchmark.text import storable
+from benchmark.text import did_you_mean, storable
 
 DEMO_NAME = "demo"
 """The data that comes with a suite."""
@@ -67,8 +67,9 @@ def places_of_data(given: Sequence[str], suite: Suite) -> Mapping[str, str]:
         name, _, rest = where.partition("=")
         if rest and name in names:
             own[name] = rest
-        elif rest and name in suite_names():
-            raise RunError(f"--data={where} is for a suite that is not run; add {name} to --suite.")
+        elif rest and (name in suite_names() or did_you_mean(name, names)) and not Path(where).expanduser().exists():
+            hint = did_you_mean(name, names) or f"; add {name} to --suite."
+            raise RunError(f"--data={where} is for a suite that is not run{hint}")
         else:
             shared = where
     if shared is None and (lacking := [name for name in names if name not in own]):

@@ -159,7 +159,7 @@ def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
             members = [record for record in inside if record.task == name]
             yield from _figure_flaws(name, scores, members, measures)
     for name, count in Counter(record.task for record in records).items():
-        if name not in report.tasks:
+        if name not in report.tasks or not any(is_within(place, name) for place in by_suite(report)):
             yield f"it has no scores of {name}, but there are {count} records of it"
 
 

@@ -142,7 +142,6 @@ def incomparable(suite: Suite, data: str, counts: Counter[str], extractor: str, 
     `data`, `extractor` and `judges` are names; `counts` is the number of samples asked, by task.
     """
     published = suite.read_published()
-    counts = Counter({suite.tasks[name].own_name: count for name, count in counts.items()})
     if data == DEMO_NAME:
         yield _demo_in_words(suite)
     elif (sizes := published["samples"]) and counts != sizes:
@@ -205,8 +204,8 @@ def published_of(suite: Suite, model: str) -> Mapping[str, float]:
         if (row := member.read_published()["models"].get(published_row(model))) is None:
             continue
         headline = measures_of(member).headline.name
-        places = {task.name: row["tasks"].get(task.own_name) for task in member.task} | {place: row["overall"]}
-        found |= {name: float(scores[headline]) for name, scores in places.items() if scores is not None}
+        places = {**row["tasks"], place: row["overall"]}
+        found |= {name: float(places[name][headline]) for name in (*member.tasks, place) if name in places}
     return found
 
 

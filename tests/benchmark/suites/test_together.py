@@ -57,6 +57,8 @@ def test_data_are_shared_or_each_its_own(tmp_path: Path) -> None:
         places_of_data(("ahelm-emotion=here",), TWO)
     with pytest.raises(RunError, match="is for a suite that is not run; add dfew to --suite"):
         places_of_data(("dfew=here",), TWO)
+    with pytest.raises(RunError, match="not run; did you mean mer-unibench"):
+        places_of_data(("mer_unibench=here",), TWO)
 
 
 def test_the_errors_of_all_data_are_said_at_once(tmp_path: Path) -> None:
