@@ -26,7 +26,7 @@ function dataOf(page) {
     >${name}</button>
   `;
   byId("suites").hidden = false;
-  show("suites", Object.keys(page.suites).map(tab));
+  show("suites", html`<div class="tabs">${Object.keys(page.suites).map(tab)}</div>`);
   return page.suites[chosen];
 }
 
