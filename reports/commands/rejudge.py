@@ -77,6 +77,8 @@ def _arguments(run: Path, provenance: Mapping[str, Any], given: Sequence[str]) -
     if "--data" not in flags:
         yield from _data(run, provenance)
     if "--extractor" not in flags and "extractor" in needed:
+        if any(metric.roles == {"extractor"} for metric in measures_of(suite_of(provenance)).metrics.values()):
+            raise RunError(f"Name an extractor with --extractor=SPEC: not all tasks of {run} have kept steps.")
         yield f"--extractor=steps:{run}"
     settings = settings_in(provenance)
     yield from (f"--{name}={settings[name]}" for name in SETTINGS if settings.get(name) is not None)
