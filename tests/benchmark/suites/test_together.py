@@ -45,6 +45,15 @@ def test_measures_are_those_of_the_place() -> None:
     assert not measures.has("mer-unibench/CMU-MOSI", "hit_rate")
 
 
+def test_published_scores_are_found_by_the_names_that_tasks_have() -> None:
+    published = TWO.places["mer-unibench"].read_published()
+    alone = find_suite("mer-unibench").read_published()
+    assert published["samples"] == {f"mer-unibench/{name}": count for name, count in alone["samples"].items()}
+    for name, row in published["models"].items():
+        assert row["overall"] == alone["models"][name]["overall"]
+        assert row["tasks"].keys() <= TWO.tasks.keys()
+
+
 def test_data_are_shared_or_each_its_own(tmp_path: Path) -> None:
     (tmp_path / "mer-unibench").mkdir()
     shared = {"ahelm-emotion": str(tmp_path), "mer-unibench": str(tmp_path / "mer-unibench")}
