@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
-from benchmark.suite import OVERALL, suite_of
+from benchmark.suite import suite_of
 from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.commands.interrupt import uninterrupted
@@ -90,13 +90,13 @@ def _by_people(files: Sequence[str], first: PastRun, second: PastRun) -> list[st
     """The differences as people would see them, as a table and sentences."""
     sheet, before = labels_in(files, first)
     _, after = labels_in(files, second)
-    measures = measures_of(suite_of(second.report.provenance))
     pairs = [(one, second.records[name]) for name, one in sorted(first.records.items()) if name in second.records]
     found = [
         (measure, place, estimate)
-        for measure in measures.by_name.values()
-        for place in (OVERALL, *measures.metrics)
-        if measures.has(place, measure.name)
+        for whole, suite in suite_of(second.report.provenance).places.items()
+        for measure in measures_of(suite).by_name.values()
+        for place in (whole, *suite.tasks)
+        if measures_of(suite).has(place, measure.name)
         and (estimate := corrected_difference(measure, place, pairs, before, after)) is not None
     ]
     if not found:
