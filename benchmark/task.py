@@ -18,7 +18,7 @@ class Task:
     """A task of a suite.
 
     Attributes:
-        name: as published.
+        name: as published; in a run of several suites `SUITE/NAME`.
         title: the name spelled out.
         subject: what is asked for, as a noun: emotion, sentiment, intent.
         question: the wording of the question.
@@ -31,6 +31,7 @@ class Task:
         turns: the most messages of the model under test in a dialogue, whose user is played by an agent; None if each
             sample is a single question.
         place: its position in the suite, from 0.
+        suite: in a run of several suites, the name of its own; else "".
     """
 
     name: str
@@ -44,6 +45,12 @@ class Task:
     reference: bool = False
     turns: Annotated[int, Field(ge=1)] | None = None
     place: int = 0
+    suite: str = ""
+
+    @property
+    def own_name(self) -> str:
+        """Its name in a run of its suite alone."""
+        return self.name.removeprefix(self.suite and f"{self.suite}/")
 
     @property
     def several(self) -> bool:
@@ -92,7 +99,8 @@ class Sample:
     """One question: one pytest case.
 
     Attributes:
-        id: short, unique in the data set and the same on every machine, e.g. `SA/MELD/test_dia100_utt0`.
+        id: short, unique in the data set and the same on every machine, e.g. `SA/MELD/test_dia100_utt0`; in a run of
+            several suites `SUITE/ID`.
         task: its task.
         clip: the recording, or None if there is only text. Its file may be missing; the case is then an error.
         turns: the messages before the question, such as a dialogue; empty if there is only a clip. If the task has
@@ -123,6 +131,11 @@ class Sample:
     part: str = ""
     resources: Path | None = None
     group: str | None = None
+
+    @property
+    def own_id(self) -> str:
+        """Its id in a run of its suite alone, on which neither its selection nor its question may differ."""
+        return self.id.removeprefix(self.task.suite and f"{self.task.suite}/")
 
     @property
     def question(self) -> str:

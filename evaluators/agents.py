@@ -16,7 +16,7 @@ from benchmark.models.find import ModelOptions
 from benchmark.models.templates import check_replacements, read_templates
 from benchmark.options import AtLeastOne, Listed, Parameters, option, option_group
 from benchmark.prompt import Modality
-from benchmark.run_setup import Bench, model_options
+from benchmark.run_setup import QUESTION, Bench, model_options
 from benchmark.text import SEATS
 from evaluators.bertscore import BertScore, BertScoreOptions, find_bertscore
 from evaluators.judge.extractor import Extractor
@@ -134,14 +134,13 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
         return agent.over(shared, modality)
 
     judges = options.judge.spec or (chosen("judge", None, PAPER_JUDGE),)
-    check_replacements(bench.options.prompts, [*bench.suite.home.glob("*.txt"), *PROMPTS.glob("*.txt")])
+    check_replacements(bench.options.prompts, [*bench.suite.prompts, *PROMPTS.glob("*.txt")])
     extractor, clue_model = chosen("extractor", options.extractor.spec, PAPER_EXTRACTOR), options.clue_model.spec
     if any(sample.task.turns for sample in bench.samples):
         _refuse_for_dialogues(options)
     found = tuple(find_judge(judge, settings(options.judge, judge, "video")) for judge in judges)
     _refuse_twins(found)
-    homes = (PROMPTS, bench.suite.home)
-    templates = {name: one for home in homes for name, one in read_templates(home, bench.options.prompts).items()}
+    templates = _templates(bench)
     for template in templates.values():
         fenced(template.template, frozenset())  # checks its fences, before any request is sent
     return Agents(
@@ -171,6 +170,23 @@ def _refuse_for_dialogues(options: EvaluatorOptions) -> None:
         )
     if len(options.judge.spec) > 1:
         raise RunError("--judge names several judges, but one judge plays the user of a dialogue; name one.")
+
+
+def _templates(bench: Bench) -> Mapping[str, Template]:
+    """The prompts of all suites and the suite's own by name; of several suites without the wordings of questions.
+
+    Raises:
+        RunError: a replacement cannot be used, or two suites have different prompts of the same name.
+    """
+    found: dict[str, Template] = {}
+    for home in (PROMPTS, *(suite.home for suite in bench.suite.places.values())):
+        for name, one in read_templates(home, bench.options.prompts).items():
+            if bench.suite.members and name == QUESTION:
+                continue
+            if bench.suite.members and found.setdefault(name, one).template != one.template:
+                raise RunError(f"--suite={bench.suite.name}: two prompts are called {name}; run these suites apart.")
+            found[name] = one
+    return found
 
 
 def _refuse_twins(judges: Sequence[Model | Judge]) -> None:

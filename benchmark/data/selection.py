@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchmark.errors import RunError
-from benchmark.suite import Suite, find_suite
+from benchmark.suite import Suite, find_suite, is_within
 from benchmark.task import Sample, Task
-from benchmark.text import did_you_mean
 
 SEED = "mme-emotion"
 """Selects other samples if changed. Hashes replace a random generator because they are the same in every Python."""
@@ -38,16 +37,18 @@ def select(
     The limit takes from each task in proportion to its size, and within a task from each label. It always takes the
     same samples, whatever their order, and a larger limit adds samples to those of a smaller one. Samples of one group
     stay together: the limit leaves out a group that it would cut, unless that is the first one, and a shard takes every
-    N-th group.
+    N-th group. Of several suites, each has `limit` samples, the same ones as in a run of it alone.
 
     Raises:
         RunError: a task is unknown or has no sample, the limit is below 1, or no sample is left.
     """
-    chosen = _of_tasks(samples, tasks, suite or find_suite())
+    suite = suite or find_suite()
+    chosen = _of_tasks(samples, tasks, suite)
     if limit is not None:
         if limit < 1:
             raise RunError(f"--limit must be at least 1, got {limit}.")
-        kept = {sample.id for sample in _cut(spread_out(chosen), limit)}
+        members = [[sample for sample in chosen if is_within(place, sample.task.name)] for place in suite.places]
+        kept = {sample.id for of_suite in members for sample in _cut(spread_out(of_suite), limit)}
         chosen = tuple(sample for sample in chosen if sample.id in kept)
     if shard is not None:
         part, parts = shard
@@ -85,7 +86,7 @@ def _of_tasks(samples: Sequence[Sample], names: Sequence[str], suite: Suite) -> 
     wanted: set[Task] = set()
     for name in names:
         if (found := suite.task_named(name)) is None:
-            hint = did_you_mean(name, suite.tasks)
+            hint = suite.hint(name)
             raise RunError(f"--tasks: unknown task {name}{hint or '.'} The tasks are {', '.join(suite.tasks)}.")
         wanted.add(found)
     for task in wanted - {sample.task for sample in samples}:
@@ -121,8 +122,8 @@ def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:
         by_label[sample.task.kind_of(sample.targets)].append(sample)
     placed: list[tuple[float, str, Sample]] = []
     for targets, members in by_label.items():
-        start = _fraction("\n".join((members[0].task.name, *targets)), seed)
-        members.sort(key=lambda sample: (_fraction(sample.id, seed), sample.id))
+        start = _fraction("\n".join((members[0].task.own_name, *targets)), seed)
+        members.sort(key=lambda sample: (_fraction(sample.own_id, seed), sample.id))
         placed += (((index + start) / len(members), sample.id, sample) for index, sample in enumerate(members))
     return [sample for _, _, sample in sorted(placed, key=lambda place: place[:2])]
 

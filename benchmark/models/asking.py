@@ -1,6 +1,6 @@
 """Turns samples into prompts, and asks the model under test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from string import Template
@@ -19,14 +19,14 @@ class Prompter:
 
     Attributes:
         reader: reads frames and sound.
-        template: the wording of the question.
+        templates: the wordings of questions, by the `suite` of their task.
         fps: frames per second, the first at 0; 1 in the published protocol.
         most: the most frames; 10 in the published protocol.
         modalities: what the run allows to send.
     """
 
     reader: ClipReader
-    template: Template
+    templates: Mapping[str, Template]
     fps: float = 1.0
     most: int = 10
     modalities: frozenset[Modality] = frozenset({"video", "audio"})
@@ -41,7 +41,7 @@ class Prompter:
         """
         shown = await self.shown(sample, takes)
         hears, whole = shown.sound is not None, shown.video is not None
-        text = self.template.substitute(
+        text = self.templates[sample.task.suite].substitute(
             subject=sample.task.subject,
             material=_described(shown.frames, hears=hears, whole=whole) if sample.clip else "",
             question=sample.question,

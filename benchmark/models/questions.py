@@ -24,7 +24,7 @@ class QuestionSettings:
     """What a question depends on besides its sample.
 
     Attributes:
-        template: the wording.
+        templates: the wordings, by the `suite` of their task.
         fps: frames per second.
         most: the most frames.
         spread: whether the frames of a longer clip are spread over all of it.
@@ -32,7 +32,7 @@ class QuestionSettings:
         sound_seconds: where sound is cut.
     """
 
-    template: Template
+    templates: Mapping[str, Template]
     fps: float
     most: int
     spread: bool
@@ -46,7 +46,8 @@ def question_hash(sample: Sample, settings: QuestionSettings) -> str:
     The true labels are no part of it, so that it cannot give them away; nor is the content of the clip, as in the
     fingerprint of the data.
     """
-    parts: list[object] = [VERSION, sample.id, settings.template.template, sample.task.subject, sample.question]
+    wording = settings.templates[sample.task.suite].template
+    parts: list[object] = [VERSION, sample.own_id, wording, sample.task.subject, sample.question]
     parts += [sample.label_set, sample.task.several, sample.turns]
     if sample.clip is not None:
         parts += [float(settings.fps), settings.most, settings.spread, sorted(settings.modalities)]

@@ -8,9 +8,8 @@ import numpy as np
 
 from benchmark.data.selection import SEED, spread_out
 from benchmark.errors import RunError
-from benchmark.suite import OVERALL, suite_of
+from benchmark.suite import Suite, is_within, suite_of
 from benchmark.task import Sample
-from evaluators.measures import Measures, measures_of
 from reports.gate.gate import SAMPLES, Criterion, Gate, criteria_of
 from reports.kept.past import PastRun, differences, read_past, refuse_unlike
 from reports.kept.report import Background
@@ -46,9 +45,9 @@ class Trial:
     provenance: Mapping[str, Any]
 
     @property
-    def measures(self) -> Measures:
-        """The measures of the suite."""
-        return measures_of(suite_of(self.provenance))
+    def suite(self) -> Suite:
+        """The suite, or several as one."""
+        return suite_of(self.provenance)
 
     def members(self, criterion: Criterion) -> list[Sample]:
         """The samples that count for a criterion."""
@@ -56,7 +55,7 @@ class Trial:
         return [
             sample
             for sample in self.order
-            if criterion.place in (OVERALL, sample.task.name) and (kept is None or sample.id in kept)
+            if is_within(criterion.place, sample.task.name) and (kept is None or sample.id in kept)
         ]
 
 
@@ -114,8 +113,8 @@ def narrowed(trial: Trial, ids: Set[str]) -> Trial:
         RunError: a limited task is not asked, the baseline has too few of the samples, or no run could pass.
     """
     order = tuple(sample for sample in trial.order if sample.id in ids)
-    tasks = [name for name in trial.measures.metrics if any(sample.task.name == name for sample in order)]
-    trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors, trial.measures))
+    tasks = [name for name in trial.suite.tasks if any(sample.task.name == name for sample in order)]
+    trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors, trial.suite))
     if trial.past is not None:
         _refuse_thin(trial.past, trial)
         _refuse_changed(trial.past, trial)

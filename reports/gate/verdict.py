@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.suite import OVERALL
+from benchmark.suite import is_within
 from reports.gate.gate import Criterion, Gate
 from reports.kept.record import Record
 from reports.kept.report import Report, Status, Stopping, Tested, Verdict, Word
@@ -122,7 +122,7 @@ def _mean(values: Values) -> float | None:
 def tally(criterion: Criterion, records: Sequence[Record], baseline: Mapping[str, Record]) -> Tally:
     """The criterion's numbers; `records` are in the order asked, `baseline` has records by the sample's id."""
     measure = criterion.measure
-    inside = np.array([criterion.place in (OVERALL, record.task) for record in records], dtype=bool)
+    inside = np.array([is_within(criterion.place, record.task) for record in records], dtype=bool)
     paired = np.array([record.id in baseline for record in records], dtype=bool)
     member = inside & paired if criterion.compares else inside
     at = np.flatnonzero(member)
@@ -178,11 +178,12 @@ class Circumstances:
     """What a verdict depends on besides scores.
 
     Attributes:
-        coverage: share of the samples to ask that have a score.
+        coverage: share of the samples to ask that have a score; of several suites, that of the one with the least.
         cost_usd: the cost of the run in USD; None if unknown.
         baseline: the folder name of the baseline; None without one.
         differs: the aspects in which the runs differ, as allowed.
         stopping: when the run stopped; None unless it stopped early.
+        thinnest: the suite that the coverage is of, if it is one of several.
         doubts: reasons to distrust the scores, a sentence each.
     """
 
@@ -191,6 +192,7 @@ class Circumstances:
     baseline: str | None = None
     differs: tuple[str, ...] = ()
     stopping: Stopping | None = None
+    thinnest: str = ""
     doubts: tuple[str, ...] = ()
 
 
@@ -232,7 +234,8 @@ def _word(gate: Gate, tested: Sequence[Tested], seen: Circumstances) -> tuple[Wo
     if seen.doubts:
         return "UNTRUSTED", list(seen.doubts)
     if seen.coverage < gate.coverage:
-        return "UNTRUSTED", [f"Only {seen.coverage:.1%} of the samples have a score; {gate.coverage:.1%} must."]
+        of = f"samples of {seen.thinnest}" if seen.thinnest else "samples"
+        return "UNTRUSTED", [f"Only {seen.coverage:.1%} of the {of} have a score; {gate.coverage:.1%} must."]
     missed = [f"Shown not to hold: {one.text}." for one in tested if one.status == "missed"]
     if gate.max_cost_usd is not None and seen.cost_usd is None:
         return "UNTRUSTED", ["The cost of the run is unknown; set prices with --price, or remove max_cost_usd."]

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from benchmark.data.dataset import fingerprint_of
-from benchmark.suite import OVERALL, Suite, suite_of
+from benchmark.suite import OVERALL, Suite, is_within, suite_of
 from benchmark.task import Task
 from benchmark.text import one_line
 from benchmark.usage import TOKENS
@@ -18,7 +18,7 @@ from evaluators.measures import Measures, measures_of
 from evaluators.metrics.metric import Partner, metric_of
 from evaluators.metrics.steps import rating_of
 from reports.kept.record import Record, Spent
-from reports.kept.report import ASPECTS, Health, Report, Scores
+from reports.kept.report import ASPECTS, Health, Report, Scores, by_suite
 
 LONGEST_ID = 1000
 """Most characters of a sample's id."""
@@ -175,16 +175,18 @@ def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
         if (stopping.samples, stopping.samples + stopping.beyond) != (report.overall.samples, len(records)):
             yield f"it counts {stopping.samples} samples and {stopping.beyond} beyond, but there are {len(records)}"
         return
-    measures = measures_of(suite_of(report.provenance))
-    yield from _figure_flaws(OVERALL, report.overall, records, measures)
-    by_task: dict[str, list[Record]] = {name: [] for name in report.tasks}
-    for record in records:
-        by_task.setdefault(record.task, []).append(record)
-    for name, members in by_task.items():
-        if name not in report.tasks:
-            yield f"it has no scores of {name}, but there are {len(members)} records of it"
-        else:
-            yield from _figure_flaws(name, report.tasks[name], members, measures)
+    if report.suites:
+        yield from _figure_flaws(OVERALL, report.overall, records, Measures({}))
+    for place, part in by_suite(report).items():
+        inside = [record for record in records if is_within(place, record.task)]
+        measures = measures_of(suite_of(part.provenance))
+        yield from _figure_flaws(place, part.overall, inside, measures)
+        for name, scores in part.tasks.items():
+            members = [record for record in inside if record.task == name]
+            yield from _figure_flaws(name, scores, members, measures)
+    for name, count in Counter(record.task for record in records).items():
+        if name not in report.tasks or not any(is_within(place, name) for place in by_suite(report)):
+            yield f"it has no scores of {name}, but there are {count} records of it"
 
 
 def data_flaws(provenance: Mapping[str, Any], records: Sequence[Record]) -> Iterator[str]:
@@ -211,7 +213,22 @@ def _figure_flaws(place: str, scores: Scores, records: Sequence[Record], measure
 
 def _range_flaws(report: Report) -> Iterator[str]:
     suite = suite_of(report.provenance)
-    measures = measures_of(suite)
+    if bool(suite.members) != bool(report.suites) or not report.suites.keys() <= {*suite.places}:
+        yield f"its suites must be some of {', '.join(member.name for member in suite.places.values())}"
+        return
+    for part in by_suite(report).values():
+        yield from _part_flaws(part)
+    yield from _usage_flaws(report.usage)
+    for name in chain(report.floors, report.published, report.tasks):
+        if name not in suite.tasks and name not in suite.places:
+            yield f"`{one_line(name, 60)}` must be one of {', '.join(suite.tasks)}"
+    if not (0 <= report.retries <= MOST and 0 <= report.seconds <= MOST):
+        yield f"retries and seconds must be from 0 to {MOST:.0e}"
+    yield from _check_flaws(report.judge_check)
+
+
+def _part_flaws(report: Report) -> Iterator[str]:
+    measures = measures_of(suite_of(report.provenance))
     scored = [(OVERALL, report.overall.scores), *((task, scores.scores) for task, scores in report.tasks.items())]
     for place, shares in (("floors", report.floors), ("published", report.published), *scored):
         for name, value in shares.items():
@@ -224,13 +241,6 @@ def _range_flaws(report: Report) -> Iterator[str]:
     for name in measures.names:
         if name not in report.macro or name not in report.overall.bounds:
             yield f"macro or overall.bounds lacks {name}"
-    yield from _usage_flaws(report.usage)
-    for name in chain(report.floors, report.published, report.tasks):
-        if name not in suite.tasks and name != OVERALL:
-            yield f"`{one_line(name, 60)}` must be one of {', '.join(suite.tasks)}"
-    if not (0 <= report.retries <= MOST and 0 <= report.seconds <= MOST):
-        yield f"retries and seconds must be from 0 to {MOST:.0e}"
-    yield from _check_flaws(report.judge_check)
 
 
 def _check_flaws(check: Health | None) -> Iterator[str]:

@@ -60,6 +60,7 @@ class _Data(_Stated):
     fingerprint: str | None = None
     folder: str | None = None
     samples: Mapping[str, Count] | None = None
+    names: Mapping[str, str] | None = None
 
 
 class _Settings(_Stated):

@@ -40,7 +40,7 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 def converse(model: Model, judge: Model | Judge, folder: Path) -> Scored | Unscored:
     playing = PromptedJudge(judge, TEMPLATES) if isinstance(judge, Model) else judge
-    asking = Asking(model, Prompter(reader=ClipReader(Cache(folder)), template=TEMPLATES["question"]))
+    asking = Asking(model, Prompter(reader=ClipReader(Cache(folder)), templates={"": TEMPLATES["question"]}))
     return asyncio.run(answer_and_score(SAMPLE, asking, roles(playing, folder)))
 
 

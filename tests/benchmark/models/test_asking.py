@@ -33,7 +33,7 @@ CLIP: frozenset[Modality] = frozenset({"video", "audio", "clip"})
 
 @pytest.fixture(scope="module")
 def prompter(tmp_path_factory: pytest.TempPathFactory) -> Prompter:
-    return Prompter(reader=ClipReader(Cache(tmp_path_factory.mktemp("cache"))), template=QUESTION)
+    return Prompter(reader=ClipReader(Cache(tmp_path_factory.mktemp("cache"))), templates={"": QUESTION})
 
 
 def sent(prompter: Prompter, sample: Sample = SAMPLE, takes: frozenset[Modality] = BOTH) -> Prompt:

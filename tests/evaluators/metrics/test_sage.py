@@ -122,7 +122,7 @@ def test_the_log_gives_the_published_scores_and_every_point_in_it() -> None:
 def test_a_judge_that_says_what_the_log_says_makes_the_same_dialogues(tmp_path: Path) -> None:
     """All 100, message by message: as many requests as the authors sent, and each dialogue ends where theirs does."""
     template = TEMPLATES["question"]
-    prompter = Prompter(reader=ClipReader(Cache(tmp_path / "frames")), template=template)
+    prompter = Prompter(reader=ClipReader(Cache(tmp_path / "frames")), templates={"": template})
     samples = {sample.video_id: sample for sample in read_samples(str(SHARED), SUITE).samples}
     counts = [0, 0]
     for row in logged():
@@ -259,7 +259,9 @@ def test_a_user_by_rules_asks_no_model_and_is_the_same_every_time(tmp_path: Path
     lines = [f"{heard} {number}" for number in range(3)] + ["Try a form.", "Try a form."]
     outcomes = []
     for _ in range(2):
-        asking = Asking(Scripted(lines), Prompter(reader=ClipReader(Cache(tmp_path)), template=TEMPLATES["question"]))
+        asking = Asking(
+            Scripted(lines), Prompter(reader=ClipReader(Cache(tmp_path)), templates={"": TEMPLATES["question"]})
+        )
         outcomes.append(asyncio.run(answer_and_score(DEMO[0], asking, roles(RulesJudge(), tmp_path))))
     first, second = outcomes
     assert isinstance(first, Scored)

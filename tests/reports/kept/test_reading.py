@@ -177,9 +177,10 @@ def test_a_dialogue_that_no_run_writes_is_refused_by_its_line(kind: str, tmp_pat
 
 
 REPORTS: dict[str, tuple[Callable[[Line], object], str]] = {
-    "schema 3": (put("schema_version", value=3), "schema_version: Input should be 1 or 2"),
-    "schema in words": (put("schema_version", value="2"), "schema_version: Input should be 1 or 2"),
-    "schema true": (put("schema_version", value=True), "schema_version: Input should be 1 or 2"),
+    "schema 3": (put("schema_version", value=3), "`suites` are a part of schema 3, and of no other"),
+    "schema 4": (put("schema_version", value=4), "schema_version: Input should be 1, 2 or 3"),
+    "schema in words": (put("schema_version", value="2"), "schema_version: Input should be 1, 2 or 3"),
+    "schema true": (put("schema_version", value=True), "schema_version: Input should be 1, 2 or 3"),
     "a sample more": (put("overall", "samples", value=9), "overall: samples is 9, but the records give 8"),
     "all scored": (put("overall", "scored", value=9), "overall: scored is 9, but the records give 8"),
     "better overall": (
