@@ -83,11 +83,11 @@ $(VENV)/light: pyproject.toml $(LOCK) | python
 	touch $@
 
 $(VENV)/unit: $(VENV)/light
-	$(INSTALL) --editable '.[hub,decord,test]'
+	$(INSTALL) --editable '.[hub,decord,text,test]'
 	touch $@
 
 $(VENV)/full: $(VENV)/light
-	$(INSTALL) --editable '.[hub,decord,local,ray,dev]'
+	$(INSTALL) --editable '.[hub,decord,local,ray,text,dev]'
 	touch $@
 
 # an environment of its own: what else it needs is its own affair

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from benchmark.storage.cache import key_of
 
+PILLOW = "pillow"
+"""What decodes a clip that is a picture."""
+
 FULL_SCALE = 32_768
 """The amplitude of a 16-bit sample that stands for 1.0."""
 
@@ -35,7 +38,7 @@ class Source:
     """Where frames come from.
 
     Attributes:
-        decoder: what decoded them: `pyav`, `decord`, or `ffmpeg` if the library refused the file.
+        decoder: what decoded them: `pyav`, `decord`, `ffmpeg` if the library refused the file, or `PILLOW`.
         key: the key of their pictures in the reader's cache.
     """
 
@@ -81,6 +84,11 @@ class Frames(Sequence[Frame]):
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    @property
+    def is_still(self) -> bool:
+        """Whether they are a picture and not a video."""
+        return self.source is not None and self.source.decoder == PILLOW
 
     @property
     def ready(self) -> bool:

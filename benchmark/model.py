@@ -5,7 +5,7 @@ elsewhere, a constant guess. A `Watcher` is given the sample with the clip's fra
 the wording of a question.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Literal
@@ -15,13 +15,37 @@ from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.errors import ModelError
 from benchmark.prompt import Modality, Prompt
-from benchmark.task import Sample
+from benchmark.task import Sample, Speaker, Turn
 from benchmark.text import storable
 from benchmark.thoughts import split_thoughts
 from benchmark.usage import Usage
 
 Ending = Literal["whole", "cut off", "filtered"]
 """How a reply ended: by itself, at its token limit, or at the provider's content filter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message of a dialogue as it is kept.
+
+    Attributes:
+        speaker: who said it.
+        text: what the other side was shown.
+        thoughts: what its author thought before, which the other side was not shown; None if unknown.
+        points: of the user after this message, on the metric's scale; None for other speakers.
+        notes: what the agent that plays the user noted about the dialogue before this message, by name.
+    """
+
+    speaker: Speaker
+    text: str
+    thoughts: str | None = None
+    points: int | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def turn(self) -> Turn:
+        """The message as models are sent it."""
+        return Turn(self.speaker, self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +61,7 @@ class Answer:
         ending: how the reply ended.
         refusal: whether the provider marks the reply as a refusal.
         left_out: parameters of the request that were not sent because the server refuses them.
+        talk: the dialogue, if the answer is one; then the text is the model's last message, the usage that of all.
     """
 
     text: str
@@ -46,6 +71,7 @@ class Answer:
     ending: Ending | None = None
     refusal: bool | None = None
     left_out: tuple[str, ...] = ()
+    talk: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
         """Moves thoughts out of the text, and replaces lone surrogates in both."""

@@ -1,7 +1,6 @@
 """The pytest plugin for the samples and the model under test: options and parametrisation."""
 
 import asyncio
-import os
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,7 +27,7 @@ from benchmark.models.asking import Asking, Prompter, Watching
 from benchmark.models.cached import CachedModel
 from benchmark.options import declare, declared, flag_of, parse_options, read_option_file
 from benchmark.prompt import Prompt
-from benchmark.run_setup import Bench, BenchmarkOptions, prepare
+from benchmark.run_setup import Bench, BenchmarkOptions, data_of_environment, prepare
 from benchmark.storage.cache import Cache
 from benchmark.storage.digests import Contents
 from benchmark.storage.passing import passing_folder, sweep
@@ -269,11 +268,11 @@ def pytest_configure(config: pytest.Config) -> None:
     options = read_options(config, BenchmarkOptions)
     # NumPy warns the developers of a library about each batch
     warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
-    config.stash[OPTIONS] = replace(options, data=options.data or os.environ.get("MME_EMOTION_DATA"))
+    config.stash[OPTIONS] = replace(options, data=options.data or data_of_environment())
     with usage_errors():
-        tasks = find_suite(options.suite).task
-    for task in tasks:
-        config.addinivalue_line("markers", f"{task.name}: {task.title}")
+        suite = find_suite(options.suite)
+    for name, title in [(one.name, one.title) for one in suite.task] + [(one.name, one.title) for one in suite.members]:
+        config.addinivalue_line("markers", f"{name}: {title}")
     if is_worker(config):
         sign_up(common_folder(config), config.workerinput["workerid"])  # type: ignore[attr-defined]
     elif asks(config):
@@ -342,16 +341,18 @@ def deal_of(config: pytest.Config, worker: str) -> Deal:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Makes one case of each sample, marked with its task and its source."""
+    """Makes one case of each sample, marked with its task, its source and, if there are several, its suite."""
     if "sample" in metafunc.fixturenames and metafunc.definition.path.resolve() == CASES:
         samples = bench_of(metafunc.config).samples
-        cases = [pytest.param(one, id=one.id, marks=_marks(one.task.name, one.source)) for one in samples]
+        cases = [
+            pytest.param(one, id=one.id, marks=_marks(one.task.name, one.source, one.task.suite)) for one in samples
+        ]
         metafunc.parametrize("sample", cases)
 
 
 @cache
 def _marks(*names: str) -> tuple[pytest.MarkDecorator, ...]:
-    return tuple(getattr(pytest.mark, name) for name in names if name not in PYTEST_S_OWN)
+    return tuple(getattr(pytest.mark, name) for name in names if name and name not in PYTEST_S_OWN)
 
 
 def cache_of(config: pytest.Config) -> Cache:
@@ -401,7 +402,7 @@ def respondent_of(config: pytest.Config, behind: Callable[[Model, str], Model]) 
         return bench.respondent
     prompter = Prompter(
         reader=reader_of(config),
-        template=bench.template,
+        templates=bench.templates,
         fps=bench.options.fps,
         most=bench.options.frames,
         modalities=frozenset(bench.options.modalities or ("video", "audio")),

@@ -1,27 +1,31 @@
 """The options of the samples and the model under test, and the setup of a run from them."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
 from benchmark.accounts.limits import Limits
 from benchmark.clips.limits import USUAL, Limited
-from benchmark.data.dataset import Dataset, read_samples
+from benchmark.data.dataset import Dataset, read_data
 from benchmark.data.selection import parse_shard, select
 from benchmark.errors import RunError
 from benchmark.local.run import LocalRun
 from benchmark.model import Model, Respondent, Watcher
 from benchmark.models.answers import AnswersFile
 from benchmark.models.find import ModelOptions, find_respondent
-from benchmark.models.questions import QuestionSettings, check_questions
+from benchmark.models.questions import QuestionSettings, check_questions, refuse_dialogues
 from benchmark.models.templates import read_templates
 from benchmark.options import AtLeastOne, Listed, NotNegative, Parameters, Positive, Prices, option, split, switch
 from benchmark.suite import DEFAULT, Suite, find_suite
 from benchmark.task import Sample
+
+QUESTION = "question"
+"""The name of the prompt with the wording of a suite's questions."""
 
 Allowed = Literal["video", "audio", "clip"]
 
@@ -30,6 +34,13 @@ def _pictures_of_clip(given: tuple[Allowed, ...]) -> tuple[Allowed, ...]:
     """The modalities, with `video` if the whole clip is among them: it is how the pictures are sent."""
     return given if "clip" not in given or "video" in given else ("video", *given)
 
+
+def _lines(given: object) -> Any:
+    return [line for line in given.split("\n") if line.strip()] if isinstance(given, str) else given
+
+
+Places = Annotated[tuple[str, ...], BeforeValidator(_lines)]
+"""Places of data; a text, as in the ini section, has one on each line."""
 
 Modalities = Annotated[tuple[Allowed, ...], BeforeValidator(split), AfterValidator(_pictures_of_clip)]
 
@@ -52,16 +63,18 @@ class BenchmarkOptions:
     gpus_per_worker: AtLeastOne = option(
         1, "N", "GPUs of each process for hf: models; a model is spread over them (default: 1)"
     )
-    suite: str = option(DEFAULT, "NAME", f"which benchmark (default: {DEFAULT})")
+    suite: str = option(DEFAULT, "NAMES", f"which benchmark, or several, comma-separated (default: {DEFAULT})")
     engine: str | None = option(None, "ray[:ADDRESS]", "load hf: models on a Ray cluster (default: on this machine)")
-    data: str | None = option(
-        None,
+    data: Places = option(
+        (),
         "WHERE",
-        "samples: a folder, hf:ID, demo, or a JSONL, JSON, CSV or TSV file (default: $MME_EMOTION_DATA, else demo)",
+        "samples: a folder, hf:ID, demo, or a JSONL, JSON, CSV or TSV file (default: $MME_EMOTION_DATA, else demo); of"
+        " several suites a folder with a sub-folder for each, or SUITE=WHERE, which may be repeated",
+        repeated=True,
     )
     tasks: Listed = option((), "NAMES", f"only these tasks, comma-separated: {', '.join(find_suite().tasks)}")
     limit: AtLeastOne | None = option(
-        None, "N", "only N samples, stratified by task and label, the same ones every time"
+        None, "N", "only N samples of each suite, stratified by task and label, the same ones every time"
     )
     shard: str | None = option(None, "K/N", "only the K-th of N equal parts of the samples")
     answered_only: bool = switch("only the samples that answers:FILE answers; the report says how many are left out")
@@ -105,6 +118,7 @@ class BenchmarkOptions:
 class Bench:
     """The model under test, ready to start, and the `samples` selected for it; `asks` if any request will be sent.
 
+    `templates` are the wordings of questions, by the `suite` of their task.
     With `--answered-only`, `unanswered` is how many samples of how many of the selected tasks have no answer.
     """
 
@@ -113,7 +127,7 @@ class Bench:
     dataset: Dataset
     samples: tuple[Sample, ...]
     respondent: Model | Watcher | Respondent
-    template: Template
+    templates: Mapping[str, Template]
     limits: Limits
     local: LocalRun
     asks: bool = True
@@ -131,6 +145,11 @@ class Bench:
             )
 
 
+def data_of_environment() -> tuple[str, ...]:
+    """The places of data in the environment; empty if there are none."""
+    return tuple(_lines(os.environ.get("MME_EMOTION_DATA", "")))
+
+
 def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks: bool = True) -> Bench:
     """The samples and the model under test that the options name; unless the run `asks`, no key is needed.
 
@@ -139,7 +158,7 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
         RunError: the selection or the model cannot be used, or the model accepts none of the given modalities.
     """
     suite = find_suite(options.suite)
-    dataset = read_samples(options.data or "demo", suite)
+    dataset = read_data(options.data, suite)
     samples = selected(options, suite, dataset.samples)
     respondent = find_respondent(options.model, model_options(options, limits, local, asks=asks), dataset.samples)
     if options.modalities and isinstance(respondent, (Model, Watcher)):
@@ -150,16 +169,17 @@ def prepare(options: BenchmarkOptions, limits: Limits, local: LocalRun, *, asks:
         answered = _answered(options.model, respondent, of_tasks)
         samples = selected(replace(options, tasks=()), suite, answered)
         unanswered = (len(of_tasks) - len(answered), len(of_tasks))
-    template = read_templates(suite.home, options.prompts)["question"]
+    templates = question_templates(options, suite)
     if isinstance(respondent, AnswersFile):
-        check_questions(respondent, samples, question_settings(options, template))
+        refuse_dialogues(samples, "answers:FILE")
+        check_questions(respondent, samples, question_settings(options, templates))
     return Bench(
         options=options,
         suite=suite,
         dataset=dataset,
         samples=samples,
         respondent=respondent,
-        template=template,
+        templates=templates,
         limits=limits,
         local=local,
         asks=asks,
@@ -194,10 +214,20 @@ def selected(options: BenchmarkOptions, suite: Suite, samples: Sequence[Sample])
     return select(samples, tasks=options.tasks, limit=options.limit, shard=shard, suite=suite)
 
 
-def question_settings(options: BenchmarkOptions, template: Template) -> QuestionSettings:
+def question_templates(options: BenchmarkOptions, suite: Suite) -> Mapping[str, Template]:
+    """The wordings of questions, by the `suite` of their task, which is "" in a run of one suite.
+
+    Raises:
+        RunError: a wording of the user's cannot be used.
+    """
+    homes = {member.task[0].suite: member.home for member in suite.places.values()}
+    return {name: read_templates(home, options.prompts)[QUESTION] for name, home in homes.items()}
+
+
+def question_settings(options: BenchmarkOptions, templates: Mapping[str, Template]) -> QuestionSettings:
     """The settings on which the questions of a run depend."""
     return QuestionSettings(
-        template=template,
+        templates=templates,
         fps=options.fps,
         most=options.frames,
         spread=options.spread,

@@ -3,9 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
 
 from benchmark.clip import Clip
+
+Speaker = Literal["user", "assistant", "system"]
+"""Who says something in a dialogue; `assistant` is the model under test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +18,7 @@ class Task:
     """A task of a suite.
 
     Attributes:
-        name: as published.
+        name: as published; in a run of several suites `SUITE/NAME`.
         title: the name spelled out.
         subject: what is asked for, as a noun: emotion, sentiment, intent.
         question: the wording of the question.
@@ -23,7 +28,10 @@ class Task:
         outside: what an answer that names none of the labels counts as, in the words of the metric; None for the
             metric's default.
         reference: whether what is true is a text to compare with, and no label by which samples could be grouped.
+        turns: the most messages of the model under test in a dialogue, whose user is played by an agent; None if each
+            sample is a single question.
         place: its position in the suite, from 0.
+        suite: in a run of several suites, the name of its own; else "".
     """
 
     name: str
@@ -35,7 +43,14 @@ class Task:
     ranked: bool = False
     outside: str | None = None
     reference: bool = False
+    turns: Annotated[int, Field(ge=1)] | None = None
     place: int = 0
+    suite: str = ""
+
+    @property
+    def own_name(self) -> str:
+        """Its name in a run of its suite alone."""
+        return self.name.removeprefix(self.suite and f"{self.suite}/")
 
     @property
     def several(self) -> bool:
@@ -73,9 +88,9 @@ def leading_task(stem: str, tasks: Iterable[Task]) -> Task | None:
 
 
 class Turn(NamedTuple):
-    """A message of a dialogue, by `user`, `assistant` (the model under test) or `system`."""
+    """A message of a dialogue."""
 
-    speaker: Literal["user", "assistant", "system"]
+    speaker: Speaker
     text: str
 
 
@@ -84,10 +99,12 @@ class Sample:
     """One question: one pytest case.
 
     Attributes:
-        id: short, unique in the data set and the same on every machine, e.g. `SA/MELD/test_dia100_utt0`.
+        id: short, unique in the data set and the same on every machine, e.g. `SA/MELD/test_dia100_utt0`; in a run of
+            several suites `SUITE/ID`.
         task: its task.
         clip: the recording, or None if there is only text. Its file may be missing; the case is then an error.
-        turns: the messages before the question, such as a dialogue; empty if there is only a clip.
+        turns: the messages before the question, such as a dialogue; empty if there is only a clip. If the task has
+            turns, they are the dialogue so far and end with a message of the user, in the place of the question.
         text: what the question is about if it is a text, with all that is asked of this sample alone; "" if none.
         label_set: the candidate labels, in the order in which they are shown; empty if any answer is allowed.
         targets: the true label or labels.
@@ -95,7 +112,9 @@ class Sample:
         recording: what the clip was cut from; samples of one recording are not independent of each other.
         video_id: the clip's id in the data file, by which answers produced elsewhere are matched.
         audio_clue: a description of the sound, for the judge only; None if there is none.
+        part: what the agent that plays the user of a dialogue is told of its part; for that agent only.
         resources: the folder with what the task's metric needs to score, such as word maps; None if it needs nothing.
+        group: the samples of one name are scored together, such as the two questions of a pair; None if it is alone.
     """
 
     id: str
@@ -109,7 +128,14 @@ class Sample:
     audio_clue: str | None = None
     turns: tuple[Turn, ...] = ()
     text: str = ""
+    part: str = ""
     resources: Path | None = None
+    group: str | None = None
+
+    @property
+    def own_id(self) -> str:
+        """Its id in a run of its suite alone, on which neither its selection nor its question may differ."""
+        return self.id.removeprefix(self.task.suite and f"{self.task.suite}/")
 
     @property
     def question(self) -> str:

@@ -1,7 +1,7 @@
 """The agents that judge in a run, and their options."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
@@ -16,8 +16,9 @@ from benchmark.models.find import ModelOptions
 from benchmark.models.templates import check_replacements, read_templates
 from benchmark.options import AtLeastOne, Listed, Parameters, option, option_group
 from benchmark.prompt import Modality
-from benchmark.run_setup import Bench, model_options
+from benchmark.run_setup import QUESTION, Bench, model_options
 from benchmark.text import SEATS
+from evaluators.bertscore import BertScore, BertScoreOptions, find_bertscore
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.fence import fenced
 from evaluators.judge.judge import Judge, PromptedJudge
@@ -82,6 +83,11 @@ class EvaluatorOptions:
     clue_model: AgentOptions[str | None] = option_group(
         AgentOptions(spec=None), "model that describes the sound of clips without an audio clue"
     )
+    bertscore: BertScoreOptions = option_group(
+        BertScoreOptions(),
+        "encoder that compares answers with reference texts, for BERTScore: hf:FOLDER_OR_ID, e.g."
+        " hf:FacebookAI/roberta-large; computed on the CPU (default: none)",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ class Agents:
     judges: tuple[Model | Judge, ...]
     listener: Model | None
     templates: Mapping[str, Template]
+    bertscore: BertScore | None = None
 
     @property
     def judge_name(self) -> str:
@@ -106,10 +113,12 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
     """The agents that the options name.
 
     Raises:
-        RunError: an agent cannot be used, no judge is configured, one model would judge twice, or the fences of a
-            user's prompt are not in pairs.
+        RunError: an agent cannot be used, no judge is configured, one model would judge twice, the fences of a user's
+            prompt are not in pairs, a metric needs a package that is not installed, or an option cannot be used for
+            dialogues.
     """
     demo = bench.options.model in BUILT_IN and bench.dataset.name == DEMO_NAME
+    measures_of(bench.suite).check()
     needed = measures_of(bench.suite).roles
     key_is_set = not bench.asks or bool(os.environ.get("OPENAI_API_KEY"))
 
@@ -125,12 +134,13 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
         return agent.over(shared, modality)
 
     judges = options.judge.spec or (chosen("judge", None, PAPER_JUDGE),)
-    check_replacements(bench.options.prompts, [*bench.suite.home.glob("*.txt"), *PROMPTS.glob("*.txt")])
+    check_replacements(bench.options.prompts, [*bench.suite.prompts, *PROMPTS.glob("*.txt")])
     extractor, clue_model = chosen("extractor", options.extractor.spec, PAPER_EXTRACTOR), options.clue_model.spec
+    if any(sample.task.turns for sample in bench.samples):
+        _refuse_for_dialogues(options)
     found = tuple(find_judge(judge, settings(options.judge, judge, "video")) for judge in judges)
     _refuse_twins(found)
-    homes = (PROMPTS, bench.suite.home)
-    templates = {name: one for home in homes for name, one in read_templates(home, bench.options.prompts).items()}
+    templates = _templates(bench)
     for template in templates.values():
         fenced(template.template, frozenset())  # checks its fences, before any request is sent
     return Agents(
@@ -138,7 +148,45 @@ def find_agents(options: EvaluatorOptions, bench: Bench) -> Agents:
         judges=found,
         listener=find_listener(clue_model, settings(options.clue_model, clue_model, "audio")) if clue_model else None,
         templates=templates,
+        bertscore=_bertscore_of(options.bertscore, needed, bench.suite.name),
     )
+
+
+def _bertscore_of(options: BertScoreOptions, needed: Set[str], suite: str) -> BertScore | None:
+    if options.model is None:
+        if options.layer is not None:
+            raise RunError("--bertscore-layer is a layer of the model of --bertscore; name that, or omit it.")
+        return None
+    if "bertscore" not in needed:
+        raise RunError(f"--bertscore compares answers with reference texts, which {suite} does not have; omit it.")
+    return find_bertscore(options)
+
+
+def _refuse_for_dialogues(options: EvaluatorOptions) -> None:
+    """Raises a RunError for options that make no sense where the judge plays the user of a dialogue."""
+    if options.repeats > 1:
+        raise RunError(
+            "--repeats judges an answer again, but in a dialogue the judge's part decides what is asked; omit it."
+        )
+    if len(options.judge.spec) > 1:
+        raise RunError("--judge names several judges, but one judge plays the user of a dialogue; name one.")
+
+
+def _templates(bench: Bench) -> Mapping[str, Template]:
+    """The prompts of all suites and the suite's own by name; of several suites without the wordings of questions.
+
+    Raises:
+        RunError: a replacement cannot be used, or two suites have different prompts of the same name.
+    """
+    found: dict[str, Template] = {}
+    for home in (PROMPTS, *(suite.home for suite in bench.suite.places.values())):
+        for name, one in read_templates(home, bench.options.prompts).items():
+            if bench.suite.members and name == QUESTION:
+                continue
+            if bench.suite.members and found.setdefault(name, one).template != one.template:
+                raise RunError(f"--suite={bench.suite.name}: two prompts are called {name}; run these suites apart.")
+            found[name] = one
+    return found
 
 
 def _refuse_twins(judges: Sequence[Model | Judge]) -> None:

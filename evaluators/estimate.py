@@ -136,12 +136,14 @@ class Rehearsal:
         cache: of the run.
         repeats: how often each sample is answered and judged.
         weight: how many samples the current one stands for.
+        said: what a judge that plays the user of the current sample replies; None if it is no dialogue.
         roles: what each role would be asked so far.
     """
 
     cache: Cache
     repeats: int = 1
     weight: float = 1.0
+    said: str | None = None
     roles: defaultdict[str, Expected] = field(default_factory=lambda: defaultdict(Expected))
 
 
@@ -157,14 +159,16 @@ class StandIn:
         """A reply that later agents can work with.
 
         Raises:
-            ModelError: the role is a judge, the last agent.
+            ModelError: the role is a judge, the last agent, and the sample no dialogue.
         """
         rehearsal, judges = self._rehearsal, self._role.startswith("judge")
         times = 2 * rehearsal.repeats - 1 if judges else rehearsal.repeats
         times = 1 if self._role.endswith("check") else times
         rehearsal.roles[self._role].add(*self._tokens(prompt), rehearsal.weight * times)
         if judges:
-            raise ModelError("The rehearsal ends here.")
+            if rehearsal.said is None:
+                raise ModelError("The rehearsal ends here.")
+            return Answer(text=rehearsal.said, model=self._model.name)
         return Answer(text=f"<step>{_STEPS}</step>" if self._role == "extractor" else _ANSWER, model=self._model.name)
 
     def _tokens(self, prompt: Prompt) -> tuple[Span, Span, Span]:
@@ -237,6 +241,14 @@ def lines_of(roles: Iterable[tuple[str, Model, Expected]]) -> list[tuple[str, ..
     total = (sum(low for low, _ in known), sum(high for _, high in known))
     stated = _usd(total) if len(known) == len(costs) else f"{_usd(total)} + unknown"
     return [head, *rows, ("total", "", "", "", "", "", stated)]
+
+
+def assumed_in(samples: Iterable[Sample]) -> list[str]:
+    """A sentence on the length of dialogues, if there are any: how soon they end is not known before."""
+    turns = sorted({sample.task.turns for sample in samples if sample.task.turns})
+    most = ", ".join(map(str, turns))
+    said = f"Each dialogue is taken to last for all of its turns ({most} messages of the model); it may end sooner."
+    return [said] if turns else []
 
 
 def ends_of(roles: Iterable[tuple[str, Model, Expected]]) -> list[str]:

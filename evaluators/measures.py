@@ -1,12 +1,12 @@
-"""The measures of a suite: those of its tasks' metrics, each name once."""
+"""The measures of a suite, or of several: those of their tasks' metrics, by place, since names are a suite's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from benchmark.errors import RunError
-from benchmark.suite import OVERALL, Suite
-from evaluators.metrics.metric import Measure, Metric, Remarked, metric_of
+from benchmark.suite import Suite, is_within
+from evaluators.metrics.metric import Equipped, Measure, Metric, Remarked, metric_of
 
 
 @dataclass(frozen=True)
@@ -39,33 +39,51 @@ class Measures:
         """The measure that is shown first."""
         return next(iter(self.by_name.values()))
 
+    def at(self, place: str) -> "Measures":
+        """The measures of a place: `overall`, one of several suites, or a task."""
+        return Measures({name: metric for name, metric in self.metrics.items() if is_within(place, name)})
+
     def has(self, place: str, name: str) -> bool:
-        """Whether the task of that name has the measure; `overall` has all."""
-        return place == OVERALL or any(measure.name == name for measure in self.metrics[place].measures)
+        """Whether the place has the measure."""
+        return name in self.at(place).by_name
 
     @property
     def remarks(self) -> Mapping[str, Sequence[str]]:
         """What a reader of the scores must know of the metrics, and the tasks to which it applies."""
         found: dict[str, list[str]] = {}
         for name, metric in self.metrics.items():
-            if isinstance(metric, Remarked):
+            if isinstance(metric, Remarked) and metric.remark:
                 found.setdefault(metric.remark, []).append(name)
         return found
 
     @property
     def roles(self) -> frozenset[str]:
-        """The agents that the tasks need: of `extractor`, `judge` and `listener`."""
+        """The agents that the tasks need: of `extractor`, `judge` and `listener`; `bertscore` if one can use that."""
         return frozenset[str]().union(*(metric.roles for metric in self.metrics.values()))
+
+    def check(self) -> None:
+        """Checks that what the metrics need is installed.
+
+        Raises:
+            RunError: a package is missing.
+        """
+        for metric in self.metrics.values():
+            if isinstance(metric, Equipped):
+                metric.check()
 
 
 @cache
 def measures_of(suite: Suite) -> Measures:
-    """The measures of a suite.
+    """The measures of a suite; of several, those of one are found by `at`.
 
     Raises:
-        RunError: a metric is unknown, or two metrics have different measures of the same name.
+        RunError: a metric is unknown, or two metrics of a suite have different measures of the same name.
     """
     found = Measures({task.name: metric_of(task) for task in suite.task})
+    if suite.members:
+        for member in suite.members:
+            measures_of(member)
+        return found
     for metric in found.metrics.values():
         for measure in metric.measures:
             if found.by_name[measure.name] != measure:

@@ -37,7 +37,7 @@ from evaluators.clue import Listener
 from evaluators.estimate import CountingCache, Expected, Rehearsal, StandIn, rehearsal_groups
 from evaluators.judge.check import Checked, check_judge
 from evaluators.judge.extractor import PromptedExtractor
-from evaluators.metrics.metric import Roles, known_marks
+from evaluators.metrics.metric import Partner, Roles, known_marks, metric_of
 from evaluators.outcome import Score, Scored, Unscored
 from evaluators.scorer import answer_and_score, unforeseen, with_waveform
 
@@ -95,6 +95,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         with usage_errors():
             bench_of(config).check_engine()
             bench_of(config).local.check()
+            if bertscore := agents_of(config).bertscore:
+                bertscore.fetch()
             asyncio.run(_check(connected(config)))
 
 
@@ -127,6 +129,7 @@ def roles_of(config: pytest.Config, behind: Callable[[Model, str], Model]) -> Ro
         reader=reader_of(config),
         listener=Listener(behind(listener, "listener"), templates["listen"]) if listener else None,
         thoughts=config.stash[EVALUATOR_OPTIONS].thoughts,
+        bertscore=agents.bertscore,
     )
 
 
@@ -170,18 +173,21 @@ def rehearse(session: pytest.Session, *, gated: bool) -> list[tuple[str, Model, 
         models[role] = model
         return CachedModel(model, CountingCache(role, rehearsal), StandIn(model, role, rehearsal).generate)
 
-    respondent, roles = respondent_of(config, behind), roles_of(config, behind)
+    respondent = respondent_of(config, behind)
+    roles = replace(roles_of(config, behind), bertscore=None)  # it costs nothing, and takes long to load
     groups = rehearsal_groups(samples, reader, fps=options.fps, most=options.frames)
 
     async def go_through() -> None:
         for weight, members in groups:
             rehearsal.weight = weight
             for sample in members:
+                metric = metric_of(sample.task)
+                rehearsal.said = metric.rehearsed if isinstance(metric, Partner) else None
                 outcome = await answer_and_score(sample, respondent, roles)
                 if outcome.fault is not None:
                     raise RunError(f"Cannot estimate the run: {outcome.fault.sentence}.")
         if gated:
-            rehearsal.weight, agents = 1.0, agents_of(config)
+            rehearsal.weight, rehearsal.said, agents = 1.0, None, agents_of(config)
             judge = judge_of(agents.judges, agents.templates, lambda model, role: behind(model, f"{role} check"))
             await check_judge(judge, reader, short=True)
 

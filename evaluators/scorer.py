@@ -10,8 +10,9 @@ from benchmark.fault import Fault, fault_of, without_folders
 from benchmark.model import Answer, Repeatable, Respondent, as_answer
 from benchmark.task import Sample
 from benchmark.usage import Usage
+from evaluators.dialogue import Interview
 from evaluators.metrics.metric import Roles, known_marks, metric_of
-from evaluators.outcome import AGAIN, Repeats, Scored, Trace, Unscored
+from evaluators.outcome import AGAIN, Repeats, Scored, Trace, Unscored, spent
 
 
 async def answer_and_score(sample: Sample, model: Respondent, roles: Roles, repeats: int = 1) -> Scored | Unscored:
@@ -22,12 +23,11 @@ async def answer_and_score(sample: Sample, model: Respondent, roles: Roles, repe
     Raises:
         RunError: the run cannot continue: nothing can be kept, or the budget is spent. The sample counts as not asked.
     """
-    answer = None
+    interview = Interview()
     try:
-        with boundary(EmotionError):
-            with boundary(ModelError):
-                answer = await as_answer(model.answer(sample), model.name)
-            scored = await _score(sample, answer, roles)
+        with spent(interview.traces), boundary(EmotionError):
+            scored = await _score(sample, await interview.hold(sample, model, roles), roles)
+            scored = replace(scored, traces={**interview.traces, **scored.traces})
             return scored if repeats == 1 else await _repeated(scored, model, roles, repeats)
     except RunError:
         raise
@@ -36,7 +36,7 @@ async def answer_and_score(sample: Sample, model: Respondent, roles: Roles, repe
             sample=sample,
             stage=error.stage,
             error=_public(str(error), sample),
-            answer=answer,
+            answer=interview.answer,
             replies=error.replies,
             usage=error.usage,
             fault=_public_fault(error, sample),

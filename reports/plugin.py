@@ -24,7 +24,7 @@ from benchmark.plugin import (
     usage_errors,
 )
 from benchmark.run_setup import BenchmarkOptions
-from evaluators.estimate import ends_of, lines_of
+from evaluators.estimate import assumed_in, ends_of, lines_of
 from evaluators.measures import measures_of
 from evaluators.plugin import EVALUATOR_OPTIONS, OUTCOME, agents_of, connected, rehearse, sample_of
 from reports.ending import UNKEPT
@@ -66,7 +66,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     options = config.stash[REPORT_OPTIONS]
     with usage_errors():
         roles = rehearse(session, gated=bool(options.gate or options.baseline))
-    table = [*as_text(lines_of(roles)), *ends_of(roles)]
+    asked = bench_of(config).samples
+    table = [*as_text(lines_of(roles)), *assumed_in(asked), *ends_of(roles)]
     if (terminal := config.pluginmanager.getplugin("terminalreporter")) is not None:
         terminal.write_sep("=", "MME-Emotion: what this command would ask; nothing has been asked", bold=True)
         write_lines(terminal, table)

@@ -310,6 +310,39 @@ def _video_llava(folder: Path) -> None:
     _save(folder, VideoLlavaForConditionalGeneration(config), processor)
 
 
+def _bert(folder: Path) -> None:
+    """An encoder of text; its tokens are words and a few endings."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder.mkdir()
+    words = "[PAD] [UNK] [CLS] [SEP] [MASK] i am so sorry to hear that you lost it . , the cat sat on mat glad ##ly ##s"
+    (folder / "vocab.txt").write_text("\n".join(words.split()), "utf-8")
+    tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=16)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4}
+    BertModel(BertConfig(vocab_size=len(tokenizer), initializer_range=0.5, **sizes)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _roberta(folder: Path) -> None:
+    """An encoder of text whose words begin with a blank, except at the start of a text."""
+    import tokenizers
+    from transformers import RobertaConfig, RobertaModel, RobertaTokenizerFast
+
+    trained = tokenizers.Tokenizer(tokenizers.models.BPE())
+    trained.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    letters = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=300, special_tokens=special, initial_alphabet=letters)
+    trained.train_from_iterator(["so sorry, so sorry, the cat and the mat"], trainer)
+    folder.mkdir()
+    trained.model.save(str(folder))
+    parts = {"vocab": str(folder / "vocab.json"), "merges": str(folder / "merges.txt")}
+    tokenizer = RobertaTokenizerFast(**parts, model_max_length=16)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    RobertaModel(RobertaConfig(vocab_size=len(tokenizer), initializer_range=0.5, **sizes)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 MAKERS: Mapping[str, Callable[[Path], None]] = MappingProxyType(
     {
         "qwen2.5-omni": _qwen_2_5_omni,
@@ -319,6 +352,8 @@ MAKERS: Mapping[str, Callable[[Path], None]] = MappingProxyType(
         "qwen3-omni": _qwen_3_omni,
         "qwen2-audio": _qwen_2_audio,
         "video-llava": _video_llava,
+        "bert": _bert,
+        "roberta": _roberta,
     }
 )
 

@@ -143,6 +143,19 @@ class ClipFile:
     looks: bool = True
     pixels: int = 0
 
+    def check_size(self, width: int, height: int) -> None:
+        """Refuses a picture that is too large.
+
+        Raises:
+            DataError: it has more pixels than the user's limit.
+        """
+        if width * height > self.limits.pixels:
+            raise DataError(
+                f"The clip {self.path} has pictures of {width} × {height} pixels, more than"
+                f" {self.limits.megapixels:g} megapixels; make it smaller, or {RAISE}megapixels="
+                f"{-(-width * height // 1_000_000)}."
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class OpenClip:
@@ -170,22 +183,8 @@ class OpenClip:
         stream.codec_context.thread_count = 1  # clips are decoded in parallel, which uses the cores better
         # the decoder refuses larger pictures in the middle of the stream before they take memory
         stream.codec_context.options = {"max_pixels": str(self.source.pixels)}
-        self.check_size(stream.width, stream.height)
+        self.source.check_size(stream.width, stream.height)
         return stream
-
-    def check_size(self, width: int, height: int) -> None:
-        """Refuses a picture that is too large.
-
-        Raises:
-            DataError: it has more pixels than the user's limit.
-        """
-        limits = self.source.limits
-        if width * height > limits.pixels:
-            raise DataError(
-                f"The clip {self.source.path} has pictures of {width} × {height} pixels, more than"
-                f" {limits.megapixels:g} megapixels; make it smaller, or {RAISE}megapixels="
-                f"{-(-width * height // 1_000_000)}."
-            )
 
     @property
     def first_sound(self) -> AudioStream | None:

@@ -1,6 +1,7 @@
 """Decodes a clip's file: frames as JPEG, sound as samples, the whole clip as mp4.
 
-PyAV decodes, or decord for the frames; the ffmpeg program is the last resort for files that they refuse.
+PyAV decodes, or decord for the frames; the ffmpeg program is the last resort for files that they refuse. A picture is a
+clip of one frame, decoded by Pillow.
 """
 
 from io import BytesIO
@@ -13,11 +14,13 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
+from benchmark.clip import PILLOW
 from benchmark.clips.container import REFUSALS, ClipFile, OpenClip, exact, opened, refuse_disguise, with_room
 from benchmark.clips.frames import Taken, frames_by_decord, frames_by_pyav
 from benchmark.clips.limits import RAISE, USUAL, ClipLimits
 from benchmark.clips.pace import Pace
 from benchmark.clips.rescue import PICTURES, SOUND, reason, rescued
+from benchmark.clips.still import is_still, read_still
 from benchmark.errors import DataError
 
 Decoder = Literal["pyav", "decord"]
@@ -27,12 +30,14 @@ VERSION = "2"
 
 
 def read_frames(path: Path, decoder: Decoder, pace: Pace, limits: ClipLimits = USUAL) -> tuple[str, Taken]:
-    """What decoded the frames (`pyav`, `decord` or `ffmpeg`), and the frames.
+    """What decoded the frames (`pyav`, `decord`, `ffmpeg` or `pillow`), and the frames.
 
     Raises:
         DataError: the clip has no picture, cannot be decoded, or takes more than the limits allow.
         RunError: decord is not installed.
     """
+    if is_still(path):
+        return PILLOW, with_room(read_still, ClipFile(path, limits))
     by_library = frames_by_decord if decoder == "decord" else frames_by_pyav
     try:
         return decoder, with_room(lambda source: by_library(source, pace), ClipFile(path, limits))
@@ -51,6 +56,8 @@ def read_sound(path: Path, rate: int, limits: ClipLimits = USUAL) -> NDArray[np.
     Raises:
         DataError: it cannot be decoded.
     """
+    if is_still(path):
+        return None
     try:
         return with_room(lambda source: _sound(source, rate), ClipFile(path, limits, looks=False))
     except REFUSALS as refusal:
@@ -64,6 +71,8 @@ def read_length(path: Path, limits: ClipLimits = USUAL) -> float | None:
     Raises:
         DataError: it cannot be opened.
     """
+    if is_still(path):
+        return None
     try:
         return with_room(_length, ClipFile(path, limits, looks=False))
     except REFUSALS:
@@ -74,8 +83,11 @@ def read_video(path: Path, *, sound: bool, limits: ClipLimits = USUAL) -> bytes:
     """The clip as mp4: the same encoded picture, and the sound if `sound` is set, without any of the file's metadata.
 
     Raises:
-        DataError: the clip has no picture, is damaged, has an encoding that mp4 does not support, or is too large.
+        DataError: the clip has no picture or is one, is damaged, has an encoding that mp4 does not support, or is too
+            large.
     """
+    if is_still(path):
+        raise DataError(f"The clip {path} is a picture, not a video; choose a model that takes frames.")
     try:
         return with_room(lambda source: _remuxed(source, sound=sound), ClipFile(path, limits))
     except REFUSALS as refusal:

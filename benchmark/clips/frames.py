@@ -190,7 +190,7 @@ class Gallery:
         Raises:
             DataError: it is too large, or too many were decoded.
         """
-        self._clip.check_size(frame.width, frame.height)
+        self._clip.source.check_size(frame.width, frame.height)
         self._decoded += frame.width * frame.height * frame.format.padded_bits_per_pixel // 8
         limits = self._clip.source.limits
         if self._decoded > limits.decoded_gb * 1e9:

@@ -26,6 +26,7 @@ from benchmark.clips.decode import Decoder
 from benchmark.clips.frames import import_decord
 from benchmark.clips.limits import USUAL, ClipLimits
 from benchmark.clips.pace import Pace
+from benchmark.clips.still import is_still
 from benchmark.clips.waveform import STRETCHES, Waveform, packed, parse_waveform, waveform_of
 from benchmark.errors import DataError, boundary
 from benchmark.storage.cache import Cache, key_of
@@ -220,6 +221,10 @@ class ClipReader:
         """
         self._digest(clip.path)
         return decode.read_video(clip.path, sound=sound, limits=self._limits)
+
+    async def is_still(self, clip: Clip) -> bool:
+        """Whether the clip is a picture; not if its file cannot be read."""
+        return await asyncio.to_thread(is_still, clip.path)
 
     async def soon(self, read: Callable[[], T]) -> T:
         """The result of `read`, called on one of the decoding threads."""

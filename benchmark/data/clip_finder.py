@@ -4,11 +4,11 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.data.download import unpack
-from benchmark.data.rows import inner_id, slashed
+from benchmark.data.rows import Row, inner_id, slashed
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task, leading_task
@@ -79,6 +79,19 @@ def find_clips(
     if lacking and _unpack(root, files, lacking, suite, problems):
         found = _find(root, wanted, list_files(root), suite)
     return found
+
+
+def with_clips(
+    root: Path, stated: Sequence[tuple[Row, str | None]], files: Mapping[str, int], suite: Suite, problems: list[str]
+) -> tuple[Row, ...]:
+    """The rows with their clips, given the path of each clip from the folder, or None for a row without one."""
+    wanted = [Wanted(row.task, path, path) for row, path in stated if path is not None]
+    found = iter(find_clips(root, wanted, files, suite, problems))
+    return tuple(_with_clip(row, next(found)) if path is not None else row for row, path in stated)
+
+
+def _with_clip(row: Row, clip: Found) -> Row:
+    return replace(row, clip=clip.path, flaw=clip.flaw)
 
 
 def _find(root: Path, wanted: Sequence[Wanted], files: Mapping[str, int], suite: Suite) -> list[Found]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,9 +14,9 @@ from benchmark.data.rows import Gathered, Row, case_ids, duplicates, flaws
 from benchmark.errors import DataError, RunError
 from benchmark.storage.cache import key_of
 from benchmark.storage.importing import import_named
-from benchmark.suite import Suite, find_suite
+from benchmark.suite import Suite, find_suite, suite_names
 from benchmark.task import Sample
-from benchmark.text import storable
+from benchmark.text import did_you_mean, storable
 
 DEMO_NAME = "demo"
 """The data that comes with a suite."""
@@ -35,6 +35,7 @@ class Dataset:
         name: its name in reports.
         fingerprint: a hash of ids, targets and label sets, not of the clips; equal for both layouts of the benchmark.
         folder: the folder that contains the clips; those of a user's own file may lie elsewhere.
+        names: the names of the data of several suites, by suite; empty for one.
     """
 
     samples: tuple[Sample, ...]
@@ -42,11 +43,80 @@ class Dataset:
     name: str
     fingerprint: str
     folder: Path
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def place_of(self, clip: Clip) -> str | None:
         """The clip's path from the folder, with slashes; None if it lies elsewhere."""
         path, folder = os.path.normpath(clip.path.absolute()), f"{self.folder}{os.sep}"
         return Path(path.removeprefix(folder)).as_posix() if path.startswith(folder) else None
+
+
+def places_of_data(given: Sequence[str], suite: Suite) -> Mapping[str, str]:
+    """Where the data of each suite is, by its name.
+
+    `given` are places as `read_samples` takes them, for one of several suites as `SUITE=WHERE`; the last one counts.
+    Of a folder for several suites, each has the sub-folder with its name, or the whole if there is none. Nothing given
+    means the demo.
+
+    Raises:
+        RunError: a place is given for a suite that is not run, or none for a suite that is.
+    """
+    names = [member.name for member in suite.places.values()]
+    shared, own = None if given else DEMO_NAME, dict[str, str]()
+    for where in given:
+        name, _, rest = where.partition("=")
+        if rest and name in names:
+            own[name] = rest
+        elif rest and (name in suite_names() or did_you_mean(name, names)) and not Path(where).expanduser().exists():
+            hint = did_you_mean(name, names) or f"; add {name} to --suite."
+            raise RunError(f"--data={where} is for a suite that is not run{hint}")
+        else:
+            shared = where
+    if shared is None and (lacking := [name for name in names if name not in own]):
+        raise RunError(f"--data gives no data of {', '.join(lacking)}; add --data={lacking[0]}=WHERE.")
+    return {name: own.get(name) or _share(shared or "", name, several=len(names) > 1) for name in names}
+
+
+def _share(where: str, name: str, *, several: bool) -> str:
+    """The sub-folder that one of several suites has of a folder for all of them; else the place itself."""
+    beneath = Path(where).expanduser() / name
+    return str(beneath) if several and where != DEMO_NAME and beneath.is_dir() else where
+
+
+def read_data(given: Sequence[str], suite: Suite) -> Dataset:
+    """The samples of a suite or of several, from places as `places_of_data` takes them.
+
+    Raises:
+        DataError: as for `read_samples`; lists the errors of all suites, with the suite's name before its own.
+        RunError: as for `read_samples` and `places_of_data`.
+    """
+    places = places_of_data(given, suite)
+    if not suite.members:
+        return read_samples(places[suite.name], suite)
+    found: dict[str, Dataset] = {}
+    problems = []
+    for name, where in places.items():
+        try:
+            found[name] = read_samples(where, find_suite(name))
+        except DataError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise DataError("\n".join(problems))
+    samples = tuple(
+        replace(sample, id=f"{name}/{sample.id}", task=suite.tasks[f"{name}/{sample.task.name}"])
+        for name, part in found.items()
+        for sample in part.samples
+    )
+    names = {name: part.name for name, part in found.items()}
+    alike = set(names.values())
+    return Dataset(
+        samples=samples,
+        missing={f"{name}/{one}": why for name, part in found.items() for one, why in part.missing.items()},
+        name=alike.pop() if len(alike) == 1 else ", ".join(f"{name} {of}" for name, of in names.items()),
+        fingerprint=fingerprint_of(samples),
+        folder=Path(os.path.commonpath([part.folder for part in found.values()])),
+        names=names,
+    )
 
 
 def read_samples(where: str, suite: Suite | None = None) -> Dataset:

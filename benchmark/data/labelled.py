@@ -2,11 +2,11 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from benchmark.data.clip_finder import list_files
+from benchmark.data.clip_finder import Found, list_files
 from benchmark.data.rows import Gathered, Row
 from benchmark.errors import DataError
 from benchmark.suite import Suite
@@ -82,11 +82,26 @@ def read_lists(
 
 def rows_of(stated: Iterable[Labelled], corpus: Corpus) -> tuple[Row, ...]:
     """A row for each line of a list, with the clip of its name in any folder; each clip is a recording of its own."""
+    find = named_clips(corpus.root, corpus.files)
+    return tuple(_row(line, corpus, find(line.name)) for line in stated)
+
+
+def named_clips(root: Path, files: Mapping[str, int]) -> Callable[[str], Found]:
+    """Finds the clip of a name, which has no ending, in any folder below the root."""
     clips: dict[str, list[str]] = defaultdict(list)
-    for file in sorted(corpus.files):
+    for file in sorted(files):
         if file.lower().endswith(SUFFIXES):
             clips[_plain(PurePosixPath(file).stem)].append(file)
-    return tuple(_row(line, corpus, clips.get(_plain(line.name), ())) for line in stated)
+
+    def find(name: str) -> Found:
+        found = clips.get(_plain(name), ())
+        if len(found) == 1:
+            flaw = clip_flaw(root / found[0], files[found[0]])
+        else:
+            flaw = f"is not there; it could be any of {', '.join(found)}" if found else "is not there"
+        return Found(root / (found[0] if found else f"{name}.mp4"), f"{name} {flaw}" if flaw else "")
+
+    return find
 
 
 def _plain(name: str) -> str:
@@ -94,12 +109,7 @@ def _plain(name: str) -> str:
     return name.lstrip("0")
 
 
-def _row(stated: Labelled, corpus: Corpus, found: Sequence[str]) -> Row:
-    clip = found[0] if found else f"{stated.name}.mp4"
-    if len(found) == 1:
-        flaw = clip_flaw(corpus.root / clip, corpus.files[clip])
-    else:
-        flaw = f"is not there; it could be any of {', '.join(found)}" if found else "is not there"
+def _row(stated: Labelled, corpus: Corpus, clip: Found) -> Row:
     return Row(
         place=stated.place,
         task=stated.task,
@@ -108,6 +118,6 @@ def _row(stated: Labelled, corpus: Corpus, found: Sequence[str]) -> Row:
         targets=(stated.label,),
         source=corpus.name,
         recording=f"{corpus.name}/{stated.name}",
-        clip=corpus.root / clip,
-        flaw=f"{stated.name} {flaw}" if flaw else "",
+        clip=clip.path,
+        flaw=clip.flaw,
     )

@@ -4,8 +4,9 @@ A line of JSON Lines; the other formats have the same columns:
 
     {"video": "clips/door.mp4", "label": "anger", "label_set": ["anger", "joy", "neutral"], "task": "ER-Wild"}
 
-`audio_clue`, `id`, `source` and `recording` (what several clips were cut from) are optional. In CSV, columns are
-separated by commas, semicolons or tabs, as in the first line, and the labels of a label set by `;` or `|`.
+`audio_clue`, `id`, `source`, `recording` (what several clips were cut from) and `group` (rows that are scored together)
+are optional. In CSV, columns are separated by commas, semicolons or tabs, as in the first line, and the labels of a
+label set by `;` or `|`.
 """
 
 import csv
@@ -71,6 +72,7 @@ class OwnClip(BaseModel):
     id: OptionalText = None
     source: OptionalText = None
     recording: OptionalText = None
+    group: OptionalText = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ def _parse(place: str, record: object, origin: Origin) -> Row:
         flaw=_flaw(origin.folder / video, video),
         audio_clue=stated.audio_clue,
         case=stated.id,
+        group=stated.group,
     )
 
 

@@ -11,12 +11,12 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from benchmark.errors import DataError
@@ -43,6 +43,8 @@ Labels = Annotated[tuple[Word, ...], Field(min_length=1), BeforeValidator(_split
 Label = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)]
 """The true label or labels: a list, or one string, with the task's separator between several."""
 
+M = TypeVar("M", bound=BaseModel)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -68,7 +70,9 @@ class Row:
     case: str | None = None
     turns: tuple[Turn, ...] = ()
     text: str = ""
+    part: str = ""
     resources: Path | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +141,17 @@ def table_of(text: str) -> tuple[Sequence[str], list[tuple[int, dict[str, str]]]
         raise DataError(f"is not valid CSV (line {reader.line_num + 1}: {error})") from error
 
 
+def valid_rows(placed: Iterable[Placed], file: str, kind: type[M], problems: list[str]) -> Iterator[tuple[str, M]]:
+    """The rows that are valid, each with its file and place; what is wrong with the others is added to the problems."""
+    for place, row in placed:
+        try:
+            if isinstance(row, DataError):
+                raise row
+            yield f"{file} {place}", kind.model_validate(row)
+        except (DataError, ValidationError) as error:
+            problems.append(f"{file} {place}: {mistakes(error)}")
+
+
 # a leading slash, a drive, `..`, or a zero byte, which ends a name in C; with either kind of slash
 _LEAVING = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 
@@ -165,6 +180,16 @@ def slashed(path: str) -> str:
     return path.replace("\\", "/")
 
 
+def _inside(path: str) -> str:
+    if leaves_folder(path):
+        raise ValueError("leaves the folder")
+    return slashed(path)
+
+
+Place = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
+"""A path within the folder, with slashes."""
+
+
 def inner_id(task: Task, video_id: str) -> str:
     """The `video_id` without the folder that only repeats the task."""
     head, slash, rest = video_id.partition("/")
@@ -179,6 +204,8 @@ def flaws(row: Row) -> Iterator[str]:
         yield f"{row.place}: {row.video_id}: has {len(row.targets)} labels, {row.task.name} takes one"
     if len(set(row.targets)) < len(row.targets):
         yield f"{row.place}: {row.video_id}: names a label twice"
+    if row.task.turns and [turn.speaker for turn in row.turns] != ["user"]:
+        yield f"{row.place}: {row.video_id}: its dialogue must begin with one message of the user"
     for target in row.targets:
         if row.label_set and target not in row.label_set:
             hint = f" ({row.task.name} separates labels by `{row.task.separator}`)" if row.task.several else ""

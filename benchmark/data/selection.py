@@ -3,12 +3,11 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmark.errors import RunError
-from benchmark.suite import Suite, find_suite
+from benchmark.suite import Suite, find_suite, is_within
 from benchmark.task import Sample, Task
-from benchmark.text import did_you_mean
 
 SEED = "mme-emotion"
 """Selects other samples if changed. Hashes replace a random generator because they are the same in every Python."""
@@ -36,32 +35,58 @@ def select(
     """The samples of the tasks, at most `limit` of them, and for shard (K, N) every N-th of these; in the data's order.
 
     The limit takes from each task in proportion to its size, and within a task from each label. It always takes the
-    same samples, whatever their order, and a larger limit adds samples to those of a smaller one.
+    same samples, whatever their order, and a larger limit adds samples to those of a smaller one. Samples of one group
+    stay together: the limit leaves out a group that it would cut, unless that is the first one, and a shard takes every
+    N-th group. Of several suites, each has `limit` samples, the same ones as in a run of it alone.
 
     Raises:
         RunError: a task is unknown or has no sample, the limit is below 1, or no sample is left.
     """
-    chosen = _of_tasks(samples, tasks, suite or find_suite())
+    suite = suite or find_suite()
+    chosen = _of_tasks(samples, tasks, suite)
     if limit is not None:
         if limit < 1:
             raise RunError(f"--limit must be at least 1, got {limit}.")
-        kept = {sample.id for sample in spread_out(chosen)[:limit]}
+        members = [[sample for sample in chosen if is_within(place, sample.task.name)] for place in suite.places]
+        kept = {sample.id for of_suite in members for sample in _cut(spread_out(of_suite), limit)}
         chosen = tuple(sample for sample in chosen if sample.id in kept)
     if shard is not None:
         part, parts = shard
-        if len(chosen) < part:
+        units = _units(chosen)
+        if len(units) < part:
             raise RunError(
                 f"--shard={part}/{parts} selects no sample: only {len(chosen)} are selected; use fewer shards."
             )
-        chosen = chosen[part - 1 :: parts]
+        kept = {sample.id for unit in units[part - 1 :: parts] for sample in unit}
+        chosen = tuple(sample for sample in chosen if sample.id in kept)
     return chosen
+
+
+def _units(samples: Iterable[Sample]) -> list[list[Sample]]:
+    """The samples by group, in the order of each group's first; a sample without a group is one of its own."""
+    found: dict[tuple[str, str], list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(("", sample.id) if sample.group is None else ("group", sample.group), []).append(sample)
+    return list(found.values())
+
+
+def _cut(samples: Sequence[Sample], limit: int) -> Iterator[Sample]:
+    """At most `limit` of the samples, which are in order of their groups, without a part of a group."""
+    taken = 0
+    for unit in _units(samples):
+        if taken and taken + len(unit) > limit:
+            return
+        yield from unit[: limit - taken]
+        taken += len(unit)
+        if taken >= limit:
+            return
 
 
 def _of_tasks(samples: Sequence[Sample], names: Sequence[str], suite: Suite) -> tuple[Sample, ...]:
     wanted: set[Task] = set()
     for name in names:
         if (found := suite.task_named(name)) is None:
-            hint = did_you_mean(name, suite.tasks)
+            hint = suite.hint(name)
             raise RunError(f"--tasks: unknown task {name}{hint or '.'} The tasks are {', '.join(suite.tasks)}.")
         wanted.add(found)
     for task in wanted - {sample.task for sample in samples}:
@@ -72,7 +97,8 @@ def _of_tasks(samples: Sequence[Sample], names: Sequence[str], suite: Suite) -> 
 def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
     """The samples in a random order that depends only on the seed, such that its first N represent all for any N.
 
-    They contain the tasks, and within each task the labels, in about their proportions.
+    They contain the tasks, and within each task the labels, in about their proportions. Samples of a group follow the
+    first of them.
     """
     by_task: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -82,7 +108,8 @@ def spread_out(samples: Sequence[Sample], seed: str = SEED) -> list[Sample]:
         for name, members in by_task.items()
         for rank, sample in enumerate(_spread(members, seed))
     ]
-    return [sample for *_, sample in sorted(keyed, key=lambda place: place[:3])]
+    placed = sorted(keyed, key=lambda place: place[:3])
+    return [sample for unit in _units(sample for *_, sample in placed) for sample in unit]
 
 
 def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:
@@ -95,8 +122,8 @@ def _spread(samples: Sequence[Sample], seed: str) -> list[Sample]:
         by_label[sample.task.kind_of(sample.targets)].append(sample)
     placed: list[tuple[float, str, Sample]] = []
     for targets, members in by_label.items():
-        start = _fraction("\n".join((members[0].task.name, *targets)), seed)
-        members.sort(key=lambda sample: (_fraction(sample.id, seed), sample.id))
+        start = _fraction("\n".join((members[0].task.own_name, *targets)), seed)
+        members.sort(key=lambda sample: (_fraction(sample.own_id, seed), sample.id))
         placed += (((index + start) / len(members), sample.id, sample) for index, sample in enumerate(members))
     return [sample for _, _, sample in sorted(placed, key=lambda place: place[:2])]
 

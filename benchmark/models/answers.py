@@ -241,9 +241,9 @@ def _names(samples: Iterable[Sample]) -> Names:
     names: dict[tuple[str | None, str], set[str]] = defaultdict(set)
     for sample in samples:
         path = PurePosixPath(sample.video_id)
-        for kind, name in (("", sample.id), ("", sample.video_id), ("file:", path.name), ("file:", path.stem)):
-            names[None, kind + name].add(sample.id)
-            names[sample.task.name, kind + name].add(sample.id)
+        for name in (sample.id, sample.own_id, sample.video_id, f"file:{path.name}", f"file:{path.stem}"):
+            names[None, name].add(sample.id)
+            names[sample.task.name, name].add(sample.id)
     return names
 
 

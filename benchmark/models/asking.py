@@ -1,6 +1,6 @@
 """Turns samples into prompts, and asks the model under test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from string import Template
@@ -10,7 +10,7 @@ from benchmark.clips.reader import ClipReader
 from benchmark.errors import DataError
 from benchmark.model import Answer, Model, Watcher
 from benchmark.prompt import Modality, Prompt
-from benchmark.task import Sample
+from benchmark.task import Sample, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +19,14 @@ class Prompter:
 
     Attributes:
         reader: reads frames and sound.
-        template: the wording of the question.
+        templates: the wordings of questions, by the `suite` of their task.
         fps: frames per second, the first at 0; 1 in the published protocol.
         most: the most frames; 10 in the published protocol.
         modalities: what the run allows to send.
     """
 
     reader: ClipReader
-    template: Template
+    templates: Mapping[str, Template]
     fps: float = 1.0
     most: int = 10
     modalities: frozenset[Modality] = frozenset({"video", "audio"})
@@ -34,24 +34,30 @@ class Prompter:
     async def prompt(self, sample: Sample, takes: frozenset[Modality]) -> Prompt:
         """The question with as much of the clip as the model takes and the run allows.
 
+        In a dialogue, the last message of the user takes the place of the question, which becomes the system's message.
+
         Raises:
             DataError: the clip cannot be read, or no part of it can be sent.
         """
         shown = await self.shown(sample, takes)
         hears, whole = shown.sound is not None, shown.video is not None
-        text = self.template.substitute(
+        text = self.templates[sample.task.suite].substitute(
             subject=sample.task.subject,
             material=_described(shown.frames, hears=hears, whole=whole) if sample.clip else "",
             question=sample.question,
             labels="; ".join(sample.label_set),
             how_many="Name one label or several." if sample.task.several else "Name one label.",
         )
-        return replace(shown, text=text, turns=sample.turns)
+        if sample.task.turns is None:
+            return replace(shown, text=text, turns=sample.turns)
+        *earlier, last = sample.turns
+        return replace(shown, text=last.text, turns=(Turn("system", text), *earlier))
 
     async def shown(self, sample: Sample, takes: frozenset[Modality]) -> Prompt:
         """As much of the clip as the model takes and the run allows, without a question.
 
-        A whole clip contains its sound if the model takes sound; a model that takes a track gets that too.
+        A whole clip contains its sound if the model takes sound; a model that takes a track gets that too. A picture is
+        sent as a frame to models that take whole clips, too.
 
         Raises:
             DataError: as for `prompt`.
@@ -60,7 +66,7 @@ class Prompter:
         if clip is None:
             return Prompt(text="")
         hears = "audio" in wanted
-        whole = "clip" in takes and "video" in wanted
+        whole = "clip" in takes and "video" in wanted and not await reader.is_still(clip)
         apart = hears and (not whole or "track" in takes)
         sound = await reader.soon(partial(reader.sound, clip)) if apart else None
         if whole:
@@ -75,6 +81,8 @@ class Prompter:
 def _described(frames: Sequence[Frame], *, hears: bool, whole: bool) -> str:
     if whole:
         return "You are given a video clip."
+    if as_frames(frames).is_still:
+        return "You are given a picture."
     times = ", ".join(f"{at:.1f}" for at in as_frames(frames).seconds)
     pictures = f"{len(frames)} frames of a video clip, taken at these seconds: {times}" if frames else ""
     if not hears:

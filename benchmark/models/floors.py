@@ -23,7 +23,7 @@ class RandomGuess:
     name: str = "random"
 
     async def answer(self, sample: Sample) -> Answer:
-        """One label, drawn with the sample's id as the seed.
+        """One label, drawn with the sample's own id as the seed.
 
         Raises:
             ModelError: neither the question nor its task has labels.
@@ -31,7 +31,7 @@ class RandomGuess:
         labels = sample.label_set or self.open_labels.get(sample.task.name)
         if not labels:
             raise ModelError(f"{sample.id} has no labels to guess from; --model=majority guesses without.")
-        return Answer(text=random.Random(sample.id).choice(labels), model=self.name, ending="whole")  # noqa: S311  no secret
+        return Answer(text=random.Random(sample.own_id).choice(labels), model=self.name, ending="whole")  # noqa: S311  no secret
 
 
 def random_of(samples: Sequence[Sample]) -> RandomGuess:

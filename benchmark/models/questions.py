@@ -24,7 +24,7 @@ class QuestionSettings:
     """What a question depends on besides its sample.
 
     Attributes:
-        template: the wording.
+        templates: the wordings, by the `suite` of their task.
         fps: frames per second.
         most: the most frames.
         spread: whether the frames of a longer clip are spread over all of it.
@@ -32,7 +32,7 @@ class QuestionSettings:
         sound_seconds: where sound is cut.
     """
 
-    template: Template
+    templates: Mapping[str, Template]
     fps: float
     most: int
     spread: bool
@@ -46,7 +46,8 @@ def question_hash(sample: Sample, settings: QuestionSettings) -> str:
     The true labels are no part of it, so that it cannot give them away; nor is the content of the clip, as in the
     fingerprint of the data.
     """
-    parts: list[object] = [VERSION, sample.id, settings.template.template, sample.task.subject, sample.question]
+    wording = settings.templates[sample.task.suite].template
+    parts: list[object] = [VERSION, sample.own_id, wording, sample.task.subject, sample.question]
     parts += [sample.label_set, sample.task.several, sample.turns]
     if sample.clip is not None:
         parts += [float(settings.fps), settings.most, settings.spread, sorted(settings.modalities)]
@@ -76,6 +77,19 @@ async def question_row(sample: Sample, prompter: Prompter, settings: QuestionSet
         "sound": prompt.sound is not None,
         "video_id": sample.video_id,
     }
+
+
+def refuse_dialogues(samples: Sequence[Sample], what: str) -> None:
+    """Refuses `what`, which needs all answers beforehand, if one of the samples is a dialogue.
+
+    Raises:
+        RunError: one is; names the task.
+    """
+    if task := next((sample.task.name for sample in samples if sample.task.turns), None):
+        raise RunError(
+            f"{what} cannot be used for {task}: in a dialogue, what the user says next depends on each answer. Serve"
+            " the model at an endpoint, and name it with --model=openai:NAME --base-url=URL."
+        )
 
 
 def check_questions(answers: AnswersFile, samples: Sequence[Sample], settings: QuestionSettings) -> None:

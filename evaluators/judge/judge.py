@@ -1,9 +1,10 @@
 """The judge: rates each step of an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from string import Template
+from typing import TypeVar
 
 from typing_extensions import Protocol, runtime_checkable
 
@@ -18,6 +19,8 @@ from evaluators.judge.fence import fenced, listed, request
 from evaluators.judge.grading import Grades, Grading, parse_grades
 from evaluators.judge.rating import Ratings, parse_ratings
 from evaluators.judge.steps import Steps
+
+T = TypeVar("T")
 
 TEXTS = frozenset({"clue", "targets", "labels", "steps"})
 """The placeholders for text that is not ours."""
@@ -55,7 +58,7 @@ class PromptedJudge:
 
     Attributes:
         model: the model.
-        templates: the prompts by name: `judge` to rate steps, others to grade.
+        templates: the prompts by name: `judge` to rate steps, others for what else it is asked.
     """
 
     model: Model
@@ -89,13 +92,30 @@ class PromptedJudge:
             JudgeError: no reply could be parsed.
             KeyError: there is no template of that name.
         """
-        template, most = self.templates[grading.prompt], grading.most
-        named = template.get_identifiers()
+        most, named = grading.most, self.templates[grading.prompt].get_identifiers()
         texts = {name: text for name, text in grading.texts.items() if name in named}
+        ours = {"least": grading.least, "most": most, "repeat": grading.repeat}
         example = ", ".join(f"{name}: N/{most}" for name in grading.dimensions)
-        text = request(template, texts, least=grading.least, most=most, example=example)
-        prompt = Prompt(text=text, repeat=grading.repeat)
-        return await ask(self.model, prompt, partial(parse_grades, grading=grading), JudgeError)
+        return await self.ask(grading.prompt, texts, partial(parse_grades, grading=grading), example=example, **ours)
+
+    async def ask(
+        self, name: str, texts: Mapping[str, str], parse: Callable[[str], T], *, repeat: int = 0, **ours: object
+    ) -> Reply[T]:
+        """The parsed reply to another template; a reply that does not parse is asked for again.
+
+        Args:
+            name: of the template, a file `NAME.txt` in the suite's folder.
+            texts: the text for each placeholder, which is not ours.
+            parse: turns a reply into a value, or raises a `RejectedReply`.
+            repeat: how often the same was asked before.
+            ours: the values of the other placeholders.
+
+        Raises:
+            JudgeError: no reply could be parsed.
+            KeyError: there is no template of that name.
+        """
+        prompt = Prompt(text=request(self.templates[name], texts, **ours), repeat=repeat)
+        return await ask(self.model, prompt, parse, JudgeError)
 
     def _request(self, steps: Steps, evidence: Evidence) -> str:
         count, question = len(evidence.targets), evidence.question

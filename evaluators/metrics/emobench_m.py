@@ -25,6 +25,7 @@ from evaluators.judge.rules import RulesExtractor
 from evaluators.metrics.judged.graded import Graded
 from evaluators.metrics.means import MeanOfMeans
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles
+from evaluators.metrics.texts.overlap import Overlap
 from evaluators.outcome import Scored, failing
 
 FER = ("SOER", "SPER", "OSA", "EIA", "SCEA")
@@ -114,6 +115,7 @@ class Closed:
 RECOGNITION = Closed(measures=(SCORE, MeanOfMeans("fer", "FER", (FER,))))
 CONVERSATION = Closed(measures=(SCORE, MeanOfMeans("ceu", "CEU", (CEU,))))
 COMPLEX = Closed(measures=(SCORE, MeanOfMeans("scea", "SCEA", (SCEA,))))
+OVERLAP = Overlap()
 LAUGHTER = Graded(
     name="emobench_m_laughter",
     prompt="laughter",
@@ -121,6 +123,8 @@ LAUGHTER = Graded(
     most=5,
     enough=Fraction(3, 5),  # three of five points in each dimension, on average
     measures=COMPLEX.measures,
+    details=OVERLAP.details,
+    overlap=OVERLAP,
 )
 """The metric of explanations of laughter: a judge compares them with the reference, by the suite's `laughter.txt`.
 

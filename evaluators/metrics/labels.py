@@ -180,8 +180,9 @@ def _said(predicted: Sequence[str]) -> str:
     return predicted[0] if len(predicted) == 1 else OUTSIDE
 
 
-Shown: TypeAlias = tuple[str, str, Callable[[Counts], float]]
+OfMatrix: TypeAlias = tuple[str, str, Callable[[Counts], float]]
 """A measure's name, its title, and the measure of a confusion matrix."""
+Shown: TypeAlias = OfMatrix | Measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +190,11 @@ class Labels:
     """The metric; it asks no agent.
 
     Attributes:
-        shown: its measures, the headline first; one of them is `accuracy`, under any name.
+        shown: its measures, the headline first; one of them is of the function `accuracy`, under any name.
+        instead: the measures in place of these, for a suite whose other tasks are scored in other ways: measures of
+            counts are computed over the samples of all tasks.
         policy: what an answer outside the labels counts as.
+        reads: finds the labels that a text names; None to find them by word lists in the text's conclusion.
     """
 
     name: str = "labels"
@@ -199,9 +203,11 @@ class Labels:
         ("uar", "UAR", unweighted_recall),
         ("accuracy", "Accuracy", accuracy),
     )
+    instead: tuple[Measure, ...] = ()
     policy: Policy = Policy()
     roles: frozenset[str] = frozenset()
     details: tuple[Measure, ...] = ()
+    reads: Callable[[str, Sequence[str]], tuple[str, ...]] | None = None
 
     def of(self, outside: str) -> "Labels":
         """The metric with the policy that a task's `outside` names.
@@ -225,10 +231,14 @@ class Labels:
     def measures(self) -> tuple[Measure, ...]:
         """Those that are shown; accuracy is a mean over samples unless some samples may be left out."""
         means = self.policy.kind != "drop"
-        return tuple(
-            Mean(name, title) if means and of is accuracy else OfCounts(name, title, of, self.policy)
-            for name, title, of in self.shown
-        )
+        found = list(self.instead)
+        for one in () if self.instead else self.shown:
+            if not isinstance(one, tuple):
+                found.append(one)
+                continue
+            name, title, of = one
+            found.append(Mean(name, title) if means and of is accuracy else OfCounts(name, title, of, self.policy))
+        return tuple(found)
 
     @property
     def floor(self) -> Measure:
@@ -237,7 +247,7 @@ class Labels:
 
     @property
     def _accuracy(self) -> Mean:
-        name, title = next((name, title) for name, title, of in self.shown if of is accuracy)
+        name, title = next((one[0], one[1]) for one in self.shown if isinstance(one, tuple) and one[2] is accuracy)
         return Mean(name, title, mark=_strict(name)) if self.policy.kind == "drop" else Mean(name, title)
 
     async def score(self, sample: Sample, answer: Answer, roles: Roles, repeat: int = 0) -> Scored:  # noqa: ARG002
@@ -254,9 +264,13 @@ class Labels:
                 f" are {', '.join(sample.label_set)}; name one of them in suite.toml."
             )
         question = Question(subject=sample.task.subject, label_set=sample.label_set, several=False)
+        rated = roles.rated(answer)
         with boundary(ExtractorError):
-            steps = await RulesExtractor().extract(roles.rated(answer), question)
-            predicted = named_labels(steps.value.prediction, sample.label_set)
+            if self.reads is None:
+                steps = await RulesExtractor().extract(rated, question)
+                predicted = named_labels(steps.value.prediction, sample.label_set)
+            else:
+                predicted = self.reads(rated.text if rated.text.strip() else rated.reasoned, sample.label_set)
         outside = "" if len(predicted) == 1 else f", which {self.policy}"
         score = AnswerScore(
             answer=answer,

@@ -36,7 +36,7 @@ class MeanOfMeans:
     def value(self, records: Sequence[Marked]) -> float | None:
         """The mean over the records that have a score; None if none belongs to a group."""
         scored = [record for record in records if is_scored(record)]
-        return self._value([(record.task, self._mark(record)) for record in scored])
+        return self._value([(_own(record.task), self._mark(record)) for record in scored])
 
     def column(self, records: Sequence[Marked]) -> Column:
         """Jackknife pseudo-values, shape (records,); their mean is the measure, nan marks records without a score.
@@ -44,12 +44,13 @@ class MeanOfMeans:
         n times the measure minus n - 1 times the measure without the sample; without its only sample a task would be
         left out, so that this sample counts as one that changes nothing.
         """
-        marks = [(record.task, self._mark(record) if is_scored(record) else None) for record in records]
+        marks = [(_own(record.task), self._mark(record) if is_scored(record) else None) for record in records]
         return self._pseudo(marks)
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
         """The same if all samples without a score had 1, or all 0; only these numbers if no task is in a group."""
-        full = [(record.task, self._mark(record) if is_scored(record) else float(right)) for record in records]
+        whole = [self._mark(record) if is_scored(record) else float(right) for record in records]
+        full = [(_own(record.task), mark) for record, mark in zip(records, whole, strict=True)]
         column = self._pseudo(full)
         return np.where(np.isnan(column), float(right), column)
 
@@ -85,6 +86,11 @@ def _weights(group: Group, there: Set[str]) -> Mapping[str, float]:
         return {group: 1.0} if group in there else {}
     found = [part for part in (_weights(one, there) for one in group) if part]
     return {task: weight / len(found) for part in found for task, weight in part.items()}
+
+
+def _own(task: str) -> str:
+    """The task's name without that of its suite, which it has where several suites are run."""
+    return task.rpartition("/")[2]
 
 
 def _by_task(marks: Sequence[tuple[str, float | None]]) -> Mapping[str, Sequence[float]]:

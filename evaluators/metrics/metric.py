@@ -16,10 +16,12 @@ from typing_extensions import Protocol, runtime_checkable
 
 from benchmark.clips.reader import ClipReader
 from benchmark.errors import ModelError, RunError
-from benchmark.model import Answer
+from benchmark.model import Answer, Message
 from benchmark.storage.importing import import_named
 from benchmark.task import Sample, Task
+from evaluators.bertscore import BertScore
 from evaluators.clue import Listener
+from evaluators.judge.agent import Reply
 from evaluators.judge.extractor import Extractor
 from evaluators.judge.judge import Judge
 from evaluators.outcome import Score, Scored
@@ -52,6 +54,10 @@ class Marked(Protocol):
         """The name of its task."""
 
     @property
+    def group(self) -> str | None:
+        """The name that it shares with the samples that are scored together with it; None if it is alone."""
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The true labels."""
 
@@ -66,6 +72,10 @@ class Marked(Protocol):
     @property
     def scores(self) -> Mapping[str, float | None]:
         """The marks by name, 0 to 1; None if a mark does not apply, or if the sample has no score."""
+
+    @property
+    def talk(self) -> tuple[Message, ...]:
+        """The dialogue; empty if the answer is none."""
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -167,6 +177,7 @@ class Roles:
         reader: reads the clip's frames and sound.
         listener: describes the sound of clips without an audio clue; None to leave these without.
         thoughts: what is done with the model's thoughts.
+        bertscore: compares texts; None to leave BERTScore out.
         room: limits how many long answers are scored at a time; taken before a metric is asked.
     """
 
@@ -175,6 +186,7 @@ class Roles:
     reader: ClipReader
     listener: Listener | None = None
     thoughts: Thoughts = "rated"
+    bertscore: BertScore | None = None
     room: ScoringRoom = field(default_factory=ScoringRoom)
 
     def rated(self, answer: Answer) -> Answer:
@@ -201,7 +213,7 @@ class Metric(Protocol):
 
     @property
     def roles(self) -> frozenset[str]:
-        """The agents that it asks: of `extractor`, `judge` and `listener`."""
+        """The agents that it asks: of `extractor`, `judge` and `listener`; `bertscore` if it can use that."""
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -238,6 +250,31 @@ class Metric(Protocol):
 
 
 @runtime_checkable
+class Partner(Protocol):
+    """A metric of dialogues: the judge plays the user, whom the model under test answers.
+
+    The answer that the metric scores has the dialogue as its `talk`.
+    """
+
+    @property
+    def rehearsed(self) -> str:
+        """A reply of usual length that each request to the judge accepts, and that ends no dialogue; for estimates."""
+
+    def opening(self, sample: Sample) -> Message:
+        """The user's first message, the sample's only turn, with the points at the beginning."""
+
+    async def reply(self, sample: Sample, talk: Sequence[Message], roles: Roles) -> Reply[Message]:
+        """What the user says next, to the model's message at the end of the dialogue so far.
+
+        Raises:
+            JudgeError: the judge gave no usable reply, or cannot play a user.
+        """
+
+    def is_over(self, talk: Sequence[Message]) -> bool:
+        """Whether the user's message at its end ends the dialogue."""
+
+
+@runtime_checkable
 class Policies(Protocol):
     """A metric that has several policies for answers that name none of the labels."""
 
@@ -258,14 +295,30 @@ class Remarked(Protocol):
         """A sentence for the notes next to the scores."""
 
 
+@runtime_checkable
+class Equipped(Protocol):
+    """A metric that needs packages besides those of the suite."""
+
+    def check(self) -> None:
+        """Checks that they are installed.
+
+        Raises:
+            RunError: one is missing; says how to install it.
+        """
+
+
 @cache
 def metric_of(task: Task) -> Metric:
     """The metric of a task, with the task's policy for answers that name none of the labels.
 
     Raises:
-        RunError: the metric cannot be found, or it has no such policy.
+        RunError: the metric cannot be found, it has no such policy, or it needs a dialogue and the task is none.
     """
     metric = find_metric(task.metric)
+    if isinstance(metric, Partner) and task.turns is None:
+        raise RunError(f"The metric {task.metric} of the task {task.name} is about dialogues; set `turns` of the task.")
+    if task.turns is not None and not isinstance(metric, Partner):
+        raise RunError(f"The task {task.name} sets `turns`, but its metric {task.metric} plays no user; remove it.")
     if task.outside is None:
         return metric
     if not isinstance(metric, Policies):

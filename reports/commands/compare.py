@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
-from benchmark.suite import OVERALL, suite_of
+from benchmark.suite import suite_of
 from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.commands.interrupt import uninterrupted
@@ -38,7 +38,9 @@ def add_comparisons(commands: Commands) -> None:
         "--drop", type=_share, required=True, metavar="D", help="the drop that the gate allows: 0.02 is two points"
     )
     power.add_argument("--runs", type=Path, nargs=2, metavar="RUN", help="two runs that show how often answers change")
-    power.add_argument("--score", metavar="NAME", help="score of the runs (default: the first in their tables)")
+    power.add_argument(
+        "--score", metavar="NAME", help="score of the runs, or SUITE/NAME (default: the first in their tables)"
+    )
     power.add_argument("--error-rate", type=_share, default=0.05, metavar="E", help="gate's error rate (default: 0.05)")
     power.add_argument("--power", type=_share, default=POWER, metavar="P", help=f"power of the test (default: {POWER})")
     power.set_defaults(run=_power)
@@ -54,11 +56,17 @@ def _share(text: str) -> float:
     return value
 
 
-def _measure(run: PastRun, name: str | None) -> Measure:
-    measures = measures_of(suite_of(run.report.provenance))
-    if name is not None and name not in measures.by_name:
-        raise RunError(f"--score={name} is not a score of {run.path}; choose one of {', '.join(measures.names)}.")
-    return measures.by_name[name] if name else measures.headline
+def _measure(run: PastRun, name: str | None) -> tuple[Measure, str]:
+    """The score of that name, and its place; scores of several suites are called `SUITE/SCORE`."""
+    suite = suite_of(run.report.provenance)
+    known = {
+        f"{place}/{measure.name}" if suite.members else measure.name: (measure, place)
+        for place, member in suite.places.items()
+        for measure in measures_of(member).by_name.values()
+    }
+    if name is not None and name not in known:
+        raise RunError(f"--score={name} is not a score of {run.path}; choose one of {', '.join(known)}.")
+    return known[name or next(iter(known))]
 
 
 def _compare(asked: argparse.Namespace) -> None:
@@ -82,13 +90,13 @@ def _by_people(files: Sequence[str], first: PastRun, second: PastRun) -> list[st
     """The differences as people would see them, as a table and sentences."""
     sheet, before = labels_in(files, first)
     _, after = labels_in(files, second)
-    measures = measures_of(suite_of(second.report.provenance))
     pairs = [(one, second.records[name]) for name, one in sorted(first.records.items()) if name in second.records]
     found = [
         (measure, place, estimate)
-        for measure in measures.by_name.values()
-        for place in (OVERALL, *measures.metrics)
-        if measures.has(place, measure.name)
+        for whole, suite in suite_of(second.report.provenance).places.items()
+        for measure in measures_of(suite).by_name.values()
+        for place in (whole, *suite.tasks)
+        if measures_of(suite).has(place, measure.name)
         and (estimate := corrected_difference(measure, place, pairs, before, after)) is not None
     ]
     if not found:
@@ -104,7 +112,7 @@ def _power(asked: argparse.Namespace) -> None:
     pilot = None
     if asked.runs:
         first, second = map(read_past, asked.runs)
-        pilot = pilot_of(first, second, _measure(first, asked.score))
+        pilot = pilot_of(first, second, *_measure(first, asked.score))
     say(
         f"To show, with power {asked.power:.0%} and error rate {asked.error_rate:.0%}, that a score is at most "
         f"{100 * asked.drop:.1f} points below the baseline's, if nothing has really changed:"

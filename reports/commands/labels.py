@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmark.errors import RunError
 from benchmark.options import parts_of
-from benchmark.suite import OVERALL, suite_of
+from benchmark.suite import suite_of
 from evaluators.measures import measures_of
 from reports.commands.parser import Parser
 from reports.figures.labels import LEAST, Labels, corrected_score, labels_of
@@ -54,12 +54,13 @@ def lines_by_people(files: str, run: PastRun) -> list[str]:
     if not files:
         return []
     sheet, labels = labels_in(parts_of(files), run)
-    measures, records = measures_of(suite_of(run.report.provenance)), list(run.records.values())
+    records = list(run.records.values())
     found = [
         (measure, place, estimate)
-        for place in (*measures.metrics, OVERALL)
-        for measure in measures.by_name.values()
-        if measures.has(place, measure.name)
+        for whole, suite in suite_of(run.report.provenance).places.items()
+        for place in (*suite.tasks, whole)
+        for measure in measures_of(suite).by_name.values()
+        if measures_of(suite).has(place, measure.name)
         and (estimate := corrected_score(measure, place, records, labels)) is not None
     ]
     if not found:

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -13,13 +12,19 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from benchmark.clips.reader import ClipReader
-from benchmark.data.dataset import read_samples
+from benchmark.data.dataset import read_data
 from benchmark.errors import DataError, NotKept
 from benchmark.models.asking import Prompter
-from benchmark.models.questions import QuestionSettings, question_row
-from benchmark.models.templates import check_replacements, read_templates
+from benchmark.models.questions import QuestionSettings, question_row, refuse_dialogues
+from benchmark.models.templates import check_replacements
 from benchmark.options import declare, read_arguments
-from benchmark.run_setup import BenchmarkOptions, question_settings, selected
+from benchmark.run_setup import (
+    BenchmarkOptions,
+    data_of_environment,
+    question_settings,
+    question_templates,
+    selected,
+)
 from benchmark.storage.cache import Cache
 from benchmark.storage.passing import passing_folder
 from benchmark.suite import Suite, find_suite, suite_names
@@ -91,15 +96,16 @@ def _lines(suite: Suite) -> Iterator[str]:
 def _questions(asked: argparse.Namespace) -> int:
     options = read_arguments(BenchmarkOptions, asked)
     suite = find_suite(options.suite)
-    check_replacements(options.prompts, [*suite.home.glob("*.txt"), *PROMPTS.glob("*.txt")])
-    template = read_templates(suite.home, options.prompts)["question"]
-    dataset = read_samples(options.data or os.environ.get("MME_EMOTION_DATA") or "demo", suite)
+    check_replacements(options.prompts, [*suite.prompts, *PROMPTS.glob("*.txt")])
+    templates = question_templates(options, suite)
+    dataset = read_data(options.data or data_of_environment(), suite)
     samples = selected(options, suite, dataset.samples)
-    settings = question_settings(options, template)
+    refuse_dialogues(samples, "mme-emotion questions")
+    settings = question_settings(options, templates)
     with _folder(options) as folder, closing(Cache(folder, int(options.cache_limit * 1e9))) as cache:
         reader = ClipReader(cache, options.decoder, spread=options.spread, limits=options.clip_limits)
         prompter = Prompter(
-            reader=reader, template=template, fps=options.fps, most=options.frames, modalities=settings.modalities
+            reader=reader, templates=templates, fps=options.fps, most=options.frames, modalities=settings.modalities
         )
         unread = asyncio.run(_print(samples, prompter, settings))
     if unread:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.data.dataset import places_of_data
 from benchmark.errors import RunError
 from benchmark.suite import suite_of
 from evaluators.measures import measures_of
@@ -74,8 +75,10 @@ def _arguments(run: Path, provenance: Mapping[str, Any], given: Sequence[str]) -
         raise RunError(f"Name who judges anew: {' or '.join(f'{flag}=SPEC' for flag in wanted)}.")
     yield from (f"--model=answers:{run}", "--answered-only", f"--suite={suite_of(provenance).name}")
     if "--data" not in flags:
-        yield _data(run, provenance)
+        yield from _data(run, provenance)
     if "--extractor" not in flags and "extractor" in needed:
+        if any(metric.roles == {"extractor"} for metric in measures_of(suite_of(provenance)).metrics.values()):
+            raise RunError(f"Name an extractor with --extractor=SPEC: not all tasks of {run} have kept steps.")
         yield f"--extractor=steps:{run}"
     settings = settings_in(provenance)
     yield from (f"--{name}={settings[name]}" for name in SETTINGS if settings.get(name) is not None)
@@ -85,17 +88,18 @@ def _arguments(run: Path, provenance: Mapping[str, Any], given: Sequence[str]) -
         yield f"--clip-limits=sound_seconds={settings['sound_seconds']:g}"
 
 
-def _data(run: Path, provenance: Mapping[str, Any]) -> str:
-    """The option that names the run's data.
+def _data(run: Path, provenance: Mapping[str, Any]) -> Sequence[str]:
+    """The options that name the run's data, one for each suite.
 
     Raises:
         RunError: the run does not say where they are, or they are not there.
     """
     written = shlex.split(provenance.get("arguments") or "")
-    data = next((part for part in written if part.startswith("--data=")), None)
-    if data is None:
+    data = [part for part in written if part.startswith("--data=")]
+    if not data:
         raise RunError(f"{run} does not say which data it used: name it with --data.")
-    place = Path(data.removeprefix("--data="))
-    if place.is_absolute() and not place.exists():
-        raise RunError(f"The data of {run}, {place}, is not there: say where it is with --data.")
+    given = [part.removeprefix("--data=") for part in data]
+    for place in map(Path, places_of_data(given, suite_of(provenance)).values()):
+        if place.is_absolute() and not place.exists():
+            raise RunError(f"The data of {run}, {place}, is not there: say where it is with --data.")
     return data

@@ -8,7 +8,7 @@ from statistics import mean
 import numpy as np
 
 from benchmark.errors import RunError
-from benchmark.suite import OVERALL
+from benchmark.suite import is_within
 from evaluators.metrics.metric import Mean, Measure
 from reports.figures.ratings import Sheet, on_one_line, rated_steps
 from reports.kept.record import Record
@@ -77,7 +77,7 @@ def _rated_by_people(record: Record, ratings: Sequence[Fraction], remade: Remade
 
 def corrected_score(measure: Measure, place: str, records: Sequence[Record], labels: Labels) -> Corrected | None:
     """The score of `overall` or a task as people would give it; None with fewer than `LEAST` labelled recordings."""
-    chosen = [record for record in records if place in (OVERALL, record.task)]
+    chosen = [record for record in records if is_within(place, record.task)]
     return _corrected(measure, [(record, None) for record in chosen], labels, None)
 
 
@@ -89,7 +89,7 @@ def corrected_difference(
     Equal answers do not differ, whatever a judge makes of them, and need no label. Of the others, only samples of which
     people rated both answers count as labelled. None with fewer than `LEAST` such recordings.
     """
-    chosen = [(after, before) for before, after in pairs if place in (OVERALL, after.task)]
+    chosen = [(after, before) for before, after in pairs if is_within(place, after.task)]
     return _corrected(measure, chosen, second, first)
 
 

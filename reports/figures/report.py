@@ -4,45 +4,77 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from benchmark.suite import suite_of
+from benchmark.suite import OVERALL, Suite, is_within, suite_of
 from benchmark.usage import TOKENS
 from evaluators.lookup import RULES
-from evaluators.measures import measures_of
+from evaluators.measures import Measures, measures_of
 from reports.figures.scores import aggregate, grouped, macro, macro_intervals
 from reports.figures.second_opinion import agreed_of, variance_of
 from reports.kept.answered import ROLES, endings_of, substitutes_of, with_answered
 from reports.kept.length import cut_sounds, longer_than_shown
 from reports.kept.record import Record, Spent
-from reports.kept.report import CHECK, TOTAL, Background, Health, Report
+from reports.kept.report import CHECK, SEVERAL, TOTAL, Background, Health, Report, SuiteFacts, SuiteFigures
 from reports.stats.inference import ERROR
 
 
 def report_of(records: Sequence[Record], background: Background, error: float = ERROR) -> Report:
     """The report on these records; each interval misses the true score with probability `error`."""
-    suite = suite_of(background.provenance)
-    measures, judge = measures_of(suite), background.provenance.get("judge", {}).get("name")
-    present = {name: found for name in suite.tasks if (found := [record for record in records if record.task == name])}
-    tasks = {name: aggregate(members, measures, error) for name, members in present.items()}
+    suite, judge = suite_of(background.provenance), background.provenance.get("judge", {}).get("name")
+    scores = {place: _scores_of(place, member, records, error) for place, member in suite.places.items()}
     return Report(
-        **{**dict(background), **_identified(records, background)},
+        **{
+            **dict(background),
+            **_identified(records, background),
+            **(_together(scores, background.suites, records) if suite.members else scores[OVERALL]),
+        },
         endings=endings_of(records),
         longer=longer_than_shown(records, background.provenance),
         sound_cut=cut_sounds(records, background.provenance),
-        overall=aggregate(records, measures, error),
-        macro=macro(tasks.values(), measures),
-        macro_intervals=macro_intervals(records, measures, error),
-        tasks=tasks,
-        sources={name: grouped(found, lambda one: [one.source], measures, error) for name, found in present.items()},
-        labels={
-            name: {} if suite.tasks[name].reference else grouped(found, lambda one: one.targets, measures, error)
-            for name, found in present.items()
-        },
-        agreement=agreed_of(records) if "judge" in measures.roles and judge != RULES else None,
-        variance=variance_of(records, measures.names),
+        agreement=agreed_of(records) if "judge" in measures_of(suite).roles and judge != RULES else None,
         unrepeated=sum(record.repeats is not None and record.repeats.error is not None for record in records),
         gate=None,
         usage=usage_of(records, background.judge_check),
     )
+
+
+def _scores_of(place: str, suite: Suite, records: Sequence[Record], error: float) -> dict[str, Any]:
+    """The fields with the scores of one suite."""
+    measures, records = measures_of(suite), [record for record in records if is_within(place, record.task)]
+    present = {name: found for name in suite.tasks if (found := [record for record in records if record.task == name])}
+    tasks = {name: aggregate(members, measures, error) for name, members in present.items()}
+    return {
+        "overall": aggregate(records, measures, error),
+        "macro": macro(tasks.values(), measures),
+        "macro_intervals": macro_intervals(records, measures, error),
+        "tasks": tasks,
+        "sources": {name: grouped(found, lambda one: [one.source], measures, error) for name, found in present.items()},
+        "labels": {
+            name: {} if suite.tasks[name].reference else grouped(found, lambda one: one.targets, measures, error)
+            for name, found in present.items()
+        },
+        "variance": variance_of(records, measures.names),
+    }
+
+
+def _together(
+    scores: Mapping[str, Mapping[str, Any]], facts: Mapping[str, SuiteFacts], records: Sequence[Record]
+) -> dict[str, Any]:
+    """The fields with the scores of several suites: no number is a mean over suites, whose measures differ."""
+    by_task = {
+        name: {task: of for fields in scores.values() for task, of in fields[name].items()}
+        for name in ("tasks", "sources", "labels")
+    }
+    suites = {
+        name: SuiteFigures(
+            selected=of.selected,
+            incomparable=of.incomparable,
+            **{field: value for field, value in scores[name].items() if field not in by_task},
+        )
+        for name, of in facts.items()
+    }
+    overall = aggregate(records, Measures({}))
+    none: dict[str, Any] = {"macro": {}, "macro_intervals": {}, "variance": {}}
+    return {**by_task, **none, "overall": overall, "suites": suites, "schema_version": SEVERAL}
 
 
 def recomputed(report: Report, records: Sequence[Record]) -> Report:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from benchmark.suite import OVERALL, suite_of
+from benchmark.suite import is_within, suite_of
 from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.gate.gate import Criterion
@@ -19,7 +19,7 @@ class Difference:
     """The difference of a score between two runs, over the samples that have a score in both; 0 to 1.
 
     Attributes:
-        place: `overall` or a task.
+        place: `overall`, one of several suites, or a task.
         measure: the score.
         first: the score of the first run.
         second: the score of the second run.
@@ -42,13 +42,14 @@ class Difference:
 def compare(first: PastRun, second: PastRun) -> list[Difference]:
     """The differences of the second run from the first: for each score overall, then by task."""
     present = {record.task for run in (first, second) for record in run.records.values()}
-    measures = measures_of(suite_of(first.report.provenance))
-    places = [OVERALL, *(name for name in measures.metrics if name in present)]
     found: list[Difference] = []
-    for measure in measures.by_name.values():
-        scored = [place for place in places if measures.has(place, measure.name)]
-        differences = [_between(place, measure, first.records, second.records) for place in scored]
-        found += _adjusted([difference for difference in differences if difference is not None])
+    for whole, suite in suite_of(first.report.provenance).places.items():
+        measures = measures_of(suite)
+        tasks = [name for name in suite.tasks if name in present]
+        for measure in measures.by_name.values():
+            places = [whole, *(name for name in tasks if measures.has(name, measure.name))]
+            differences = [_between(place, measure, first.records, second.records) for place in places]
+            found += _adjusted([difference for difference in differences if difference is not None], whole)
     return found
 
 
@@ -63,7 +64,7 @@ def _between(
         return None
     values, clusters, strata = ours.value[at], ours.clusters[at], ours.strata[at]
     tails = difference_test(values, clusters, 0.0, strata)
-    either = {name for run in (first, second) for name, one in run.items() if place in (OVERALL, one.task)}
+    either = {name for run in (first, second) for name, one in run.items() if is_within(place, one.task)}
     return Difference(
         place=place,
         measure=measure,
@@ -76,9 +77,9 @@ def _between(
     )
 
 
-def _adjusted(found: Sequence[Difference]) -> list[Difference]:
+def _adjusted(found: Sequence[Difference], whole: str) -> list[Difference]:
     """With the tasks' p-values adjusted: in a third of comparisons one of eight tasks differs by chance."""
-    tasks = [one for one in found if one.place != OVERALL]
+    tasks = [one for one in found if one.place != whole]
     adjusted = dict(zip([one.place for one in tasks], holm([one.p for one in tasks]), strict=True))
     return [replace(one, p=adjusted.get(one.place, one.p)) for one in found]
 

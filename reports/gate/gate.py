@@ -23,9 +23,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, Va
 from benchmark.errors import DataError, RunError
 from benchmark.options import split
 from benchmark.storage.given import read_whole
-from benchmark.suite import OVERALL, Suite, find_suite
+from benchmark.suite import OVERALL, Suite, find_suite, is_within
 from benchmark.text import did_you_mean
-from evaluators.measures import Measures, measures_of
+from evaluators.measures import measures_of
 from evaluators.metrics.metric import Measure
 from reports.kept.past import COMPARED
 from reports.kept.record import Strict
@@ -45,15 +45,19 @@ SAMPLES = "samples"
 
 def _place(name: str, info: ValidationInfo) -> str:
     suite = _suite(info)
-    if name not in (OVERALL, EACH, *suite.tasks):
-        raise ValueError(f"`{name}` is neither overall nor each nor a task ({', '.join(suite.tasks)})")
+    names = [member.name for member in suite.places.values()]
+    if name not in (OVERALL, EACH, *names, *suite.tasks):
+        hint = did_you_mean(name, (*names, OVERALL, EACH)) or suite.hint(name)
+        of_run = f" nor a suite of the run ({', '.join(names)})" if suite.members else ""
+        tasks = ", ".join(suite.tasks)
+        raise ValueError(f"`{name}` is neither overall nor each{of_run} nor a task ({tasks}){hint}")
     return name
 
 
 def _measure(name: str, info: ValidationInfo) -> str:
     names = measures_of(_suite(info)).names
     if name not in names:
-        raise ValueError(f"`{name}` is not a score ({', '.join(names)})")
+        raise ValueError(f"`{name}` is not a score ({', '.join(names)}){did_you_mean(name, names)}")
     return name
 
 
@@ -83,7 +87,7 @@ class Gate(Strict):
     Attributes:
         baseline: the run directory of the release to compare with.
         reference: the run directory of a fixed release, below which no score may be by more than `max_drop` either.
-        min: the lowest true scores allowed, by place: `overall`, `each` task or one task.
+        min: the lowest true scores allowed, by place: `overall`, one of several suites, `each` task or one task.
         max_drop: how far true scores may be below the baseline's.
         min_gain: how far true scores must be above the baseline's.
         above: the floor that each task's score must exceed.
@@ -122,7 +126,7 @@ class Criterion:
     Attributes:
         kind: a least score, a floor, the largest drop below the baseline, the smallest gain above it, or the largest
             drift, which is a drop below the reference.
-        place: `overall` or a task.
+        place: `overall`, one of several suites, or a task.
         measure: the score.
         limit: the true score, or its difference from the baseline's, must exceed it; -0.01 for a drop of a point.
             For a floor, the score of the constant guess on all the data.
@@ -185,7 +189,9 @@ def read_gate(
         "allow_substitute": gate.allow_substitute or allow_substitute,
     }
     if changes["baseline"] and not (gate.max_drop or gate.min_gain):
-        changes["max_drop"] = {OVERALL: dict.fromkeys(measures_of(suite).names, DROP)}
+        changes["max_drop"] = {
+            place: dict.fromkeys(measures_of(member).names, DROP) for place, member in suite.places.items()
+        }
     gate = gate.model_copy(update=changes)
     if gate.baseline is None and (gate.max_drop or gate.min_gain or gate.reference):
         raise RunError(f"--gate: {path} limits drops or gains, but there is no baseline; add --baseline=RUN.")
@@ -220,9 +226,7 @@ def _read(path: Path, suite: Suite) -> Gate:
         raise RunError(f"--gate: `{where}` in {path} {wrong}") from error
 
 
-def criteria_of(
-    gate: Gate, tasks: Sequence[str], floors: Mapping[str, float], measures: Measures
-) -> tuple[Criterion, ...]:
+def criteria_of(gate: Gate, tasks: Sequence[str], floors: Mapping[str, float], suite: Suite) -> tuple[Criterion, ...]:
     """The gate's criteria for a run with these tasks; `floors` are the scores of a constant guess by task.
 
     Raises:
@@ -234,7 +238,12 @@ def criteria_of(
         ("gain", gate.min_gain, 1),
         ("drift", gate.max_drop if gate.reference else {}, -1),
     )
-    found = [criterion for kind, table, sign in limits for criterion in _spelt_out(kind, table, sign, tasks, measures)]
+    measures = measures_of(suite)
+    found = [
+        Criterion(kind=kind, place=place, measure=measures.at(place).by_name[score], limit=sign * limit)
+        for kind, table, sign in limits
+        for place, score, limit in _spelt_out(table, tasks, suite)
+    ]
     if gate.above:
         if unknown := [task for task in tasks if task not in floors]:
             raise RunError(
@@ -248,16 +257,23 @@ def criteria_of(
     return tuple(found)
 
 
-def _spelt_out(kind: Kind, table: Limits, sign: int, tasks: Sequence[str], measures: Measures) -> Iterator[Criterion]:
-    """The criteria of one table of the gate file, with `each` replaced by the tasks."""
-    own = {(place, score) for place in table for score in table[place] if place != EACH}
+def _spelt_out(table: Limits, tasks: Sequence[str], suite: Suite) -> Iterator[tuple[str, str, float]]:
+    """The limits of one table of the gate file by place and score.
+
+    `each` stands for the tasks, and `overall` for the suites, in which no limit of their own takes precedence.
+    """
+    measures, places = measures_of(suite), [place for place in suite.places if any(is_within(place, t) for t in tasks)]
+    several = {EACH: tasks, OVERALL: places, **({} if suite.members else {suite.name: places})}
+    own = {(place, score) for place in table for score in table[place] if place not in several}
     for place, scores in table.items():
-        if place not in (OVERALL, EACH, *tasks):
-            raise RunError(f"The gate limits {place}, but no sample of that task is asked; change --tasks or the gate.")
+        if place not in (*several, *places, *tasks):
+            raise RunError(f"The gate limits {place}, but no sample of it is asked; change --tasks or the gate.")
         for score, limit in scores.items():
-            for name in tasks if place == EACH else (place,):
-                if place == EACH and ((name, score) in own or not measures.has(name, score)):
-                    continue  # a task's own limit takes precedence over each
-                if not measures.has(name, score):
-                    raise RunError(f"The gate limits {score} of {name}, which has no such score; remove that limit.")
-                yield Criterion(kind=kind, place=name, measure=measures.by_name[score], limit=sign * limit)
+            names = [name for name in several.get(place, (place,)) if measures.has(name, score)]
+            if not names and place != EACH:
+                known = measures.at(place).names
+                hint = did_you_mean(score, known) or f"; it has {', '.join(known)}."
+                raise RunError(f"The gate limits {score} of {place}, which has no such score{hint}")
+            for name in names:
+                if place not in several or (name, score) not in own:
+                    yield name, score, limit

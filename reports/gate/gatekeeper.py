@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import nan
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.suite import OVERALL
-from evaluators.measures import Measures
+from benchmark.suite import OVERALL, Suite, is_within
+from evaluators.measures import measures_of
+from evaluators.metrics.metric import is_scored
 from reports.figures.report import usage_of
 from reports.figures.scores import macro
 from reports.gate.trial import Trial
@@ -17,7 +19,7 @@ from reports.gate.verdict import Circumstances, Level, Tally, decide, is_futile,
 from reports.kept.answered import substitutes_of, with_answered
 from reports.kept.past import judged_otherwise
 from reports.kept.record import Record
-from reports.kept.report import Report, Scores, Stopping, Verdict
+from reports.kept.report import Report, Scores, Stopping, Verdict, by_suite
 from reports.stats.inference import ERROR, Interval
 from reports.stats.sequential import Order, levels_of, looks_of, unbiased
 
@@ -84,11 +86,17 @@ class Gatekeeper:
 
     def _circumstances(self, records: Sequence[Record], asked: int | None = None) -> Circumstances:
         past, reference = self._trial.past, self._trial.pasts.get("reference")
-        scored = sum(record.outcome != "error" for record in records)
+        scored = sum(map(is_scored, records))
         spent = [spent for record in self._records.values() for spent in record.usage.values() if spent.requests]
         costs = [self._check_usd, *(part.cost_usd for part in spent)]
+        shares = [("", scored / (asked or len(records)))]
+        for suite in self._trial.suite.members:  # else nobody would notice that a small suite has no scores
+            inside = [record for record in records if is_within(suite.name, record.task)]
+            shares += [(suite.name, sum(map(is_scored, inside)) / len(inside))] if inside else []
+        thinnest, coverage = min(shares, key=itemgetter(1))
         return Circumstances(
-            coverage=scored / (asked or len(records)),
+            coverage=coverage,
+            thinnest=thinnest,
             cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
             baseline=past.path.name if past else None,
             reference=reference.path.name if reference else None,
@@ -124,7 +132,7 @@ class Gatekeeper:
         if self._decided:
             corrected = self._corrected(records)
             if corrected is not None:
-                report = _replaced(report, corrected, self._trial.measures)
+                report = _replaced(report, corrected, self._trial.suite)
             stopping = self._stopping(unbiased=corrected is not None)
             circumstances = replace(circumstances, stopping=stopping, futile=self._futile)
         verdict = self._judged(records, circumstances, self._level(look))
@@ -159,23 +167,19 @@ class Gatekeeper:
     def _corrected(self, records: Sequence[Record]) -> Mapping[str, Mapping[str, float]] | None:
         """The scores, overall and by task, corrected for early stopping; None if they cannot be."""
         tallies, looks = self._tallies(records), self._looks[: self._looked]
-        groups = {OVERALL: np.ones(len(records), dtype=bool)}
-        groups |= {name: np.array([record.task == name for record in records]) for name in {r.task for r in records}}
-        measures = self._trial.measures
-        columns = [measure.column(records) for measure in measures.by_name.values()]
+        cells = dict(_cells(records, self._trial.suite))
 
         def ends(order: Order, look: int) -> bool:
             return settled(tallies, order, self._level(look)) or self._is_futile(tallies, order)
 
         strata = [(sample.task.name, sample.targets) for sample in self._trial.order[: looks[-1]]]
-        found = unbiased(strata, looks, ends, partial(_means, list(groups.values()), columns))
+        found = unbiased(strata, looks, ends, partial(_means, list(cells.values())))
         if found is None:
             return None
-        table = found.reshape(len(groups), len(measures.names))
-        return {
-            group: dict(zip(measures.names, map(float, row), strict=True))
-            for group, row in zip(groups, table, strict=True)
-        }
+        corrected: dict[str, dict[str, float]] = {}
+        for (place, name), value in zip(cells, found.tolist(), strict=True):
+            corrected.setdefault(place, {})[name] = value
+        return corrected
 
 
 def _identical(records: Sequence[Record], baseline: Mapping[str, Record]) -> float | None:
@@ -185,24 +189,46 @@ def _identical(records: Sequence[Record], baseline: Mapping[str, Record]) -> flo
     return sum(given) / len(given) if given else None
 
 
-def _means(
-    groups: Sequence[NDArray[np.bool_]], columns: Sequence[NDArray[np.float64]], order: Order
-) -> NDArray[np.float64]:
-    """The mean of each score in each group over these samples; nan without a score."""
+def _cells(records: Sequence[Record], suite: Suite) -> Iterator[tuple[tuple[str, str], NDArray[np.float64]]]:
+    """Each score's part of each record by place and name: over all tasks of a suite and for each; nan for other tasks.
+
+    A score of a task is the mean of its samples' parts in the score over all tasks.
+    """
+    tasks = np.array([record.task for record in records])
+    for whole, member in suite.places.items():
+        inside = np.array([is_within(whole, task) for task in tasks])
+        of_suite = [record for record in records if is_within(whole, record.task)]
+        for measure in measures_of(member).by_name.values():
+            column = np.full(len(records), np.nan)
+            column[inside] = measure.column(of_suite)
+            for place in (whole, *dict.fromkeys(record.task for record in of_suite)):
+                yield (place, measure.name), np.where([is_within(place, task) for task in tasks], column, np.nan)
+
+
+def _means(columns: Sequence[NDArray[np.float64]], order: Order) -> NDArray[np.float64]:
+    """The mean of each column over these samples; nan without a score."""
     means = []
-    for group in groups:
-        at = order[group[order]]
-        for column in columns:
-            known = column[at][~np.isnan(column[at])]
-            means.append(known.mean() if len(known) else nan)
+    for column in columns:
+        known = column[order][~np.isnan(column[order])]
+        means.append(known.mean() if len(known) else nan)
     return np.array(means)
 
 
-def _replaced(report: Report, corrected: Mapping[str, Mapping[str, float]], measures: Measures) -> Report:
+def _replaced(report: Report, corrected: Mapping[str, Mapping[str, float]], suite: Suite) -> Report:
     tasks = {name: _with(scores, corrected[name]) for name, scores in report.tasks.items()}
-    overall, means = _with(report.overall, corrected[OVERALL]), macro(tasks.values(), measures)
-    intervals = {name: _around(interval, means.get(name)) for name, interval in report.macro_intervals.items()}
-    return report.model_copy(update={"overall": overall, "tasks": tasks, "macro": means, "macro_intervals": intervals})
+    whole = {place: _whole_with(place, part, corrected, suite) for place, part in by_suite(report).items()}
+    suites = {name: figures.model_copy(update=whole[name]) for name, figures in report.suites.items()}
+    return report.model_copy(update={"tasks": tasks, "suites": suites, **({} if suites else whole[OVERALL])})
+
+
+def _whole_with(
+    place: str, part: Report, corrected: Mapping[str, Mapping[str, float]], suite: Suite
+) -> Mapping[str, object]:
+    """The corrected fields over all tasks of a suite."""
+    tasks = [_with(scores, corrected[name]) for name, scores in part.tasks.items()]
+    means = macro(tasks, measures_of(suite.places[place]))
+    intervals = {name: _around(interval, means.get(name)) for name, interval in part.macro_intervals.items()}
+    return {"overall": _with(part.overall, corrected[place]), "macro": means, "macro_intervals": intervals}
 
 
 def _with(scores: Scores, corrected: Mapping[str, float]) -> Scores:

@@ -8,9 +8,10 @@ from typing import Any
 
 from benchmark.clip import Clip
 from benchmark.errors import RunError
-from benchmark.suite import OVERALL, Suite, suite_of
+from benchmark.suite import Suite, is_within, suite_of
 from benchmark.task import Sample, Task
 from benchmark.text import SEATS
+from evaluators.measures import measures_of
 from reports.figures.health import cost_of, shortfalls
 from reports.figures.report import report_of, total_of
 from reports.gate.gate import Gate
@@ -20,7 +21,7 @@ from reports.gate.verdict import with_left_out
 from reports.kept.flaws import data_flaws, uneven
 from reports.kept.length import settings_in
 from reports.kept.past import PastRun, differences
-from reports.kept.provenance import incomparable, majority_floor, published_of
+from reports.kept.provenance import facts_by_suite, majority_floor, published_of
 from reports.kept.record import Record
 from reports.kept.report import Background, Health, Report
 
@@ -63,7 +64,7 @@ def _judged(report: Report, records: Sequence[Record], gate: Gate, background: B
     for record in records:
         keeper.hear(record)
     report = keeper.conclude(report)
-    judged = "judge" in trial.measures.roles
+    judged = "judge" in measures_of(trial.suite).roles
     doubts = shortfalls(check) if check is not None else [UNCHECKED] if judged else []
     if report.gate is not None and doubts:
         verdict = report.gate.model_copy(update={"word": "UNTRUSTED", "reasons": (*doubts, *report.gate.reasons)})
@@ -84,6 +85,7 @@ def _sample(record: Record, tasks: Mapping[str, Task]) -> Sample:
         source=record.source,
         recording=record.recording,
         video_id=record.id,
+        group=record.group,
     )
 
 
@@ -139,9 +141,13 @@ def _tasks_in(settings: Mapping[str, Any], suite: Suite) -> tuple[str, ...]:
 def _whole(run: PastRun, tasks: Sequence[str], limit: int | None) -> int:
     """The number of samples in the selection."""
     sizes: Mapping[str, int] = (run.report.provenance.get("data") or {}).get("samples") or {}
-    whole = sum(size for name, size in sizes.items() if not tasks or name in tasks)
-    whole -= settings_in(run.report.provenance).get("unanswered") or 0
-    return whole if limit is None else min(limit, whole)
+    wanted = {name: size for name, size in sizes.items() if not tasks or name in tasks}
+    unanswered = settings_in(run.report.provenance).get("unanswered") or 0
+    if limit is None:
+        return sum(wanted.values()) - unanswered
+    places = suite_of(run.report.provenance).places
+    of_suites = [sum(size for name, size in wanted.items() if is_within(place, name)) for place in places]
+    return min(sum(min(limit, size) for size in of_suites), sum(of_suites) - unanswered)
 
 
 def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Health | None, unasked: int) -> Background:
@@ -150,14 +156,13 @@ def _background(runs: Sequence[PastRun], records: Sequence[Record], check: Healt
     provenance = reports[0].provenance
     data, judges = provenance["data"], provenance["judge"]["name"].split(SEATS)
     counts, suite = Counter(record.task for record in records), suite_of(provenance)
+    names = dict.fromkeys(suite.places, data.get("name") or "") | (data.get("names") or {})
     return Background(
         model=reports[0].model,
         provenance=_provenance(runs),
-        incomparable=tuple(
-            incomparable(suite, data.get("name") or "", counts, provenance["extractor"]["name"], judges)
-        ),
+        **facts_by_suite(suite, names, counts, provenance["extractor"]["name"], judges),
         selected=sum(report.selected for report in reports) + unasked,
-        floors=_floors(records, data.get("samples") or {}, suite.tasks),
+        floors=_floors(records, data.get("samples") or {}, suite),
         published=published_of(suite, str((provenance.get("model") or {}).get("spec"))),
         judge_check=check,
         retries=sum(report.retries for report in reports),
@@ -187,12 +192,15 @@ def _parts(runs: Sequence[PastRun]) -> Iterator[str]:
         yield f"{run.name}{f' ({shard})' if shard else ''}: {len(run.records)} samples"
 
 
-def _floors(records: Sequence[Record], sizes: Mapping[str, int], tasks: Mapping[str, Task]) -> Mapping[str, float]:
-    """The floors, computed from records: of complete tasks, and overall if all tasks are complete."""
+def _floors(records: Sequence[Record], sizes: Mapping[str, int], suite: Suite) -> Mapping[str, float]:
+    """The floors, computed from records: of complete tasks, and over all tasks of a suite if these are complete."""
+    tasks = suite.tasks
     asked = {name: [_sample(record, tasks) for record in records if record.task == name] for name in tasks}
     whole = {name: members for name, members in asked.items() if members and len(members) == sizes.get(name)}
-    if sum(map(len, whole.values())) == len(records):
-        whole[OVERALL] = list(chain.from_iterable(whole.values()))
+    for place in suite.places:
+        inside = [name for name, members in asked.items() if members and is_within(place, name)]
+        if all(name in whole for name in inside):
+            whole[place] = [sample for name in inside for sample in whole[name]]
     return {name: float(floor) for name, members in whole.items() if (floor := majority_floor(members)) is not None}
 
 

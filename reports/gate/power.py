@@ -54,13 +54,13 @@ class Pilot:
     effect: float
 
 
-def pilot_of(first: PastRun, second: PastRun, measure: Measure) -> Pilot:
-    """How much that score changes between the runs.
+def pilot_of(first: PastRun, second: PastRun, measure: Measure, place: str = OVERALL) -> Pilot:
+    """How much that score changes between the runs; `place` is one of several suites.
 
     Raises:
         RunError: the runs have fewer than two recordings in common.
     """
-    criterion = Criterion(kind="gain", place=OVERALL, measure=measure, limit=0.0)
+    criterion = Criterion(kind="gain", place=place, measure=measure, limit=0.0)
     ours = tally(criterion, list(second.records.values()), first.records)
     at = ours.scored
     known = estimate(ours.value[at], ours.clusters[at], ours.strata[at]) if len(at) else None

@@ -11,9 +11,8 @@ import numpy as np
 from benchmark.data.selection import spread_out
 from benchmark.errors import RunError
 from benchmark.models.floors import guessed_right
-from benchmark.suite import OVERALL, suite_of
+from benchmark.suite import Suite, is_within, suite_of
 from benchmark.task import Sample
-from evaluators.measures import Measures, measures_of
 from reports.gate.gate import OTHERS, SAMPLES, Criterion, Gate, criteria_of
 from reports.kept.past import PastRun, differences, read_past, refuse_unlike
 from reports.kept.record import Record
@@ -23,7 +22,7 @@ from reports.stats.sequential import levels_of, looks_of
 
 ORDER = "until decided"
 """Part of the seed of the order in which `--until-decided` asks; `--limit` has another one."""
-ASKED = ("targets", "label_set", "source", "recording")
+ASKED = ("targets", "label_set", "source", "recording", "group")
 """The fields of a sample and of its record that scores and intervals depend on."""
 
 
@@ -54,9 +53,9 @@ class Trial:
     provenance: Mapping[str, Any]
 
     @property
-    def measures(self) -> Measures:
-        """The measures of the suite."""
-        return measures_of(suite_of(self.provenance))
+    def suite(self) -> Suite:
+        """The suite, or several as one."""
+        return suite_of(self.provenance)
 
     @property
     def past(self) -> PastRun | None:
@@ -73,7 +72,7 @@ class Trial:
         return [
             sample
             for sample in self.order
-            if criterion.place in (OVERALL, sample.task.name) and (kept is None or sample.id in kept)
+            if is_within(criterion.place, sample.task.name) and (kept is None or sample.id in kept)
         ]
 
 
@@ -149,8 +148,8 @@ def narrowed(trial: Trial, ids: Set[str]) -> Trial:
         RunError: a limited task is not asked, the baseline has too few of the samples, or no run could pass.
     """
     order = tuple(sample for sample in trial.order if sample.id in ids)
-    tasks = [name for name in trial.measures.metrics if any(sample.task.name == name for sample in order)]
-    trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors, trial.measures))
+    tasks = [name for name in trial.suite.tasks if any(sample.task.name == name for sample in order)]
+    trial = replace(trial, order=order, criteria=criteria_of(trial.gate, tasks, trial.floors, trial.suite))
     for role, past in trial.pasts.items():
         _refuse_thin(role, past, trial)
         _refuse_changed(role, past, trial)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.suite import OVERALL
+from benchmark.suite import is_within
 from reports.gate.gate import Criterion, Gate
 from reports.kept.record import Record
 from reports.kept.report import Report, Status, Stopping, Tested, Verdict, Word
@@ -150,7 +150,7 @@ def tally(
     the guess's score is known from the same samples only, with the same chance.
     """
     measure = criterion.measure
-    inside = np.array([criterion.place in (OVERALL, record.task) for record in records], dtype=bool)
+    inside = np.array([is_within(criterion.place, record.task) for record in records], dtype=bool)
     paired = np.array([record.id in baseline for record in records], dtype=bool)
     lost = np.array([_is_unreadable(one) and _is_unreadable(baseline.get(one.id)) for one in records], dtype=bool)
     member = inside & paired & ~lost if criterion.compares else inside
@@ -233,7 +233,7 @@ class Circumstances:
     """What a verdict depends on besides scores.
 
     Attributes:
-        coverage: share of the samples to ask that have a score.
+        coverage: share of the samples to ask that have a score; of several suites, that of the one with the least.
         cost_usd: the cost of the run in USD; None if unknown.
         baseline: the folder name of the baseline; None without one.
         differs: the aspects in which the runs differ, as allowed.
@@ -241,6 +241,7 @@ class Circumstances:
         identical: share of the answers that are the baseline's word for word; None without a baseline.
         stopping: when the run stopped; None unless it stopped early.
         futile: whether it stopped because the rest was unlikely to decide.
+        thinnest: the suite that the coverage is of, if it is one of several.
         doubts: reasons to distrust the scores, a sentence each.
     """
 
@@ -252,6 +253,7 @@ class Circumstances:
     identical: float | None = None
     stopping: Stopping | None = None
     futile: bool = False
+    thinnest: str = ""
     doubts: tuple[str, ...] = ()
 
 
@@ -295,7 +297,8 @@ def _word(gate: Gate, tested: Sequence[Tested], seen: Circumstances) -> tuple[Wo
     if seen.doubts:
         return "UNTRUSTED", list(seen.doubts)
     if seen.coverage < gate.coverage:
-        return "UNTRUSTED", [f"Only {seen.coverage:.1%} of the samples have a score; {gate.coverage:.1%} must."]
+        of = f"samples of {seen.thinnest}" if seen.thinnest else "samples"
+        return "UNTRUSTED", [f"Only {seen.coverage:.1%} of the {of} have a score; {gate.coverage:.1%} must."]
     missed = [f"Shown not to hold: {one.text}." for one in tested if one.status == "missed"]
     if gate.max_cost_usd is not None and seen.cost_usd is None:
         return "UNTRUSTED", ["The cost of the run is unknown; set prices with --price, or remove max_cost_usd."]

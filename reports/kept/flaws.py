@@ -10,15 +10,15 @@ from itertools import chain
 from typing import Any
 
 from benchmark.data.dataset import fingerprint_of
-from benchmark.suite import OVERALL, Suite, suite_of
+from benchmark.suite import OVERALL, Suite, is_within, suite_of
 from benchmark.task import Task
 from benchmark.text import one_line
 from benchmark.usage import TOKENS
 from evaluators.measures import Measures, measures_of
-from evaluators.metrics.metric import metric_of
+from evaluators.metrics.metric import Partner, metric_of
 from evaluators.metrics.steps import rating_of
 from reports.kept.record import Record, Spent
-from reports.kept.report import ASPECTS, Health, Report, Scores
+from reports.kept.report import ASPECTS, Health, Report, Scores, by_suite
 
 LONGEST_ID = 1000
 """Most characters of a sample's id."""
@@ -52,6 +52,7 @@ def record_flaws(record: Record, suite: Suite) -> Iterator[str]:
         yield from _score_flaws(record, task)
     elif record.prediction or record.steps or any(score is not None for score in record.scores.values()):
         yield "its outcome is error, but it has ratings or scores"
+    yield from _talk_flaws(record, task)
     yield from _repeat_flaws(record)
     yield from _media_flaws(record)
     yield from _usage_flaws(record.usage)
@@ -78,7 +79,32 @@ def _score_flaws(record: Record, task: Task) -> Iterator[str]:
         if not _is_close(stated, exact):
             yield f"{name} is {stated}, but its ratings give {exact}"
     if (record.outcome == "passed") != metric.is_right(made):
-        yield f"its outcome is {record.outcome}, which its {'ratings' if record.prediction else 'labels'} contradict"
+        what = "ratings" if record.prediction else "messages" if record.talk else "labels"
+        yield f"its outcome is {record.outcome}, which its {what} contradict"
+
+
+def _talk_flaws(record: Record, task: Task) -> Iterator[str]:
+    """Why the dialogue cannot be one of the task."""
+    metric, talk = metric_of(task), record.talk
+    if task.turns is None or not isinstance(metric, Partner):
+        if talk:
+            yield f"it has a dialogue, but {task.name} has none"
+        return
+    speakers = [message.speaker for message in talk]
+    turns, scored = speakers.count("assistant"), record.outcome != "error"
+    if turns > task.turns or speakers != [("user", "assistant")[at % 2] for at in range(len(talk))]:
+        yield f"in its dialogue, user and model must take turns, the model at most {task.turns} times"
+    else:
+        last = 2 * task.turns - 1
+        ends = (at for at in range(1, len(talk)) if at == last or (at % 2 == 0 and metric.is_over(talk[: at + 1])))
+        end = next(ends, None)
+        if end != len(talk) - 1 and (scored or end is not None):
+            yield "its dialogue goes on after its end, or is not over"
+    for message in talk:
+        if message.points is not None and not -MOST <= message.points <= MOST:
+            yield f"the points of a message are not from -{MOST:.0e} to {MOST:.0e}"
+        if len(message.notes) > MOST_PARTS:
+            yield f"a message has more than {MOST_PARTS:,} notes"
 
 
 def _is_close(one: float | None, other: float | None) -> bool:
@@ -149,16 +175,18 @@ def report_flaws(report: Report, records: Sequence[Record]) -> Iterator[str]:
         if (stopping.samples, stopping.samples + stopping.beyond) != (report.overall.samples, len(records)):
             yield f"it counts {stopping.samples} samples and {stopping.beyond} beyond, but there are {len(records)}"
         return
-    measures = measures_of(suite_of(report.provenance))
-    yield from _figure_flaws(OVERALL, report.overall, records, measures)
-    by_task: dict[str, list[Record]] = {name: [] for name in report.tasks}
-    for record in records:
-        by_task.setdefault(record.task, []).append(record)
-    for name, members in by_task.items():
-        if name not in report.tasks:
-            yield f"it has no scores of {name}, but there are {len(members)} records of it"
-        else:
-            yield from _figure_flaws(name, report.tasks[name], members, measures)
+    if report.suites:
+        yield from _figure_flaws(OVERALL, report.overall, records, Measures({}))
+    for place, part in by_suite(report).items():
+        inside = [record for record in records if is_within(place, record.task)]
+        measures = measures_of(suite_of(part.provenance))
+        yield from _figure_flaws(place, part.overall, inside, measures)
+        for name, scores in part.tasks.items():
+            members = [record for record in inside if record.task == name]
+            yield from _figure_flaws(name, scores, members, measures)
+    for name, count in Counter(record.task for record in records).items():
+        if name not in report.tasks or not any(is_within(place, name) for place in by_suite(report)):
+            yield f"it has no scores of {name}, but there are {count} records of it"
 
 
 def data_flaws(provenance: Mapping[str, Any], records: Sequence[Record]) -> Iterator[str]:
@@ -185,7 +213,22 @@ def _figure_flaws(place: str, scores: Scores, records: Sequence[Record], measure
 
 def _range_flaws(report: Report) -> Iterator[str]:
     suite = suite_of(report.provenance)
-    measures = measures_of(suite)
+    if bool(suite.members) != bool(report.suites) or not report.suites.keys() <= {*suite.places}:
+        yield f"its suites must be some of {', '.join(member.name for member in suite.places.values())}"
+        return
+    for part in by_suite(report).values():
+        yield from _part_flaws(part)
+    yield from _usage_flaws(report.usage)
+    for name in chain(report.floors, report.published, report.tasks):
+        if name not in suite.tasks and name not in suite.places:
+            yield f"`{one_line(name, 60)}` must be one of {', '.join(suite.tasks)}"
+    if not (0 <= report.retries <= MOST and 0 <= report.seconds <= MOST):
+        yield f"retries and seconds must be from 0 to {MOST:.0e}"
+    yield from _check_flaws(report.judge_check)
+
+
+def _part_flaws(report: Report) -> Iterator[str]:
+    measures = measures_of(suite_of(report.provenance))
     scored = [(OVERALL, report.overall.scores), *((task, scores.scores) for task, scores in report.tasks.items())]
     for place, shares in (("floors", report.floors), ("published", report.published), *scored):
         for name, value in shares.items():
@@ -198,13 +241,6 @@ def _range_flaws(report: Report) -> Iterator[str]:
     for name in measures.names:
         if name not in report.macro or name not in report.overall.bounds:
             yield f"macro or overall.bounds lacks {name}"
-    yield from _usage_flaws(report.usage)
-    for name in chain(report.floors, report.published, report.tasks):
-        if name not in suite.tasks and name != OVERALL:
-            yield f"`{one_line(name, 60)}` must be one of {', '.join(suite.tasks)}"
-    if not (0 <= report.retries <= MOST and 0 <= report.seconds <= MOST):
-        yield f"retries and seconds must be from 0 to {MOST:.0e}"
-    yield from _check_flaws(report.judge_check)
 
 
 def _check_flaws(check: Health | None) -> Iterator[str]:

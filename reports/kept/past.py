@@ -16,7 +16,7 @@ from reports.kept.record import Record
 from reports.kept.report import Report
 
 COMPARED = (
-    *("suite", "data", "extractor", "judge", "listener", "prompts"),
+    *("suite", "data", "extractor", "judge", "listener", "bertscore", "prompts"),
     *("frames", "fps", "spread", "sound_seconds", "modalities", "decoder", "thoughts"),
 )
 """The aspects of the provenance, and of its settings, that must be the same in runs whose scores are compared."""

@@ -10,19 +10,20 @@ from contextlib import suppress
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from benchmark.accounts.catalogue import published_row
 from benchmark.data.dataset import DEMO_NAME
 from benchmark.model import Model, Watcher
 from benchmark.models.floors import label_counts
-from benchmark.run_setup import Bench
-from benchmark.suite import DRAWN, OVERALL, Suite
+from benchmark.run_setup import QUESTION, Bench
+from benchmark.suite import DRAWN, OVERALL, Suite, is_within
 from benchmark.task import Sample
 from evaluators.agents import Agents, EvaluatorOptions
 from evaluators.lookup import RULES
 from evaluators.measures import measures_of
-from reports.kept.report import Background
+from reports.kept.report import Background, SuiteFacts
 from reports.kept.rerun import rerun_of
 
 PACKAGES = (
@@ -36,6 +37,8 @@ PACKAGES = (
     "decord",
     "torch",
     "transformers",
+    "sacrebleu",
+    "nltk",
 )
 """The packages that scores may depend on."""
 
@@ -75,7 +78,10 @@ def floors_of(bench: Bench, asked: Iterable[Sample]) -> Mapping[str, float]:
     samples = {
         name: [s for s in bench.dataset.samples if s.task.name == name] for name in bench.suite.tasks if name in tasks
     }
-    samples[OVERALL] = [sample for members in samples.values() for sample in members]
+    samples |= {
+        place: [sample for name, members in samples.items() if is_within(place, name) for sample in members]
+        for place in bench.suite.places
+    }
     return {name: float(floor) for name, members in samples.items() if (floor := majority_floor(members)) is not None}
 
 
@@ -98,15 +104,17 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
         "extractor": {"name": agents.extractor.name, "identity": agents.extractor.identity},
         "judge": {"name": agents.judge_name, "identity": "\n\n".join(judge.identity for judge in agents.judges)},
         "listener": agents.listener.name if agents.listener else None,
+        **({"bertscore": agents.bertscore.name} if agents.bertscore else {}),
         "data": {
             "name": bench.dataset.name,
             "fingerprint": bench.dataset.fingerprint,
             "folder": str(bench.dataset.folder),
             "samples": Counter(sample.task.name for sample in bench.dataset.samples),
+            **({"names": bench.dataset.names} if bench.dataset.names else {}),
         },
         "prompts": {
             name: hashlib.sha256(template.template.encode()).hexdigest()[:12]
-            for name, template in {"question": bench.template, **agents.templates}.items()
+            for name, template in {**_wordings(bench), **agents.templates}.items()
         },
         "settings": {
             name: getattr(options, name)
@@ -116,6 +124,11 @@ def provenance_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
         | ({"unanswered": bench.unanswered[0]} if options.answered_only else {}),
         "arguments": rerun_of(bench, asked),
     }
+
+
+def _wordings(bench: Bench) -> Mapping[str, Template]:
+    """The wordings of questions, by the name of their prompt; of one of several suites `SUITE/question`."""
+    return {"/".join(filter(None, (suite, QUESTION))): one for suite, one in bench.templates.items()}
 
 
 def _sound_seconds(bench: Bench, agents: Agents) -> float | None:
@@ -152,12 +165,29 @@ def _demo_in_words(suite: Suite) -> str:
 def facts_of(bench: Bench, agents: Agents, asked: Sequence[Sample]) -> Mapping[str, Any]:
     """The fields of a `Background` that depend on which samples are asked."""
     counts = Counter(sample.task.name for sample in asked)
+    names = {OVERALL: bench.dataset.name, **bench.dataset.names}
     judges = [judge.name for judge in agents.judges]
     return {
         "selected": len(asked),
-        "incomparable": tuple(incomparable(bench.suite, bench.dataset.name, counts, agents.extractor.name, judges)),
         "floors": floors_of(bench, asked),
+        **facts_by_suite(bench.suite, names, counts, agents.extractor.name, judges),
     }
+
+
+def facts_by_suite(
+    suite: Suite, data: Mapping[str, str], counts: Counter[str], extractor: str, judges: Sequence[str]
+) -> Mapping[str, Any]:
+    """Why scores do not compare with published ones, and for several suites how many samples of each are asked.
+
+    `data` has the name of the data by place, `counts` the number of samples asked by task.
+    """
+    found = {}
+    for place, member in suite.places.items():
+        of_suite = Counter({name: count for name, count in counts.items() if is_within(place, name)})
+        reasons = tuple(incomparable(member, data[place], of_suite, extractor, judges))
+        if of_suite or not suite.members:
+            found[place] = SuiteFacts(selected=of_suite.total(), incomparable=reasons)
+    return {"suites": found, "incomparable": ()} if suite.members else {"incomparable": found[OVERALL].incomparable}
 
 
 def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: Path) -> Background:
@@ -172,17 +202,19 @@ def background_of(bench: Bench, agents: Agents, asked: EvaluatorOptions, root: P
 
 def published_of(suite: Suite, model: str) -> Mapping[str, float]:
     """The headline score of that model in the published table, by task and overall; empty if it has no row there."""
-    row = suite.read_published()["models"].get(published_row(model))
-    if row is None:
-        return {}
-    headline = measures_of(suite).headline.name
-    places = {OVERALL: row["overall"], **row["tasks"]}
-    return {name: float(places[name][headline]) for name in (*suite.tasks, OVERALL) if name in places}
+    found: dict[str, float] = {}
+    for place, member in suite.places.items():
+        if (row := member.read_published()["models"].get(published_row(model))) is None:
+            continue
+        headline = measures_of(member).headline.name
+        places = {**row["tasks"], place: row["overall"]}
+        found |= {name: float(places[name][headline]) for name in (*member.tasks, place) if name in places}
+    return found
 
 
 def introduction(bench: Bench, agents: Agents) -> list[str]:
     """The first lines of a run: its model, data and judge, and what is missing."""
-    judges = measures_of(bench.suite).roles
+    judges = measures_of(bench.suite).roles & {"extractor", "judge"}
     judged = f"; extractor {agents.extractor.name}, judge {agents.judge_name}" if judges else ""
     lines = [
         f"{bench.suite.title}: {bench.respondent.name} answers {len(bench.samples)} of {len(bench.dataset.samples)}"
@@ -209,7 +241,13 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
 
 
 def majority_floor(samples: Iterable[Sample]) -> Fraction | None:
-    """The exact-match score, 0 to 1, of always giving each source's most common label(s); None without samples."""
-    counts = label_counts(list(samples)).values()
+    """The exact-match score, 0 to 1, of always giving each source's most common label(s).
+
+    None without samples, or with dialogues, whose score a judge decides.
+    """
+    samples = list(samples)
+    if any(sample.task.turns for sample in samples):
+        return None
+    counts = label_counts(samples).values()
     total = sum(counter.total() for counter in counts)
     return Fraction(sum(max(counter.values()) for counter in counts), total) if total else None

@@ -60,6 +60,7 @@ class _Data(_Stated):
     fingerprint: str | None = None
     folder: str | None = None
     samples: Mapping[str, Count] | None = None
+    names: Mapping[str, str] | None = None
 
 
 class _Settings(_Stated):
@@ -84,6 +85,7 @@ class _Provenance(_Stated):
     extractor: _Agent
     judge: _Agent
     listener: str | None = None
+    bertscore: str | None = None
     data: _Data
     prompts: Mapping[str, str] | None = None
     settings: _Settings | None = None

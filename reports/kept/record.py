@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from benchmark.clips.waveform import Waveform
 from benchmark.errors import EmotionError, boundary
 from benchmark.fault import Fault
-from benchmark.model import Answer, Ending
+from benchmark.model import Answer, Ending, Message
 from benchmark.task import Sample
 from benchmark.usage import TOKENS, Usage
 from evaluators.judge.rating import Rating
@@ -18,7 +18,7 @@ from evaluators.metrics.steps import StepScore
 from evaluators.outcome import Repeats, Score, Scored, Trace, Unscored
 
 MOST_STEPS = 100_000
-"""Steps of one answer."""
+"""Steps of one answer, and messages of one dialogue."""
 
 Outcome = Literal["passed", "failed", "error"]
 
@@ -121,10 +121,11 @@ class Record(WithScores):
 
     Attributes:
         outcome: `passed` if the answer names every true label, else `failed`; `error` if there is no score.
-        answer: the model's answer without its thoughts; None if there is none.
+        answer: the model's answer without its thoughts, of a dialogue the last; None if there is none.
         thoughts: the model's visible thinking before it answered; None if it showed none.
         ending: how the answer ended; None if unknown.
         refused: whether the answer refuses the question; None if this was not checked.
+        talk: the messages of the dialogue; empty, and absent from files, if the answer is none.
         steps: the steps of the reasoning, in order.
         prediction: the last step; None if there is no score.
         predicted: the labels of the label set that the prediction names.
@@ -134,6 +135,7 @@ class Record(WithScores):
         has_clip: whether the question is about a clip, and not about a text alone.
         clip: the path of the clip from the data folder; None if the clip is not in it.
         length: the clip's length in seconds, as its file states it; None if unknown.
+        group: as in the `Sample`.
         waveform: the waveform of the clip's sound; None if it has none.
         frames: the frames that the judge saw; None if it saw none.
         decoder: the decoder of these frames.
@@ -156,6 +158,7 @@ class Record(WithScores):
     thoughts: str | None = None
     ending: Ending | None = None
     refused: bool | None = None
+    talk: Annotated[tuple[Message, ...], Field(max_length=MOST_STEPS, exclude_if=lambda talk: not talk)] = ()
     steps: Annotated[tuple[RatedStep, ...], Field(max_length=MOST_STEPS)] = ()
     prediction: RatedStep | None = None
     predicted: tuple[str, ...] = ()
@@ -166,6 +169,7 @@ class Record(WithScores):
     has_clip: bool = True
     clip: str | None = None
     length: float | None = None
+    group: str | None = None
     waveform: Waveform | None = None
     frames: Shown | None = None
     decoder: str | None = None
@@ -276,6 +280,7 @@ def _asked(sample: Sample) -> dict[str, Any]:
         "label_set": sample.label_set,
         "targets": sample.targets,
         "has_clip": sample.clip is not None,
+        "group": sample.group,
     }
 
 
@@ -293,7 +298,9 @@ def _fraction(value: Fraction) -> str:
 
 
 def _given(answer: Answer | None) -> dict[str, Any]:
-    return {"answer": answer.text, "thoughts": answer.thoughts, "ending": answer.ending} if answer else {}
+    if answer is None:
+        return {}
+    return {"answer": answer.text, "thoughts": answer.thoughts, "ending": answer.ending, "talk": answer.talk}
 
 
 def _spent_by(part: Answer | Trace) -> Spent:

@@ -1,10 +1,19 @@
 """The types of `report.json`, whose JSON schema is `schema.json`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from benchmark.suite import OVERALL, is_within
 from reports.kept.record import Spent, Strict, WithScores
 from reports.stats.agreement import Variances
 from reports.stats.inference import Interval
@@ -197,7 +206,7 @@ class Verdict(Strict):
         reasons: a sentence each.
         criteria: each with its numbers.
         error_rate: the greatest probability of wrongly passing a run, and of wrongly failing one.
-        coverage: share of the selected samples that have a score.
+        coverage: share of the selected samples that have a score; of several suites, that of the one with the least.
         cost_usd: the cost of the run in USD; None if unknown.
         baseline: the folder name of the baseline.
         reference: the folder name of the reference; None without one.
@@ -221,6 +230,9 @@ class Verdict(Strict):
     earlier: tuple[Word, ...] | None = None
 
 
+ONE, SEVERAL = 2, 3
+"""The schemas of a report on one suite, and on several, which readers of one would misunderstand."""
+
 TOTAL = "total"
 CHECK = "judge check"
 
@@ -230,8 +242,32 @@ def _whole_number(given: object) -> object:
     return given if type(given) is int else None
 
 
+class SuiteFacts(Strict):
+    """What is not computed from records about one of several suites.
+
+    Attributes:
+        selected: the number of its samples to ask.
+        incomparable: the reasons why its scores do not compare with published ones.
+    """
+
+    selected: int
+    incomparable: tuple[str, ...]
+
+
+class SuiteFigures(SuiteFacts):
+    """The scores over all tasks of one of several suites, as those of a report on it alone."""
+
+    overall: Scores
+    macro: Mapping[str, float | None]
+    macro_intervals: Mapping[str, Interval]
+    variance: Mapping[str, Variances]
+
+
 class Report(Strict):
     """The results of a run; all scores are fractions from 0 to 1.
+
+    If the run has several suites, tasks are called `SUITE/TASK`, floors and published scores over all tasks have the
+    name of the suite instead of `overall`, and `overall`, `macro` and `variance` have no scores: `suites` has them.
 
     Attributes:
         run: the unique id of the run, also in each line of its `samples.jsonl`. None until the report is written, and
@@ -258,10 +294,11 @@ class Report(Strict):
         usage: the usage of each role, summed; `total` is the sum of the roles that sent requests.
         retries: the number of requests sent again after a 429, a timeout or a broken connection.
         seconds: the duration of the run from its first case on; with several processes or parts, the longest.
+        suites: what belongs to each of several suites, by name; absent in a report on one, whose schema is 2.
     """
 
     run: str | None = None
-    schema_version: Annotated[Literal[1, 2], BeforeValidator(_whole_number)] = 2
+    schema_version: Annotated[Literal[1, 2, 3], BeforeValidator(_whole_number)] = 2
     model: str
     provenance: Mapping[str, Any]
     incomparable: tuple[str, ...]
@@ -286,6 +323,38 @@ class Report(Strict):
     usage: Mapping[str, Spent]
     retries: int = 0
     seconds: float = 0.0
+    suites: Mapping[str, SuiteFigures] = {}
+
+    @model_validator(mode="after")
+    def _of_its_schema(self) -> Self:
+        """Refuses several suites in a report that readers of one suite would accept, and the other way round."""
+        if (self.schema_version == SEVERAL) != bool(self.suites):
+            raise ValueError(f"`suites` are a part of schema {SEVERAL}, and of no other")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name != "suites" or value}
+
+
+def by_suite(report: Report) -> Mapping[str, Report]:
+    """A report on each suite as if it had been run alone, by place; its tasks keep the names that they have in the run.
+
+    What cannot be divided, such as usage, gate and seconds, is that of the run.
+    """
+    return {place: _part(report, place, of) for place, of in report.suites.items()} or {OVERALL: report}
+
+
+def _part(report: Report, place: str, figures: SuiteFigures) -> Report:
+    own: dict[str, Any] = {name: getattr(figures, name) for name in SuiteFigures.model_fields}
+    for name in ("tasks", "sources", "labels", "floors", "published"):
+        shown = {task: of for task, of in getattr(report, name).items() if is_within(place, task)}
+        own[name] = {OVERALL if task == place else task: of for task, of in shown.items()}
+    own["incomparable"] = (*figures.incomparable, *report.incomparable)
+    data = report.provenance.get("data") or {}
+    own_data = {**data, "name": (data.get("names") or {}).get(place, data.get("name"))}
+    provenance = {**report.provenance, "part": place, "data": own_data}
+    return report.model_copy(update={**own, "provenance": provenance, "suites": {}, "schema_version": ONE})
 
 
 class Background(BaseModel):
@@ -299,6 +368,7 @@ class Background(BaseModel):
     selected: int
     floors: Mapping[str, float]
     published: Mapping[str, float]
+    suites: Mapping[str, SuiteFacts] = {}
     judge_check: Health | None = None
     retries: int = 0
     seconds: float = 0.0

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from benchmark.clips.limits import ClipLimits
+from benchmark.data.dataset import places_of_data
 from benchmark.endpoint.redaction import redacted
 from benchmark.options import declared
 from benchmark.run_setup import Bench
@@ -29,13 +30,14 @@ def rerun_of(bench: Bench, options: EvaluatorOptions) -> str:
 
     Paths are relative to the working folder, or names if outside it; those of data and checkpoints are absolute.
     """
-    parts = [f"--data={_data(bench)}", *_written(bench.options), *_written(options)]
+    parts = [*_data(bench), *_written(bench.options), *_written(options)]
     return " ".join(shlex.quote(part) for part in parts)
 
 
-def _data(bench: Bench) -> str:
-    given = bench.options.data or "demo"
-    return str(Path(given).expanduser().absolute()) if Path(given).expanduser().exists() else given
+def _data(bench: Bench) -> Iterator[str]:
+    for name, given in places_of_data(bench.options.data, bench.suite).items():
+        place = str(Path(given).expanduser().absolute()) if Path(given).expanduser().exists() else given
+        yield f"--data={name}={place}" if bench.suite.members else f"--data={place}"
 
 
 def _written(options: object) -> Iterator[str]:

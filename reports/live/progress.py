@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import IO, TYPE_CHECKING
 
 from benchmark.accounts.limits import Traffic
-from benchmark.suite import Suite
+from benchmark.suite import OVERALL, Suite, is_within
 from evaluators.measures import measures_of
 from reports.kept.record import Record
 from reports.wording import percent
@@ -32,7 +32,7 @@ class Progress:
     def __init__(self, total: int, suite: Suite, clock: Callable[[], float] = time.monotonic) -> None:
         """Starts with no samples of `total`; `clock` returns seconds."""
         self._total, self._suite, self._clock = total, suite, clock
-        self._measure = measures_of(suite).headline
+        self._headlines = {place: measures_of(member).headline for place, member in suite.places.items()}
         self._printed = clock()
         self._finished: deque[float] = deque([clock()], maxlen=RECENT)
         self._outcomes: Counter[str] = Counter()
@@ -73,8 +73,12 @@ class Progress:
 
     def line(self) -> str:
         """The progress in one line."""
-        value = self._measure.value([record for records in self._scored.values() for record in records])
-        return f"{', '.join(self._facts())}, {self._measure.title} {percent(value)}"
+        facts = self._facts()
+        for place, measure in self._headlines.items():
+            scored = [one for task, records in self._scored.items() if is_within(place, task) for one in records]
+            name = measure.title if place == OVERALL else f"{place} {measure.title}"
+            facts.append(f"{name} {percent(measure.value(scored))}")
+        return ", ".join(facts)
 
     def panel(self) -> "Group":
         """The progress as tables by task and by role."""
@@ -82,16 +86,22 @@ class Progress:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(f"{self._measure.title} so far", box=None, header_style="dim")
+        titles = dict.fromkeys(measure.title for measure in self._headlines.values())
+        table = Table(f"{', '.join(titles)} so far", box=None, header_style="dim")
         for task in self._scored:
             table.add_column(task, justify="right")
-        table.add_row("in percent", *(percent(self._measure.value(records)) for records in self._scored.values()))
+        table.add_row("in percent", *(percent(self._value(task)) for task in self._scored))
         roles = Table("Role", "Requests", "Tokens in", "Tokens out", "USD", box=None, header_style="dim")
         for role, spent in self._spent.items():
             if spent["requests"]:
                 tokens = (f"{spent[name]:,}" for name in SPENT[:3])
                 roles.add_row(role, *tokens, f"{spent['cost_usd']:.2f}" if spent["cost_usd"] else "–")
         return Group(Text(f"{self._suite.title}: {', '.join(self._facts())}", style="bold"), table, roles)
+
+    def _value(self, task: str) -> float | None:
+        """The headline of the task so far."""
+        headline = next(measure for place, measure in self._headlines.items() if is_within(place, task))
+        return headline.value(self._scored[task])
 
     def _facts(self) -> list[str]:
         done, traffic = sum(self._outcomes.values()), _sum(self._traffic.values())

@@ -2,9 +2,37 @@
 
 /* The list of samples, which the address filters, searches and sorts, and the sample that is opened from it. */
 
+/* The suite, of several, that the address names, or whose sample it opens; else the first. */
+function suiteIn(suites) {
+  const named = state().get("suite") ?? state().get("sample")?.split("/")[0];
+  return Object.hasOwn(suites, named) ? named : Object.keys(suites)[0];
+}
+
+/* The data of one suite; if there are several, with the buttons that open the page for another one. */
+function dataOf(page) {
+  if (!page.suites) return page;
+  const chosen = suiteIn(page.suites);
+  standing.suite = chosen;
+  history.replaceState(null, "", address({ suite: chosen }));
+  addEventListener("popstate", () => suiteIn(page.suites) !== chosen && location.reload());
+  const tab = (name) => html`
+    <button
+      type="button"
+      aria-pressed=${String(name === chosen)}
+      onClick=${() => {
+        history.pushState(null, "", `#${new URLSearchParams({ suite: name })}`);
+        location.reload();
+      }}
+    >${name}</button>
+  `;
+  byId("suites").hidden = false;
+  show("suites", html`<div class="tabs">${Object.keys(page.suites).map(tab)}</div>`);
+  return page.suites[chosen];
+}
+
 /* Shows a page: `draw` renders what depends only on the data, `render` what depends on the address too. */
 async function openPage({ rowsOf, draw, render, filters, columns, ...browsed }) {
-  const page = await unpack(byId("page-data").textContent);
+  const page = dataOf(await unpack(byId("page-data").textContent));
   Object.assign(app, page, { shards: new Shards(page.shards) });
   app.rows = rowsOf(page.index);
   show(

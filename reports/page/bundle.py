@@ -97,12 +97,12 @@ def shard(name: str, records: Iterable[str]) -> str:
 
 
 def _policy(scripts: Iterable[str]) -> str:
-    """Allows our scripts by their hashes, scripts beside the page, embedded pictures and clips on disk; no requests."""
+    """Allows our scripts by their hashes, scripts beside the page, embedded pictures, clips on disk; no requests."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (
-        f"default-src 'none'; script-src 'self' file: {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "media-src 'self' file:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src 'self' file: {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: 'self' file:; media-src 'self' file:; base-uri 'none'; form-action 'none'"
     )
 
 

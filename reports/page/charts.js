@@ -147,6 +147,26 @@ function binsOf(rows, measure) {
   return bins;
 }
 
+/* The user's points after each of its messages. */
+function PointsChart({ talk }) {
+  const points = talk.filter(({ points }) => points !== null).map(({ points }, at) => ({ message: at + 1, points }));
+  const options = {
+    width: 560,
+    height: 200,
+    marginBottom: 44,
+    marginRight: 40,
+    x: { label: "Message of the user", ticks: points.map(({ message }) => message), tickFormat: String },
+    y: { label: "points", grid: true, zero: true, nice: true },
+    marks: [
+      Plot.lineY(points, { x: "message", y: "points", stroke: OURS, strokeWidth: 2 }),
+      Plot.dot(points, { x: "message", y: "points", fill: OURS, r: 3.5 }),
+      Plot.text(points, Plot.selectLast({ ...BESIDE, x: "message", y: "points", text: "points", dx: 8 })),
+    ],
+  };
+  const said = points.map(({ points: number }) => number).join(", ");
+  return html`<${Chart} options=${options} label="The user's points after each message: ${said}" />`;
+}
+
 /* The mean of a measure over the samples that are wrong, partly right and right by the headline. */
 function ByHeadlineChart({ rows, measure }) {
   const groups = [

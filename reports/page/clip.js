@@ -14,7 +14,7 @@ const CLIP_TROUBLES = {
   strange: "This browser cannot play the clip. Run with --report-media to make a playable copy.",
 };
 
-/* The clip and its loudness. `video` receives the player; the times of `seen` are marked. */
+/* The clip, which may be a picture, and its loudness. `video` receives the player; the times of `seen` are marked. */
 function Clip({ record: { id, waveform }, source, seen, video }) {
   const [trouble, setTrouble] = useState(source ? null : "outside");
   const [time, setTime] = useState(0);
@@ -22,6 +22,11 @@ function Clip({ record: { id, waveform }, source, seen, video }) {
     const unknown = video.current.error?.code === 4 && /\.(avi|mkv)$/i.test(source);
     setTrouble(unknown ? "strange" : "missing");
   };
+  if (source && /\.(jpe?g|png|webp)$/i.test(source))
+    return html`
+      <img class="still" src=${source} alt="Picture of ${id}" onError=${() => setTrouble("missing")} />
+      <p class="note" role="status">${trouble && CLIP_TROUBLES[trouble]}</p>
+    `;
   return html`
     <video
       ref=${video}
@@ -105,7 +110,7 @@ const pictureUrl = (picture) => `data:image/jpeg;base64,${picture}`;
 function Frame({ picture, seconds, video, enlarge }) {
   const time = seconds.toFixed(1);
   const seek = () => {
-    video.current.currentTime = seconds;
+    if (video.current) video.current.currentTime = seconds; // a picture has no player
   };
   return html`
     <li>

@@ -96,13 +96,7 @@ function Places() {
       <${SamplesLink} like=${{ task, label, source, change }}>${count(group[change])}<//>
     `;
     const sign = net(group) < 0 ? "−" : "+";
-    return [
-      groupName(group),
-      link("better"),
-      link("worse"),
-      sign + Math.abs(net(group)),
-      count(group.of),
-    ];
+    return [groupName(group), link("better"), link("worse"), sign + Math.abs(net(group)), count(group.of)];
   };
   return html`<${GroupTables} groups=${changed} shown=${15} head=${["Better", "Worse", "Net", "Of"]} line=${line} />`;
 }

@@ -1,15 +1,17 @@
 """The page that compares two runs, sample by sample."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmark.suite import suite_of
+from benchmark.suite import OVERALL, is_within, suite_of
 from evaluators.metrics.metric import Measure
 from reports.gate.compare import Difference
 from reports.kept.folder import PAGE_FOLDER, write_whole
 from reports.kept.past import PastRun, differences
 from reports.kept.record import Record
+from reports.kept.report import by_suite
 from reports.page.bundle import page, write_shards
 from reports.page.measures import measures_data, measures_of, scores_of
 from reports.page.media import bring_along, left_out_of
@@ -31,17 +33,29 @@ def write_compare_page(file: Path, first: PastRun, second: PastRun, found: Seque
     """
     pairs = [(one, second.records[name]) for name, one in sorted(first.records.items()) if name in second.records]
     beside = file.parent / f"{file.stem}-files"
-    shards = write_shards(beside, "pairs", pairs, _pair_json)
     shown = [one if one.frames else two for one, two in pairs]
     brought = bring_along(shown, [run.path / PAGE_FOLDER for run in (first, second)], beside)
-    data = {
-        **_data(first, second, found),
-        "clips": {"base": linked_to(second.report).base, "urls": brought.urls},
-        "index": _index(pairs, measures_of(second.report)),
-        "shards": shards,
-    }
-    write_whole(file, page(suite_of(first.report.provenance).title, "Two runs", "compare.html", SCRIPTS, data))
+    data: dict[str, Any] = {}
+    places = [place for place in by_suite(first.report) if place in by_suite(second.report)]
+    for number, place in enumerate(places):
+        inside = [pair for pair in pairs if is_within(place, pair[0].task)]
+        one, two = _part(first, place), _part(second, place)
+        name = f"pairs-{number}" if first.report.suites else "pairs"
+        data[place] = {
+            **_data(one, two, [difference for difference in found if is_within(place, difference.place)]),
+            "clips": {"base": linked_to(second.report).base, "urls": brought.urls},
+            "index": _index(inside, measures_of(two.report)),
+            "shards": write_shards(beside, name, inside, _pair_json),
+        }
+    whole = {"suites": data} if first.report.suites else data[OVERALL]
+    write_whole(file, page(suite_of(first.report.provenance).title, "Two runs", "compare.html", SCRIPTS, whole))
     return left_out_of(brought)
+
+
+def _part(run: PastRun, place: str) -> PastRun:
+    """What the run says about one suite."""
+    records = {name: record for name, record in run.records.items() if is_within(place, record.task)}
+    return replace(run, report=by_suite(run.report)[place], records=records)
 
 
 def _pair_json(pair: Pair) -> str:

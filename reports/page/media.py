@@ -28,8 +28,11 @@ FRAMES, CLIPS = "frames", "clips"
 PLAYABLE = frozenset({".mp4", ".m4v", ".webm"})
 """Containers that browsers play; clips in others are copied into an mp4 without encoding them again."""
 
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+"""Suffixes of clips that are pictures."""
+
 _OTHERS = "mkv avi mov flv wmv asf ogv ogg 3gp 3g2 mpg mpeg mpe m2v vob ts mts m2ts"
-SUFFIXES = {FRAMES: frozenset({".js"}), CLIPS: PLAYABLE | {f".{name}" for name in _OTHERS.split()}}
+SUFFIXES = {FRAMES: frozenset({".js"}), CLIPS: PLAYABLE | PICTURES | {f".{name}" for name in _OTHERS.split()}}
 """Suffixes of the files that are copied from other pages."""
 LARGEST_FRAMES = 256 * 10**6
 """The largest script with frames that is read, in bytes."""
@@ -37,10 +40,11 @@ MOST_PIXELS = 64 * 10**6
 """The most pixels of a frame; 8K has 33 million."""
 
 _HEAD = 16
-# ISO media (mp4, mov), Matroska and WebM, AVI, FLV, Ogg, MPEG program and transport streams, Windows Media
+# ISO media (mp4, mov), Matroska and WebM, AVI and WebP, FLV, Ogg, MPEG program and transport streams, Windows Media,
+# JPEG, PNG
 _RECORDING = re.compile(
-    rb"....(?:ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01|OggS|\x00\x00\x01[\xb3\xba]|G[@A]|"
-    rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    rb"....(?:ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3|RIFF....(?:AVI |WEBP)|FLV\x01|OggS|\x00\x00\x01[\xb3\xba]|"
+    rb"G[@A]|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\xff\xd8\xff|\x89PNG\r\n\x1a\n",
     re.DOTALL,
 )
 
@@ -105,7 +109,8 @@ def bring_along(records: Sequence[Record], sources: Sequence[Path], folder: Path
     """Copies frames and clips from the folders of other pages into this one.
 
     The other pages are not trusted: frames are checked to be pictures and their script is written again, and clips are
-    copied if they are regular files that start like a recording. No link is followed, and no other file is read.
+    copied if they are regular files that start like a recording or a picture. No link is followed, and no other file
+    is read.
 
     Raises:
         RunError: the folder cannot be written.
@@ -220,7 +225,7 @@ def _placed_clip(clip: Clip, stem: Path, reader: ClipReader) -> str:
         raise DataError(f"The clip {clip.path} does not exist.")
     target = stem.with_suffix(".mp4")
     try:
-        content = None if clip.path.suffix.lower() in PLAYABLE else reader.video(clip)
+        content = None if clip.path.suffix.lower() in PLAYABLE | PICTURES else reader.video(clip)
     except DataError as error:  # an mp4 cannot contain its codec; some browsers may play the clip as it is
         _refuse_fault(error)
         content = None

@@ -71,7 +71,7 @@ function Facts({ report }) {
   const number = (outcome) => app.counted.filter((row) => row.outcome === outcome).length;
   const again = app.counted.filter((row) => row.again).length;
   const rejected = sum(app.counted.map((row) => row.again));
-  const asked = report.gate?.stopping?.samples ?? report.selected;
+  const asked = report.gate?.stopping ? overall.samples : report.selected;
   const early = asked < report.selected ? `, stopped early of ${count(report.selected)}` : "";
   const cost = total ? (total.cost_usd === null ? "unknown" : `${total.cost_usd.toFixed(2)} USD`) : "no requests";
   const tokens =

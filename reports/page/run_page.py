@@ -2,19 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import numpy as np
 
 from benchmark.accounts.snapshots import is_same_model
-from benchmark.suite import suite_of
+from benchmark.suite import OVERALL, is_within, suite_of
 from evaluators.metrics.metric import Measure
 from reports.kept.answered import UNKNOWN, asked_of
 from reports.kept.folder import PAGE, PAGE_FOLDER, write_whole
 from reports.kept.record import Record
-from reports.kept.report import Report
+from reports.kept.report import Report, by_suite
 from reports.kept.rerun import CASE
 from reports.page.bundle import page, write_shards
 from reports.page.measures import ALPHAS, Mix, measures_data, measures_of, mix_of, own, refusal, scores_of
@@ -68,10 +68,24 @@ def write_run_page(folder: Path, contents: Contents) -> None:
     Raises:
         RunError: the folder cannot be written.
     """
-    shards = write_shards(folder / PAGE_FOLDER, "records", contents.records, Record.model_dump_json)
+    data: dict[str, Any] = {}
+    for number, (place, part) in enumerate(_parts(contents)):
+        name = f"records-{number}" if contents.report.suites else "records"
+        shards = write_shards(folder / PAGE_FOLDER, name, part.records, Record.model_dump_json)
+        data[place] = {**_data(part), "shards": shards}
+    whole = {"suites": data} if contents.report.suites else data[OVERALL]
     brand = suite_of(contents.report.provenance).title
-    data = {**_data(contents), "shards": shards}
-    write_whole(folder / PAGE, page(brand, contents.report.model, "run.html", SCRIPTS, data))
+    write_whole(folder / PAGE, page(brand, contents.report.model, "run.html", SCRIPTS, whole))
+
+
+def _parts(contents: Contents) -> Iterator[tuple[str, Contents]]:
+    """What the page shows of each suite, which is one at a time, by place."""
+    for place, report in by_suite(contents.report).items():
+        records, counted = (
+            [record for record in records if is_within(place, record.task)]
+            for records in (contents.records, contents.counted)
+        )
+        yield place, replace(contents, report=report, records=records, counted=counted)
 
 
 def linked_to(report: Report) -> Linked:
@@ -105,7 +119,13 @@ def _data(contents: Contents) -> Mapping[str, Any]:
         },
         "published": suite.read_published(),
         "tasks": {
-            name: {"title": t.title, "question": t.question, "several": t.several or t.ranked, "reference": t.reference}
+            name: {
+                "title": t.title,
+                "question": t.question,
+                "several": t.several or t.ranked,
+                "reference": t.reference,
+                "talks": t.turns is not None,
+            }
             for name, t in suite.tasks.items()
         },
         "index": index_of(records, {record.id for record in contents.counted}, measures),

@@ -143,6 +143,45 @@ function Answer({ record, about }) {
   `;
 }
 
+/* The messages of a dialogue; records of other questions do not have the key. */
+const talkOf = (record) => record.talk ?? [];
+
+const SPEAKERS = { user: "User, played by the judge", assistant: "Model", system: "System" };
+
+/* A message of a dialogue; what its author thought, and what the judge noted before it, can be opened. */
+function Said({ message: { speaker, text, thoughts, points, notes } }) {
+  const aside = [...Object.entries(notes), ...(thoughts ? [["Thoughts", thoughts]] : [])];
+  return html`
+    <li class=${speaker}>
+      <p class="by">${SPEAKERS[speaker]}${points !== null && ` · ${points} points`}</p>
+      <p class="said">${text}</p>
+      ${
+        aside.length > 0 &&
+        html`
+          <details class="thoughts">
+            <summary>${aside.map(([name]) => name).join(", ")}</summary>
+            ${aside.map(([name, note]) => html`<p class="reason"><span class="by">${name}: </span>${note}</p>`)}
+          </details>
+        `
+      }
+    </li>
+  `;
+}
+
+function Dialogue({ record }) {
+  const talk = talkOf(record);
+  return html`
+    <${Section} title="Dialogue">
+      <p class="how">
+        <${Ending} record=${record} about=${app.answering} />
+        <${AnsweredBy} model=${record.usage.model} about=${app.answering} />
+      </p>
+      ${record.has_clip && html`<${PointsChart} talk=${talk} />`}
+      <ol class="talk">${talk.map((message) => html`<${Said} message=${message} />`)}</ol>
+    <//>
+  `;
+}
+
 function Replies({ rejected }) {
   const replies = Object.entries(rejected).flatMap(([role, texts]) => texts.map((text) => [role, text]));
   if (!replies.length) return null;
@@ -226,7 +265,8 @@ function Command({ id, command }) {
 function textOf(record) {
   const steps = [...record.steps, ...(record.prediction ? [record.prediction] : [])];
   const said = steps.map((step) => `${step.text} ${step.reason ?? ""}`);
-  return [record.answer, record.thoughts, ...said, record.error].map((text) => text ?? "").join("\n");
+  const talk = talkOf(record).map((message) => message.text);
+  return [record.answer, record.thoughts, ...said, ...talk, record.error].map((text) => text ?? "").join("\n");
 }
 
 /* The clip, and what the judge saw and heard of it. */
@@ -242,13 +282,34 @@ function Watched({ record, video }) {
   `;
 }
 
+/* What stands in the place of a clip. */
+function Beside({ record }) {
+  const talk = talkOf(record);
+  if (!talk.length) return html`<p class="note">No clip: this question is about a text.</p>`;
+  return html`
+    <div>
+      <${Section} title="Points"><${PointsChart} talk=${talk} /><//>
+    </div>
+  `;
+}
+
+function Answered({ record }) {
+  const doubted = record.by_rules && record.prediction && record.by_rules !== record.prediction.rating;
+  return html`
+    <${Section} title="Answer"><${Answer} record=${record} about=${app.answering} /><//>
+    <${Section} title="Steps and ratings">
+      <${Steps} record=${record} />
+      ${doubted && html`<p class="note">The word list would rate the last step ${record.by_rules}.</p>`}
+    <//>
+  `;
+}
+
 function Sample({ record }) {
   const video = useRef(null);
-  const doubted = record.by_rules && record.prediction && record.by_rules !== record.prediction.rating;
   return html`
     <article>
       <div class="beside">
-        ${record.has_clip ? html`<${Watched} record=${record} video=${video} />` : html`<p class="note">No clip: this question is about a text.</p>`}
+        ${record.has_clip ? html`<${Watched} record=${record} video=${video} />` : html`<${Beside} record=${record} />`}
         <div>
           <${Scores} record=${record} />
           <${Trouble} record=${record} />
@@ -256,11 +317,7 @@ function Sample({ record }) {
             <p class="said">${record.question}</p>
             <${Labels} choices=${record.label_set} targets=${record.targets} predicted=${record.predicted} />
           <//>
-          <${Section} title="Answer"><${Answer} record=${record} about=${app.answering} /><//>
-          <${Section} title="Steps and ratings">
-            <${Steps} record=${record} />
-            ${doubted && html`<p class="note">The word list would rate the last step ${record.by_rules}.</p>`}
-          <//>
+          <${talkOf(record).length ? Dialogue : Answered} record=${record} />
         </div>
       </div>
       <${Replies} rejected=${record.rejected} />

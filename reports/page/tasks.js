@@ -152,7 +152,7 @@ function drawDetail() {
 }
 
 function Detail({ task }) {
-  const { title, question, several, reference } = app.tasks[task];
+  const { title, question, several, reference, talks } = app.tasks[task];
   const part = (kind, asked) =>
     Object.entries(app.report[kind][task]).map(([name, scores]) => ({
       name,
@@ -167,8 +167,13 @@ function Detail({ task }) {
   if (reference) return html`<p>${title}: ${question}</p>${bySource}`;
   return html`
     <p>${title}: ${question}</p>
-    <h4>Confusion</h4>
-    <${Confusion} rows=${app.counted.filter((row) => row.task === task && row.outcome !== "error")} task=${task} />
+    ${
+      !talks &&
+      html`
+        <h4>Confusion</h4>
+        <${Confusion} rows=${app.counted.filter((row) => row.task === task && row.outcome !== "error")} task=${task} />
+      `
+    }
     ${
       several &&
       html`<p class="note">Clips and answers may have several labels here: each true label counts once for each label that is named.</p>`

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from reports.kept.folder import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.tables.health import health_rows
-from reports.tables.scores import counts_of, faults_of, from_cache, notes_of, score_rows
+from reports.tables.scores import counts_of, faults_of, from_cache, notes_of, score_tables
 from reports.tables.second_opinion import disagreements_of
 from reports.tables.summary import summary_of
 from reports.tables.table import as_text
@@ -74,9 +75,10 @@ def tell_github(report: Report, records: Sequence[Record]) -> None:
 
 
 def score_lines(report: Report, records: Sequence[Record]) -> list[str]:
-    """The score table and the sentences below it, for a terminal."""
+    """The score table of each suite, and the sentences below, for a terminal."""
     notes = [*notes_of(report), *from_cache(records), *faults_of(records), f"{counts_of(records)}."]
-    return [*as_text(score_rows(report)), "", *notes]
+    tables = [[*filter(None, [title]), *as_text(rows), ""] for title, rows in score_tables(report).items()]
+    return [*chain.from_iterable(tables), *notes]
 
 
 def gate_lines(report: Report, drift: Sequence[str] = ()) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A run's scores as a table, and its notes and costs as sentences."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmark.accounts.prices import PRICES
@@ -10,7 +10,7 @@ from evaluators.measures import measures_of
 from reports.kept.answered import endings_in_words
 from reports.kept.length import seconds_shown, settings_in
 from reports.kept.record import Record
-from reports.kept.report import TOTAL, Report
+from reports.kept.report import TOTAL, Report, by_suite
 from reports.tables.second_opinion import notes_on
 from reports.wording import percent, within
 
@@ -29,19 +29,32 @@ def score_rows(report: Report) -> list[tuple[str, ...]]:
     return rows if report.published else [row[:-1] for row in rows]
 
 
+def score_tables(report: Report) -> Mapping[str, list[tuple[str, ...]]]:
+    """The rows of `score_rows` of each suite by the title of their table, which is "" if there is one suite."""
+    return {
+        suite_of(part.provenance).title if report.suites else "": score_rows(part) for part in by_suite(report).values()
+    }
+
+
 def notes_of(report: Report) -> list[str]:
-    """All sentences to print below the table."""
+    """All sentences to print below the tables."""
     words = endings_in_words(report.endings)
     endings = [f"Answers: {words}."] if words else []
-    return [*doubts_of(report), *notes_on(report.agreement, report.variance), *endings, *remarks_on(report)]
+    agreement = [*notes_on(report.agreement, {}), *_of_suites(report, lambda part: notes_on(None, part.variance))]
+    return [*doubts_of(report), *agreement, *endings, *remarks_on(report)]
+
+
+def _of_suites(report: Report, notes: Callable[[Report], Iterable[str]]) -> Iterator[str]:
+    """The notes on each suite, after its name if there are several."""
+    for place, part in by_suite(report).items():
+        yield from (f"{place}: {note}" if report.suites else note for note in notes(part))
 
 
 def doubts_of(report: Report) -> list[str]:
     """Warnings about the figures, a sentence each: other models, missing samples, samples without a score."""
     overall = report.overall
     notes = [f"ANOTHER MODEL: {reason}. These are not the scores of {report.model}." for reason in report.substitutes]
-    others = (reason for reason in report.incomparable if reason not in report.substitutes)
-    notes += [f"Not comparable with published scores: {reason}." for reason in others]
+    notes += _of_suites(report, _incomparable)
     if overall.samples < report.selected and not (report.gate and report.gate.stopping):
         missing = report.selected - overall.samples
         notes.append(f"The run ended early: {missing} of {report.selected} samples were not evaluated.")
@@ -49,21 +62,34 @@ def doubts_of(report: Report) -> list[str]:
         notes.append(
             f"{unanswered:,} samples without an answer were left out by --answered-only; the scores do not cover them."
         )
-    if overall.unscored:
+    return [*notes, *_of_suites(report, _bounds)]
+
+
+def _incomparable(report: Report) -> Iterator[str]:
+    """Why the scores of one suite do not compare with published ones, a sentence each."""
+    for reason in report.incomparable:
+        if reason not in report.substitutes:
+            yield f"Not comparable with published scores: {reason}."
+
+
+def _bounds(report: Report) -> Iterator[str]:
+    """How much the samples of one suite that have no score matter, in a sentence; none if all have one."""
+    if report.overall.unscored:
         headline = measures_of(suite_of(report.provenance)).headline
-        low, high = overall.bounds[headline.name]
-        notes.append(
-            f"{overall.unscored} samples have no score; depending on them, {headline.title} is between {percent(low)}"
-            f" and {percent(high)}."
+        low, high = report.overall.bounds[headline.name]
+        yield (
+            f"{report.overall.unscored} samples have no score; depending on them, {headline.title} is between"
+            f" {percent(low)} and {percent(high)}."
         )
-    return notes
 
 
 def remarks_on(report: Report) -> list[str]:
     """Further remarks, a sentence each: what clips were cut, details, refused parameters, costs."""
-    notes = list(lengths_in_words(report.longer, report.sound_cut, report.provenance))
-    notes += _details_in(report)
-    notes += _policies_in(report)
+    notes = [
+        *lengths_in_words(report.longer, report.sound_cut, report.provenance),
+        *_of_suites(report, _details_in),
+        *_of_suites(report, _policies_in),
+    ]
     if report.unrepeated:
         notes.append(f"{report.unrepeated} samples have a score but could not be repeated; their records say why.")
     for role, spent in report.usage.items():
@@ -73,11 +99,19 @@ def remarks_on(report: Report) -> list[str]:
 
 
 def _details_in(report: Report) -> Iterator[str]:
-    """The details of each task that has any, a sentence for tasks with the same ones; a dash where one is unknown."""
+    """The details of each task that has any, a sentence for tasks with the same ones; a dash where one is unknown.
+
+    Those of all tasks together too, if all have the same.
+    """
     found: dict[str, list[str]] = {}
     metrics = measures_of(suite_of(report.provenance)).metrics
-    for task, scores in report.tasks.items():
-        shown = {measure.title: scores.scores.get(measure.name) for measure in metrics[task].details}
+    places = dict(report.tasks)
+    kinds = [metrics[task].details for task in report.tasks]
+    if len(kinds) > 1 and all(kind == kinds[0] for kind in kinds):
+        places[OVERALL] = report.overall
+        kinds.append(kinds[0])
+    for (task, scores), kind in zip(places.items(), kinds, strict=True):
+        shown = {measure.title: scores.scores.get(measure.name) for measure in kind}
         if any(value is not None for value in shown.values()):
             values = " / ".join(map(percent, shown.values()))
             found.setdefault(" / ".join(shown), []).append(f"{task} {values}")

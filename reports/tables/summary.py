@@ -8,7 +8,7 @@ from benchmark.suite import suite_of
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.tables.health import health_rows
-from reports.tables.scores import counts_of, faults_of, notes_of, score_rows
+from reports.tables.scores import counts_of, faults_of, notes_of, score_tables
 from reports.tables.table import as_markdown
 from reports.tables.verdict import verdict_notes, verdict_rows
 
@@ -22,12 +22,16 @@ def summary_of(report: Report, records: Sequence[Record]) -> str:
             *_verdict(report),
             f"{counts_of(records)}; scores in percent.",
             "",
-            *as_markdown(score_rows(report)),
-            "",
+            *_tables(report),
             *(f"- {as_inline_markdown(note)}" for note in [*notes_of(report), *faults_of(records)]),
             "",
         ]
     )
+
+
+def _tables(report: Report) -> Iterator[str]:
+    for title, rows in score_tables(report).items():
+        yield from (*([f"### {as_inline_markdown(title)}", ""] if title else []), *as_markdown(rows), "")
 
 
 def _verdict(report: Report) -> list[str]:
@@ -46,7 +50,8 @@ def as_html(report: Report) -> Iterator[str]:
         yield _table(verdict_rows(verdict))
         yield _table(health_rows(report.judge_check, whole=False)) if report.judge_check else ""
     yield "<h2>Scores in percent</h2>"
-    yield _table(score_rows(report))
+    for title, rows in score_tables(report).items():
+        yield (f"<h3>{escape(title)}</h3>" if title else "") + _table(rows)
     yield from (f"<p>{escape(note)}</p>" for note in notes_of(report))
 
 

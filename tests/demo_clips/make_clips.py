@@ -1,4 +1,4 @@
-"""Draws the 48 demo clips: `python -m tests.demo_clips.make_clips [OUT]`. Needs the espeak-ng program.
+"""Draws the 48 demo clips and four pictures: `python -m tests.demo_clips.make_clips [OUT]`. Needs the espeak-ng program.
 
 The clips test the path from clip to score and measure nothing: cartoon faces, synthetic voices, known truth.
 """
@@ -15,11 +15,12 @@ import av
 import numpy as np
 from av.codec.context import Flags
 from numpy.typing import NDArray
+from PIL import Image
 
 from benchmark.clips.jpeg import reformatted
 from benchmark.suite import find_suite
 from tests.demo_clips.face import SIZE, Expression, Person, draw_face
-from tests.demo_clips.script import CLIPS, FEELINGS, LABEL_SETS, PERSONS, Feeling, Planned
+from tests.demo_clips.script import CLIPS, FEELINGS, LABEL_SETS, PERSONS, PICTURES, Feeling, Planned
 from tests.tasks import DEMO
 
 FPS = 15
@@ -132,8 +133,17 @@ def clue_of(plan: Planned) -> str:
     return " Then, in another mood: ".join(parts) + "".join(f" {part}" for part in noise)
 
 
+def write_pictures(out: Path) -> None:
+    """Still faces, each of another person, in the three formats of pictures."""
+    out.mkdir(parents=True, exist_ok=True)
+    for number, (feeling, suffix) in enumerate(PICTURES, 1):
+        face = draw_face(PERSONS[number % len(PERSONS)], FEELINGS[feeling].expression, speaking=0.0, blink=0.0)
+        Image.fromarray(face).save(out / f"picture_{number}{suffix}")
+
+
 def main(out: Path = DEMO) -> None:
-    """Writes all clips, over what is there."""
+    """Writes all clips and pictures, over what is there."""
+    write_pictures(out.parent / "pictures")
     for name, plans in CLIPS.items():
         shutil.rmtree(out / name, ignore_errors=True)
         write_task(name, plans, out)

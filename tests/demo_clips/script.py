@@ -1,6 +1,6 @@
 """What the demo clips show: who, in which mood, saying what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.demo_clips.face import Expression, Person
@@ -205,3 +205,6 @@ CLIPS: Mapping[str, tuple[Planned, ...]] = {
         suffix=".mkv",
     ),
 }  # fmt: skip
+
+PICTURES: Sequence[tuple[str, str]] = (("happy", ".jpg"), ("sad", ".png"), ("angry", ".webp"), ("surprised", ".jpg"))
+"""The mood and the format of each still picture."""

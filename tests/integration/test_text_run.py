@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from benchmark.data.dataset import read_samples
+from benchmark.suite import find_suite
 from reports.cli import main
 from tests.integration.runs import run
 
@@ -99,3 +101,28 @@ def test_only_answers_can_be_selected(tmp_path: Path) -> None:
     done = run(tmp_path, "--suite=emobench-text", "--data=demo", "--model=majority", "--answered-only")
     assert done.code == 4
     assert "--answered-only needs --model=answers:FILE, got majority; omit it." in done.output
+
+
+def test_replies_and_emotions_of_one_suite_are_scored_and_gated(tmp_path: Path) -> None:
+    pytest.importorskip("sacrebleu")
+    samples = read_samples("demo", find_suite("empathetic-dialogues")).samples
+    said = [
+        {"id": one.id, "model_response": one.targets[0] if one.label_set else f"{one.targets[0]} Well, well."}
+        for one in samples
+    ]
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps(said))
+    gate = tmp_path / "gate.toml"
+    gate.write_text("[min.overall]\nbleu = 0.5\naccuracy = 0.1\n[min.reply]\ndist_2 = 0.1\n")
+    done = run(tmp_path, "--suite=empathetic-dialogues", "--data=demo", f"--model=answers:{answers}", f"--gate={gate}")
+    assert done.code == 0, done.output
+    assert "answers answers 14 of 14 samples of demo\n" in done.output, "no agent is asked"
+    assert "BLEU-1 / BLEU-2 / BLEU-3: reply 7" in done.output
+    assert "A reply is not right or wrong: a case passes if there is one." in done.output
+    reply, emotion = (done.report["tasks"][name] for name in ("reply", "emotion"))
+    assert 0.5 < reply["bleu"] == done.report["overall"]["bleu"] < 1
+    assert reply["dist_2"] > reply["dist_1"] > 0.1
+    assert (reply["bertscore"], reply["accuracy"], emotion["bleu"], emotion["accuracy"]) == (None, None, None, 1)
+    assert done.report["labels"]["reply"] == {}, "references are no labels"
+    assert len(done.report["labels"]["emotion"]) == 5
+    assert done.report["gate"]["word"] == "PASS"

@@ -96,6 +96,7 @@ def samples_of(records: Sequence[Record]) -> tuple[Sample, ...]:
             source=one.source,
             recording=one.recording,
             video_id=one.id,
+            group=one.group,
         )
         for one in records
     )

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.data.clip_finder import Wanted, find_clips, list_files
-from benchmark.data.rows import Gathered, Row, Word, leaves_folder, mistakes, plain, slashed, source_name, table_of
+from benchmark.data.rows import Gathered, Place, Row, Word, leaves_folder, mistakes, plain, source_name, table_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Turn
@@ -31,15 +31,6 @@ LETTERS = ("A", "B", "C")
 VOICES: Mapping[str, str] = {"onyx": "male", "nova": "female"}
 SUFFIXES = (".flac", ".wav", ".mp3", ".mp4", ".avi", ".mkv")
 """Of clips that are named by an id; where several exist, the first counts."""
-
-
-def _inside(path: str) -> str:
-    if leaves_folder(path):
-        raise ValueError("leaves the folder")
-    return slashed(path)
-
-
-Place = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
 
 
 class Line(BaseModel):

@@ -16,6 +16,7 @@ from evaluators.judge.agent import Reply
 from evaluators.judge.grading import Grader, Grades, Grading
 from evaluators.judge.judge import Judge
 from evaluators.metrics.metric import Marked, Mean, Measure, Roles
+from evaluators.metrics.texts.overlap import Overlap
 from evaluators.outcome import Scored, failing, shortened, spent, trace_of
 
 _FINEST = 10**6
@@ -56,17 +57,20 @@ class GradedScore:
         answer: the model's answer.
         points: the judge's points by dimension.
         metric: the metric that scores it.
+        beside: the marks besides these points.
         predicted: empty, since there are no labels.
     """
 
     answer: Answer
     points: Grades
     metric: "Graded" = field(repr=False)
+    beside: Mapping[str, Fraction | None] = field(default_factory=dict)
     predicted: tuple[str, ...] = ()
 
     def marks(self, sample: Sample) -> Mapping[str, Fraction | None]:  # noqa: ARG002
-        """The points of each dimension as a share of the most, and their mean as the headline."""
-        return self.metric.marks_of({name: points / self.metric.most for name, points in self.points.items()})
+        """The points of each dimension as a share of the most, their mean as the headline, and the marks besides."""
+        shares = {name: points / self.metric.most for name, points in self.points.items()}
+        return {**self.metric.marks_of(shares), **self.beside}
 
     def explain(self, sample: Sample) -> str:
         """Why the case fails."""
@@ -92,6 +96,7 @@ class Graded:
         measures: the measures, the first is the headline's.
         headline: the name of the mean of the dimensions; may be that of the only dimension.
         details: measures that are shown next to the tables.
+        overlap: the overlap with the reference that is measured besides the points; None for none.
     """
 
     name: str
@@ -103,12 +108,23 @@ class Graded:
     measures: tuple[Measure, ...]
     headline: str = "score"
     details: tuple[Measure, ...] = ()
-    roles: frozenset[str] = frozenset({"judge"})
+    overlap: Overlap | None = None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The judge; BERTScore for the overlap."""
+        return frozenset({"judge", "bertscore"} if self.overlap else {"judge"})
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The headline, and each dimension."""
-        return tuple(dict.fromkeys((self.headline, *self.dimensions)))
+        """The headline, each dimension, and the overlap."""
+        beside = self.overlap.names if self.overlap else ()
+        return tuple(dict.fromkeys((self.headline, *self.dimensions, *beside)))
+
+    @property
+    def remark(self) -> str:
+        """What the overlap lacks; empty if nothing."""
+        return self.overlap.remark if self.overlap else ""
 
     @property
     def floor(self) -> Measure:
@@ -122,9 +138,10 @@ class Graded:
             ModelError: the answer has only thoughts, and these are ignored.
             JudgeError: the judge gave no usable reply, or cannot grade.
         """
+        texts = texts_of(sample, roles.rated(answer))
         grading = Grading(
             prompt=self.prompt,
-            texts=texts_of(sample, roles.rated(answer)),
+            texts=texts,
             dimensions=self.dimensions,
             least=self.least,
             most=self.most,
@@ -133,7 +150,10 @@ class Graded:
         grades = await grades_of(roles.judge, grading)
         traces = {"judge": trace_of(grades)}
         with spent(traces):
-            score = GradedScore(answer=answer, points=grades.value, metric=self)
+            beside = (
+                await self.overlap.marks(texts["answer"], texts["reference"], roles.bertscore) if self.overlap else {}
+            )
+            score = GradedScore(answer=answer, points=grades.value, metric=self, beside=beside)
             return Scored(sample=sample, score=score, traces=traces)
 
     def marks_of(self, shares: Mapping[str, Fraction]) -> Mapping[str, Fraction | None]:
@@ -151,7 +171,7 @@ class Graded:
         if len(shares) < len(kept) or not all(Fraction(self.least, self.most) <= one <= 1 for one in shares.values()):
             scale = f"from {self.least}/{self.most} to 1"
             raise ValueError(f"{' and '.join(self.dimensions)} must be points {scale}")
-        return self.marks_of(shares)
+        return {**self.marks_of(shares), **(self.overlap.remade(record) if self.overlap else {})}
 
     def is_right(self, marks: Mapping[str, Fraction | None]) -> bool:
         """Whether the headline is at least `enough`."""

@@ -7,10 +7,25 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Protocol
 
 from evaluators.metrics.metric import Column, Marked, is_scored
 
 Vector: TypeAlias = NDArray[np.float64]
+
+
+class Kind(Protocol):
+    """A score of a set of samples."""
+
+    @property
+    def mark(self) -> str:
+        """A mark that only samples of this kind have."""
+
+    def value(self, records: Sequence[Marked]) -> float:
+        """The score of samples that have one each; nan if none of them counts."""
+
+    def pseudo(self, records: Sequence[Marked], *, right: bool) -> Column:
+        """Pseudo-values, shape (records,), whose mean is the score; those without a score are right, or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +44,29 @@ class OfSums:
     filled: Callable[[Marked, bool], Vector]
     of: Callable[[Vector], Vector]
 
-    def column(self, parts: Vector) -> Column:
-        """Pseudo-values, shape (n,), of samples that add `parts`, shape (n, d); their mean is the score.
+    def value(self, records: Sequence[Marked]) -> float:
+        """The score of the sums; nan if it is of samples that do not count."""
+        return float(self.of(np.sum([self.part(one) for one in records], axis=0)))
 
-        They are n times the score minus n - 1 times the score without the sample (Efron & Stein 1981,
-        doi:10.1214/aos/1176345462), shifted to have the score as mean. A sample that does not count has the score.
+    def pseudo(self, records: Sequence[Marked], *, right: bool) -> Column:
+        """Pseudo-values, shape (records,), whose mean is the score; those without a score are right, or wrong.
+
+        A sample that does not count has the score.
         """
-        n, sums = len(parts), parts.sum(axis=0)
-        whole = self.of(sums)
-        without = self.of(sums - parts)
-        pseudo = n * whole - (n - 1) * np.where(np.isnan(without), whole, without)
-        return np.asarray(pseudo - pseudo.mean() + whole, dtype=float)
+        parts = np.array([self.part(one) if is_scored(one) else self.filled(one, right) for one in records])
+        sums = parts.sum(axis=0)
+        return pseudo_values(self.of(sums), self.of(sums - parts))
+
+
+def pseudo_values(whole: float | Vector, without: Vector) -> Column:
+    """Pseudo-values, shape (n,), from a score and from the scores without each sample, shape (n,).
+
+    They are n times the score minus n - 1 times the score without the sample (Efron & Stein 1981,
+    doi:10.1214/aos/1176345462), shifted to have the score as mean; without a score, nan, they are the whole one.
+    """
+    n = len(without)
+    pseudo = n * whole - (n - 1) * np.where(np.isnan(without), whole, without)
+    return np.asarray(pseudo - pseudo.mean() + whole, dtype=float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +82,13 @@ class BySet:
 
     name: str
     title: str
-    kinds: tuple[OfSums, ...]
+    kinds: tuple[Kind, ...]
     bounded: bool = False
 
     def value(self, records: Sequence[Marked]) -> float | None:
         """The mean over the sets; None if there is none, or if of one no sample counts."""
         sets = self._sets([record for record in records if is_scored(record)])
-        found = [kind.of(np.sum([kind.part(one) for one in members], axis=0)) for kind, _, members in sets]
+        found = [kind.value(members) for kind, _, members in sets]
         mean = float(np.mean(found)) if found else np.nan
         return None if np.isnan(mean) else mean
 
@@ -79,17 +106,14 @@ class BySet:
 
     def _pseudo(self, records: Sequence[Marked], *, right: bool) -> Column:
         """The pseudo-values of the mean over sets: a set's spread counts by its share in the mean, not by its size."""
-        found: list[tuple[list[int], Column]] = []
-        for kind, places, members in self._sets(records):
-            parts = [kind.part(one) if is_scored(one) else kind.filled(one, right) for one in members]
-            found.append((places, kind.column(np.array(parts))))
+        found = [(places, kind.pseudo(members, right=right)) for kind, places, members in self._sets(records)]
         whole = float(np.mean([column.mean() for _, column in found])) if found else np.nan
         pseudo = np.full(len(records), whole)
         for places, column in found:
             pseudo[places] += (column - column.mean()) * len(records) / (len(places) * len(found))
         return pseudo if not np.isnan(whole) else np.full(len(records), np.nan)
 
-    def _sets(self, records: Sequence[Marked]) -> Sequence[tuple[OfSums, list[int], Sequence[Marked]]]:
+    def _sets(self, records: Sequence[Marked]) -> Sequence[tuple[Kind, list[int], Sequence[Marked]]]:
         """How each set is scored, the places of its samples, and these."""
         sets: dict[str, list[int]] = defaultdict(list)
         for place, record in enumerate(records):

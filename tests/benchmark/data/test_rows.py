@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from benchmark.data.rows import Row, case_ids, duplicates, leaves_folder, source_name
+from benchmark.data.rows import Row, case_ids, duplicates, flaws, leaves_folder, source_name
 from benchmark.suites.mme_emotion.corpora import source_of
+from benchmark.task import Speaker, Turn
 from tests.tasks import SUITE, TASKS
 
 
@@ -24,6 +25,14 @@ def row(video_id: str, source: str = "S", case: str | None = None) -> Row:
         clip=Path(video_id),
         case=case,
     )
+
+
+@pytest.mark.parametrize("speakers", [(), ("assistant",), ("system", "user"), ("user", "assistant")])
+def test_a_dialogue_begins_with_the_user(speakers: tuple[Speaker, ...]) -> None:
+    talk = replace(row("a"), task=replace(TASKS["SA"], turns=2), turns=(Turn("user", "Hm."),))
+    assert list(flaws(talk)) == []
+    other = replace(talk, turns=tuple(Turn(speaker, "Hm.") for speaker in speakers))
+    assert list(flaws(other)) == ["q.json: a: its dialogue must begin with one message of the user"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
 from collections import Counter
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from random import Random
 
@@ -94,6 +96,30 @@ def test_shards_are_disjoint_and_cover_all(tasks: list[tuple[str, str]], parts: 
 
     assert sorted(one.id for shard in shards for one in shard) == sorted(one.id for one in samples)
     assert max(map(len, shards)) - min(map(len, shards)) <= 1
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=40), st.integers(1, 40), st.integers(1, 5))
+def test_groups_stay_whole(groups: list[int], limit: int, parts: int) -> None:
+    """Number 0 stands for no group."""
+    samples = tuple(
+        replace(sample(number, "SA", LABELS[number % 3]), group=f"g{group}" if group else None)
+        for number, group in enumerate(groups)
+    )
+
+    def whole(chosen: tuple[Sample, ...]) -> bool:
+        sizes, found = (Counter(one.group for one in some if one.group) for some in (samples, chosen))
+        return all(sizes[name] == count for name, count in found.items())
+
+    limited = select(samples, limit=limit)
+    assert 0 < len(limited) <= limit
+    assert whole(limited) or len({one.group for one in limited}) == 1  # the first group alone may be too large
+    assert set(limited) <= set(select(samples, limit=limit + 1))
+    units = len(set(groups) - {0}) + groups.count(0)
+    shards = [select(samples, shard=(part, parts)) for part in range(1, min(parts, units) + 1)]
+    assert all(map(whole, shards))
+    assert sorted(one.id for shard in shards for one in shard) == sorted(one.id for one in samples)
+    order = [one.group for one in spread_out(samples) if one.group]
+    assert len([name for name, _ in groupby(order)]) == len(set(order))
 
 
 def test_tasks_are_named_however_they_are_spelt() -> None:

@@ -8,7 +8,9 @@ from string import Template
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from benchmark.clip import Clip
 from benchmark.clips.reader import ClipReader
 from benchmark.data.dataset import read_samples
 from benchmark.errors import DataError, RunError
@@ -31,7 +33,7 @@ CLIP: frozenset[Modality] = frozenset({"video", "audio", "clip"})
 
 @pytest.fixture(scope="module")
 def prompter(tmp_path_factory: pytest.TempPathFactory) -> Prompter:
-    return Prompter(reader=ClipReader(Cache(tmp_path_factory.mktemp("cache"))), template=QUESTION)
+    return Prompter(reader=ClipReader(Cache(tmp_path_factory.mktemp("cache"))), templates={"": QUESTION})
 
 
 def sent(prompter: Prompter, sample: Sample = SAMPLE, takes: frozenset[Modality] = BOTH) -> Prompt:
@@ -86,6 +88,18 @@ def test_a_model_that_takes_clips_gets_the_whole_one(prompter: Prompter) -> None
     assert silent.video is not None
     assert len(silent.video) < len(whole.video)
     assert "You are given a video clip." in whole.text
+
+
+def test_a_picture_is_sent_as_a_frame_even_to_a_model_that_takes_clips(prompter: Prompter, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "teal").save(tmp_path / "clip.png")
+    sample = dataclasses.replace(SAMPLE, clip=Clip(tmp_path / "clip.png"))
+    for takes in (PICTURES, BOTH, CLIP):
+        prompt = sent(prompter, sample, takes)
+        assert ([frame.seconds for frame in prompt.frames], prompt.sound, prompt.video) == ([0.0], None, None)
+        assert "You are given a picture." in prompt.text
+        assert "There is no sound" not in prompt.text
+    with pytest.raises(DataError, match="the model takes audio, the clip has none"):
+        sent(prompter, sample, SOUND)
 
 
 def test_a_model_that_takes_a_track_gets_the_sound_besides_the_clip(prompter: Prompter) -> None:

@@ -25,7 +25,7 @@ SAMPLES = read_samples("demo").samples
 CLIP = SAMPLES[0]
 TEXT = read_samples("demo", find_suite("dair-emotion")).samples[0]
 SETTINGS = QuestionSettings(
-    template=read_templates(find_suite().home)["question"],
+    templates={"": read_templates(find_suite().home)["question"]},
     fps=1.0,
     most=10,
     spread=False,
@@ -48,7 +48,7 @@ def answers(path: Path, *rows: dict[str, object]) -> AnswersFile:
 
 def test_a_row_is_what_a_model_is_sent_without_the_truth(tmp_path: Path) -> None:
     reader = ClipReader(Cache(tmp_path))
-    prompter = Prompter(reader=reader, template=SETTINGS.template)
+    prompter = Prompter(reader=reader, templates=SETTINGS.templates)
     prompt = asyncio.run(prompter.prompt(CLIP, SETTINGS.modalities))
     row = json.loads(json.dumps(asyncio.run(question_row(CLIP, prompter, SETTINGS))))
 
@@ -65,7 +65,7 @@ def test_a_row_is_what_a_model_is_sent_without_the_truth(tmp_path: Path) -> None
 
 
 def test_a_row_of_text_has_its_turns_and_no_clip(tmp_path: Path) -> None:
-    prompter = Prompter(reader=ClipReader(Cache(tmp_path)), template=Template("$question"))
+    prompter = Prompter(reader=ClipReader(Cache(tmp_path)), templates={"": Template("$question")})
     asked = replace(TEXT, turns=(Turn("user", "I am sad."),))
     row = asyncio.run(question_row(asked, prompter, SETTINGS))
     assert row["turns"] == [{"role": "user", "content": "I am sad."}]
@@ -74,7 +74,7 @@ def test_a_row_of_text_has_its_turns_and_no_clip(tmp_path: Path) -> None:
 
 
 def test_a_clip_that_is_missing_says_so(tmp_path: Path) -> None:
-    prompter = Prompter(reader=ClipReader(Cache(tmp_path)), template=SETTINGS.template)
+    prompter = Prompter(reader=ClipReader(Cache(tmp_path)), templates=SETTINGS.templates)
     asked = replace(CLIP, clip=replace(clip_of(CLIP), path=tmp_path / "none.mp4"))
     with pytest.raises(DataError):
         asyncio.run(question_row(asked, prompter, SETTINGS))
@@ -84,7 +84,7 @@ def test_the_hash_is_that_of_earlier_releases() -> None:
     """Answers are kept: a change of the hash makes all of them unusable, so it needs a new VERSION and a reason."""
     task = Task(name="T", title="t", subject="emotion", question="Which?", metric="labels")
     sample = replace(TEXT, task=task, label_set=("a", "b"), text="x", id="i", turns=(Turn("user", "t"),))
-    settings = replace(SETTINGS, template=Template("$question"))
+    settings = replace(SETTINGS, templates={"": Template("$question")})
     assert question_hash(sample, settings) == question_hash(replace(sample, targets=("b",)), settings)
     assert question_hash(sample, settings) == "712ce1ca7ef7f0d4"
 
@@ -109,7 +109,7 @@ def test_what_is_sent_of_a_clip_counts_where_there_is_a_clip(change: dict[str, A
 )
 def test_all_that_is_asked_counts(change: dict[str, Any]) -> None:
     assert question_hash(replace(TEXT, **change), SETTINGS) != question_hash(TEXT, SETTINGS)
-    assert question_hash(TEXT, replace(SETTINGS, template=Template("Why?"))) != question_hash(TEXT, SETTINGS)
+    assert question_hash(TEXT, replace(SETTINGS, templates={"": Template("Why?")})) != question_hash(TEXT, SETTINGS)
 
 
 def test_answers_to_these_questions_or_without_a_hash_are_accepted(tmp_path: Path) -> None:

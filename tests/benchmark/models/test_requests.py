@@ -39,7 +39,7 @@ class Made:
 
 def bodies(*turns: Turn, clip: Clip | None = CLIP) -> Iterator[bytes]:
     template = read_templates(find_suite().home)["question"]
-    prompter = Prompter(reader=cast("ClipReader", Made()), template=template)
+    prompter = Prompter(reader=cast("ClipReader", Made()), templates={"": template})
     taken: tuple[set[Modality], ...] = ({"video"}, {"audio"}, {"video", "audio"}, {"video", "audio", "clip"})
     for task in TASKS.values():
         sample = Sample(

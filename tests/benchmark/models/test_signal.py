@@ -51,7 +51,7 @@ def face(expression: Expression, person: int = 0) -> FaceMeasure:
 
 def last_lines(folder: Path, modalities: frozenset[Modality], template: Template = QUESTION) -> list[str]:
     """The model's conclusion on each demo clip."""
-    prompter = Prompter(reader=ClipReader(Cache(folder)), template=template, modalities=modalities)
+    prompter = Prompter(reader=ClipReader(Cache(folder)), templates={"": template}, modalities=modalities)
 
     async def ask() -> list[str]:
         return [(await Watching(SignalModel(), prompter).answer(sample)).text.splitlines()[-1] for sample in SAMPLES]

@@ -1,6 +1,7 @@
 """EmoBench-M: its files, all that is wrong with them, the demo, and a gated run."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmark.data.dataset import Dataset, read_samples
 from benchmark.errors import DataError
 from benchmark.suite import find_suite
 from benchmark.suites.emobench_m.folder import FILES
+from reports.wording import percent
 from tests.integration.runs import run
 from tests.tasks import clip_of
 
@@ -147,3 +149,7 @@ def test_the_demo_is_run_and_gated(tmp_path: Path) -> None:
     assert scea == pytest.approx((0.5 + 0.5 + laughter) / 3)
     assert report["overall"]["score"] == pytest.approx((fer + ceu + scea) / 3)
     assert "Not comparable with published scores: the judge is rules" in done.output
+    assert report["labels"]["LR"] == {}, "reasons are no labels"
+    if find_spec("sacrebleu") and find_spec("nltk"):
+        bleu, rouge = (report["tasks"]["LR"][name] for name in ("bleu_4", "rouge_l"))
+        assert f"BLEU-4 / ROUGE-L / BERTScore: LR {percent(bleu)} / {percent(rouge)} / –." in done.output

@@ -62,6 +62,15 @@ def test_a_task_sets_the_policy_of_its_metric() -> None:
         metric_of(replace(task, outside="wrong", metric="steps"))
 
 
+def test_a_task_has_turns_if_its_metric_plays_a_user() -> None:
+    task = replace(SUITE.task[0], outside=None)
+    assert metric_of(replace(task, metric="sage", turns=3)) is find_metric("sage")
+    with pytest.raises(RunError, match="MER-MULTI sets `turns`, but its metric labels plays no user; remove it"):
+        metric_of(replace(task, turns=3))
+    with pytest.raises(RunError, match="The metric sage of the task MER-MULTI is about dialogues; set `turns`"):
+        metric_of(replace(task, metric="sage"))
+
+
 def test_two_policies_in_a_suite_are_two_measures() -> None:
     one, two, *_ = SUITE.task
     both = SUITE.model_copy(update={"task": (one, replace(two, outside="drop"))})

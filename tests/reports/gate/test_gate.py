@@ -10,7 +10,7 @@ from benchmark.errors import RunError
 from evaluators.metrics.steps import EXACT
 from reports.gate.gate import Criterion, Gate, criteria_of, read_gate, read_limits
 from reports.kept.report import JudgeHealth
-from tests.tasks import MEASURES
+from tests.tasks import SUITE
 
 TASKS = ["SA", "IR"]
 
@@ -36,7 +36,7 @@ def test_a_baseline_alone_allows_two_points() -> None:
     assert gate is not None
     assert gate.max_drop == {"overall": {"recognition": 0.02, "reasoning": 0.02, "cot": 0.02}}
     assert (gate.baseline, gate.allow, gate.error_rate, gate.coverage) == (Path("last"), ("prompts",), 0.05, 0.99)
-    assert [str(criterion) for criterion in criteria_of(gate, TASKS, {}, MEASURES)] == [
+    assert [str(criterion) for criterion in criteria_of(gate, TASKS, {}, SUITE)] == [
         "overall Recognition not below the baseline by more than 2.0",
         "overall Reasoning not below the baseline by more than 2.0",
         "overall CoT not below the baseline by more than 2.0",
@@ -60,7 +60,7 @@ def test_a_reference_is_held_to_the_drop_that_the_baseline_is(tmp_path: Path) ->
     assert gate is not None
     assert named is not None
 
-    texts = [str(criterion) for criterion in criteria_of(gate, TASKS, {}, MEASURES)]
+    texts = [str(criterion) for criterion in criteria_of(gate, TASKS, {}, SUITE)]
     assert texts[3:] == [text.replace("baseline", "reference") for text in texts[:3]]
     assert (named.baseline, named.reference) == (tmp_path / "a", tmp_path / "b")
     with pytest.raises(RunError, match="--reference stands beside a baseline"):
@@ -102,7 +102,7 @@ def test_a_file_names_its_baseline_from_where_it_lies_and_the_command_line_wins(
 
 def test_each_means_every_task_and_what_is_said_of_one_wins(tmp_path: Path) -> None:
     text = "[min.each]\nrecognition = 0.3\nreasoning = 0.5\n[min.IR]\nrecognition = 0.2\n[min.overall]\ncot = 0.4"
-    found = criteria_of(read(tmp_path, text), TASKS, {}, MEASURES)
+    found = criteria_of(read(tmp_path, text), TASKS, {}, SUITE)
 
     assert {(one.place, one.measure.name, one.limit) for one in found} == {
         ("SA", "recognition", 0.3),
@@ -115,7 +115,7 @@ def test_each_means_every_task_and_what_is_said_of_one_wins(tmp_path: Path) -> N
 
 
 def test_floors_are_each_task_s(tmp_path: Path) -> None:
-    found = criteria_of(read(tmp_path, 'above = "majority"'), TASKS, {"SA": 0.43, "IR": 0.27, "overall": 0.4}, MEASURES)
+    found = criteria_of(read(tmp_path, 'above = "majority"'), TASKS, {"SA": 0.43, "IR": 0.27, "overall": 0.4}, SUITE)
     assert found == (
         Criterion(kind="floor", place="SA", measure=EXACT, limit=0.43),
         Criterion(kind="floor", place="IR", measure=EXACT, limit=0.27),
@@ -125,7 +125,7 @@ def test_floors_are_each_task_s(tmp_path: Path) -> None:
 
 def test_drops_are_below_and_gains_above(tmp_path: Path) -> None:
     text = "[max_drop.SA]\nrecognition = 0.02\n[min_gain.overall]\nrecognition = 0.0\ncot = 0.01"
-    found = criteria_of(read(tmp_path, text, Path("last")), TASKS, {}, MEASURES)
+    found = criteria_of(read(tmp_path, text, Path("last")), TASKS, {}, SUITE)
 
     assert [(one.kind, one.limit, one.compares) for one in found] == [
         ("drop", -0.02, True),
@@ -139,12 +139,12 @@ def test_drops_are_below_and_gains_above(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[min_gain.SA]\nrecognition = 0.0", "[max_drop.SA]\nrecognition = 0.02"])
 def test_a_limit_against_the_baseline_stands_alone_and_in_place_of_two_points(tmp_path: Path, text: str) -> None:
-    found = criteria_of(read(tmp_path, text, Path("last")), TASKS, {}, MEASURES)
+    found = criteria_of(read(tmp_path, text, Path("last")), TASKS, {}, SUITE)
     assert [(one.place, one.measure.name) for one in found] == [("SA", "recognition")]
 
 
 def test_other_limits_do_not_take_the_place_of_two_points(tmp_path: Path) -> None:
-    found = criteria_of(read(tmp_path, "[min.SA]\nrecognition = 0.4", Path("last")), TASKS, {}, MEASURES)
+    found = criteria_of(read(tmp_path, "[min.SA]\nrecognition = 0.4", Path("last")), TASKS, {}, SUITE)
     assert [(one.kind, one.limit) for one in found] == [("min", 0.4), *[("drop", -0.02)] * 3]
 
 
@@ -193,8 +193,8 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 
 def test_a_limit_on_a_task_that_is_not_asked_is_refused(tmp_path: Path) -> None:
     gate = read(tmp_path, "[min.FG-ER]\nrecognition = 0.3")
-    with pytest.raises(RunError, match="limits FG-ER, but no sample of that task is asked"):
-        criteria_of(gate, TASKS, {}, MEASURES)
+    with pytest.raises(RunError, match="limits FG-ER, but no sample of it is asked"):
+        criteria_of(gate, TASKS, {}, SUITE)
 
 
 def test_limits_on_the_judge_stand_without_any_on_scores(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from reports.kept.past import read_past
 from reports.kept.reading import parse_line
 from reports.kept.report import Background
 from reports.tables.results import write_results
+from tests.evaluators.metrics.test_sage import record as talk_record
+from tests.evaluators.metrics.test_sage import talk_of
 from tests.reports.made_runs import kept, record, repeated, run_of, samples_of
 
 Line = dict[str, Any]
@@ -118,6 +120,7 @@ RECORDS: dict[str, tuple[Callable[[Line], object], str]] = {
         put("repeats", value=asdict(repeated([0.0, 3.0], [0.0, 0.0]))),
         "a score of its repeats is not from 0 to 1",
     ),
+    "dialogue": (put("talk", value=[{"speaker": "user", "text": "x"}]), "it has a dialogue, but SA has none"),
     "another field": (put("surprise", value=1), "`surprise` is not a score of SA"),
     "text for a number": (put("recognition", value={"a": 1}), "recognition: Extra inputs are not permitted"),
 }
@@ -137,10 +140,47 @@ def test_a_record_that_no_run_writes_is_refused_by_its_line(
     assert len(str(told.value)) < 500
 
 
+YES: Line = {"speaker": "assistant", "text": "Yes.", "thoughts": None, "points": None, "notes": {}}
+
+
+def longer(told: Line) -> None:
+    """Lets the dialogue go on after its end."""
+    told["talk"] += [YES, {**told["talk"][-1], "notes": {"Change": "+0"}}]
+
+
+DIALOGUES: dict[str, tuple[Callable[[Line], object], str]] = {
+    "other points": (put("talk", 2, "points", value=99), "its user has other points than its changes give, 30"),
+    "endless points": (put("talk", 2, "points", value=10**400), "its user has other points than its changes give"),
+    "no change": (put("talk", 2, "notes", value={}), "a message of its user has no change of points"),
+    "no dialogue": (lambda told: told.pop("talk"), "its dialogue must begin with a user of 40 points"),
+    "another score": (put("score", value=0.5), "score is 0.5, but its ratings give 0.0"),
+    "another outcome": (put("outcome", value="passed"), "its outcome is passed, which its messages contradict"),
+    "no turns": (lambda told: told["talk"].pop(1), "user and model must take turns, the model at most 10 times"),
+    "a stranger": (put("talk", 1, "speaker", value="judge"), "talk.1.speaker: Input should be 'user', 'assistant'"),
+    "going on": (longer, "its dialogue goes on after its end, or is not over"),
+    "many messages": (put("talk", value=[YES] * 100_001), "talk: Tuple should have at most 100000 items"),
+}
+
+
+@pytest.mark.parametrize("kind", DIALOGUES)
+def test_a_dialogue_that_no_run_writes_is_refused_by_its_line(kind: str, tmp_path: Path) -> None:
+    change, said = DIALOGUES[kind]
+    lost = talk_of(40, 30, 20, 10, 0, changes=[-10] * 4)
+    folder = kept(tmp_path / "run", [talk_record(number, lost) for number in range(2)], suite="sage")
+    changed(folder, put("floors", value={}), "report.json")
+    assert read_past(folder).records["s/1"].talk == lost
+    changed(folder, change)
+    with pytest.raises(RunError) as told:
+        read_past(folder)
+    assert said in str(told.value)
+    assert str(told.value).startswith(f"{folder / 'samples.jsonl'}, line 2, is not a record")
+
+
 REPORTS: dict[str, tuple[Callable[[Line], object], str]] = {
-    "schema 3": (put("schema_version", value=3), "schema_version: Input should be 1 or 2"),
-    "schema in words": (put("schema_version", value="2"), "schema_version: Input should be 1 or 2"),
-    "schema true": (put("schema_version", value=True), "schema_version: Input should be 1 or 2"),
+    "schema 3": (put("schema_version", value=3), "`suites` are a part of schema 3, and of no other"),
+    "schema 4": (put("schema_version", value=4), "schema_version: Input should be 1, 2 or 3"),
+    "schema in words": (put("schema_version", value="2"), "schema_version: Input should be 1, 2 or 3"),
+    "schema true": (put("schema_version", value=True), "schema_version: Input should be 1, 2 or 3"),
     "a sample more": (put("overall", "samples", value=9), "overall: samples is 9, but the records give 8"),
     "all scored": (put("overall", "scored", value=9), "overall: scored is 9, but the records give 8"),
     "better overall": (

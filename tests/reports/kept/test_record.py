@@ -41,6 +41,12 @@ def test_a_sample_with_one_label_has_no_precision(recognition: Fraction, outcome
     assert (record.scores["precision"], record.scores["f1"]) == (None, None)
 
 
+def test_a_record_without_a_dialogue_is_written_as_before_there_were_any() -> None:
+    line = record_of(SEVERAL).model_dump_json()
+    assert '"talk"' not in line
+    assert Record.model_validate_json(line).talk == ()
+
+
 def test_an_unscored_sample_is_no_zero() -> None:
     record = record_of(unscored(sample()))
 

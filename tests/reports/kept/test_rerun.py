@@ -28,7 +28,7 @@ def arguments(given: Mapping[str, object], agents: Mapping[str, object] | None =
         dataset=dataset,
         samples=dataset.samples,
         respondent=find_respondent("signal", ModelOptions(), dataset.samples),
-        template=read_templates(find_suite().home)["question"],
+        templates={"": read_templates(find_suite().home)["question"]},
         local=LocalRun(Site(folder=Path())),
         limits=Limits(),
     )

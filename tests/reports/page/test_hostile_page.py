@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, expect
 
 from benchmark.clips.waveform import Waveform
 from benchmark.fault import Fault
+from benchmark.model import Message
 from reports.gate.compare import compare
 from reports.kept.past import PastRun
 from reports.kept.record import RatedStep, Record, Shown, Spent
@@ -81,11 +82,23 @@ def hostile(number: int, text: str) -> Record:
     return record(number, 0.0, **more)
 
 
+def dialogue(text: str) -> tuple[Message, ...]:
+    """A dialogue in which both sides say it."""
+    noted = {text: text, "Change": text}
+    return (
+        Message(speaker="user", text=text, points=40),
+        Message(speaker="assistant", text=text, thoughts=text),
+        Message(speaker="user", text=text, thoughts=text, points=30, notes=noted),
+    )
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[PastRun, PastRun]:
     folder = tmp_path_factory.mktemp("hostile")
     records = [hostile(number, text) for number, text in enumerate(ATTACKS)]
-    unscored = [record(90 + number, None, error=text, stage="judge") for number, text in enumerate(ATTACKS)]
+    unscored = [
+        record(90 + number, None, error=text, stage="judge", talk=dialogue(text)) for number, text in enumerate(ATTACKS)
+    ]
     loud = " ".join(ATTACKS)
     provenance = {
         "data": {"name": loud, "fingerprint": "f", "folder": f"/nowhere/{ATTACKS[0]}"},
@@ -162,6 +175,6 @@ def test_scripts_make_nothing_of_markup() -> None:
     """What turns text into markup or code is not used; Preact and Plot make nodes."""
     forbidden = r"[iI]nnerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function"
     scripts = [script for script in files("reports.page").iterdir() if script.name.endswith(".js")]
-    assert len(scripts) == 8
+    assert len(scripts) == 10
     for script in scripts:
         assert not re.search(forbidden, script.read_text("utf-8")), script

@@ -158,6 +158,19 @@ def test_a_clip_of_others_is_a_recording_or_left_out(kind: str, tmp_path: Path) 
     assert not (tmp_path / "ours").exists()
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_a_picture_in_place_of_a_clip_is_placed_as_it_is_and_brought_along(suffix: str, tmp_path: Path) -> None:
+    one, picture = record(1, 1.0), tmp_path / f"clip{suffix}"
+    Image.new("RGB", (8, 6), "teal").save(picture)
+    with closing(Cache(tmp_path / "cache")) as cache:
+        urls = place_clips([one], tmp_path / "theirs", {one.id: Clip(picture)}, ClipReader(cache))
+    brought = bring_along([one], [tmp_path / "theirs"], tmp_path / "ours")
+    assert (urls[one.id], brought.urls[one.id]) == tuple(
+        f"{whose}/clips/{clip_name(one)}{suffix}" for whose in ("theirs", "ours")
+    )
+    assert (tmp_path / brought.urls[one.id]).read_bytes() == picture.read_bytes()
+
+
 @pytest.mark.parametrize("linked", ["theirs", "theirs/frames", "theirs/clips"])
 def test_a_folder_behind_a_link_is_left_out(linked: str, tmp_path: Path) -> None:
     one = seen(1, KEY)

@@ -15,9 +15,12 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, expect
 
 from reports.kept.past import read_past
+from reports.kept.report import Report
 from reports.page.bundle import packed
 from reports.page.run_page import Contents, Linked, write_run_page
 from tests.browser import needs_chromium, watched
+from tests.evaluators.metrics.test_sage import record as talk_record
+from tests.evaluators.metrics.test_sage import talk_of
 from tests.reports.made_runs import kept, run_of
 from tests.tasks import MEASURE, TASKS
 
@@ -65,6 +68,25 @@ def page_file(tmp_path: Path) -> Path:
     contents = Contents(report=run.report, records=records, counted=records, error=0.05, linked=Linked())
     write_run_page(run.path, contents)
     return run.path / "report.html"
+
+
+@needs_chromium
+def test_a_dialogue_is_shown_with_its_points(browser: Browser, tmp_path: Path) -> None:
+    records = [talk_record(0, talk_of(40, 35, 45, changes=[-5, 10]))]
+    folder = kept(tmp_path / "run", records, suite="sage")
+    report = Report.model_validate_json((folder / "report.json").read_bytes())
+    contents = Contents(report=report, records=records, counted=records, error=0.05, linked=Linked())
+    write_run_page(folder, contents)
+    with watched(browser) as seen:
+        page = seen.open(folder / "report.html")
+        expect(page.get_by_role("heading", name="Confusion", exact=True)).to_have_count(0)
+        page.evaluate("go({ sample: 's/0' })")
+        expect(page.get_by_label("The user's points after each message: 40, 35, 45")).to_be_visible()
+        expect(page.locator(".talk li")).to_have_count(5)
+        expect(page.locator(".talk li").nth(2)).to_contain_text("User, played by the judge · 35 points")
+        page.locator(".talk summary").first.click()
+        expect(page.locator(".talk .reason").first).to_have_text("Change: -5")
+        assert seen.troubles == []
 
 
 @needs_chromium
@@ -131,6 +153,21 @@ def test_a_headline_that_no_single_sample_has_hides_no_other_measure(browser: Br
         expect(page.locator("#lengths figure svg")).to_have_attribute(
             "aria-label", re.compile(f"^{bounded['title']} by length")
         )
+        assert seen.troubles == []
+
+
+@needs_chromium
+def test_reference_texts_are_no_labels_by_which_samples_are_grouped(browser: Browser, page_file: Path) -> None:
+    data = page_data(page_file)
+    data["tasks"] = {name: {**task, "reference": True} for name, task in data["tasks"].items()}
+    data["report"]["labels"] = {name: {} for name in data["tasks"]}
+    page_data(page_file, data)
+    with watched(browser) as seen:
+        page = seen.open(page_file)
+        expect(page.locator("#detail h4")).to_have_text(["By source"])
+        assert page.locator("select[name=label] option").count() == 1, "all of them"
+        expect(page.locator("#failures tbody tr").first).to_contain_text(" · ")
+        expect(page.locator("#failures tbody")).not_to_contain_text("·  ·")
         assert seen.troubles == []
 
 
