@@ -27,6 +27,9 @@ class Made:
     async def frames_soon(self, _: Clip, **__: object) -> Frames:
         return Frames((0.0, 1.5), "d", lambda: (b"/9j/", b"/9k/"), None)
 
+    async def is_still(self, _: Clip) -> bool:
+        return False
+
     async def soon(self, read: Callable[[], Any]) -> Any:
         return read()
 
