@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import RunError
-from benchmark.options import declare, read_arguments
+from benchmark.options import declare, parts_of, read_arguments
 from benchmark.suite import suite_of
 from reports.commands.interrupt import uninterrupted
-from reports.commands.labels import add_labels, lines_by_people
+from reports.commands.labels import add_labels, labels_in, lines_by_people
 from reports.commands.parser import Commands
 from reports.ending import UNKEPT
 from reports.figures.report import recomputed
@@ -41,6 +41,12 @@ def add_runs(commands: Commands) -> None:
     show.add_argument("run_dir", type=Path, metavar="RUN")
     add_labels(show)
     show.set_defaults(run=_show)
+    deciding = ("gate", "baseline", "baseline_allow", "reference", "allow_substitute")
+    decided = commands.add_parser("gate", help="apply a gate to a finished run, also by people's ratings")
+    decided.add_argument("run_dir", type=Path, metavar="RUN")
+    declare(ReportOptions, decided.add_argument, deciding)
+    add_labels(decided)
+    decided.set_defaults(run=_gate)
     merged = commands.add_parser("merge", help="merge the shards of a run into one run, and apply the gate to it")
     merged.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     merged.add_argument("--partial", action="store_true", help="merge although shards are missing")
@@ -85,6 +91,21 @@ def _show(asked: argparse.Namespace) -> None:
         say(*lines_by_people(asked.labels, read_past(asked.run_dir)))
     if report.gate is not None:
         say("", f"Gate: {report.gate.word}", *gate_lines(report))
+
+
+def _gate(asked: argparse.Namespace) -> int:
+    run = read_past(asked.run_dir)
+    gate = read_arguments(ReportOptions, asked).read_gate(suite_of(run.report.provenance))
+    if gate is None:
+        raise RunError("Name what the run must meet: --gate=FILE, --baseline=RUN or both.")
+    files = parts_of(asked.labels)
+    report, _ = merge([run], gate, rated=(lambda one: labels_in(files, one)[1]) if files else None)
+    assert report.gate is not None, "there is a gate"
+    shown = [f"Gate: {report.gate.word}", *gate_lines(report)]
+    if (unshown := printed("\n".join(as_lines(shown)))) is not None:
+        tell(f"mme-emotion: The verdict cannot be printed ({unshown.strerror}).")
+        return UNKEPT
+    return EXIT_CODES[report.gate.word]
 
 
 def _merge(asked: argparse.Namespace) -> int:

@@ -54,7 +54,7 @@ def labels_of(sheet: Sheet, records: Iterable[Record], remade: Remade) -> Labels
     for name in ratings.keys() & known.keys():
         record, steps = known[name], ratings[name]
         if steps.keys() == set(range(1, len(rated_steps(record)) + 1)):
-            found[record.id] = _rated_by_people(record, [mean(steps[step]) for step in sorted(steps)], remade)
+            found[record.id] = _ratedby_people(record, [mean(steps[step]) for step in sorted(steps)], remade)
         else:
             partly += 1
     if not found:
@@ -64,7 +64,7 @@ def labels_of(sheet: Sheet, records: Iterable[Record], remade: Remade) -> Labels
     return Labels(records=found, inclusion=sheet.inclusion, partly=partly, unknown=len(ratings.keys() - known.keys()))
 
 
-def _rated_by_people(record: Record, ratings: Sequence[Fraction], remade: Remade) -> Record:
+def _ratedby_people(record: Record, ratings: Sequence[Fraction], remade: Remade) -> Record:
     steps = [
         step.model_copy(update={"rating": f"{rating.numerator}/{rating.denominator}", "votes": {}})
         for step, rating in zip(rated_steps(record), ratings, strict=True)
@@ -99,13 +99,13 @@ def _corrected(
     if not isinstance(measure, Mean) or not chosen:  # others are no sums over samples, which is what is corrected
         return None
     judged = measure.column([one for one, _ in chosen])
-    rated = _by_people(measure, [one for one, _ in chosen], ours)
+    rated = by_people(measure, [one for one, _ in chosen], ours)
     certain = np.zeros(len(chosen), dtype=bool)
     if theirs is not None:
         others = [other for _, other in chosen if other is not None]
         judged = judged - measure.column(others)
         certain = np.array([are_equal(one, other) for (one, _), other in zip(chosen, others, strict=True)], dtype=bool)
-        rated = np.where(certain, 0.0, rated - _by_people(measure, others, theirs))
+        rated = np.where(certain, 0.0, rated - by_people(measure, others, theirs))
     scored = ~np.isnan(judged)
     inclusion = np.array([ours.inclusion.get(on_one_line(one.id), 1.0) for one, _ in chosen])
     clusters = cluster_codes(one.recording for one, _ in chosen)
@@ -119,7 +119,7 @@ def are_equal(one: Record, other: Record) -> bool:
     return one.answer is not None and (one.answer, one.thoughts) == (other.answer, other.thoughts)
 
 
-def _by_people(measure: Measure, records: Sequence[Record], labels: Labels) -> Values:
+def by_people(measure: Measure, records: Sequence[Record], labels: Labels) -> Values:
     """The measure by people's ratings, shape (records,); nan for samples that they did not rate."""
     values = np.full(len(records), np.nan)
     at = [number for number, record in enumerate(records) if record.id in labels.records]

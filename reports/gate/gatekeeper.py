@@ -106,7 +106,10 @@ class Gatekeeper:
 
     def _tallies(self, records: Sequence[Record]) -> list[Tally]:
         trial = self._trial
-        return [tally(one, records, trial.compared(one) or {}, trial.guesses) for one in trial.criteria]
+        return [
+            tally(one, records, trial.compared(one) or {}, trial.guesses, trial.labels_of(one))
+            for one in trial.criteria
+        ]
 
     def _judged(self, records: Sequence[Record], circumstances: Circumstances, level: Level) -> Verdict:
         return decide(self._trial.gate, self._tallies(records), np.arange(len(records)), level, circumstances)

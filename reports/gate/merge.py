@@ -1,7 +1,8 @@
 """Merges runs that each asked a part of the samples, as if one run had asked all."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from benchmark.task import Sample, Task
 from benchmark.text import SEATS
 from evaluators.measures import measures_of
 from reports.figures.health import cost_of, shortfalls
+from reports.figures.labels import Labels
 from reports.figures.report import report_of, total_of
 from reports.gate.gate import Gate
 from reports.gate.gatekeeper import Gatekeeper
-from reports.gate.trial import trial_of
+from reports.gate.trial import Trial, trial_of
 from reports.gate.verdict import with_left_out
 from reports.kept.flaws import data_flaws, uneven
 from reports.kept.length import settings_in
@@ -25,15 +27,21 @@ from reports.kept.provenance import facts_by_suite, majority_floor, published_of
 from reports.kept.record import Record
 from reports.kept.report import Background, Health, Report
 
+Rated = Callable[[PastRun], Labels]
+"""Gives people's ratings of a run."""
+
 SHOWN = 20
 """Most missing shards that a message names."""
 UNCHECKED = "The judge was not checked in every part; run every part with --gate, which checks the judge first."
 
 
-def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = False) -> tuple[Report, list[Record]]:
+def merge(
+    runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = False, rated: Rated | None = None
+) -> tuple[Report, list[Record]]:
     """The runs as one: the report, with the verdict if there is a gate, and all records, sorted by id.
 
-    With `partial` shards may be missing; their samples count as not asked.
+    With `partial` shards may be missing; their samples count as not asked. `rated` gives people's ratings of a run, of
+    one that is not merged with others; the gate then goes by what they say.
 
     Raises:
         RunError: the runs are not parts of one run: they differ in model, data or judge, a sample is in two of them, or
@@ -53,19 +61,24 @@ def merge(runs: Sequence[PastRun], gate: Gate | None = None, *, partial: bool = 
         raise RunError(f"These are not parts of one run: {why}.")
     background = _background(runs, records, _check([run.report.judge_check for run in runs], gate), unasked)
     report = report_of(records, background)
-    return (report if gate is None else _judged(report, records, gate, background)), records
-
-
-def _judged(report: Report, records: Sequence[Record], gate: Gate, background: Background) -> Report:
-    """The report with the gate's verdict."""
-    check, tasks = background.judge_check, suite_of(background.provenance).tasks
+    if gate is None:
+        return report, records
+    tasks = suite_of(background.provenance).tasks
     trial = trial_of(gate, [_sample(record, tasks) for record in records], background, early=False)
+    if rated is not None:
+        trial = replace(trial, labels={name: rated(run) for name, run in {"": first, **trial.pasts}.items()})
+    return _judged(report, records, trial, background), records
+
+
+def _judged(report: Report, records: Sequence[Record], trial: Trial, background: Background) -> Report:
+    """The report with the gate's verdict."""
+    check = background.judge_check
     keeper = Gatekeeper(trial, cost_of(check), report.selected)
     for record in records:
         keeper.hear(record)
     report = keeper.conclude(report)
-    judged = "judge" in measures_of(trial.suite).roles
-    doubts = shortfalls(check) if check is not None else [UNCHECKED] if judged else []
+    judged = "judge" in measures_of(trial.suite).roles and not trial.labels  # people correct whatever the judge does
+    doubts = [] if not judged else [UNCHECKED] if check is None else shortfalls(check)
     if report.gate is not None and doubts:
         verdict = report.gate.model_copy(update={"word": "UNTRUSTED", "reasons": (*doubts, *report.gate.reasons)})
         report = report.model_copy(update={"gate": verdict})

@@ -1,7 +1,7 @@
 """The trial of a gated run: what its gate demands, fixed before the run starts."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from benchmark.errors import RunError
 from benchmark.models.floors import guessed_right
 from benchmark.suite import Suite, is_within, suite_of
 from benchmark.task import Sample
+from reports.figures.labels import Labels
 from reports.gate.gate import OTHERS, SAMPLES, Criterion, Gate, criteria_of
 from reports.kept.past import PastRun, differences, read_past, refuse_unlike
 from reports.kept.record import Record
@@ -40,6 +41,7 @@ class Trial:
         order: the samples in the order asked.
         early: whether to stop as soon as the verdict is settled.
         provenance: the provenance of the run.
+        labels: people's ratings of the run itself, by "", and of `pasts`, by their names; empty without.
     """
 
     gate: Gate
@@ -51,6 +53,7 @@ class Trial:
     order: tuple[Sample, ...]
     early: bool
     provenance: Mapping[str, Any]
+    labels: Mapping[str, Labels] = field(default_factory=dict)
 
     @property
     def suite(self) -> Suite:
@@ -65,6 +68,11 @@ class Trial:
     def compared(self, criterion: Criterion) -> Mapping[str, Record] | None:
         """The records, by the sample's id, of the run that a criterion compares with; None if it compares with none."""
         return self.pasts[OTHERS[criterion.kind]].records if criterion.compares else None
+
+    def labels_of(self, criterion: Criterion) -> tuple[Labels, ...]:
+        """People's ratings of the run, and of the one that the criterion compares with; empty without ratings."""
+        names = ("", OTHERS[criterion.kind]) if criterion.compares else ("",)
+        return tuple(self.labels[name] for name in names) if self.labels else ()
 
     def members(self, criterion: Criterion) -> list[Sample]:
         """The samples that count for a criterion."""

@@ -7,8 +7,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import DataError
+from benchmark.errors import DataError, RunError
 from benchmark.suite import is_within
+from evaluators.metrics.metric import Mean
+from reports.figures.labels import LEAST, Labels, are_equal, by_people
+from reports.figures.ratings import on_one_line
 from reports.gate.gate import Criterion, Gate
 from reports.kept.record import Record
 from reports.kept.report import Report, Status, Stopping, Tested, Verdict, Word
@@ -25,6 +28,7 @@ from reports.stats.inference import (
     score_bounds,
     score_test,
 )
+from reports.stats.labels import Corrected, corrected
 from reports.stats.sequential import chance_left
 
 Chosen = NDArray[np.intp]
@@ -48,6 +52,7 @@ class Tally:
         other: the score of the baseline or of the constant guess; nan if there is none.
         unpaired: the number of samples of the place that the baseline did not ask.
         unreadable: the number of those whose clip could not be used in either run.
+        people: people's ratings, which then correct the judge's; None without.
     """
 
     criterion: Criterion
@@ -60,6 +65,7 @@ class Tally:
     other: Values
     unpaired: int
     unreadable: int = 0
+    people: "People | None" = None
 
     @property
     def scored(self) -> Chosen:
@@ -75,17 +81,30 @@ class Tally:
         at = self.chosen(samples)
         if not len(at):
             return Tails(above=1.0, below=1.0)
+        if self.people is not None:
+            return self._tails_by_people(self.people, at)
         test, limit = _test_of(self.criterion)
         clusters, strata, worst, best = self.clusters[at], self.strata[at], self.worst[at], self.best[at]
         lowest = test(worst, clusters, limit, strata)
         highest = lowest if np.array_equal(worst, best) else test(best, clusters, limit, strata)
         return Tails(above=lowest.above, below=highest.below)
 
+    def _tails_by_people(self, people: "People", at: Chosen) -> Tails:
+        limit = _test_of(self.criterion)[1]
+        lowest, highest = (people.corrected(values, self.clusters, at) for values in (self.worst, self.best))
+        if lowest is None or highest is None:
+            return Tails(above=1.0, below=1.0)
+        return Tails(above=lowest.tails(limit).above, below=highest.tails(limit).below)
+
     def tested(self, samples: Chosen, status: Status, level: float) -> Tested:
         """The criterion's numbers for these samples; each bound holds at that one-sided level."""
         at, tails = self.chosen(samples), self.tails(samples)
         bounds, scored = self._bounds(at, level), ~np.isnan(self.value[at])
         value, baseline = _mean(self.value[at][scored]), _mean(self.other[at][scored])
+        by_judge, found = None, None
+        if self.people is not None:
+            found = self.people.corrected(self.value, self.clusters, at[scored])
+            by_judge, value = value, found.mean if found else None
         if self.criterion.kind == "floor":  # shown as a score: the guess's, and the difference from it
             value = None if value is None or baseline is None else baseline + value
             bounds = _shifted(bounds, _mean(self.other[at]) or 0.0)
@@ -107,6 +126,10 @@ class Tally:
             unpaired=self.unpaired,
             recordings=len(np.unique(self.clusters[at])),
             unreadable=self.unreadable,
+            by_judge=by_judge,
+            rated=None
+            if self.people is None
+            else int((~np.isnan(self.people.rated[at]) & ~self.people.certain[at]).sum()),
         )
 
     def _bounds(self, at: Chosen, level: float) -> tuple[float, float]:
@@ -116,10 +139,37 @@ class Tally:
         return worst[0], best[1]
 
     def _interval(self, values: Values, at: Chosen, level: float) -> Interval:
+        if self.people is not None:
+            found = self.people.corrected(values, self.clusters, at)
+            return (self.people.lowest, 1.0) if found is None else found.interval(2 * level)
         if self.criterion.least is None and self.criterion.measure.bounded:
             return score_bounds(values[at], self.clusters[at], level, self.strata[at])
         interval = mean_interval if self.criterion.least is None else difference_interval
         return interval(values[at], self.clusters[at], 2 * level, self.strata[at])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """People's ratings for a criterion, in arrays as in a `Tally`.
+
+    Attributes:
+        rated: the value by people; nan where there is none.
+        inclusion: the probability with which the sample was chosen to be rated.
+        certain: whether the value is known without people.
+        lowest: the lowest value that there can be.
+    """
+
+    rated: Values
+    inclusion: Values
+    certain: NDArray[np.bool_]
+    lowest: float
+
+    def corrected(self, judged: Values, clusters: Clusters, at: Chosen) -> Corrected | None:
+        """The mean of the samples by people; None with fewer than `LEAST` rated recordings."""
+        if not len(at):
+            return None
+        found = corrected(judged[at], self.rated[at], self.inclusion[at], clusters[at], self.lowest, self.certain[at])
+        return found if found is not None and found.clusters >= LEAST else None
 
 
 def _test_of(criterion: Criterion) -> tuple[Callable[[Values, Clusters, float, Clusters], Tails], float]:
@@ -143,11 +193,16 @@ def tally(
     records: Sequence[Record],
     baseline: Mapping[str, Record],
     guesses: Mapping[str, bool] = MappingProxyType({}),
+    labels: Sequence[Labels] = (),
 ) -> Tally:
     """The criterion's numbers; `records` are in the order asked, `baseline` has records by the sample's id.
 
     `guesses` says, by the sample's id, whether the constant guess is right: a floor is tested sample by sample, since
-    the guess's score is known from the same samples only, with the same chance.
+    the guess's score is known from the same samples only, with the same chance. `labels` are people's ratings of this
+    run and, if it is compared, of the baseline.
+
+    Raises:
+        RunError: there are people's ratings, and the measure is no mean over samples, so that they cannot correct it.
     """
     measure = criterion.measure
     inside = np.array([is_within(criterion.place, record.task) for record in records], dtype=bool)
@@ -180,6 +235,38 @@ def tally(
         other=other,
         unpaired=int((inside & ~paired).sum()) if criterion.compares else 0,
         unreadable=int((inside & lost).sum()) if criterion.compares else 0,
+        people=_people(criterion, records, baseline, labels, other) if labels else None,
+    )
+
+
+def _people(
+    criterion: Criterion,
+    records: Sequence[Record],
+    baseline: Mapping[str, Record],
+    labels: Sequence[Labels],
+    other: Values,
+) -> People:
+    if not isinstance(criterion.measure, Mean):
+        raise RunError(
+            f"People's ratings cannot correct {criterion.measure.name}, which is no mean over samples; limit another"
+            " score."
+        )
+    rated = by_people(criterion.measure, records, labels[0])
+    certain = np.zeros(len(records), dtype=bool)
+    if criterion.compares:
+        pairs = [(record, baseline.get(record.id)) for record in records]
+        certain = np.array([then is not None and are_equal(now, then) for now, then in pairs], dtype=bool)
+        at = [number for number, (_, then) in enumerate(pairs) if then is not None]
+        theirs = np.full(len(records), np.nan)
+        theirs[at] = by_people(criterion.measure, [then for _, then in pairs if then is not None], labels[-1])
+        rated = np.where(certain, 0.0, rated - theirs)
+    elif criterion.kind == "floor":
+        rated = rated - other
+    return People(
+        rated=rated,
+        inclusion=np.array([labels[0].inclusion.get(on_one_line(record.id), 1.0) for record in records]),
+        certain=certain,
+        lowest=0.0 if criterion.least is None else -1.0,
     )
 
 

@@ -156,6 +156,8 @@ class Tested(Strict):
         unpaired: samples of this run that the baseline did not ask; nothing includes them.
         recordings: the number of recordings that the samples come from; None if an older version kept the verdict.
         unreadable: samples whose clip could not be used in either run; nothing includes them.
+        by_judge: the value by the judge alone, if `value` is corrected by people's ratings; else None.
+        rated: the number of samples that people rated; None without their ratings.
     """
 
     text: str
@@ -175,6 +177,8 @@ class Tested(Strict):
     unpaired: int
     recordings: int | None = None
     unreadable: int = 0
+    by_judge: float | None = None
+    rated: int | None = None
 
 
 class Stopping(Strict):

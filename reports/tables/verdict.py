@@ -1,5 +1,6 @@
 """A verdict as a table and sentences."""
 
+from reports.figures.labels import LEAST
 from reports.gate.verdict import FEW
 from reports.kept.report import COMPARING, Kind, Tested, Verdict
 from reports.wording import percent
@@ -11,7 +12,14 @@ SHOWN = 8
 def verdict_rows(verdict: Verdict) -> list[tuple[str, ...]]:
     """Headings, then a row for each criterion, in percent; empty without criteria."""
     head = ("Criterion", "Samples", "Recordings", "Unscored", "Baseline", "Value", "Between", "Shown")
-    return [head, *(_row(one) for one in verdict.criteria)] if verdict.criteria else []
+    rows = [head, *(_row(one) for one in verdict.criteria)] if verdict.criteria else []
+    if not any(one.rated is not None for one in verdict.criteria):
+        return rows
+    by_people = [
+        ("Rated", "By the judge"),
+        *((str(one.rated), signed(one.by_judge, one.kind)) for one in verdict.criteria),
+    ]
+    return [(*row[:4], *more, *row[4:]) for row, more in zip(rows, by_people, strict=True)]
 
 
 def _row(one: Tested) -> tuple[str, ...]:
@@ -47,6 +55,11 @@ def signed(fraction: float | None, kind: Kind) -> str:
 def verdict_notes(verdict: Verdict) -> list[str]:
     """The reasons of the verdict, then further sentences to print below the table."""
     notes = list(verdict.reasons)
+    if any(one.rated is not None for one in verdict.criteria):
+        notes.append(
+            "Values are what people would find, estimated from the samples that they rated; below"
+            f" {LEAST} rated recordings a criterion stays open."
+        )
     if verdict.earlier:
         before = ", ".join([*(["…"] if len(verdict.earlier) > SHOWN else []), *verdict.earlier[-SHOWN:]])
         notes.append(

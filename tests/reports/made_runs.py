@@ -77,10 +77,17 @@ def background(provenance: Mapping[str, Any], selected: int = 2) -> Background:
 
 def kept(folder: Path, records: Sequence[Record], **provenance: object) -> Path:
     """A run directory with these records."""
+    return kept_as(None, folder, records, **provenance)
+
+
+def kept_as(run: str | None, folder: Path, records: Sequence[Record], **provenance: object) -> Path:
+    """The same of a run with an id, which each of its records then has."""
     told = background({**PROVENANCE, **provenance}, len(records))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(report_of(records, told).model_dump_json())
-    (folder / "samples.jsonl").write_text("".join(one.model_dump_json() + "\n" for one in records))
+    report = report_of(records, told)
+    (folder / "report.json").write_text(report.model_copy(update={"run": run}).model_dump_json())
+    stamp = "" if run is None else f'"run":"{run}",'
+    (folder / "samples.jsonl").write_text("".join(f"{{{stamp}{one.model_dump_json()[1:]}\n" for one in records))
     return folder
 
 

@@ -1,7 +1,6 @@
 """The page in which people rate answers, in a real browser without a network, and what becomes of their ratings."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from reports.cli import main
 from reports.figures.ratings import read_ratings
 from reports.kept.record import RatedStep, Record
 from tests.browser import Watched, needs_chromium, watched
-from tests.reports.made_runs import kept, record, run_of
+from tests.reports.made_runs import kept_as, record, run_of
 
 pytestmark = needs_chromium
 
@@ -34,16 +33,6 @@ def hostile(one: Record) -> RatedStep:
     return RatedStep(text=HOSTILE, rating=one.prediction.rating, reason="Seen by judge j.")
 
 
-def kept_as(folder: Path, run: str, records: Sequence[Record]) -> Path:
-    """A run with an id, which its lines carry."""
-    kept(folder, records)
-    report = json.loads((folder / "report.json").read_text())
-    (folder / "report.json").write_text(json.dumps({"run": run, **{k: v for k, v in report.items() if k != "run"}}))
-    lines = (folder / "samples.jsonl").read_text().splitlines()
-    (folder / "samples.jsonl").write_text("".join(f'{{"run":"{run}",{line[1:]}\n' for line in lines))
-    return folder
-
-
 @pytest.fixture
 def page_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The page for two runs of 20 samples, half right in the first and all in the second, whose steps tell nothing."""
@@ -52,7 +41,7 @@ def page_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         [one.model_copy(update={"answer": answer, "steps": (hostile(one),)}) for one in records]
         for answer, records in (("quince", run_of(10, 10)), ("medlar", [record(at, 1.0) for at in range(20)]))
     )
-    runs = [kept_as(tmp_path / "a", FIRST, first), kept_as(tmp_path / "b", SECOND, second)]
+    runs = [kept_as(FIRST, tmp_path / "a", first), kept_as(SECOND, tmp_path / "b", second)]
     assert main(["rate", *map(str, runs), "--samples=12", f"--html={tmp_path / 'out' / 'rate.html'}"]) == 0
     return tmp_path / "out" / "rate.html"
 
