@@ -40,6 +40,8 @@ Counts = Mapping[Pair, int]
 OUTSIDE = ""
 WRONG = "\0wrong"
 """The prediction of a sample that is to count as wrong by every policy."""
+STEPS = 50
+"""In how many steps the worst labels of samples without a score are looked for."""
 EXTRA = "\0extra"
 """The class of the answers outside the labels by the policy `extra`."""
 
@@ -150,13 +152,34 @@ class OfCounts:
         return self._pseudo([_pair(record) if is_scored(record) else None for record in records])
 
     def filled(self, records: Sequence[Marked], *, right: bool) -> Column:
-        """The same if all samples without a score were right, or all wrong; the bound 1 or 0 where that is unknown."""
-        pairs = [
-            _pair(record) if is_scored(record) else (record.targets[0], record.targets[0] if right else WRONG)
-            for record in records
+        """The same if all samples without a score were right, or all as wrong as can be; 1 or 0 where that is unknown.
+
+        Wrong labels differ: to name another label lowers that label's precision, too.
+        """
+        pairs = [_pair(record) if is_scored(record) else None for record in records]
+        counts = Counter(pair for pair in pairs if pair is not None)
+        labels = sorted({label for pair in counts for label in pair} | {record.targets[0] for record in records})
+        missing = Counter(record.targets[0] for record, pair in zip(records, pairs, strict=True) if pair is None)
+        guesses = {true: [true] * number if right else [] for true, number in missing.items()}
+        for true, number in missing.items() if not right else ():
+            for share in _shares(number):
+                worst = min(self._wrong(true, labels), key=lambda pair: self._after(counts, pair, share))
+                counts[worst] += share
+                guesses[true] += [worst[1]] * share
+        filled = [
+            (record.targets[0], guesses[record.targets[0]].pop()) if pair is None else pair
+            for record, pair in zip(records, pairs, strict=True)
         ]
-        column = self._pseudo(pairs)
+        column = self._pseudo(filled)
         return np.where(np.isnan(column), float(right), column)
+
+    def _wrong(self, true: str, labels: Sequence[str]) -> list[Pair]:
+        return [(true, label) for label in (WRONG, *labels) if label not in (true, OUTSIDE)]
+
+    def _after(self, counts: Counter[Pair], pair: Pair, number: int) -> float:
+        """The measure with so many more samples of a pair."""
+        value = self._value(counts + Counter({pair: number}))
+        return 1.0 if np.isnan(value) else value
 
     def _value(self, counts: Counts) -> float:
         matrix = self.policy.matrix(counts)
@@ -170,6 +193,12 @@ class OfCounts:
         pseudo = np.array([np.nan if pair is None else n * whole - (n - 1) * without[pair] for pair in pairs], float)
         known = n and not np.isnan([*without.values()]).any()
         return pseudo - np.nanmean(pseudo) + whole if known else np.full(len(pairs), np.nan)
+
+
+def _shares(number: int) -> list[int]:
+    """The number in at most `STEPS` whole parts: of many samples, several are filled at a time."""
+    parts = min(number, STEPS)
+    return [number // parts + (place < number % parts) for place in range(parts)]
 
 
 def _pair(record: Marked) -> Pair:
