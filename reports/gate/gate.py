@@ -248,7 +248,8 @@ def criteria_of(gate: Gate, tasks: Sequence[str], floors: Mapping[str, float], s
         if unknown := [task for task in tasks if task not in floors]:
             raise RunError(
                 f"The gate's `above` needs the score of a constant guess in {unknown[0]}, which is known only from all"
-                " samples of a task; merge runs that asked all of them, or set `min` instead."
+                " samples of a task, and of which texts and dialogues have none; merge runs that asked all samples, or"
+                " set `min` instead."
             )
         found += (
             Criterion(kind="floor", place=task, measure=measures.metrics[task].floor, limit=floors[task])

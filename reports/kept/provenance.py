@@ -243,10 +243,10 @@ def introduction(bench: Bench, agents: Agents) -> list[str]:
 def majority_floor(samples: Iterable[Sample]) -> Fraction | None:
     """The exact-match score, 0 to 1, of always giving each source's most common label(s).
 
-    None without samples, or with dialogues, whose score a judge decides.
+    None without samples, or with dialogues and texts, which are not right or wrong.
     """
     samples = list(samples)
-    if any(sample.task.turns for sample in samples):
+    if any(sample.task.turns or sample.task.reference for sample in samples):
         return None
     counts = label_counts(samples).values()
     total = sum(counter.total() for counter in counts)
