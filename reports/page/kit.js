@@ -19,11 +19,14 @@ const app = {};
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => (values.length ? sum(values) / values.length : null);
 
-const percent = (fraction) => (Number.isFinite(fraction) ? (100 * fraction).toFixed(1) : "–");
+/* A number with one decimal, as Python rounds it: of the ties that a float can hold, .25 goes to .2 and .75 to .8. */
+const tenths = (value) => (Math.abs(value % 1) === 0.25 ? Math.trunc(10 * value) / 10 : value).toFixed(1);
+
+const percent = (fraction) => (Number.isFinite(fraction) ? tenths(100 * fraction) : "–");
 
 function points(fraction) {
   if (fraction === null) return "–";
-  return `${fraction < 0 ? "−" : "+"}${Math.abs(100 * fraction).toFixed(1)}`;
+  return `${fraction < 0 ? "−" : "+"}${tenths(Math.abs(100 * fraction))}`;
 }
 
 const count = (number) => (number === null || number === undefined ? "unknown" : number.toLocaleString("en"));

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from reports.cli import main
 from reports.figures.ratings import read_ratings
 from reports.kept.record import RatedStep, Record
+from reports.wording import percent
 from tests.browser import Watched, needs_chromium, watched
 from tests.reports.made_runs import kept_as, record, run_of
 
@@ -105,3 +106,9 @@ def test_ratings_stay_in_the_browser_and_go_on_from_a_file(seen: Watched, page_f
     page = seen.open(page_file)
     page.get_by_label("or go on with a file").set_input_files(other)
     expect(page.get_by_role("alert").last).to_contain_text("other.csv has no ratings of these answers.")
+
+
+def test_the_page_rounds_as_the_tables_do(seen: Watched, page_file: Path) -> None:
+    """Of the ties, a float can hold those that end in .25 and .75."""
+    fractions = [number / 1600 for number in range(1601)]
+    assert seen.open(page_file).evaluate("(all) => all.map(percent)", fractions) == list(map(percent, fractions))
