@@ -150,7 +150,8 @@ def find_suite(name: str = DEFAULT) -> Suite:
         if suite.name != name:
             raise RunError(f"{suite.home} names the suite {suite.name}, its entry point {name}: use one name for both.")
         return suite
-    raise RunError(f"--suite={name} is unknown; the suites are {', '.join(suite_names())}.")
+    known = suite_names()
+    raise RunError(f"--suite={name} is unknown{did_you_mean(name, known)}; the suites are {', '.join(known)}.")
 
 
 def _together(names: Sequence[str]) -> Suite:

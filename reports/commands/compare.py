@@ -75,10 +75,9 @@ def _compare(asked: argparse.Namespace) -> None:
     differences = compare(first, second)
     if not differences:
         raise RunError(f"{asked.first} and {asked.second} have no scored sample in common; compare other runs.")
+    by_people = ["", *_by_people(parts_of(asked.labels), first, second)] if asked.labels else []
     say(f"First {first.report.model} ({asked.first}), second {second.report.model} ({asked.second}); in percent")
-    say(*as_text(difference_rows(differences)))
-    if asked.labels:
-        say("", *_by_people(parts_of(asked.labels), first, second))
+    say(*as_text(difference_rows(differences)), *by_people)
     if asked.html:
         with uninterrupted(str(asked.html)):
             left_out = write_compare_page(asked.html, first, second, differences)

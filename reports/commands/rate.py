@@ -44,7 +44,10 @@ def _rate(asked: argparse.Namespace) -> None:
     records = [run.records for run in runs]
     chosen = choose(records, headline, asked.samples)
     if not chosen:
-        raise RunError("There is no sample with rated steps, in both runs if there are two; name other runs.")
+        raise RunError(
+            "There is no sample with rated steps and, of two runs, another answer; suites that do not split answers"
+            " into steps have none."
+        )
     worth = worth_of(records, headline, sorted({*SIZES, len(chosen)}))
     file = asked.html or asked.runs[0] / "rate.html"
     with uninterrupted(str(file)):

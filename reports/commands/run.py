@@ -84,11 +84,11 @@ def _contents(report: Report, records: Sequence[Record], linked: Linked) -> Cont
 
 def _show(asked: argparse.Namespace) -> None:
     report, records = _read_run(asked.run_dir)
+    by_people = lines_by_people(asked.labels, read_past(asked.run_dir)) if asked.labels else []
     say(f"{suite_of(report.provenance).title}: {report.model} (scores in percent)")
     if records:
         say(*score_lines(report, records))
-    if asked.labels:
-        say(*lines_by_people(asked.labels, read_past(asked.run_dir)))
+    say(*by_people)
     if report.gate is not None:
         say("", f"Gate: {report.gate.word}", *gate_lines(report))
 

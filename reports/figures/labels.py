@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmark.errors import RunError
 from benchmark.suite import is_within
+from benchmark.text import QUOTED, one_line
 from evaluators.metrics.metric import Mean, Measure
 from reports.figures.ratings import Sheet, on_one_line, rated_steps
 from reports.kept.record import Record
@@ -43,7 +44,7 @@ def labels_of(sheet: Sheet, records: Iterable[Record], remade: Remade) -> Labels
     """The scores by people of those samples whose steps they have all rated.
 
     Raises:
-        RunError: no sample of the run is rated as a whole.
+        RunError: no sample of the run is rated as a whole, or a step is rated that an answer does not have.
     """
     ratings: dict[str, dict[int, list[Fraction]]] = {}
     for rated in sheet.humans.values():
@@ -53,7 +54,12 @@ def labels_of(sheet: Sheet, records: Iterable[Record], remade: Remade) -> Labels
     found, partly = {}, 0
     for name in ratings.keys() & known.keys():
         record, steps = known[name], ratings[name]
-        if steps.keys() == set(range(1, len(rated_steps(record)) + 1)):
+        if (last := max(steps)) > (there := len(rated_steps(record))):
+            raise RunError(
+                f"{sheet.path} rates step {last} of {one_line(name, QUOTED)}, whose answer has {there} in this run;"
+                " a rating belongs to the answer of one run."
+            )
+        if steps.keys() == set(range(1, there + 1)):
             found[record.id] = _ratedby_people(record, [mean(steps[step]) for step in sorted(steps)], remade)
         else:
             partly += 1

@@ -57,6 +57,8 @@ def test_only_samples_that_are_rated_as_a_whole_count() -> None:
     assert (set(found.records), found.partly, found.unknown) == ({records[0].id}, 1, 2)
     with pytest.raises(RunError, match=r"r\.csv rates no sample of this run as a whole"):
         labels(records[1:], sheet)
+    with pytest.raises(RunError, match=r"r\.csv rates step 3 of ER-Wild/MELD/s0, whose answer has 2 in this run"):
+        labels(records, {**sheet, (records[0].id, 3): ONE})
 
 
 def test_the_judges_leniency_is_taken_off() -> None:
