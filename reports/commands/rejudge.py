@@ -67,6 +67,8 @@ def _arguments(run: Path, provenance: Mapping[str, Any], given: Sequence[str]) -
     for flag in NOT_ASKED:
         if flag in flags:
             raise RunError(f"{flag} does not apply: rejudge takes the answers of {run}.")
+    if any(task.turns for task in suite_of(provenance).tasks.values()):
+        raise RunError(f"The judge of {run} played the user of its dialogues; another judge would hold other ones.")
     needed = measures_of(suite_of(provenance)).roles
     wanted = [f"--{role}" for role in ("judge", "extractor") if role in needed]
     if not wanted:
