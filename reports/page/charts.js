@@ -47,7 +47,8 @@ function PublishedChart({ place, measure, ours }) {
   const furthest = Math.max(70, ...all.map((row) => row.high ?? row.value)) + 3;
   const options = {
     width: 640,
-    height: 60 + 21 * all.length,
+    height: 74 + 21 * all.length,
+    marginBottom: 44,
     marginLeft: 190,
     marginRight: 50,
     x: {
