@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.engine.signals import end_on_signals, held
+from benchmark.engine.signals import SIGNALS, end_on_signals, held
 
 
 @pytest.fixture
 def ending(tmp_path: Path) -> Iterator[None]:
+    """The handlers of a run; before, another test may have brought in Ray, which has handlers of its own."""
+    usual = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     restore = end_on_signals(tmp_path)
     yield
     restore()
+    for number, handler in usual.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("ending")
