@@ -2,17 +2,23 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from benchmark.data.download import unpack
-from benchmark.data.rows import Row, inner_id, slashed
+from benchmark.data.rows import Gathered, Row, inner_id, placed_list, slashed, valid_rows
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task, leading_task
 from benchmark.text import NOT_REGULAR, clip_flaw, size_of
+
+K = TypeVar("K")
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,49 @@ def with_clips(
     wanted = [Wanted(row.task, path, path) for row, path in stated if path is not None]
     found = iter(find_clips(root, wanted, files, suite, problems))
     return tuple(_with_clip(row, next(found)) if path is not None else row for row, path in stated)
+
+
+def read_tables(
+    root: Path,
+    suite: Suite,
+    kind: type[M],
+    key_of: Callable[[str], K | None],
+    rows_of: Callable[[str, M, K, list[str]], Iterable[tuple[Row, str | None]]],
+) -> Gathered | None:
+    """The rows of all tables in JSON below a folder, with their clips; None if there is no table.
+
+    `key_of` returns what a file is a table of, None for any other file. `rows_of` returns the rows of a valid row of a
+    table, which is of the `kind`, by its place and its table's key, each with the path of its clip as in `with_clips`;
+    it adds what is wrong to the problems.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    root = root.resolve()
+    files = list_files(root)
+    stated: list[tuple[Row, str | None]] = []
+    problems: list[str] = []
+    keys = {file: key_of(file) for file in sorted(files) if files[file] != NOT_REGULAR}
+    tables = {file: key for file, key in keys.items() if key is not None}
+    for file, key in tables.items():
+        try:
+            for place, row in valid_rows(placed_list(root / file), file, kind, problems):
+                stated += rows_of(place, row, key, problems)
+        except DataError as error:
+            problems.append(f"{file}: {error}")
+    if not tables:
+        return None
+    return Gathered(rows=with_clips(root, stated, files, suite, problems), problems=tuple(problems))
+
+
+def by_task(suite: Suite) -> Callable[[str], Task | None]:
+    """For `read_tables`: the task that a file in JSON is named after."""
+
+    def task_of(file: str) -> Task | None:
+        path = PurePosixPath(file)
+        return suite.task_named(path.stem) if path.suffix.lower() == ".json" else None
+
+    return task_of
 
 
 def _with_clip(row: Row, clip: Found) -> Row:

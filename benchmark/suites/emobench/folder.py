@@ -10,17 +10,15 @@ alone): the layout is ours, for you to write.
 """
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from benchmark.data.clip_finder import list_files, with_clips
-from benchmark.data.rows import Gathered, Place, Row, Word, placed_list, plain, source_name, valid_rows
-from benchmark.errors import DataError
+from benchmark.data.clip_finder import by_task, read_tables
+from benchmark.data.rows import Gathered, Place, Row, Word, plain, source_name
 from benchmark.suite import Suite
 from benchmark.task import Task
-from benchmark.text import NOT_REGULAR
 
 OPEN = "Emo-O"
 CLOSED = frozenset({"Emo-C", "intent"})
@@ -43,40 +41,22 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     Raises:
         DataError: the folder cannot be read.
     """
-    root = root.resolve()
-    files = list_files(root)
-    stated: list[tuple[Row, str | None]] = []
-    problems: list[str] = []
-    tables = {file: task for file in sorted(files) if (task := _task(file, suite)) and files[file] != NOT_REGULAR}
-    for file, task in tables.items():
-        try:
-            stated += _rows(valid_rows(placed_list(root / file), file, Asked, problems), task, problems)
-        except DataError as error:
-            problems.append(f"{file}: {error}")
-    if not tables:
-        return None
-    return Gathered(rows=with_clips(root, stated, files, suite, problems), problems=tuple(problems))
+    return read_tables(root, suite, Asked, by_task(suite), _rows)
 
 
-def _task(file: str, suite: Suite) -> Task | None:
-    path = PurePosixPath(file)
-    return suite.task_named(path.stem) if path.suffix.lower() == ".json" else None
-
-
-def _rows(placed: Iterator[tuple[str, Asked]], task: Task, problems: list[str]) -> Iterator[tuple[Row, str | None]]:
-    for place, asked in placed:
-        if (asked.options is not None) != (task.name in CLOSED):
-            problems.append(f"{place}: `options` {'is missing' if task.name in CLOSED else 'must not be there'}")
-            continue
-        row = Row(
-            place=place,
-            task=task,
-            video_id=f"{asked.media}-{place.rpartition(' ')[2]}",
-            label_set=() if task.name == OPEN else asked.options or YES_NO,
-            targets=(asked.answer if task.name in CLOSED else asked.answer.lower(),),
-            source=source_name(asked.source),
-            recording=plain(f"{asked.source}/{asked.media}"),
-            clip=None,
-            text=asked.text or "",
-        )
-        yield row, asked.media
+def _rows(place: str, asked: Asked, task: Task, problems: list[str]) -> Iterator[tuple[Row, str | None]]:
+    if (asked.options is not None) != (task.name in CLOSED):
+        problems.append(f"{place}: `options` {'is missing' if task.name in CLOSED else 'must not be there'}")
+        return
+    row = Row(
+        place=place,
+        task=task,
+        video_id=f"{asked.media}-{place.rpartition(' ')[2]}",
+        label_set=() if task.name == OPEN else asked.options or YES_NO,
+        targets=(asked.answer if task.name in CLOSED else asked.answer.lower(),),
+        source=source_name(asked.source),
+        recording=plain(f"{asked.source}/{asked.media}"),
+        clip=None,
+        text=asked.text or "",
+    )
+    yield row, asked.media

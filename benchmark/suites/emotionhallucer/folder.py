@@ -13,17 +13,15 @@ are of the same kind; it has not been tried on the data.
 """
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator
 
-from benchmark.data.clip_finder import list_files, with_clips
-from benchmark.data.rows import Gathered, Place, Row, Word, placed_list, plain, source_name, valid_rows
-from benchmark.errors import DataError
+from benchmark.data.clip_finder import by_task, read_tables
+from benchmark.data.rows import Gathered, Place, Row, Word, plain, source_name
 from benchmark.suite import Suite
 from benchmark.task import Task
-from benchmark.text import NOT_REGULAR
 
 LABELS = ("yes", "no")
 TEXTUAL = frozenset({"knowledge", "text"})
@@ -76,28 +74,7 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     Raises:
         DataError: the folder cannot be read.
     """
-    root = root.resolve()
-    files = list_files(root)
-    stated: list[tuple[Row, str | None]] = []
-    problems: list[str] = []
-    tables = {file: task for file in sorted(files) if (task := _task(file, suite)) and files[file] != NOT_REGULAR}
-    for file, task in tables.items():
-        try:
-            for place, pair in valid_rows(placed_list(root / file), file, Pair, problems):
-                if task.name not in TEXTUAL and not all(clip for _, clip in _questions(pair)):
-                    problems.append(f"{place}: image, audio or video is missing")
-                else:
-                    stated += _rows(place, pair, task)
-        except DataError as error:
-            problems.append(f"{file}: {error}")
-    if not tables:
-        return None
-    return Gathered(rows=with_clips(root, stated, files, suite, problems), problems=tuple(problems))
-
-
-def _task(file: str, suite: Suite) -> Task | None:
-    path = PurePosixPath(file)
-    return suite.task_named(path.stem) if path.suffix.lower() == ".json" else None
+    return read_tables(root, suite, Pair, by_task(suite), _rows)
 
 
 def _questions(pair: Pair) -> Iterator[tuple[Basic | Hallucination, str | None]]:
@@ -106,8 +83,11 @@ def _questions(pair: Pair) -> Iterator[tuple[Basic | Hallucination, str | None]]
         yield question, question.clip or pair.clip
 
 
-def _rows(place: str, pair: Pair, task: Task) -> Iterator[tuple[Row, str | None]]:
+def _rows(place: str, pair: Pair, task: Task, problems: list[str]) -> Iterator[tuple[Row, str | None]]:
     """The rows of both questions, with the paths of their clips; together they are one group of one recording."""
+    if task.name not in TEXTUAL and not all(clip for _, clip in _questions(pair)):
+        problems.append(f"{place}: image, audio or video is missing")
+        return
     group = f"{task.name}/{place.rpartition(' ')[2]}"
     seen = pair.clip or pair.basic.clip or group
     for question, clip in _questions(pair):

@@ -14,11 +14,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from benchmark.data.clip_finder import list_files, with_clips
-from benchmark.data.rows import Gathered, Place, Row, Word, placed_list, plain, valid_rows
-from benchmark.errors import DataError
+from benchmark.data.clip_finder import read_tables
+from benchmark.data.rows import Gathered, Place, Row, Word, plain, valid_rows
 from benchmark.suite import Suite
-from benchmark.text import NOT_REGULAR
 
 FILE = "mvei_metadata.json"
 LABELS = ("correct", "incorrect")
@@ -62,20 +60,11 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     Raises:
         DataError: the folder cannot be read.
     """
-    root = root.resolve()
-    files = list_files(root)
-    stated: list[tuple[Row, str | None]] = []
-    problems: list[str] = []
-    tables = [file for file in sorted(files) if PurePosixPath(file).name.lower() == FILE and files[file] != NOT_REGULAR]
-    for file in tables:
-        try:
-            for place, pictured in valid_rows(placed_list(root / file), file, Pictured, problems):
-                stated += _rows(place, pictured, suite, problems)
-        except DataError as error:
-            problems.append(f"{file}: {error}")
-    if not tables:
-        return None
-    return Gathered(rows=with_clips(root, stated, files, suite, problems), problems=tuple(problems))
+    return read_tables(root, suite, Pictured, lambda file: suite if _is_table(file) else None, _rows)
+
+
+def _is_table(file: str) -> bool:
+    return PurePosixPath(file).name.lower() == FILE
 
 
 def _rows(place: str, pictured: Pictured, suite: Suite, problems: list[str]) -> Iterator[tuple[Row, str | None]]:
