@@ -13,6 +13,7 @@ from benchmark.storage.given import read_lines, read_whole
 from benchmark.text import QUOTED, one_line, parse_json
 
 SAMPLES, REPORT = "samples.jsonl", "report.json"
+"""The files of a run that other runs and commands read."""
 
 
 class _Kept(BaseModel):

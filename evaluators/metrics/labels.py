@@ -157,15 +157,9 @@ class OfCounts:
         Wrong labels differ: to name another label lowers that label's precision, too.
         """
         pairs = [_pair(record) if is_scored(record) else None for record in records]
-        counts = Counter(pair for pair in pairs if pair is not None)
-        labels = sorted({label for pair in counts for label in pair} | {record.targets[0] for record in records})
+        seen = Counter(pair for pair in pairs if pair is not None)
         missing = Counter(record.targets[0] for record, pair in zip(records, pairs, strict=True) if pair is None)
-        guesses = {true: [true] * number if right else [] for true, number in missing.items()}
-        for true, number in missing.items() if not right else ():
-            for share in _shares(number):
-                worst = min(self._wrong(true, labels), key=lambda pair: self._after(counts, pair, share))
-                counts[worst] += share
-                guesses[true] += [worst[1]] * share
+        guesses = {true: [true] * number for true, number in missing.items()} if right else self._worst(seen, missing)
         filled = [
             (record.targets[0], guesses[record.targets[0]].pop()) if pair is None else pair
             for record, pair in zip(records, pairs, strict=True)
@@ -173,8 +167,17 @@ class OfCounts:
         column = self._pseudo(filled)
         return np.where(np.isnan(column), float(right), column)
 
-    def _wrong(self, true: str, labels: Sequence[str]) -> list[Pair]:
-        return [(true, label) for label in (WRONG, *labels) if label not in (true, OUTSIDE)]
+    def _worst(self, seen: Counter[Pair], missing: Counter[str]) -> dict[str, list[str]]:
+        """By true label, wrong ones for the missing samples with which the measure is lowest; `seen` grows by them."""
+        labels = {label for pair in seen for label in pair}.union(missing) - {OUTSIDE}
+        found: dict[str, list[str]] = {true: [] for true in missing}
+        for true, number in missing.items():
+            wrong = [(true, label) for label in (WRONG, *sorted(labels - {true}))]
+            for share in _shares(number):
+                worst = min(wrong, key=lambda pair: self._after(seen, pair, share))
+                seen[worst] += share
+                found[true] += [worst[1]] * share
+        return found
 
     def _after(self, counts: Counter[Pair], pair: Pair, number: int) -> float:
         """The measure with so many more samples of a pair."""

@@ -20,7 +20,7 @@ from reports.gate.merge import merge
 from reports.gate.trial import refuse_own_folder
 from reports.gate.verdict import EXIT_CODES
 from reports.kept.folder import PAGE, PAGE_FOLDER, RunFolder, usual_place
-from reports.kept.past import read_past
+from reports.kept.past import PastRun, read_past
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.live.output import printed
@@ -63,7 +63,7 @@ def _view(asked: argparse.Namespace) -> None:
     if page.exists() and not page.is_file():
         raise RunError(f"{page} is not a regular file; remove it, and run this command again.")
     if not page.exists():  # the run is of a version that wrote no page, or its page was deleted
-        report, records = _read_run(asked.run_dir)
+        report, records = _figures_of(read_past(asked.run_dir))
         with uninterrupted(str(page)):
             write_run_page(asked.run_dir, _contents(report, records, linked_to(report)))
     say(page.absolute().as_uri())
@@ -71,9 +71,8 @@ def _view(asked: argparse.Namespace) -> None:
         tell("No browser was found; open the address above in one.")
 
 
-def _read_run(path: Path) -> tuple[Report, list[Record]]:
+def _figures_of(run: PastRun) -> tuple[Report, list[Record]]:
     """The report of a finished run, with its figures recomputed, and its records sorted by id."""
-    run = read_past(path)
     records = [run.records[name] for name in sorted(run.records)]
     return recomputed(run.report, records), records
 
@@ -83,8 +82,9 @@ def _contents(report: Report, records: Sequence[Record], linked: Linked) -> Cont
 
 
 def _show(asked: argparse.Namespace) -> None:
-    report, records = _read_run(asked.run_dir)
-    by_people = lines_by_people(asked.labels, read_past(asked.run_dir)) if asked.labels else []
+    run = read_past(asked.run_dir)
+    report, records = _figures_of(run)
+    by_people = lines_by_people(asked.labels, run)
     say(f"{suite_of(report.provenance).title}: {report.model} (scores in percent)")
     if records:
         say(*score_lines(report, records))

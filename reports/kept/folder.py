@@ -9,10 +9,9 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from benchmark.errors import NotKept, RunError
+from benchmark.models.kept_run import REPORT, SAMPLES
 from benchmark.storage.files import make_folder, opener, put, rights
 
-SAMPLES = "samples.jsonl"
-REPORT = "report.json"
 SUMMARY = "summary.md"
 JUNIT = "junit.xml"
 DISAGREEMENTS = "disagreements.md"

@@ -14,11 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from benchmark.data.selection import parse_shard
 from benchmark.errors import DataError, RunError
+from benchmark.models.kept_run import REPORT, SAMPLES
 from benchmark.storage.given import read_lines, read_whole
 from benchmark.suite import DEFAULT, Suite, find_suite, suite_of
 from benchmark.text import one_line, parse_json
 from reports.kept.flaws import MOST, record_flaws, report_flaws, uneven
-from reports.kept.folder import REPORT, SAMPLES
 from reports.kept.record import Record
 from reports.kept.report import Report
 

@@ -174,7 +174,7 @@ function About({ name, setName, begin, problem }) {
         <h2>What ratings are worth</h2>
         <${Table} rows=${rows} />
         <p class="note">
-          Of ${app.measured} that people would give, if the judge is right nine times in ten. The last column: so far must the truth lie beyond
+          Of ${app.runs > 1 ? "the difference" : "the score"} that people would give, if the judge is right nine times in ten. The last column: so far must the truth lie beyond
           a gate's limit to be shown in eight of ten runs. Recordings with several samples make all figures somewhat larger.
         </p>
       `

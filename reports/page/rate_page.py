@@ -41,16 +41,14 @@ def write_rate_page(file: Path, runs: Sequence[PastRun], chosen: Sequence[Chosen
     items = [item for one in chosen for item in _shuffled(one, runs)]
     beside = file.parent / f"{file.stem}-files"
     shards = write_shards(beside, "answers", items, json.dumps)
-    records = [run.records[one.id] for one in chosen for run in runs[:1]]
-    others = [run.records[one.id] for one in chosen for run in runs[1:]]
-    brought = bring_along([*records, *others], [run.path / PAGE_FOLDER for run in runs], beside)
+    records = [run.records[one.id] for run in runs for one in chosen]
+    brought = bring_along(records, [run.path / PAGE_FOLDER for run in runs], beside)
     data = {
         "clips": {"base": linked_to(runs[0].report).base, "urls": brought.urls},
         "shards": shards,
         "worth": [(one.labels, f"{100 * one.error:.1f}", f"{100 * one.margin:.1f}") for one in worth],
         "key": hashlib.sha256("\n".join(f"{item['run']} {item['id']}" for item in items).encode()).hexdigest()[:16],
         "runs": len(runs),
-        "measured": "the difference" if len(runs) > 1 else "the score",
         "file": f"{file.stem}.csv",
         "judge": "The judge",
     }

@@ -9,7 +9,8 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from benchmark.errors import RunError
-from reports.kept.folder import DISAGREEMENTS, REPORT, SUMMARY, RunFolder
+from benchmark.models.kept_run import REPORT
+from reports.kept.folder import DISAGREEMENTS, SUMMARY, RunFolder
 from reports.kept.record import Record
 from reports.kept.report import Report
 from reports.tables.health import health_rows

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import RunError
-from reports.kept.folder import JUNIT, LOCK, REPORT, SAMPLES, SUMMARY, RunFolder
+from benchmark.models.kept_run import REPORT, SAMPLES
+from reports.kept.folder import JUNIT, LOCK, SUMMARY, RunFolder
 from reports.kept.reading import parse_line
 from reports.kept.record import record_of
 from tests.reports.outcomes import sample, scored, unscored
