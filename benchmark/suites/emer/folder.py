@@ -9,8 +9,6 @@ English is preferred to the one in Chinese. `subtitles`, if there are any, are s
 MER2023's own labels, are not used.
 """
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +17,7 @@ from types import MappingProxyType
 
 from benchmark.data.clip_finder import list_files
 from benchmark.data.labelled import SUFFIXES
-from benchmark.data.rows import Gathered, Row, leaves_folder, plain, stem
+from benchmark.data.rows import Gathered, Row, leaves_folder, plain, stem, table_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task, Turn
@@ -84,22 +82,19 @@ def _rows(found: _Folder, file: str, task: Task, columns: Sequence[str]) -> Iter
     """The rows that can be used; what is wrong with the others is added to the problems."""
     if found.files[file] == NOT_REGULAR:
         raise DataError("is not a regular file")
-    reader: csv.DictReader[str] = csv.DictReader(io.StringIO(read_text(found.root / file)), strict=True, restval="")
-    truth = next((name for name in columns if name in (reader.fieldnames or ())), None)
-    if truth is None or "names" not in (reader.fieldnames or ()):
+    there, lines = table_of(read_text(found.root / file))
+    truth = next((name for name in columns if name in there), None)
+    if truth is None or "names" not in there:
         raise DataError(f"must have the columns names and {' or '.join(columns)}")
-    try:
-        for stated in reader:
-            try:
-                yield _row(found, file, task, stated, (stated[truth] or "").strip())
-            except DataError as error:
-                found.problems.append(f"{file} line {reader.line_num}: {error}")
-    except csv.Error as error:
-        raise DataError(f"is not valid CSV (line {reader.line_num}: {error})") from error
+    for number, stated in lines:
+        try:
+            yield _row(found, file, task, stated, stated[truth].strip())
+        except DataError as error:
+            found.problems.append(f"{file} line {number}: {error}")
 
 
 def _row(found: _Folder, file: str, task: Task, stated: Mapping[str, str], truth: str) -> Row:
-    name = (stated["names"] or "").strip()
+    name = stated["names"].strip()
     if None in stated:
         raise DataError("has more cells than there are columns")
     if not name or leaves_folder(name):
@@ -111,7 +106,7 @@ def _row(found: _Folder, file: str, task: Task, stated: Mapping[str, str], truth
     flaw = clip_flaw(found.root / clip, found.files[clip]) if clips else "is not there"
     if len(clips) > 1:
         flaw = f"could be any of {', '.join(clips)}"
-    spoken = " ".join((stated.get("subtitles") or "").split())
+    spoken = " ".join(stated.get("subtitles", "").split())
     return Row(
         place=file,
         task=task,
