@@ -2,12 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from benchmark.data.clip_finder import Found, list_files
-from benchmark.data.rows import Gathered, Row
+from benchmark.data.rows import Gathered, Row, stem
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Task
@@ -32,6 +33,28 @@ class Labelled:
     task: Task
     name: str
     label: str
+
+
+@dataclass
+class DataFolder:
+    """A folder of a suite's data that is being read.
+
+    Attributes:
+        root: its path.
+        suite: the suite.
+        files: the files below it, with their sizes.
+        problems: what is wrong with it, one line each; grows while it is read.
+    """
+
+    root: Path
+    suite: Suite
+    files: Mapping[str, int]
+    problems: list[str] = field(default_factory=list)
+
+    @cached_property
+    def clips(self) -> Mapping[str, Sequence[str]]:
+        """The clips by the name of their file without its ending, sorted."""
+        return _clips_by(stem, self.files)
 
 
 Parse = Callable[[str, str, Task, list[str]], Iterable[Labelled]]
@@ -88,10 +111,7 @@ def rows_of(stated: Iterable[Labelled], corpus: Corpus) -> tuple[Row, ...]:
 
 def named_clips(root: Path, files: Mapping[str, int]) -> Callable[[str], Found]:
     """Finds the clip of a name, which has no ending, in any folder below the root."""
-    clips: dict[str, list[str]] = defaultdict(list)
-    for file in sorted(files):
-        if file.lower().endswith(SUFFIXES):
-            clips[_plain(PurePosixPath(file).stem)].append(file)
+    clips = _clips_by(lambda file: _plain(PurePosixPath(file).stem), files)
 
     def find(name: str) -> Found:
         found = clips.get(_plain(name), ())
@@ -102,6 +122,14 @@ def named_clips(root: Path, files: Mapping[str, int]) -> Callable[[str], Found]:
         return Found(root / (found[0] if found else f"{name}.mp4"), f"{name} {flaw}" if flaw else "")
 
     return find
+
+
+def _clips_by(name_of: Callable[[str], str], files: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    clips = defaultdict[str, list[str]](list)
+    for file in sorted(files):
+        if file.lower().endswith(SUFFIXES):
+            clips[name_of(file)].append(file)
+    return clips
 
 
 def _plain(name: str) -> str:

@@ -11,12 +11,11 @@ MER2023's own labels, are not used.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from benchmark.data.clip_finder import list_files
-from benchmark.data.labelled import SUFFIXES
+from benchmark.data.labelled import DataFolder
 from benchmark.data.rows import Gathered, Row, leaves_folder, plain, stem, table_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
@@ -33,16 +32,6 @@ TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 """The task of a table, by its name in small letters, and the columns that may have its explanations, best first."""
 
 
-@dataclass(slots=True)
-class _Folder:
-    """What is being read."""
-
-    root: Path
-    files: Mapping[str, int]
-    problems: list[str] = field(default_factory=list)
-    clips: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-
-
 def read_folder(root: Path, suite: Suite) -> Gathered | None:
     """Every row of the tables with its clip; None if there is none of the tables.
 
@@ -50,10 +39,7 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
         DataError: the folder cannot be read.
     """
     root = root.resolve()
-    found = _Folder(root, list_files(root))
-    for file in sorted(found.files):
-        if file.lower().endswith(SUFFIXES):
-            found.clips[stem(file)].append(file)
+    found = DataFolder(root, suite, list_files(root))
     rows: list[Row] = []
     tables = _tables(found)
     for file, (name, columns) in tables.items():
@@ -64,7 +50,7 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     return Gathered(rows=tuple(rows), problems=tuple(found.problems)) if tables else None
 
 
-def _tables(found: _Folder) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+def _tables(found: DataFolder) -> Mapping[str, tuple[str, tuple[str, ...]]]:
     """The tables to read, one for each task: the first of `TABLES`. Two of the same name are a problem."""
     named: dict[str, list[str]] = defaultdict(list)
     for file in sorted(found.files):
@@ -78,7 +64,7 @@ def _tables(found: _Folder) -> Mapping[str, tuple[str, tuple[str, ...]]]:
     return {file: TABLES[PurePosixPath(file).name.lower()] for file in tables.values()}
 
 
-def _rows(found: _Folder, file: str, task: Task, columns: Sequence[str]) -> Iterator[Row]:
+def _rows(found: DataFolder, file: str, task: Task, columns: Sequence[str]) -> Iterator[Row]:
     """The rows that can be used; what is wrong with the others is added to the problems."""
     if found.files[file] == NOT_REGULAR:
         raise DataError("is not a regular file")
@@ -93,7 +79,7 @@ def _rows(found: _Folder, file: str, task: Task, columns: Sequence[str]) -> Iter
             found.problems.append(f"{file} line {number}: {error}")
 
 
-def _row(found: _Folder, file: str, task: Task, stated: Mapping[str, str], truth: str) -> Row:
+def _row(found: DataFolder, file: str, task: Task, stated: Mapping[str, str], truth: str) -> Row:
     name = stated["names"].strip()
     if None in stated:
         raise DataError("has more cells than there are columns")
@@ -101,7 +87,7 @@ def _row(found: _Folder, file: str, task: Task, stated: Mapping[str, str], truth
         raise DataError("`names` leaves the folder" if name else "`names` is missing")
     if not truth:
         raise DataError("its explanation is missing")
-    clips = found.clips.get(stem(name), [])
+    clips = found.clips.get(stem(name), ())
     clip = clips[0] if clips else f"{name}.mp4"
     flaw = clip_flaw(found.root / clip, found.files[clip]) if clips else "is not there"
     if len(clips) > 1:

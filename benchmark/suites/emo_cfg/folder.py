@@ -14,13 +14,14 @@ and the scripts of github.com/KlingTeam/VidEmo. It has not been tried on the dat
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.data.clip_finder import Found, Wanted, find_clips, list_files
+from benchmark.data.labelled import DataFolder
 from benchmark.data.rows import (
     Gathered,
     Row,
@@ -171,21 +172,8 @@ def chosen(said: str, labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(known[part] for part in parts) if all(part in known for part in parts) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder of the suite's data.
-
-    Attributes:
-        root: its path.
-        suite: the suite.
-        files: the files below it, with their sizes.
-        problems: what is wrong with it, one line each; grows while it is read.
-    """
-
-    root: Path
-    suite: Suite
-    files: Mapping[str, int]
-    problems: list[str] = field(default_factory=list)
+class Folder(DataFolder):
+    """A folder of the suite's data."""
 
     def asked(self, file: str) -> Iterator[Asked]:
         """The valid rows of a file; what is wrong with the others is added to the problems."""

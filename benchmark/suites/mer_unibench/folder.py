@@ -17,13 +17,12 @@ layout of folders is ours, and only the columns are the authors' (zeroQiaoba/MER
 
 import math
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from benchmark.data.clip_finder import list_files
-from benchmark.data.labelled import SUFFIXES
+from benchmark.data.labelled import DataFolder
 from benchmark.data.rows import Gathered, Row, leaves_folder, plain, slashed, stem, table_of
 from benchmark.errors import DataError
 from benchmark.suite import Suite
@@ -53,16 +52,11 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part and part != "nan"))
 
 
-@dataclass(slots=True)
-class _Folder:
-    """What is being read: the files by size, and what is wrong."""
+@dataclass
+class _Folder(DataFolder):
+    """What is being read."""
 
-    root: Path
-    suite: Suite
-    files: Mapping[str, int]
     resources: Path | None = None
-    problems: list[str] = field(default_factory=list)
-    clips: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 def read_folder(root: Path, suite: Suite) -> Gathered | None:
@@ -73,9 +67,6 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     """
     root = root.resolve()
     found = _Folder(root, suite, list_files(root))
-    for file in sorted(found.files):
-        if file.lower().endswith(SUFFIXES):
-            found.clips[stem(file)].append(file)
     rows: list[Row] = []
     tables = [(file, task) for file in sorted(found.files) if (task := _task_of(root, file, suite))]
     if tables and any("words.groups" not in task.metric for _, task in tables):
@@ -233,7 +224,7 @@ def _clip(found: _Folder, file: str, row: Mapping[str, str], name: str) -> tuple
 
 def _called(found: _Folder, name: str) -> list[str]:
     """The clips of a name, which may begin with folders."""
-    namesakes = found.clips.get(PurePosixPath(name).name, [])
+    namesakes = found.clips.get(PurePosixPath(name).name, ())
     return [clip for clip in namesakes if f"/{clip.rpartition('.')[0]}".endswith(f"/{name}")]
 
 

@@ -11,15 +11,14 @@ has been tried on the data. StimuVAR's own files of test clips were not to be ha
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from benchmark.data.clip_finder import Wanted, find_clips, list_files
-from benchmark.data.labelled import Corpus, Labelled, rows_of
+from benchmark.data.labelled import Corpus, DataFolder, Labelled, rows_of
 from benchmark.data.rows import Gathered, Row, inner_place, mistakes, plain, stem
 from benchmark.errors import DataError
 from benchmark.suite import Suite
@@ -93,21 +92,8 @@ class Listed(BaseModel):
     annotations: Annotation
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder of the suite's data.
-
-    Attributes:
-        root: its path.
-        suite: the suite.
-        files: the files below it, with their sizes.
-        problems: what is wrong with it, one line each; grows while it is read.
-    """
-
-    root: Path
-    suite: Suite
-    files: Mapping[str, int]
-    problems: list[str] = field(default_factory=list)
+class Folder(DataFolder):
+    """A folder of the suite's data."""
 
     def database(self, file: str, key: str = "") -> Iterator[tuple[str, object]]:
         """The clips of a table by name: its object, or the one under the key."""
