@@ -51,6 +51,17 @@ def put(target: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def append(target: Path, line: str) -> None:
+    """Appends a line to a file of text, in a folder that is made if it is missing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    make_folder(target.parent)
+    with open(target, "a", encoding="utf-8", opener=opener) as file:
+        file.write(f"{line}\n")
+
+
 def copy(source: Path, target: Path) -> None:
     """Copies a file's content into another.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.errors import NotKept
-from benchmark.storage.files import make_folder, opener
+from benchmark.storage.files import append
 from reports.kept.past import PastRun
 from reports.kept.record import Record, Strict
 from reports.kept.report import Verdict, Word
@@ -84,8 +84,6 @@ def keep_attempt(folder: Path, attempt: Attempt) -> None:
     if attempt.word not in COUNTED:
         return
     try:
-        make_folder(folder)
-        with open(folder / ATTEMPTS, "a", encoding="utf-8", opener=opener) as kept:
-            kept.write(attempt.model_dump_json() + "\n")
+        append(folder / ATTEMPTS, attempt.model_dump_json())
     except OSError as error:
         raise NotKept(f"{folder / ATTEMPTS} cannot be written ({error.strerror}); add --cache=OTHER_DIR.") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.errors import RunError
-from benchmark.storage.files import make_folder, opener
+from benchmark.storage.files import append
 from reports.kept.report import Health
 
 CHECKS = "judge-checks.jsonl"
@@ -62,8 +62,6 @@ def keep_check(folder: Path, health: Health) -> None:
         RunError: the file cannot be written.
     """
     try:
-        make_folder(folder)
-        with open(folder / CHECKS, "a", encoding="utf-8", opener=opener) as kept:
-            kept.write(health.model_dump_json() + "\n")
+        append(folder / CHECKS, health.model_dump_json())
     except OSError as error:
         raise RunError(f"{folder / CHECKS} cannot be written ({error.strerror}); add --cache=OTHER_DIR.") from error
