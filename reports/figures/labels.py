@@ -6,6 +6,7 @@ from fractions import Fraction
 from statistics import mean
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.errors import RunError
 from benchmark.suite import is_within
@@ -13,7 +14,7 @@ from benchmark.text import QUOTED, one_line
 from evaluators.metrics.metric import Mean, Measure
 from reports.figures.ratings import Sheet, on_one_line, rated_steps
 from reports.kept.record import Record
-from reports.stats.inference import Values, cluster_codes
+from reports.stats.inference import Clusters, Values, cluster_codes
 from reports.stats.labels import Corrected, corrected
 
 FEW, LEAST = 50, 10
@@ -81,10 +82,66 @@ def _ratedby_people(record: Record, ratings: Sequence[Fraction], remade: Remade)
     return rated.model_copy(update={"scores": {**record.scores, **scores}})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """People's values of a measure for records of a run, or of their differences from another run, in arrays.
+
+    Attributes:
+        rated: the value by people; nan where there is none.
+        inclusion: the probability with which the sample was chosen to be rated.
+        certain: whether the value is known without people.
+        lowest: the lowest value that there can be.
+    """
+
+    rated: Values
+    inclusion: Values
+    certain: NDArray[np.bool_]
+    lowest: float
+
+    def corrected(self, judged: Values, clusters: Clusters, at: NDArray[np.intp]) -> Corrected | None:
+        """The mean by people over the samples given by index; None with fewer than `LEAST` rated recordings."""
+        if not len(at):
+            return None
+        found = corrected(judged[at], self.rated[at], self.inclusion[at], clusters[at], self.lowest, self.certain[at])
+        return found if found is not None and found.clusters >= LEAST else None
+
+
+def people_of(
+    measure: Measure,
+    records: Sequence[Record],
+    labels: Sequence[Labels],
+    others: Sequence[Record | None] | None = None,
+) -> People:
+    """People's values of the records; with `others`, of their differences from these, where there is one.
+
+    Equal answers do not differ, whatever a judge makes of them, and need no label. `labels` are those of the run and,
+    with `others`, of theirs.
+    """
+    rated, certain = _by_people(measure, records, labels[0]), np.zeros(len(records), dtype=bool)
+    if others is not None:
+        pairs = list(zip(records, others, strict=True))
+        certain = np.array([other is not None and are_equal(one, other) for one, other in pairs], dtype=bool)
+        theirs = np.full(len(records), np.nan)
+        at = [number for number, other in enumerate(others) if other is not None]
+        theirs[at] = _by_people(measure, [other for other in others if other is not None], labels[1])
+        rated = np.where(certain, 0.0, rated - theirs)
+    return People(
+        rated=rated,
+        inclusion=np.array([labels[0].inclusion.get(on_one_line(record.id), 1.0) for record in records]),
+        certain=certain,
+        lowest=0.0 if others is None else -1.0,
+    )
+
+
 def corrected_score(measure: Measure, place: str, records: Sequence[Record], labels: Labels) -> Corrected | None:
-    """The score of `overall` or a task as people would give it; None with fewer than `LEAST` labelled recordings."""
+    """The score of `overall` or a task as people would give it; None with fewer than `LEAST` labelled recordings.
+
+    Also None for a measure that is no mean over samples.
+    """
     chosen = [record for record in records if is_within(place, record.task)]
-    return _corrected(measure, [(record, None) for record in chosen], labels, None)
+    if not isinstance(measure, Mean) or not chosen:
+        return None
+    return _corrected(measure.column(chosen), chosen, people_of(measure, chosen, (labels,)))
 
 
 def corrected_difference(
@@ -92,32 +149,20 @@ def corrected_difference(
 ) -> Corrected | None:
     """The second run's score less the first's, as people would give them, over samples that are in both runs.
 
-    Equal answers do not differ, whatever a judge makes of them, and need no label. Of the others, only samples of which
-    people rated both answers count as labelled. None with fewer than `LEAST` such recordings.
+    Only samples of which people rated both answers count as labelled. None with fewer than `LEAST` such recordings, or
+    for a measure that is no mean over samples.
     """
-    chosen = [(after, before) for before, after in pairs if is_within(place, after.task)]
-    return _corrected(measure, chosen, second, first)
-
-
-def _corrected(
-    measure: Measure, chosen: Sequence[tuple[Record, Record | None]], ours: Labels, theirs: Labels | None
-) -> Corrected | None:
-    if not isinstance(measure, Mean) or not chosen:  # others are no sums over samples, which is what is corrected
+    chosen = [pair for pair in pairs if is_within(place, pair[1].task)]
+    if not isinstance(measure, Mean) or not chosen:
         return None
-    judged = measure.column([one for one, _ in chosen])
-    rated = by_people(measure, [one for one, _ in chosen], ours)
-    certain = np.zeros(len(chosen), dtype=bool)
-    if theirs is not None:
-        others = [other for _, other in chosen if other is not None]
-        judged = judged - measure.column(others)
-        certain = np.array([are_equal(one, other) for (one, _), other in zip(chosen, others, strict=True)], dtype=bool)
-        rated = np.where(certain, 0.0, rated - by_people(measure, others, theirs))
-    scored = ~np.isnan(judged)
-    inclusion = np.array([ours.inclusion.get(on_one_line(one.id), 1.0) for one, _ in chosen])
-    clusters = cluster_codes(one.recording for one, _ in chosen)
-    lowest = 0.0 if theirs is None else -1.0
-    found = corrected(judged[scored], rated[scored], inclusion[scored], clusters[scored], lowest, certain[scored])
-    return found if found is not None and found.clusters >= LEAST else None
+    before, after = ([pair[which] for pair in chosen] for which in (0, 1))
+    judged = measure.column(after) - measure.column(before)
+    return _corrected(judged, after, people_of(measure, after, (second, first), before))
+
+
+def _corrected(judged: Values, records: Sequence[Record], people: People) -> Corrected | None:
+    clusters = cluster_codes(record.recording for record in records)
+    return people.corrected(judged, clusters, np.flatnonzero(~np.isnan(judged)))
 
 
 def are_equal(one: Record, other: Record) -> bool:
@@ -125,7 +170,7 @@ def are_equal(one: Record, other: Record) -> bool:
     return one.answer is not None and (one.answer, one.thoughts) == (other.answer, other.thoughts)
 
 
-def by_people(measure: Measure, records: Sequence[Record], labels: Labels) -> Values:
+def _by_people(measure: Measure, records: Sequence[Record], labels: Labels) -> Values:
     """The measure by people's ratings, shape (records,); nan for samples that they did not rate."""
     values = np.full(len(records), np.nan)
     at = [number for number, record in enumerate(records) if record.id in labels.records]

@@ -1,7 +1,7 @@
 """The verdict of a gate, and the numbers that it is based on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from benchmark.errors import DataError, RunError
 from benchmark.suite import is_within
 from evaluators.metrics.metric import Mean
-from reports.figures.labels import LEAST, Labels, are_equal, by_people
-from reports.figures.ratings import on_one_line
+from reports.figures.labels import Labels, People, people_of
 from reports.gate.gate import Criterion, Gate
 from reports.kept.record import Record
 from reports.kept.report import Report, Status, Stopping, Tested, Verdict, Word
@@ -28,7 +27,6 @@ from reports.stats.inference import (
     score_bounds,
     score_test,
 )
-from reports.stats.labels import Corrected, corrected
 from reports.stats.sequential import chance_left
 
 Chosen = NDArray[np.intp]
@@ -65,7 +63,7 @@ class Tally:
     other: Values
     unpaired: int
     unreadable: int = 0
-    people: "People | None" = None
+    people: People | None = None
 
     @property
     def scored(self) -> Chosen:
@@ -89,7 +87,7 @@ class Tally:
         highest = lowest if np.array_equal(worst, best) else test(best, clusters, limit, strata)
         return Tails(above=lowest.above, below=highest.below)
 
-    def _tails_by_people(self, people: "People", at: Chosen) -> Tails:
+    def _tails_by_people(self, people: People, at: Chosen) -> Tails:
         limit = _test_of(self.criterion)[1]
         lowest, highest = (people.corrected(values, self.clusters, at) for values in (self.worst, self.best))
         if lowest is None or highest is None:
@@ -146,30 +144,6 @@ class Tally:
             return score_bounds(values[at], self.clusters[at], level, self.strata[at])
         interval = mean_interval if self.criterion.least is None else difference_interval
         return interval(values[at], self.clusters[at], 2 * level, self.strata[at])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People:
-    """People's ratings for a criterion, in arrays as in a `Tally`.
-
-    Attributes:
-        rated: the value by people; nan where there is none.
-        inclusion: the probability with which the sample was chosen to be rated.
-        certain: whether the value is known without people.
-        lowest: the lowest value that there can be.
-    """
-
-    rated: Values
-    inclusion: Values
-    certain: NDArray[np.bool_]
-    lowest: float
-
-    def corrected(self, judged: Values, clusters: Clusters, at: Chosen) -> Corrected | None:
-        """The mean of the samples by people; None with fewer than `LEAST` rated recordings."""
-        if not len(at):
-            return None
-        found = corrected(judged[at], self.rated[at], self.inclusion[at], clusters[at], self.lowest, self.certain[at])
-        return found if found is not None and found.clusters >= LEAST else None
 
 
 def _test_of(criterion: Criterion) -> tuple[Callable[[Values, Clusters, float, Clusters], Tails], float]:
@@ -251,23 +225,9 @@ def _people(
             f"People's ratings cannot correct {criterion.measure.name}, which is no mean over samples; limit another"
             " score."
         )
-    rated = by_people(criterion.measure, records, labels[0])
-    certain = np.zeros(len(records), dtype=bool)
-    if criterion.compares:
-        pairs = [(record, baseline.get(record.id)) for record in records]
-        certain = np.array([then is not None and are_equal(now, then) for now, then in pairs], dtype=bool)
-        at = [number for number, (_, then) in enumerate(pairs) if then is not None]
-        theirs = np.full(len(records), np.nan)
-        theirs[at] = by_people(criterion.measure, [then for _, then in pairs if then is not None], labels[-1])
-        rated = np.where(certain, 0.0, rated - theirs)
-    elif criterion.kind == "floor":
-        rated = rated - other
-    return People(
-        rated=rated,
-        inclusion=np.array([labels[0].inclusion.get(on_one_line(record.id), 1.0) for record in records]),
-        certain=certain,
-        lowest=0.0 if criterion.least is None else -1.0,
-    )
+    others = [baseline.get(record.id) for record in records] if criterion.compares else None
+    people = people_of(criterion.measure, records, labels, others)
+    return replace(people, rated=people.rated - other, lowest=-1.0) if criterion.kind == "floor" else people
 
 
 def _is_unreadable(record: Record | None) -> bool:
