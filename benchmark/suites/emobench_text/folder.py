@@ -15,13 +15,12 @@ from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.clip_finder import list_files
-from benchmark.data.rows import Gathered, Row, Word, mistakes, plain, source_name
+from benchmark.data.rows import Gathered, Row, Word, placed_lines, plain, source_name, valid_rows
 from benchmark.errors import DataError
 from benchmark.suite import Suite
-from benchmark.text import parse_json, read_text
 
 Choices = Annotated[tuple[Word, ...], Field(min_length=2, max_length=12)]
 
@@ -111,21 +110,11 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
             continue
         seen[path.stem] = file
         try:
-            rows += _rows(_read(root / file, file, KINDS[path.stem], problems), path.stem, suite, problems)
+            placed = valid_rows(placed_lines(root / file), file, KINDS[path.stem], problems)
+            rows += _rows(placed, path.stem, suite, problems)
         except DataError as error:
             problems.append(f"{file}: {error}")
     return Gathered(rows=tuple(rows), problems=tuple(problems)) if seen else None
-
-
-def _read(path: Path, file: str, kind: type[Asked], problems: list[str]) -> Iterator[tuple[str, Asked]]:
-    """The valid rows with their places; what is wrong with the others is added to the problems."""
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        place = f"{file} line {number}"
-        try:
-            if line.strip():
-                yield place, kind.model_validate(parse_json(line))
-        except (DataError, ValidationError) as error:
-            problems.append(f"{place}: {mistakes(error)}")
 
 
 def _rows(placed: Iterator[tuple[str, Asked]], name: str, suite: Suite, problems: list[str]) -> Iterator[Row]:

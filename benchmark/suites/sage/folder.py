@@ -9,10 +9,10 @@ The file `simulator_profile.jsonl` lacks what the person says first, and is not 
 
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from benchmark.data.clip_finder import list_files
-from benchmark.data.rows import Gathered, Row, Word, mistakes, placed_lines, plain, source_name
+from benchmark.data.rows import Gathered, Row, Word, placed_lines, plain, source_name, valid_rows
 from benchmark.errors import DataError
 from benchmark.suite import Suite
 from benchmark.task import Turn
@@ -47,14 +47,8 @@ def read_folder(root: Path, suite: Suite) -> Gathered | None:
     rows: list[Row] = []
     problems = [f"{file}: {first} has the same profiles; keep one of the two" for file in others if file]
     try:
-        for place, stated in placed_lines(root / first):
-            try:
-                if isinstance(stated, DataError):
-                    raise stated
-                rows.append(_row(f"{first} {place}", Profile.model_validate(stated), suite))
-            except (DataError, ValidationError) as error:
-                said = mistakes(error) if isinstance(error, ValidationError) else error
-                problems.append(f"{first} {place}: {said}")
+        valid = valid_rows(placed_lines(root / first), first, Profile, problems)
+        rows += [_row(place, profile, suite) for place, profile in valid]
     except DataError as error:
         problems.append(f"{first}: {error}")
     return Gathered(rows=tuple(rows), problems=tuple(problems))
