@@ -161,7 +161,7 @@ function Item({ item, at, ratings, rate, step, take }) {
 function About({ name, setName, begin, problem }) {
   const rows = [
     [app.runs > 1 ? "Samples rated (both answers)" : "Samples rated", "Standard error", "Clear of a limit by"],
-    ...app.worth.map(([labels, error, margin]) => [count(labels), `${error} points`, `${margin} points`]),
+    ...app.worth.map(([labels, error, margin]) => [count(Number(labels)), `${error} points`, `${margin} points`]),
   ];
   return html`
     <p>

@@ -16,6 +16,7 @@ from reports.kept.record import Record
 from reports.page.bundle import page, write_shards
 from reports.page.media import bring_along, left_out_of
 from reports.page.run_page import linked_to
+from reports.tables.labels import worth_rows
 
 SCRIPTS = ("kit.js", "clip.js", "rate.js")
 
@@ -46,7 +47,7 @@ def write_rate_page(file: Path, runs: Sequence[PastRun], chosen: Sequence[Chosen
     data = {
         "clips": {"base": linked_to(runs[0].report).base, "urls": brought.urls},
         "shards": shards,
-        "worth": [(one.labels, f"{100 * one.error:.1f}", f"{100 * one.margin:.1f}") for one in worth],
+        "worth": worth_rows(worth)[1:],
         "key": hashlib.sha256("\n".join(f"{item['run']} {item['id']}" for item in items).encode()).hexdigest()[:16],
         "runs": len(runs),
         "file": f"{file.stem}.csv",
